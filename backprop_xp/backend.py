@@ -1,0 +1,174 @@
+"""Arrays of any library: the one module that knows that there are several.
+
+Every other module receives arrays and asks `namespace` for the functions that belong to them.
+"""
+
+import importlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp.errors import DTypeError
+
+__all__ = [
+    "Array",
+    "Namespace",
+    "as_array",
+    "astype",
+    "compiled",
+    "context",
+    "context_of",
+    "device_of",
+    "dtype_name",
+    "from_host",
+    "ignore_overflow",
+    "is_floating",
+    "move",
+    "namespace",
+    "to_host",
+]
+
+Namespace: TypeAlias = Any  # a module with the functions of the Array API standard
+F = TypeVar("F", bound=Callable[..., Any])
+
+# exp(1000) is infinity, and 1 / infinity is the right answer. NumPy alone warns about it.
+ignore_overflow = np.errstate(over="ignore", under="ignore")
+
+
+class Array(Protocol):
+    """What this library asks of an array: the operators of the Array API standard."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def mT(self) -> "Array": ...
+    def __neg__(self) -> "Array": ...
+    def __abs__(self) -> "Array": ...
+    def __add__(self, other: Any, /) -> "Array": ...
+    def __radd__(self, other: Any, /) -> "Array": ...
+    def __sub__(self, other: Any, /) -> "Array": ...
+    def __rsub__(self, other: Any, /) -> "Array": ...
+    def __mul__(self, other: Any, /) -> "Array": ...
+    def __rmul__(self, other: Any, /) -> "Array": ...
+    def __truediv__(self, other: Any, /) -> "Array": ...
+    def __rtruediv__(self, other: Any, /) -> "Array": ...
+    def __matmul__(self, other: Any, /) -> "Array": ...
+    def __lt__(self, other: Any, /) -> "Array": ...
+    def __gt__(self, other: Any, /) -> "Array": ...
+    def __getitem__(self, key: Any, /) -> "Array": ...
+    def __float__(self) -> float: ...
+    def __bool__(self) -> bool: ...
+
+
+_NAMESPACES: dict[type, Namespace] = {}  # array_namespace costs a microsecond, a look-up a tenth
+
+
+def namespace(x: Any) -> Namespace:
+    """Return the Array API namespace that the array `x` belongs to."""
+    try:
+        return _NAMESPACES[type(x)]
+    except KeyError:
+        return _NAMESPACES.setdefault(type(x), array_api_compat.array_namespace(x))
+
+
+def device_of(x: Any) -> Any:
+    """Return the device of the array `x`, as the functions of its library take it."""
+    return array_api_compat.device(x)
+
+
+def as_array(x: Any) -> Any:
+    """Return `x` itself where it is an array of any library, else a NumPy array made of it."""
+    return x if array_api_compat.is_array_api_obj(x) else np.asarray(x)
+
+
+def dtype_name(dtype: Any) -> str:
+    """Return the name of a dtype of any library.
+
+    Examples
+    --------
+    >>> dtype_name(np.float32), dtype_name("float64"), dtype_name(np.dtype("int8"))
+    ('float32', 'float64', 'int8')
+    """
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:
+        return str(dtype).rpartition(".")[2]
+
+
+def is_floating(x: Any) -> bool:
+    """Tell whether `x` is an array of real floating-point numbers."""
+    return bool(namespace(x).isdtype(x.dtype, "real floating"))
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """Return `x` in the given dtype of its own library; `x` itself where it has it already."""
+    return x if x.dtype == dtype else namespace(x).astype(x, dtype)
+
+
+def to_host(x: Any) -> np.ndarray[Any, Any]:
+    """Return the array `x` of any library and device as a NumPy array (not always a copy)."""
+    if array_api_compat.is_numpy_array(x):
+        return np.asarray(x)
+    if array_api_compat.is_cupy_array(x):
+        return np.asarray(x.get())
+    if array_api_compat.is_torch_array(x):
+        return np.asarray(x.detach().cpu())
+    if array_api_compat.is_jax_array(x):
+        return np.asarray(x)
+    return np.from_dlpack(x)
+
+
+def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Any:
+    """Return a new array of namespace `xp` on `device` with the values of the NumPy array `x`.
+
+    Raises
+    ------
+    DTypeError
+        The library or the device has no such dtype.
+    """
+    known = xp.__array_namespace_info__().dtypes(device=device)
+    if dtype not in known:
+        raise DTypeError(
+            f"dtype on {xp.__name__}, device {device}",
+            f"{dtype}",
+            f"one of {', '.join(sorted(name for name in known if 'float' in name))}",
+            "For float64 on JAX call jax.config.update('jax_enable_x64', True) first",
+        )
+    host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
+    with context_of(xp, device):
+        return xp.asarray(host, device=device)
+
+
+def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Any:
+    """Return `x` on another device or library; `x` itself where it is there in that dtype."""
+    if namespace(x) is xp and device_of(x) == device:
+        return astype(x, getattr(xp, dtype))
+    return from_host(to_host(x), xp, device, dtype)
+
+
+def context_of(xp: Namespace, device: Any) -> AbstractContextManager[Any]:
+    """Return the context in which new arrays land on `device`; it does something on CuPy alone.
+
+    array-api-compat ignores ``device=`` in the creation functions of CuPy.
+    """
+    return device if array_api_compat.is_cupy_namespace(xp) else nullcontext()
+
+
+def context(x: Any) -> AbstractContextManager[Any]:
+    """Return the context in which new arrays land on the device of the array `x`."""
+    return context_of(namespace(x), device_of(x))
+
+
+def compiled(function: F, xp: Namespace) -> F:
+    """Return `function` under ``jax.jit`` where `xp` is JAX, else `function` itself."""
+    if not array_api_compat.is_jax_namespace(xp):
+        return function
+    jit: Callable[[F], F] = importlib.import_module("jax").jit
+    return jit(function)

@@ -1,0 +1,167 @@
+"""Batches: the order of the cases in an epoch, gathered a block of batches at a time.
+
+A block holds whole batches, all of one size; what remains at the end of an epoch is a block of one
+smaller batch. Gathering some thousand shuffled rows at once and slicing them is much faster than
+gathering every batch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_xp.backend import Array, context, device_of, dtype_name, from_host, namespace
+from backprop_xp.inputs import one_hot_rows
+from backprop_xp.randomness import generator
+
+__all__ = ["Block", "Cases", "epochs_of_blocks", "spans", "whole_block"]
+
+BLOCK_ROWS = 8192
+
+
+class Block(NamedTuple):
+    """Some batches of one size.
+
+    Attributes
+    ----------
+    X, Y : array (..., batches, size, n)
+        Inputs and targets in rows.
+    w : array, broadcasting against (..., batches, 1, size)
+        Weights of the cases, which sum to 1 in each batch.
+    labels : array (..., batches, size) or None
+        Class labels, where the targets are classes.
+    weights : array (..., batches, size) or None
+        The weights of the cases as they were given.
+    active : ndarray of bool (..., batches)
+        On the host: which batches have a weight above zero; the others change nothing.
+    """
+
+    X: Array
+    Y: Array
+    w: Array
+    labels: Array | None
+    weights: Array | None
+    active: np.ndarray[Any, Any]
+
+    @property
+    def all_active(self) -> bool:
+        """Whether every batch has a weight above zero in every network."""
+        return bool(self.active.all())
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A data set on its device, as training uses it.
+
+    Attributes
+    ----------
+    X : array (..., m, n_in)
+    Y : array (..., m, n_out), or class labels (..., m) of dtype int32
+    n_out : int
+    labelled : bool
+        Whether Y holds labels.
+    weights : ndarray (..., m) or None
+        Relative weights of the cases, on the host; None where all are equal.
+    """
+
+    X: Array
+    Y: Array
+    n_out: int
+    labelled: bool
+    weights: np.ndarray[Any, Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of cases, m."""
+        return self.X.shape[-2]
+
+    @property
+    def total_weight(self) -> Any:
+        """The sum of the weights, one for each network where they differ; m where all are equal."""
+        return self.count if self.weights is None else self.weights.sum(axis=-1)
+
+    def rows(self, start: int, stop: int) -> "Cases":
+        """Return the cases from `start` to `stop`, as views where the library has views."""
+        Y = self.Y[..., start:stop] if self.labelled else self.Y[..., start:stop, :]
+        weights = None if self.weights is None else self.weights[..., start:stop]
+        return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
+
+
+def spans(m: int, batch_size: int) -> list[tuple[int, int, int]]:
+    """Return (start, stop, size of a batch) of each block of an epoch.
+
+    Examples
+    --------
+    >>> spans(20_000, 100)
+    [(0, 8100, 100), (8100, 16200, 100), (16200, 20000, 100)]
+    >>> spans(250, 100)
+    [(0, 200, 100), (200, 250, 50)]
+    """
+    whole = m - m % batch_size
+    rows = max(BLOCK_ROWS // batch_size, 1) * batch_size
+    found = [(start, min(start + rows, whole), batch_size) for start in range(0, whole, rows)]
+    return found + ([(whole, m, m - whole)] if whole < m else [])
+
+
+def epochs_of_blocks(cases: Cases, batch_size: int, seed: int) -> Callable[[int], Iterable[Block]]:
+    """Return the function from an epoch's number to its blocks.
+
+    The order of the cases follows from `seed` and the epoch alone. A full batch is not shuffled.
+    """
+    if batch_size >= cases.count:
+        whole = whole_block(cases)
+        return lambda epoch: [whole]  # noqa: ARG005
+    return lambda epoch: _shuffled_blocks(cases, batch_size, seed, epoch)
+
+
+def whole_block(cases: Cases) -> Block:
+    """Return all cases as one batch, as they stand."""
+    return _block(cases, None, cases.count, cases.weights)
+
+
+def _shuffled_blocks(cases: Cases, batch_size: int, seed: int, epoch: int) -> Iterator[Block]:
+    order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
+    on_device = from_host(order, namespace(cases.X), device_of(cases.X), "int32")
+    weights = None if cases.weights is None else cases.weights[..., order]
+    for start, stop, size in spans(cases.count, batch_size):
+        part = None if weights is None else weights[..., start:stop]
+        yield _block(cases, on_device[start:stop], size, part)
+
+
+def _block(
+    cases: Cases, rows: Array | None, size: int, weights: np.ndarray[Any, Any] | None
+) -> Block:
+    xp = namespace(cases.X)
+
+    def gather(x: Array, axis: int) -> Array:
+        taken: Array = x if rows is None else xp.take(x, rows, axis=axis)
+        shape = (*taken.shape[:axis], -1, size, *taken.shape[taken.ndim + axis + 1 :])
+        batches: Array = xp.reshape(taken, shape)
+        return batches
+
+    X = gather(cases.X, -2)
+    labels = gather(cases.Y, -1) if cases.labelled else None
+    Y = gather(cases.Y, -2) if labels is None else one_hot_rows(labels, cases.X, cases.n_out)
+    w, given, active = _weights(cases, X.shape[-3], size, weights)
+    return Block(X, Y, w, labels, given, active)
+
+
+def _weights(
+    cases: Cases, count: int, size: int, weights: np.ndarray[Any, Any] | None
+) -> tuple[Array, Array | None, np.ndarray[Any, Any]]:
+    """Return w, weights and active of a block of `count` batches."""
+    xp, device, dtype = namespace(cases.X), device_of(cases.X), cases.X.dtype
+    if weights is None:
+        with context(cases.X):
+            w = xp.full((count, 1, 1), 1 / size, dtype=dtype, device=device)
+        return w, None, np.ones(count, dtype=np.bool_)
+    batches = weights.reshape(*weights.shape[:-1], count, size)
+    totals = batches.sum(axis=-1, keepdims=True)
+    relative = batches / np.where(totals > 0, totals, 1)
+    name = dtype_name(dtype)
+    return (
+        from_host(relative[..., None, :], xp, device, name),
+        from_host(batches, xp, device, name),
+        totals[..., 0] > 0,
+    )

@@ -1,0 +1,203 @@
+"""The equations of backpropagation in matrix form: one column for each training case.
+
+For a layer l with weights W^l and biases b^l, in which ``W[d, s]`` weighs the connection from unit
+s of layer l−1 to unit d of layer l:
+
+.. code-block:: text
+
+    forward     z^l = W^l a^(l−1) + b^l            a^l = σ(z^l)
+    error       δ^l = ∂E/∂z^l = ∂E/∂a^l ⊙ ∂a^l/∂z^l
+    backward    ∂E/∂a^(l−1) = (W^l)ᵀ δ^l
+    gradient    ∂E/∂W^l = δ^l (a^(l−1))ᵀ            ∂E/∂b^l = Σ_c δ^l_c
+
+Shapes: W (n_out, n_in); b (n_out, 1); z, a and δ (n, m) for m cases. E is a sum over the cases.
+Any leading axes are networks, each with its own numbers; the equations treat them alike.
+
+References
+----------
+.. [1] Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors",
+   Nature 323 (1986) 533-536.
+.. [2] Nielsen, "Neural Networks and Deep Learning" (2015), chapter 2, equations BP1 to BP4.
+"""
+
+from backprop_xp.backend import Array, namespace
+from backprop_xp.errors import ShapeError
+
+__all__ = ["bias_gradient", "error", "input_gradient", "weight_gradient", "weighted_input"]
+
+
+def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
+    """Return the weighted inputs of layer l, z^l = W^l a^(l−1) + b^l.
+
+    Parameters
+    ----------
+    W : array (..., n_out, n_in)
+    a_prev : array (..., n_in, m)
+    b : array (..., n_out, 1)
+
+    Returns
+    -------
+    array (..., n_out, m)
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weighted_input(np.array([[2.0, 3.0]]), np.array([[1.0], [10.0]]), np.array([[0.5]]))
+    array([[32.5]])
+    """
+    if W.shape[-1:] != a_prev.shape[-2:-1] or b.shape[-2:] != (*W.shape[-2:-1], 1):
+        raise _misfit(
+            "weighted_input", "W (n_out, n_in), a_prev (n_in, m), b (n_out, 1)", W, a_prev, b
+        )
+    z = W @ a_prev
+    z += b
+    return z
+
+
+def error(dE_da: Array, da_dz: Array) -> Array:
+    """Return the error of layer l, δ^l = ∂E/∂a^l ⊙ ∂a^l/∂z^l.
+
+    ⊙ holds where each activation depends on its own weighted input alone; an activation that
+    does not, softmax, brings its own vector-Jacobian product.
+
+    Parameters
+    ----------
+    dE_da, da_dz : array (..., n, m)
+
+    Returns
+    -------
+    array (..., n, m)
+
+    Raises
+    ------
+    ShapeError
+        The last two axes differ.
+
+    References
+    ----------
+    Nielsen (2015), BP1 for the output layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> error(np.array([[2.0], [3.0]]), np.array([[0.25], [0.5]]))
+    array([[0.5],
+           [1.5]])
+    """
+    if dE_da.shape[-2:] != da_dz.shape[-2:]:
+        raise _misfit("error", "dE_da and da_dz both (n, m)", dE_da, da_dz)
+    return dE_da * da_dz
+
+
+def input_gradient(W: Array, delta: Array) -> Array:
+    """Return the gradient for the layer below, ∂E/∂a^(l−1) = (W^l)ᵀ δ^l.
+
+    Unit s below feeds every unit d above through ``W[d, s]``, so that the chain rule sums over d:
+    ∂E/∂a_s = Σ_d W[d, s] δ_d. The sum runs over the first index of W, which is the transpose.
+
+    Parameters
+    ----------
+    W : array (..., n_out, n_in)
+    delta : array (..., n_out, m)
+
+    Returns
+    -------
+    array (..., n_in, m)
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit.
+
+    References
+    ----------
+    Nielsen (2015), BP2 together with `error`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> input_gradient(np.array([[2.0, 3.0]]), np.array([[0.5]]))
+    array([[1. ],
+           [1.5]])
+    """
+    if W.ndim < 2 or delta.ndim < 2 or W.shape[-2] != delta.shape[-2]:
+        raise _misfit("input_gradient", "W (n_out, n_in), delta (n_out, m)", W, delta)
+    return W.mT @ delta
+
+
+def bias_gradient(delta: Array) -> Array:
+    """Return the gradient for the biases, ∂E/∂b^l = Σ_c δ^l_c, summed over the cases c.
+
+    Parameters
+    ----------
+    delta : array (..., n_out, m)
+
+    Returns
+    -------
+    array (..., n_out, 1)
+
+    Raises
+    ------
+    ShapeError
+        `delta` has fewer than two axes.
+
+    References
+    ----------
+    Nielsen (2015), BP3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bias_gradient(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([[3.],
+           [7.]])
+    """
+    if delta.ndim < 2:
+        raise _misfit("bias_gradient", "delta (n_out, m)", delta)
+    total: Array = namespace(delta).sum(delta, axis=-1, keepdims=True)
+    return total
+
+
+def weight_gradient(delta: Array, a_prev: Array) -> Array:
+    """Return the gradient for the weights, ∂E/∂W^l = δ^l (a^(l−1))ᵀ, summed over the cases.
+
+    Parameters
+    ----------
+    delta : array (..., n_out, m)
+    a_prev : array (..., n_in, m)
+
+    Returns
+    -------
+    array (..., n_out, n_in)
+
+    Raises
+    ------
+    ShapeError
+        The numbers of cases differ.
+
+    References
+    ----------
+    Nielsen (2015), BP4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weight_gradient(np.array([[0.5], [1.0]]), np.array([[2.0], [3.0]]))
+    array([[1. , 1.5],
+           [2. , 3. ]])
+    """
+    if delta.ndim < 2 or a_prev.ndim < 2 or delta.shape[-1] != a_prev.shape[-1]:
+        raise _misfit("weight_gradient", "delta (n_out, m), a_prev (n_in, m)", delta, a_prev)
+    return delta @ a_prev.mT
+
+
+def _misfit(where: str, expected: str, *came: Array) -> ShapeError:
+    shapes = ", ".join(str(tuple(array.shape)) for array in came)
+    return ShapeError(
+        f"equations.{where}", f"shapes {shapes}", expected, "Leading axes are networks"
+    )

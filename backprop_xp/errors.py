@@ -1,0 +1,121 @@
+"""One family of errors: where it happened, what came, what was expected, what to do.
+
+Every error that this library raises on purpose is a `BackpropError`, and also the built-in error
+that users of the language expect at that place, so that ``except ValueError`` works too.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "BackpropError",
+    "DTypeError",
+    "DataError",
+    "DeviceError",
+    "DivergenceError",
+    "MissingExtraError",
+    "MissingFileError",
+    "ModelFileError",
+    "OptionError",
+    "ShapeError",
+    "nearest_name",
+]
+
+
+class BackpropError(Exception):
+    """Base class: a message in four parts.
+
+    Parameters
+    ----------
+    where : str
+        The function and the argument, such as ``"train(X)"``.
+    came : str
+        What came in.
+    expected : str
+        What was expected there.
+    advice : str
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(BackpropError("train(X)", "an empty array", "at least one case", "Pass some rows"))
+    train(X): got an empty array; expected at least one case. Pass some rows.
+    """
+
+    def __init__(self, where: str, came: str, expected: str, advice: str) -> None:
+        super().__init__(where, came, expected, advice)
+        self.parts = (where, came, expected, advice)
+
+    def __str__(self) -> str:
+        where, came, expected, advice = self.parts
+        return f"{where}: got {came}; expected {expected}. {advice.rstrip('.')}."
+
+    def __reduce__(self) -> tuple[Any, ...]:  # OSError would keep two of the four parts
+        return type(self), self.parts, self.__dict__
+
+
+class ShapeError(BackpropError, ValueError):
+    """The shape of an array does not fit the network or its neighbours."""
+
+
+class DTypeError(BackpropError, TypeError):
+    """The type of an argument or the dtype of an array cannot be used."""
+
+
+class DataError(BackpropError, ValueError):
+    """The values of an array cannot be used: NaN, infinity, a label out of range, no rows."""
+
+
+class OptionError(BackpropError, ValueError):
+    """An option has a value or a name that is not known."""
+
+
+class DeviceError(BackpropError, ValueError, RuntimeError):
+    """A device is unknown or unusable, or arrays of two devices or libraries were mixed."""
+
+
+class MissingExtraError(BackpropError, ImportError):
+    """A feature needs a package that is not installed; the advice names the install command."""
+
+
+class MissingFileError(BackpropError, FileNotFoundError):
+    """A file or folder is not there."""
+
+
+class ModelFileError(BackpropError, ValueError):
+    """A file is no model that this version can read."""
+
+
+class DivergenceError(BackpropError, ArithmeticError):
+    """The cost became infinite or NaN in training.
+
+    Attributes
+    ----------
+    theta : array (..., P)
+        The last good parameters: those at the last edge between two epochs from which the cost
+        was still finite.
+    epoch, batch : int
+        Where the first cost that is not finite appeared, both counted from 0.
+    history : dict of lists
+        What was recorded of the epochs before.
+    """
+
+    theta: Any = None
+    epoch: int = -1
+    batch: int = -1
+    history: dict[str, list[Any]]
+
+
+def nearest_name(name: object, known: Iterable[str]) -> str:
+    """Return the advice for an unknown name: the nearest known one, where one is near.
+
+    Examples
+    --------
+    >>> nearest_name("sigmod", ["relu", "sigmoid"])
+    "Did you mean 'sigmoid'?"
+    >>> nearest_name("quux", ["relu", "sigmoid"])
+    'Use one of the known names'
+    """
+    near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Use one of the known names"

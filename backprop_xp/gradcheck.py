@@ -1,0 +1,175 @@
+"""Gradient checking: central differences of the cost against backpropagation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.backend import Array, astype, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.network import Network
+from backprop_xp.parameters import layer_shapes
+from backprop_xp.randomness import generator
+
+__all__ = ["GradientCheck", "check_gradient"]
+
+_STACK_NUMBERS = 2_000_000  # of θ's that are evaluated at once
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What a gradient check found.
+
+    Attributes
+    ----------
+    max_relative_error : float
+        The largest |analytic − numeric| of a parameter, relative to the largest component of the
+        gradient in the same W or b.
+    tolerance : float
+    checked : int
+        How many of the P parameters were nudged.
+    worst : str
+        Where the largest error is, such as ``"W of layer 2"``.
+    """
+
+    max_relative_error: float
+    tolerance: float
+    checked: int
+    worst: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the largest relative error is within the tolerance."""
+        return self.max_relative_error <= self.tolerance
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else "FAILED"
+        return (
+            f"gradient check {verdict}: largest relative error {self.max_relative_error:.2g} "
+            f"in {self.worst}, {self.checked} parameters, tolerance {self.tolerance:g}"
+        )
+
+
+def check_gradient(
+    net: Network,
+    theta: Array,
+    X: Any,
+    Y: Any,
+    case_weights: Any = None,
+    *,
+    h: float = 1e-5,
+    tolerance: float = 1e-7,
+    sample: int | None = 2000,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compare ∂E/∂θ_i of backpropagation with (E(θ + h e_i) − E(θ − h e_i)) / 2h.
+
+    The nudged θ's are evaluated as stacks of networks, in float64. Where an activation or a loss
+    has a kink (relu, leaky_relu, elu with α ≠ 1, absolute_error) within h of a case, the difference
+    quotient is off and a large error is no fault of the gradient: try another θ.
+
+    Parameters
+    ----------
+    net : Network
+    theta : array (..., P)
+    X, Y, case_weights
+        As `Network.cost` takes them.
+    h : float
+        Above 0.
+    tolerance : float
+        On the relative error; 1e-7 is good, above 1e-2 the gradient is wrong.
+    sample : int or None
+        Nudge that many parameters, chosen by `seed`, where there are more; None nudges all.
+
+    Returns
+    -------
+    GradientCheck
+
+    Raises
+    ------
+    DTypeError
+        The device has no float64.
+    ShapeError, DeviceError, OptionError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = Network([3, 4, 2], hidden="tanh")
+    >>> theta, X = net.init(seed=1), np.eye(3)
+    >>> check_gradient(net, theta, X, np.array([0, 1, 0])).passed
+    True
+    """
+    if not h > 0:
+        raise OptionError("check_gradient(h)", repr(h), "a number > 0", "Use 1e-5")
+    theta, X, Y, case_weights = (_float64(x) for x in (theta, X, Y, case_weights))
+    _, dE_dtheta = net.gradient(theta, X, Y, case_weights)
+    analytic = to_host(dE_dtheta)
+    places = _chosen(net.parameter_count, sample, seed)
+    numeric = _central_differences(net, theta, X, Y, case_weights, places, h)
+    error, worst = 0.0, "no parameter"
+    for name, start, stop in _parts(net.sizes):
+        here = (places >= start) & (places < stop)
+        found = np.abs(analytic[..., places[here]] - numeric[..., here]).max(initial=0.0)
+        scale = np.abs(analytic[..., start:stop]).max()
+        scale = max(scale, np.abs(numeric[..., here]).max(initial=0.0), np.finfo(np.float64).tiny)
+        if not found / scale <= error:
+            error, worst = float(found / scale), name
+    return GradientCheck(error, tolerance, len(places), worst)
+
+
+def _float64(x: Any) -> Any:
+    """Return a float array in float64, anything else as it is."""
+    name = dtype_name(x.dtype) if hasattr(x, "dtype") else ""
+    if not name.startswith(("float", "bfloat")) or name == "float64":
+        return x
+    xp, device = namespace(x), device_of(x)
+    if "float64" not in xp.__array_namespace_info__().dtypes(device=device):
+        raise DTypeError(
+            "check_gradient",
+            f"a device without float64, {device}",
+            "float64, for the differences are tiny",
+            "On JAX call jax.config.update('jax_enable_x64', True) first",
+        )
+    return astype(x, xp.float64)
+
+
+def _chosen(count: int, sample: int | None, seed: int) -> np.ndarray[Any, Any]:
+    if sample is None or sample >= count:
+        return np.arange(count)
+    return np.sort(generator(seed, "parameters").choice(count, size=sample, replace=False))
+
+
+def _central_differences(
+    net: Network,
+    theta: Array,
+    X: Any,
+    Y: Any,
+    case_weights: Any,
+    places: np.ndarray[Any, Any],
+    h: float,
+) -> np.ndarray[Any, Any]:
+    """Return ∂E/∂θ_i, (..., len(places)), by nudging stacks of copies of θ."""
+    xp, device, lead = namespace(theta), device_of(theta), tuple(theta.shape[:-1])
+    count, found = net.parameter_count, []
+    per_stack = max(1, _STACK_NUMBERS // (int(np.prod(lead)) * count))
+    for start in range(0, len(places), per_stack):
+        chunk = places[start : start + per_stack]
+        nudges = np.zeros((len(chunk), *(1,) * len(lead), count))
+        nudges[np.arange(len(chunk)), ..., chunk] = h
+        nudge = from_host(nudges, xp, device, "float64")
+        above = net.cost(theta + nudge, X, Y, case_weights)
+        below = net.cost(theta - nudge, X, Y, case_weights)
+        found.append(to_host((above - below) / (2 * h)))
+    return np.moveaxis(np.concatenate(found), 0, -1)
+
+
+def _parts(sizes: tuple[int, ...]) -> list[tuple[str, int, int]]:
+    parts, start = [], 0
+    for number, (n_out, n_in) in enumerate(layer_shapes(sizes), start=1):
+        for name, length in (
+            (f"W of layer {number}", n_out * n_in),
+            (f"b of layer {number}", n_out),
+        ):
+            parts.append((name, start, start + length))
+            start += length
+    return parts

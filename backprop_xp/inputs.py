@@ -1,0 +1,271 @@
+"""The door: what a caller hands in, checked and turned into what the equations take.
+
+Only shapes, dtypes and devices are checked here, so that a call can be traced by ``jax.jit``; the
+values are the business of `values`.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp.backend import (
+    Array,
+    Namespace,
+    astype,
+    context,
+    device_of,
+    is_floating,
+    namespace,
+)
+from backprop_xp.errors import DeviceError, DTypeError, ShapeError
+
+__all__ = [
+    "check_real",
+    "check_shape_of_inputs",
+    "check_shape_of_weights",
+    "check_theta",
+    "columns",
+    "kind_of_targets",
+    "one_hot_rows",
+    "real_host_array",
+    "rows_of_targets",
+    "same_place",
+    "weights_row",
+]
+
+
+def check_theta(theta: Any, count: int, where: str) -> Namespace:
+    """Return the namespace of θ after checking that it is a float array (..., P).
+
+    Raises
+    ------
+    DTypeError, ShapeError
+    """
+    if not array_api_compat.is_array_api_obj(theta):
+        raise DTypeError(
+            f"{where}(theta)", type(theta).__name__, "an array", "Make one with net.init()"
+        )
+    if not is_floating(theta):
+        raise DTypeError(
+            f"{where}(theta)", f"dtype {theta.dtype}", "a float dtype", "Use net.init()"
+        )
+    if theta.ndim < 1 or theta.shape[-1] != count:
+        raise ShapeError(
+            f"{where}(theta)",
+            f"shape {tuple(theta.shape)}",
+            f"(..., {count}), {count} parameters for these sizes",
+            "Make theta with net.init() of the same network",
+        )
+    return namespace(theta)
+
+
+def like_theta(x: Any, theta: Array, where: str) -> Array:
+    """Return `x` in θ's dtype after checking that it lives where θ lives.
+
+    Raises
+    ------
+    DTypeError
+        `x` is complex, an object or text.
+    DeviceError
+        `x` belongs to another library or device.
+    """
+    x = same_place(x, theta, where)
+    if x.dtype == theta.dtype:
+        return x  # type: ignore[no-any-return]
+    check_real(x, where)
+    return astype(x, theta.dtype)  # type: ignore[no-any-return]
+
+
+def same_place(x: Any, theta: Array, where: str) -> Any:
+    """Return `x` after checking that it belongs to θ's library and device.
+
+    Lists and the like are welcome where θ is a NumPy array.
+
+    Raises
+    ------
+    DeviceError
+    """
+    xp = namespace(theta)
+    if not array_api_compat.is_array_api_obj(x) and array_api_compat.is_numpy_namespace(xp):
+        x = real_host_array(x, where)
+    if not array_api_compat.is_array_api_obj(x) or namespace(x) is not xp:
+        raise DeviceError(
+            where,
+            f"{type(x).__module__}.{type(x).__name__}",
+            f"an array of {xp.__name__}, as theta is",
+            "Arrays of two libraries do not mix: move one of them, or pass device= to train",
+        )
+    # JAX says nothing of the device of an array that it traces, and refuses mixtures itself
+    if not array_api_compat.is_jax_namespace(xp) and device_of(x) != device_of(theta):
+        raise DeviceError(
+            where,
+            f"an array on {device_of(x)}",
+            f"one on {device_of(theta)}, as theta is",
+            "Move one of them, or pass device= to train",
+        )
+    return x
+
+
+def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
+    """Return a list, a data frame or the like as a NumPy array of real numbers.
+
+    Raises
+    ------
+    DTypeError, ShapeError
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ShapeError(
+            where, "rows of different lengths", "rows of one length", str(error)
+        ) from error
+    check_real(array, where)
+    return array
+
+
+def check_real(x: Any, where: str) -> None:
+    """Refuse arrays that do not hold booleans, integers or real floats.
+
+    Raises
+    ------
+    DTypeError
+    """
+    host = array_api_compat.is_numpy_array(x)
+    good = (
+        x.dtype.kind in "biuf"
+        if host
+        else namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating"))
+    )
+    if not good:
+        raise DTypeError(
+            where, f"dtype {x.dtype}", "real numbers", "Convert with x.astype('float32')"
+        )
+
+
+def columns(X: Any, theta: Array, n_in: int, where: str) -> Array:
+    """Return a^0 = Xᵀ, (..., n_in, m), in θ's dtype, for X (m, n_in) or one X per network.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+    """
+    X = like_theta(X, theta, where)
+    check_shape_of_inputs(X, tuple(theta.shape[:-1]), n_in, where)
+    return X.mT  # type: ignore[no-any-return]
+
+
+def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) -> None:
+    """Refuse X unless it is (m, n_in) or has the stack's axes in front.
+
+    Raises
+    ------
+    ShapeError
+    """
+    shape = tuple(X.shape)
+    if len(shape) < 2 or shape[-1] != n_in or not _fits(shape[:-2], lead):
+        stacked = f" or {(*lead, 'm', n_in)}" if lead else ""
+        raise ShapeError(
+            where,
+            f"shape {shape}",
+            f"(m, {n_in}){stacked}, {n_in} inputs of layer 1",
+            "Pass one row for each case and one column for each input",
+        )
+
+
+def _fits(lead: tuple[int, ...], stack: tuple[int, ...]) -> bool:
+    """Tell whether leading axes broadcast to those of the stack without enlarging it."""
+    try:
+        return np.broadcast_shapes(lead, stack) == stack
+    except ValueError:
+        return False
+
+
+TargetKind: TypeAlias = Literal["targets", "column", "labels"]
+
+
+def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: str) -> TargetKind:
+    """Tell what Y holds.
+
+    "targets", (m, n_out); "labels", integers (m,); "column", floats (m,) for one output unit; each
+    of them with the stack's axes in front where the networks differ.
+
+    Raises
+    ------
+    ShapeError
+    """
+    shape = tuple(Y.shape)
+    if shape[-2:] == (m, n_out) and _fits(shape[:-2], lead):
+        return "targets"
+    integral = bool(namespace(Y).isdtype(Y.dtype, ("bool", "integral")))
+    if (integral or n_out == 1) and shape[-1:] == (m,) and _fits(shape[:-1], lead):
+        return "labels" if integral else "column"
+    stacked = f", or {(*lead, 'm')} and {(*lead, 'm', n_out)}" if lead else ""
+    raise ShapeError(
+        where,
+        f"shape {shape} of dtype {Y.dtype}",
+        f"class labels ({m},) of an integer dtype or targets ({m}, {n_out}){stacked}",
+        "Labels held as floats are converted with Y.astype(int)",
+    )
+
+
+def rows_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Array:
+    """Return the targets as rows, (..., m, n_out), in θ's dtype.
+
+    Labels 0 … n_out − 1 become rows with one 1; with one output unit, Y (m,) is its target.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+    """
+    Y = same_place(Y, theta, where)
+    check_real(Y, where)
+    kind = kind_of_targets(Y, m, n_out, tuple(theta.shape[:-1]), where)
+    if kind == "targets":
+        return astype(Y, theta.dtype)  # type: ignore[no-any-return]
+    return one_hot_rows(Y, theta, n_out)
+
+
+def one_hot_rows(labels: Array, like: Array, n_out: int) -> Array:
+    """Return (..., n_out) in the dtype of `like`: 1 in the place of each label, 0 elsewhere.
+
+    With one output unit the label itself is the target.
+    """
+    xp = namespace(like)
+    if n_out == 1:
+        return xp.expand_dims(xp.astype(labels, like.dtype), axis=-1)  # type: ignore[no-any-return]
+    with context(like):
+        classes = xp.arange(n_out, dtype=xp.int32, device=device_of(like))
+    hits = xp.expand_dims(xp.astype(labels, xp.int32), axis=-1) == classes
+    return xp.astype(hits, like.dtype)  # type: ignore[no-any-return]
+
+
+def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
+    """Return the weights of the cases as a row, (..., 1, m); 1/m each where none are given.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+    """
+    xp = namespace(theta)
+    if case_weights is None:
+        with context(theta):
+            return xp.full((1, 1), 1 / m, dtype=theta.dtype, device=device_of(theta))  # type: ignore[no-any-return]
+    w = like_theta(case_weights, theta, where)
+    check_shape_of_weights(w, tuple(theta.shape[:-1]), m, where)
+    return xp.expand_dims(w, axis=-2)  # type: ignore[no-any-return]
+
+
+def check_shape_of_weights(w: Any, lead: tuple[int, ...], m: int, where: str) -> None:
+    """Refuse case weights unless they are (m,) or have the stack's axes in front.
+
+    Raises
+    ------
+    ShapeError
+    """
+    shape = tuple(w.shape)
+    if shape[-1:] != (m,) or not _fits(shape[:-1], lead):
+        stacked = f" or {(*lead, m)}" if lead else ""
+        raise ShapeError(
+            where, f"shape {shape}", f"({m},){stacked}", "Pass one weight for each case"
+        )

@@ -1,0 +1,311 @@
+"""A multi-layer perceptron as a frozen description; its parameters are an array θ beside it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from backprop_xp import inputs, parameters, propagation
+from backprop_xp.activations import Activation, find_activation
+from backprop_xp.backend import Array, device_of, dtype_name, from_host, ignore_overflow, namespace
+from backprop_xp.connections import Mask, Masks, checked_connections, masks_like, without_removed
+from backprop_xp.device_selection import Device, select_device
+from backprop_xp.errors import ShapeError
+from backprop_xp.initializers import Initializer, find_initializer
+from backprop_xp.losses import Loss, find_loss
+from backprop_xp.options import float_name, layer_sizes, stack_shape
+from backprop_xp.outputs import Output, output_of
+from backprop_xp.parameters import Layer
+from backprop_xp.randomness import generator
+
+__all__ = ["Network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A multi-layer perceptron: its sizes, activations, loss and connections, without parameters.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Units of each layer from the inputs to the outputs, each at least 1.
+    hidden : str or Activation, or a sequence of them
+        The activation of the hidden layers, or one for each hidden layer.
+    output : str or Activation
+        The activation of the output layer.
+    loss : str or Loss
+        The cost of a case. Every loss goes with every output activation; where the two form a
+        canonical pair (`losses`), cost and error take its stable form.
+    connections : sequence of (None or array of 0 and 1), optional
+        For each layer None, for all connections, or a mask (n_out, n_in) with 0 for the connections
+        that are removed. A removed connection carries nothing, whatever θ holds in its place, and
+        its gradient is exactly 0.
+
+    Raises
+    ------
+    OptionError
+        A size is no positive integer, or a name is unknown.
+    ShapeError
+        A mask or the number of activations does not fit the sizes.
+
+    Examples
+    --------
+    >>> net = Network([2, 3, 1], hidden="tanh", output="sigmoid", loss="binary_cross_entropy")
+    >>> net.parameter_count
+    13
+    """
+
+    sizes: tuple[int, ...]
+    hidden: tuple[Activation, ...]
+    output: Activation
+    loss: Loss
+    connections: tuple[Mask | None, ...]
+
+    def __init__(
+        self,
+        sizes: Iterable[int],
+        hidden: str | Activation | Sequence[str | Activation] = "sigmoid",
+        output: str | Activation = "softmax",
+        loss: str | Loss = "cross_entropy",
+        connections: Sequence[Any] | None = None,
+    ) -> None:
+        checked = layer_sizes(sizes)
+        fields = {
+            "sizes": checked,
+            "hidden": _one_for_each_layer(hidden, len(checked) - 2),
+            "output": find_activation(output, "Network(output)"),
+            "loss": find_loss(loss),
+            "connections": checked_connections(connections, parameters.layer_shapes(checked)),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)  # the way of a frozen dataclass
+
+    @cached_property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each layer, the output layer's last."""
+        return (*self.hidden, self.output)
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """P, the length of θ."""
+        return parameters.parameter_count(self.sizes)
+
+    @cached_property
+    def output_with_loss(self) -> Output:
+        """The output activation with the loss, as a canonical pair where they are one."""
+        return output_of(self.output, self.loss)
+
+    def init(
+        self,
+        seed: int = 0,
+        initializer: str | Initializer = "glorot",
+        device: str | Device = "cpu",
+        dtype: Any = "float32",
+        stack: int | Sequence[int] = (),
+    ) -> Array:
+        """Return initial parameters θ, (*stack, P).
+
+        Parameters
+        ----------
+        seed : int
+            ≥ 0. The same seed gives the same θ on every device, and the first networks of a stack
+            are those of a smaller stack.
+        initializer : str or Initializer
+            A name from `initializers.INITIALIZERS`, or a user's own.
+        device : str or Device
+            Where θ lives, as `select_device` takes it.
+        dtype : str or dtype
+            A float dtype; numbers are drawn in float64 and rounded.
+        stack : int or sequence of int
+            Leading axes: how many networks.
+
+        Raises
+        ------
+        OptionError, DeviceError, DTypeError
+        """
+        chosen, name = select_device(device), float_name(dtype, "init(dtype)")
+        draw, shape = find_initializer(initializer), stack_shape(stack)
+        rng = generator(seed, "parameters")
+        theta = np.empty((int(np.prod(shape)), self.parameter_count))
+        for network in theta:
+            layers = []
+            for (n_out, n_in), mask in zip(self._shapes, self.connections, strict=True):
+                W, b = draw(rng, n_in, n_out)
+                layers.append(Layer(W if mask is None else W * np.asarray(mask), b))
+            network[:] = self.pack(layers)
+        theta = theta.reshape(*shape, self.parameter_count)
+        return from_host(theta, chosen.xp, chosen.handle, name)  # type: ignore[no-any-return]
+
+    def unpack(self, theta: Array) -> tuple[Layer, ...]:
+        """Return the layers (W, b) in θ, as views where the library has views.
+
+        Parameters
+        ----------
+        theta : array (..., P)
+
+        Raises
+        ------
+        ShapeError, DTypeError
+        """
+        inputs.check_theta(theta, self.parameter_count, "unpack")
+        return parameters.unpack(self.sizes, theta)
+
+    def pack(self, layers: Sequence[Layer | tuple[Array, Array]]) -> Array:
+        """Return θ (..., P) made of layers (W, b), the inverse of `unpack`.
+
+        Raises
+        ------
+        ShapeError
+            The shapes do not fit the sizes; the message names the layer.
+        """
+        named = [Layer(*layer) for layer in layers]
+        parameters.check_layers(self.sizes, named)
+        return parameters.pack(named)
+
+    @ignore_overflow
+    def forward(self, theta: Array, X: Any) -> Array:
+        """Return the outputs as rows, (..., m, n_out), for inputs in rows.
+
+        Parameters
+        ----------
+        theta : array (..., P)
+        X : array (m, n_in), or (..., m, n_in) with one set of inputs for each network
+            Converted to θ's dtype.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DeviceError
+        """
+        inputs.check_theta(theta, self.parameter_count, "forward")
+        a_in = inputs.columns(X, theta, self.sizes[0], "forward(X)")
+        _, a = propagation.forward_pass(
+            self.layers(theta, self.masks(theta)), self.activations, a_in
+        )
+        return a[-1].mT
+
+    @ignore_overflow
+    def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:
+        """Return the cost E = Σ_c w_c E_c, (...), a 0-d array for a single network.
+
+        Parameters
+        ----------
+        theta : array (..., P)
+        X : array (m, n_in) or (..., m, n_in)
+        Y : array
+            Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where
+            the networks differ.
+        case_weights : array (m,) or (..., m), optional
+            w_c, used as they are; 1/m each unless given.
+
+        Raises
+        ------
+        ShapeError, DTypeError, DeviceError
+        """
+        a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
+        z, _ = propagation.forward_pass(
+            self.layers(theta, self.masks(theta)), self.activations, a_in
+        )
+        return self._total(z[-1], y, w)
+
+    @ignore_overflow
+    def gradient(
+        self, theta: Array, X: Any, Y: Any, case_weights: Any = None
+    ) -> tuple[Array, Array]:
+        """Return the cost E (...) and its gradient ∂E/∂θ (..., P), by backpropagation.
+
+        Parameters, errors: as `cost`.
+
+        References
+        ----------
+        Rumelhart, Hinton, Williams, Nature 323 (1986), equations 4 to 7.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network([1, 1], output="identity", loss="squared_error")
+        >>> E, dE_dtheta = net.gradient(np.array([2.0, 0.5]), np.array([[3.0]]), np.array([[6.0]]))
+        >>> float(E), dE_dtheta  # ½ (2·3 + 0.5 − 6)², δ = 0.5, δ·3 and δ
+        (0.125, array([1.5, 0.5]))
+        """
+        a_in, y, w = self._door(theta, X, Y, case_weights, "gradient")
+        z_out, dE_dtheta = self.backpropagate(theta, a_in, y, w, self.masks(theta))
+        return self._total(z_out, y, w), dE_dtheta
+
+    # -----------------------------------------------------------------------------------------
+    # in columns, unchecked: what training calls at every step
+
+    def masks(self, theta: Array) -> Masks:
+        """Return the connections of each layer as arrays like θ, None where all exist."""
+        return masks_like(self.connections, theta)
+
+    def is_weight(self, theta: Array) -> Array:
+        """Return (P,) like θ: 1 in the places of weights, 0 in those of biases."""
+        parts = [
+            part.reshape(-1)
+            for n_out, n_in in self._shapes
+            for part in (np.ones((n_out, n_in)), np.zeros((n_out, 1)))
+        ]
+        xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
+        return from_host(np.concat(parts), xp, device, dtype)  # type: ignore[no-any-return]
+
+    def layers(self, theta: Array, masks: Masks) -> tuple[Layer, ...]:
+        """Return the layers in θ (..., P) with 0 for the weights of removed connections."""
+        return without_removed(parameters.unpack(self.sizes, theta), masks)
+
+    def backpropagate(
+        self, theta: Array, a_in: Array, y: Array, w: Array, masks: Masks
+    ) -> tuple[Array, Array]:
+        """Return z^L (..., n_out, m) and ∂E/∂θ (..., P).
+
+        Parameters
+        ----------
+        theta : array (..., P)
+        a_in, y : array (..., n_in, m), (..., n_out, m)
+            Inputs and targets, a column for each case, in θ's dtype and on its device.
+        w : array, broadcasting against (..., 1, m)
+            Weights of the cases.
+        masks : tuple
+            From `masks`.
+        """
+        layers = self.layers(theta, masks)
+        z, a = propagation.forward_pass(layers, self.activations, a_in)
+        delta_out = self.output_with_loss.error(z[-1], a[-1], y, w)
+        deltas = propagation.backward_pass(layers, self.activations, z, a, delta_out)
+        gradients = propagation.parameter_gradients(deltas, a)
+        return z[-1], parameters.pack(without_removed(gradients, masks))
+
+    def _total(self, z_out: Array, y: Array, w: Array) -> Array:
+        E_c = self.output_with_loss.cost(z_out, y)
+        E: Array = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1)
+        return E
+
+    @cached_property
+    def _shapes(self) -> list[tuple[int, int]]:
+        return parameters.layer_shapes(self.sizes)
+
+    def _door(
+        self, theta: Array, X: Any, Y: Any, case_weights: Any, where: str
+    ) -> tuple[Array, Array, Array]:
+        inputs.check_theta(theta, self.parameter_count, where)
+        a_in = inputs.columns(X, theta, self.sizes[0], f"{where}(X)")
+        m = a_in.shape[-1]
+        rows = inputs.rows_of_targets(Y, theta, m, self.sizes[-1], f"{where}(Y)")
+        w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
+        return a_in, rows.mT, w
+
+
+def _one_for_each_layer(
+    hidden: str | Activation | Sequence[str | Activation], count: int
+) -> tuple[Activation, ...]:
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
+        return (find_activation(hidden, "Network(hidden)"),) * count
+    if len(hidden) != count:
+        raise ShapeError(
+            "Network(hidden)",
+            f"{len(hidden)} activations",
+            f"{count}, one for each hidden layer",
+            "Pass a single one for all of them",
+        )
+    return tuple(find_activation(one, "Network(hidden)") for one in hidden)

@@ -1,0 +1,67 @@
+"""Options: whole numbers and dtypes, checked wherever they come in."""
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from backprop_xp.backend import dtype_name
+from backprop_xp.errors import DTypeError, OptionError
+
+__all__ = ["check_count", "float_name", "layer_sizes", "stack_shape"]
+
+
+def check_count(count: Any, where: str, least: int) -> int:
+    """Return an integer of at least `least`.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        number = least - 1 if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise OptionError(where, repr(count), f"integers >= {least}", "Pass whole numbers")
+    return number
+
+
+def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes of a network's layers, two or more integers of at least 1.
+
+    Raises
+    ------
+    OptionError
+    """
+    where = "Network(sizes)"
+    if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable):
+        raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
+    checked = tuple(check_count(n, where, least=1) for n in sizes)
+    if len(checked) < 2:
+        raise OptionError(where, f"{checked}", "inputs and outputs at least", "Such as [4, 3, 2]")
+    return checked
+
+
+def stack_shape(stack: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the leading axes that `stack` asks for.
+
+    Raises
+    ------
+    OptionError
+        Not integers of at least 1.
+    """
+    axes = stack if isinstance(stack, (tuple, list)) else (stack,)
+    return tuple(check_count(n, "stack", least=1) for n in axes)
+
+
+def float_name(dtype: Any, where: str) -> str:
+    """Return the name of a float dtype of any library.
+
+    Raises
+    ------
+    DTypeError
+    """
+    name = dtype_name(dtype)
+    if name not in ("float16", "float32", "float64"):
+        raise DTypeError(where, repr(dtype), "float16, float32 or float64", "Use float32")
+    return name

@@ -1,0 +1,132 @@
+"""An output activation with a loss: the cost from z^L, and the error δ^L where it all begins.
+
+Any loss goes with any output activation. Four combinations are *canonical pairs*: the cost follows
+stably from z, where a rounds to 0 or 1, and the error is δ^L = w (a − y) with no division.
+"""
+
+from dataclasses import dataclass
+
+from backprop_xp import activations
+from backprop_xp.activations import Activation, Exp, Identity, Sigmoid, Softmax
+from backprop_xp.backend import Array, namespace
+from backprop_xp.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    Poisson,
+    SquaredError,
+    over_units,
+)
+
+__all__ = [
+    "CANONICAL_PAIRS",
+    "ExpPoisson",
+    "IdentitySquaredError",
+    "Output",
+    "SigmoidBinaryCrossEntropy",
+    "SoftmaxCrossEntropy",
+    "output_of",
+]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Any output activation with any loss, by the chain rule.
+
+    Attributes
+    ----------
+    activation : Activation
+    loss : Loss
+    """
+
+    activation: Activation
+    loss: Loss
+
+    def cost(self, z: Array, y: Array) -> Array:
+        """Return E_c, (..., m), from weighted inputs z and targets y, both (..., n_out, m)."""
+        return self.loss(self.activation(z), y)
+
+    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
+        """Return δ^L = ∂E/∂z^L, (..., n_out, m), for case weights w that broadcast, (..., 1, m)."""
+        return activations.error(self.activation, w * self.loss.dE_da(a, y), z, a)
+
+
+@dataclass(frozen=True)
+class IdentitySquaredError(Output):
+    """Identity outputs with squared error: E_c = ½ Σ (z − y)², δ = w (a − y)."""
+
+    activation: Activation = Identity()
+    loss: Loss = SquaredError()
+
+    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
+        return w * (a - y)
+
+
+@dataclass(frozen=True)
+class SigmoidBinaryCrossEntropy(Output):
+    """Sigmoid outputs with binary cross-entropy: E_c = Σ [ln(1 + e^z) − y z], δ = w (a − y).
+
+    ln(1 + e^z) is max(z, 0) + ln(1 + e^(−|z|)); y z is taken from its first term before the second
+    is added, so that a small cost keeps its digits.
+    """
+
+    activation: Activation = Sigmoid()
+    loss: Loss = BinaryCrossEntropy()
+
+    def cost(self, z: Array, y: Array) -> Array:
+        xp = namespace(z)
+        return over_units((xp.maximum(z, 0.0) - y * z) + xp.log1p(xp.exp(-abs(z))))
+
+    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
+        return w * (a - y)
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Output):
+    """Softmax outputs with cross-entropy: E_c = −Σ y (z − ln Σ e^z), δ = w (a Σ y − y).
+
+    Where the targets of a case sum to 1, as those of classes do, δ = w (a − y).
+    """
+
+    activation: Activation = Softmax()
+    loss: Loss = CrossEntropy()
+
+    def cost(self, z: Array, y: Array) -> Array:
+        xp = namespace(z)
+        shifted = z - xp.max(z, axis=-2, keepdims=True)
+        log_a = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-2, keepdims=True))
+        return -over_units(y * log_a)
+
+    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
+        total: Array = namespace(y).sum(y, axis=-2, keepdims=True)
+        return w * (a * total - y)
+
+
+@dataclass(frozen=True)
+class ExpPoisson(Output):
+    """Exponential outputs with the Poisson loss: E_c = Σ (e^z − y z), δ = w (a − y)."""
+
+    activation: Activation = Exp()
+    loss: Loss = Poisson()
+
+    def cost(self, z: Array, y: Array) -> Array:
+        return over_units(self.activation(z) - y * z)
+
+    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
+        return w * (a - y)
+
+
+CANONICAL_PAIRS: tuple[Output, ...] = (
+    SoftmaxCrossEntropy(),
+    SigmoidBinaryCrossEntropy(),
+    ExpPoisson(),
+    IdentitySquaredError(),
+)
+
+
+def output_of(activation: Activation, loss: Loss) -> Output:
+    """Return the output activation with its loss, as a canonical pair where they are one."""
+    for pair in CANONICAL_PAIRS:
+        if pair.activation == activation and pair.loss == loss:
+            return pair
+    return Output(activation, loss)

@@ -1,0 +1,93 @@
+"""θ: all parameters of a network in one flat vector, W^1 by rows, b^1, W^2 by rows, and so on."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from backprop_xp.backend import Array, namespace
+from backprop_xp.errors import ShapeError
+
+__all__ = ["Layer", "layer_shapes", "pack", "parameter_count", "unpack"]
+
+
+class Layer(NamedTuple):
+    """The parameters of one layer, or their gradients.
+
+    Attributes
+    ----------
+    W : array (..., n_out, n_in)
+    b : array (..., n_out, 1)
+    """
+
+    W: Array
+    b: Array
+
+
+def layer_shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the shape (n_out, n_in) of each layer's W.
+
+    Examples
+    --------
+    >>> layer_shapes([784, 100, 10])
+    [(100, 784), (10, 100)]
+    """
+    return [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
+
+
+def parameter_count(sizes: Sequence[int]) -> int:
+    """Return P, the number of parameters.
+
+    Examples
+    --------
+    >>> parameter_count([784, 100, 10])
+    79510
+    """
+    return sum(n_out * (n_in + 1) for n_out, n_in in layer_shapes(sizes))
+
+
+def unpack(sizes: Sequence[int], theta: Array) -> tuple[Layer, ...]:
+    """Return the layers in θ (..., P), as views where the library has views."""
+    xp, lead = namespace(theta), tuple(theta.shape[:-1])
+    layers, start = [], 0
+    for n_out, n_in in layer_shapes(sizes):
+        middle = start + n_out * n_in
+        end = middle + n_out
+        W = xp.reshape(theta[..., start:middle], (*lead, n_out, n_in))
+        b = xp.reshape(theta[..., middle:end], (*lead, n_out, 1))
+        layers.append(Layer(W, b))
+        start = end
+    return tuple(layers)
+
+
+def pack(layers: Sequence[Layer]) -> Array:
+    """Return θ (..., P), the inverse of `unpack`."""
+    xp, lead = namespace(layers[0].W), tuple(layers[0].W.shape[:-2])
+    parts = [xp.reshape(part, (*lead, -1)) for layer in layers for part in layer]
+    theta: Array = xp.concat(parts, axis=-1)
+    return theta
+
+
+def check_layers(sizes: Sequence[int], layers: Sequence[Layer]) -> None:
+    """Refuse layers that do not fit the sizes; the error says which layer.
+
+    Raises
+    ------
+    ShapeError
+    """
+    shapes = layer_shapes(sizes)
+    if len(layers) != len(shapes):
+        raise ShapeError(
+            "pack(layers)",
+            f"{len(layers)} layers",
+            f"{len(shapes)}",
+            "Pass one (W, b) for each layer",
+        )
+    lead = tuple(layers[0][0].shape[:-2])
+    for number, ((W, b), (n_out, n_in)) in enumerate(zip(layers, shapes, strict=True), start=1):
+        if tuple(W.shape) != (*lead, n_out, n_in) or tuple(b.shape) != (*lead, n_out, 1):
+            raise ShapeError(
+                f"pack(layers), layer {number}",
+                f"W {tuple(W.shape)}, b {tuple(b.shape)}",
+                f"W {(*lead, n_out, n_in)}, b {(*lead, n_out, 1)}",
+                "Biases are columns; leading axes are networks, the same for every layer",
+            )

@@ -1,0 +1,191 @@
+"""The door of training: everything that came in is checked and moved before any work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp import inputs, values
+from backprop_xp.activations import Sigmoid
+from backprop_xp.backend import (
+    Array,
+    Namespace,
+    device_of,
+    dtype_name,
+    is_floating,
+    move,
+    namespace,
+    to_host,
+)
+from backprop_xp.data import Cases
+from backprop_xp.device_selection import Device, select_device
+from backprop_xp.errors import OptionError
+from backprop_xp.network import Network
+from backprop_xp.options import float_name, stack_shape
+
+__all__ = ["Task", "prepare"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained, on its device.
+
+    Attributes
+    ----------
+    net : Network
+    theta : array (*stack, P)
+        Where to start, with 0 for the weights of removed connections.
+    cases, validation : Cases
+    seed : int
+    """
+
+    net: Network
+    theta: Array
+    cases: Cases
+    validation: Cases | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where training takes place, in which dtype, and with which leading axes."""
+
+    xp: Namespace
+    device: Any
+    dtype: str
+    lead: tuple[int, ...]
+
+    def move(self, x: Any, dtype: str | None = None) -> Any:
+        return move(x, self.xp, self.device, dtype or self.dtype)
+
+
+def prepare(
+    net: Network,
+    X: Any,
+    Y: Any,
+    theta: Any,
+    validation: tuple[Any, Any] | None,
+    case_weights: Any,
+    seed: int,
+    device: str | Device | None,
+    dtype: Any,
+    stack: int | Sequence[int],
+) -> Task:
+    """Return the task after checking every argument; see `training.train` for what they are.
+
+    Raises
+    ------
+    BackpropError
+    """
+    chosen = None if device is None else select_device(device)
+    X = _array(X, "train(X)")
+    place = _Place(
+        namespace(X) if chosen is None else chosen.xp,
+        device_of(X) if chosen is None else chosen.handle,
+        _dtype(X, dtype),
+        _lead(net, theta, stack),
+    )
+    follow = X if chosen is None else None
+    weights = _weights(case_weights, X, place, follow)
+    cases = _cases(net, X, Y, weights, place, follow, "train")
+    others = None
+    if validation is not None:
+        X_others, Y_others = _pair(validation)
+        others = _cases(net, X_others, Y_others, None, place, follow, "train(validation)")
+    return Task(net, _theta(net, theta, seed, stack, place, follow), cases, others, seed)
+
+
+def _array(x: Any, where: str) -> Any:
+    """Return an array of real numbers: `x` itself, or a NumPy array made of a list or the like."""
+    if not array_api_compat.is_array_api_obj(x):
+        return inputs.real_host_array(x, where)
+    inputs.check_real(x, where)
+    return x
+
+
+def _beside(x: Any, follow: Any, where: str) -> Any:
+    """Return `x` as an array; where no device was named it must be where X is."""
+    return _array(x, where) if follow is None else inputs.same_place(x, follow, where)
+
+
+def _pair(validation: Any) -> tuple[Any, Any]:
+    if not isinstance(validation, Sequence) or len(validation) != 2:
+        raise OptionError(
+            "train(validation)", type(validation).__name__, "a pair (X, Y)", "Pass (X_val, Y_val)"
+        )
+    return validation[0], validation[1]
+
+
+def _dtype(X: Any, dtype: Any) -> str:
+    if dtype is None:
+        return dtype_name(X.dtype) if is_floating(X) else "float32"
+    return float_name(dtype, "train(dtype)")
+
+
+def _lead(net: Network, theta: Any, stack: int | Sequence[int]) -> tuple[int, ...]:
+    shape = stack_shape(stack)
+    if theta is None:
+        return shape
+    inputs.check_theta(theta, net.parameter_count, "train")
+    lead = tuple(int(n) for n in theta.shape[:-1])
+    if shape not in ((), lead):
+        raise OptionError(
+            "train(stack)",
+            f"{shape}",
+            f"{lead}, theta's leading axes",
+            "Leave stack out with theta",
+        )
+    return lead
+
+
+def _cases(
+    net: Network,
+    X: Any,
+    Y: Any,
+    weights: np.ndarray[Any, Any] | None,
+    place: _Place,
+    follow: Any,
+    where: str,
+) -> Cases:
+    X = _beside(X, follow, f"{where}(X)")
+    Y = _beside(Y, follow, f"{where}(Y)")
+    inputs.check_real(X, f"{where}(X)")
+    inputs.check_real(Y, f"{where}(Y)")
+    values.check_not_empty(X, f"{where}(X)")
+    inputs.check_shape_of_inputs(X, place.lead, net.sizes[0], f"{where}(X)")
+    m, n_out = X.shape[-2], net.sizes[-1]
+    kind = inputs.kind_of_targets(Y, m, n_out, place.lead, f"{where}(Y)")
+    labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
+    values.check_finite(X, f"{where}(X)", place.dtype)
+    if labelled:
+        values.check_labels(Y, n_out, f"{where}(Y)")
+    else:
+        values.check_finite(Y, f"{where}(Y)", place.dtype)
+    moved = place.move(Y, "int32" if labelled else None)
+    if not labelled and kind != "targets":
+        moved = place.xp.expand_dims(moved, axis=-1)
+    return Cases(place.move(X), moved, n_out, labelled, weights)
+
+
+def _weights(case_weights: Any, X: Any, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:
+    if case_weights is None:
+        return None
+    where = "train(case_weights)"
+    weights = _beside(case_weights, follow, where)
+    inputs.check_real(weights, where)
+    inputs.check_shape_of_weights(weights, place.lead, X.shape[-2], where)
+    values.check_case_weights(weights, where, place.dtype)
+    return np.array(to_host(weights), dtype=np.float64)
+
+
+def _theta(
+    net: Network, theta: Any, seed: int, stack: int | Sequence[int], place: _Place, follow: Any
+) -> Array:
+    if theta is None:
+        return place.move(net.init(seed, dtype=place.dtype, stack=stack))  # type: ignore[no-any-return]
+    theta = _beside(theta, follow, "train(theta)")
+    values.check_finite(theta, "train(theta)", place.dtype)
+    moved = place.move(theta)
+    return net.pack(net.layers(moved, net.masks(moved)))

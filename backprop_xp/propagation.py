@@ -1,0 +1,80 @@
+"""Backpropagation: the equations, layer after layer, forward and backward.
+
+.. code-block:: text
+
+    forward_pass           a^0 → z^1, a^1 → … → z^L, a^L
+    (outputs.Output.error  δ^L)
+    backward_pass          δ^L → δ^(L−1) → … → δ^1
+    parameter_gradients    ∂E/∂W^l, ∂E/∂b^l from δ^l and a^(l−1)
+
+All arrays hold one column for each case. Lists are in the order of the layers.
+"""
+
+from collections.abc import Sequence
+
+from backprop_xp import activations as activation_functions
+from backprop_xp.activations import Activation
+from backprop_xp.backend import Array
+from backprop_xp.equations import bias_gradient, input_gradient, weight_gradient, weighted_input
+from backprop_xp.parameters import Layer
+
+__all__ = ["backward_pass", "forward_pass", "parameter_gradients"]
+
+
+def forward_pass(
+    layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array
+) -> tuple[list[Array], list[Array]]:
+    """Return z^1 … z^L and a^0 … a^L for the inputs a^0.
+
+    Parameters
+    ----------
+    layers : sequence of L Layer
+    activations : sequence of L Activation
+    a_in : array (..., n_in, m)
+
+    Returns
+    -------
+    z : list of L arrays (..., n, m)
+    a : list of L + 1 arrays (..., n, m), of which ``a[0]`` is `a_in`
+    """
+    z: list[Array] = []
+    a = [a_in]
+    for layer, activation in zip(layers, activations, strict=True):
+        z.append(weighted_input(layer.W, a[-1], layer.b))
+        a.append(activation(z[-1]))
+    return z, a
+
+
+def backward_pass(
+    layers: Sequence[Layer],
+    activations: Sequence[Activation],
+    z: Sequence[Array],
+    a: Sequence[Array],
+    delta_out: Array,
+) -> list[Array]:
+    """Return δ^1 … δ^L from δ^L, carried back by δ^(l−1) = (W^l)ᵀ δ^l ⊙ σ′(z^(l−1)).
+
+    Parameters
+    ----------
+    layers, activations, z, a
+        As `forward_pass` takes and returns them.
+    delta_out : array (..., n_out, m)
+        δ^L, from `outputs.Output.error`.
+
+    Returns
+    -------
+    list of L arrays (..., n, m)
+    """
+    deltas = [delta_out]
+    for below in reversed(range(len(layers) - 1)):
+        dE_da = input_gradient(layers[below + 1].W, deltas[-1])
+        deltas.append(activation_functions.error(activations[below], dE_da, z[below], a[below + 1]))
+    return deltas[::-1]
+
+
+def parameter_gradients(deltas: Sequence[Array], a: Sequence[Array]) -> list[Layer]:
+    """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1)."""
+    return [
+        Layer(weight_gradient(delta, a_prev), bias_gradient(delta))
+        for delta, a_prev in zip(deltas, a, strict=False)  # a^L feeds no layer
+    ]

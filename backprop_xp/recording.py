@@ -1,0 +1,86 @@
+"""What an epoch leaves on the device, read on the host once at its end."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from backprop_xp.backend import Array, namespace, to_host
+from backprop_xp.scoring import Scores
+
+__all__ = ["BatchCosts", "EpochRecord", "History", "append"]
+
+History: TypeAlias = dict[str, list[Any]]
+HostArray: TypeAlias = np.ndarray[Any, Any]
+
+
+class BatchCosts(NamedTuple):
+    """The costs of an epoch's batches.
+
+    Attributes
+    ----------
+    mean : ndarray (...)
+        Over the batches that have a weight.
+    first_bad : int or None
+        The first batch at which a cost, or after the last batch θ, was not finite.
+    """
+
+    mean: HostArray
+    first_bad: int | None
+
+
+@dataclass
+class EpochRecord:
+    """Scores of the blocks of an epoch, as arrays on the device."""
+
+    _scores: list[Scores] = field(default_factory=list)
+    _penalties: list[Array] = field(default_factory=list)
+    _active: list[HostArray] = field(default_factory=list)
+    _last: Array | None = None
+
+    def add(self, scores: Scores, penalties: list[Array | None], active: HostArray) -> None:
+        """Add a block's scores, the penalty of each of its batches (or None), and which count."""
+        self._scores.append(scores)
+        self._penalties += [penalty for penalty in penalties if penalty is not None]
+        self._active.append(active)
+
+    def add_last(self, theta: Array) -> None:
+        """Add θ after the run's last update, which no cost follows that would tell."""
+        self._last = namespace(theta).sum(theta * 0)  # 0, or NaN where θ is not finite
+
+    def batch_costs(self) -> BatchCosts:
+        """Read the costs."""
+        xp = namespace(self._scores[0].cost)
+        costs = _host64(xp.concat([scores.cost for scores in self._scores], axis=-1))
+        if self._penalties:
+            costs = costs + _host64(xp.stack(self._penalties, axis=-1))
+        active = np.broadcast_to(np.concatenate(self._active, axis=-1), costs.shape)
+        costs = np.where(active, costs, 0)
+        finite = np.isfinite(costs).reshape(-1, costs.shape[-1])
+        bad: HostArray = np.logical_not(finite.all(axis=0))
+        if self._last is not None and not np.isfinite(to_host(self._last)):
+            bad[costs.shape[-1] - 1] = True
+        mean = costs.sum(axis=-1) / active.sum(axis=-1)
+        return BatchCosts(mean, int(np.argmax(bad)) if bad.any() else None)
+
+    def correct(self) -> HostArray | None:
+        """Read the weight of the cases whose class is right, None where there are no labels."""
+        found = [scores.correct for scores in self._scores if scores.correct is not None]
+        if not found:
+            return None
+        total: HostArray = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
+        return total
+
+
+def append(history: History, name: str, value: Any, divisor: Any = 1) -> None:
+    """Append value / divisor to its list, a float for a single network, an array for a stack.
+
+    None is left out.
+    """
+    if value is not None:
+        entry = _host64(value) / divisor
+        history.setdefault(name, []).append(float(entry) if entry.ndim == 0 else entry)
+
+
+def _host64(x: Any) -> HostArray:
+    return np.array(to_host(x), dtype=np.float64)

@@ -1,0 +1,83 @@
+"""Schedules: plain functions of the step, such as the learning rate after t updates.
+
+Any callable that takes the number of updates made so far and returns a number, or an array that
+broadcasts against θ's leading axes and a last axis of 1, is a schedule.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from backprop_xp.errors import OptionError
+
+__all__ = ["Constant", "Piecewise", "Schedule", "Setting", "value_at"]
+
+Schedule: TypeAlias = Callable[[int], Any]
+Setting: TypeAlias = Any  # a number, an array over the networks of a stack, or a Schedule
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same value at every step.
+
+    Examples
+    --------
+    >>> Constant(0.1)(1000)
+    0.1
+    """
+
+    value: Any
+
+    def __call__(self, step: int) -> Any:
+        """Return the value."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Piecewise:
+    """One value up to each boundary, another from there on.
+
+    Parameters
+    ----------
+    boundaries : sequence of int
+        Increasing steps, at which the next value begins.
+    values : sequence
+        One more than there are boundaries.
+
+    Raises
+    ------
+    OptionError
+        The boundaries do not increase, or the counts do not fit.
+
+    Examples
+    --------
+    The momentum of Rumelhart, Hinton and Williams (1986) for the family trees:
+
+    >>> momentum = Piecewise([20], [0.5, 0.9])
+    >>> momentum(19), momentum(20)
+    (0.5, 0.9)
+    """
+
+    boundaries: Sequence[int]
+    values: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        object.__setattr__(self, "values", tuple(self.values))
+        increasing = all(a < b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False))
+        if not increasing or len(self.values) != len(self.boundaries) + 1:
+            raise OptionError(
+                "Piecewise",
+                f"boundaries {self.boundaries} and {len(self.values)} values",
+                "increasing boundaries and one value more",
+                "Such as Piecewise([20], [0.5, 0.9])",
+            )
+
+    def __call__(self, step: int) -> Any:
+        """Return the value at `step`, counted from 0."""
+        return self.values[sum(step >= boundary for boundary in self.boundaries)]
+
+
+def value_at(setting: Setting, step: int) -> Any:
+    """Return the value of a number, an array or a schedule at `step`."""
+    return setting(step) if callable(setting) else setting

@@ -1,0 +1,90 @@
+"""Cost and accuracy of outputs, on the device."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from backprop_xp.activations import Activation
+from backprop_xp.backend import Array, Namespace, compiled, namespace
+from backprop_xp.connections import Masks
+from backprop_xp.data import Block, Cases, whole_block
+from backprop_xp.network import Network
+from backprop_xp.propagation import forward_pass
+
+__all__ = ["Scorer", "Scores"]
+
+CHUNK_ROWS = 8192  # bounds the memory of a forward pass over many cases
+
+
+class Scores(NamedTuple):
+    """What the outputs of some batches are worth.
+
+    Attributes
+    ----------
+    cost : array (..., batches), or (...) over all cases
+        The cost of each batch.
+    correct : array (...) or None
+        How many cases have the right class, or the sum of their weights; None without labels.
+    """
+
+    cost: Array
+    correct: Array | None
+
+
+class Scorer:
+    """Scores what a network makes of data; compiled once where the array library compiles.
+
+    Parameters
+    ----------
+    net : Network
+    xp : module
+        The namespace of the arrays to come.
+    """
+
+    def __init__(self, net: Network, xp: Namespace) -> None:
+        self._net = net
+        self.block: Callable[[Array, Block], Scores] = compiled(partial(_score_block, net), xp)
+        self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
+
+    def cases(self, theta: Array, cases: Cases) -> Scores:
+        """Return the mean cost (...) and the right classes (...) of all cases, in chunks.
+
+        Without weights, and without regularisation.
+        """
+        xp, masks = namespace(theta), self._net.masks(theta)
+        costs, correct = [], []
+        for start in range(0, cases.count, CHUNK_ROWS):
+            part = cases.rows(start, min(start + CHUNK_ROWS, cases.count))
+            scores = self._chunk(theta, masks, whole_block(part))
+            costs.append(scores.cost[..., 0] * (part.count / cases.count))
+            correct.append(scores.correct)
+        total = None if correct[0] is None else xp.sum(xp.stack(correct), axis=0)
+        return Scores(xp.sum(xp.stack(costs), axis=0), total)
+
+
+def _score_chunk(net: Network, theta: Array, masks: Masks, block: Block) -> Scores:
+    """Return the scores of a block of one batch."""
+    layers = net.layers(theta, masks)
+    z, _ = forward_pass(layers, net.activations, block.X[..., 0, :, :].mT)
+    return _score_block(net, namespace(theta).expand_dims(z[-1], axis=-3), block)
+
+
+def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
+    """Return the scores of a block from its weighted inputs z^L, (..., batches, n_out, size)."""
+    xp = namespace(z_out)
+    E_c = net.output_with_loss.cost(z_out, block.Y.mT)
+    cost = xp.sum(block.w[..., 0, :] * E_c, axis=-1)
+    if block.labels is None:
+        return Scores(cost, None)
+    hits = _classes(net.output, z_out) == block.labels
+    if block.weights is None:
+        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(-2, -1)))
+    return Scores(cost, xp.sum(xp.astype(hits, z_out.dtype) * block.weights, axis=(-2, -1)))
+
+
+def _classes(output: Activation, z_out: Array) -> Array:
+    """Return the class of each case, int32: the largest output, or one output above ½."""
+    xp, a = namespace(z_out), output(z_out)
+    largest = a[..., 0, :] > 0.5 if a.shape[-2] == 1 else xp.argmax(a, axis=-2)
+    classes: Array = xp.astype(largest, xp.int32)
+    return classes

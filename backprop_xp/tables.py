@@ -1,0 +1,300 @@
+"""Tables in files: rows of numbers and what is to be learnt from them, from CSV and NPZ.
+
+Such files come from anywhere: nothing in them is run, and what cannot be read exactly is refused
+with its line and column, never guessed, filled in or skipped.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.cells import is_missing, is_number, targets_in
+from backprop_xp.csv_file import first_rows, place, read_columns
+from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
+from backprop_xp.npz_file import read_array
+
+__all__ = ["Table", "read_features", "read_table"]
+
+Target: TypeAlias = str | int | None
+Targets: TypeAlias = NDArray[np.int64] | NDArray[np.floating[Any]]
+Names: TypeAlias = tuple[str, ...]
+
+
+class Table(NamedTuple):
+    """The contents of a file.
+
+    Attributes
+    ----------
+    X : array (m, n_in)
+        The features, all finite: float64 from CSV, the stored float type from NPZ (for integers,
+        float32 up to 16 bits and else float64).
+    Y : array
+        Class labels (m,) of int64, or targets (m, n_out) of a float type, all finite.
+    feature_names : tuple of str
+        The names of X's columns; empty where neither the file nor the caller named them.
+    class_names : tuple of str or None
+        The name of each label, ``class_names[label]``; None where Y holds targets.
+    """
+
+    X: NDArray[np.floating[Any]]
+    Y: Targets
+    feature_names: Names
+    class_names: Names | None
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    *,
+    feature_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Table:
+    r"""Return the features and the target that a file holds.
+
+    **CSV** is UTF-8, with tab, semicolon or comma between cells: the first of these three that
+    occurs in the first line outside quotation marks. Empty lines are skipped. The first line is a
+    header where a cell of a feature is text, or where the target's is text above a number.
+    **NPZ** holds an array X (or x), (m, n_in), and an array Y (or y), (m,) or (m, n_out).
+
+    A target column is a column of class labels where all its cells are text, or where they are
+    whole numbers written without a decimal point, exactly 0 to K-1 each occurring, with K = 2 or
+    at least two rows a class on average. Otherwise it is a column of numbers to predict. To have
+    0, 1, 2 read as numbers, write 0.0, 1.0, 2.0, or pass ``class_names=()``. Integers and texts
+    in an NPZ file follow the same rule, floats are numbers to predict.
+
+    Parameters
+    ----------
+    path : str or path
+        A file whose name ends in .csv or .npz.
+    target : str or int, optional
+        The target's column, by its name in the header or by its index from 0 (from -1 at the
+        end). Default: the last column. In NPZ files the name of the array that is Y.
+    feature_names : sequence of str, optional
+        The columns of X, picked by name from a file with a header, other columns being ignored.
+        Default: all columns but the target.
+    class_names : sequence of str, optional
+        The classes of a trained model: each label becomes its position here, so that a file that
+        lacks a class is labelled alike. Empty: the target is numbers, not labels.
+
+    Returns
+    -------
+    Table
+        X, Y, feature_names and class_names.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such file.
+    OptionError
+        The file is neither .csv nor .npz, or has no such target.
+    DataError
+        The file cannot be read exactly: not UTF-8, a line of another length, a missing value, a
+        text among numbers, an infinity, an unknown class, no rows, a damaged archive, pickles.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "flowers.csv")
+    ...     _ = path.write_text("length,width,kind\n5.1,3.5,setosa\n6.2,2.9,virginica\n")
+    ...     table = read_table(path)
+    >>> table.X
+    array([[5.1, 3.5], [6.2, 2.9]])
+    >>> table.Y, table.class_names, table.feature_names
+    (array([0, 1]), ('setosa', 'virginica'), ('length', 'width'))
+    """
+    file = _checked(path)
+    wanted = tuple(feature_names or ())
+    known = None if class_names is None else tuple(class_names)
+    if file.suffix.lower() == ".npz":
+        X = _npz_features(file, wanted)
+        Y, classes = _npz_targets(file, target, known)
+        if len(Y) != len(X):
+            came, expected = f"{len(X)} rows of X and {len(Y)} of Y", "one of Y for each of X"
+            raise DataError(file.name, came, expected, "Save them again")
+        return Table(X, Y, wanted, classes)
+    layout = _layout(file, target, wanted, needs_target=True)
+    columns = read_columns(file, layout.header, layout.features, layout.target)
+
+    def where(row: int) -> str:
+        return place(file, columns.lines[row], layout.target or 0, layout.target_name)
+
+    Y, classes = targets_in(columns.target, known, where)
+    return Table(columns.X, Y, columns.names or wanted, classes)
+
+
+def read_features(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    feature_names: Sequence[str] | None = None,
+) -> NDArray[np.floating[Any]]:
+    r"""Return the features that a file holds, to predict from, whether or not it has the target.
+
+    Parameters
+    ----------
+    path : str or path
+        A file as for `read_table`.
+    target : str or int, optional
+        A column to leave out, by name (where the file has it) or index. Default: none, or the last
+        one of a file without a header that has one column more than `feature_names`. In NPZ files
+        only X is read.
+    feature_names : sequence of str, optional
+        The columns that the model was trained on. In a file with a header they are found by name
+        and other columns are ignored; in a file without, only their number is compared.
+
+    Returns
+    -------
+    array (m, n_in)
+        As `Table.X`.
+
+    Raises
+    ------
+    MissingFileError, OptionError, DataError
+        As `read_table`; a DataError, too, where a column of `feature_names` is missing.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "new.csv")
+    ...     _ = path.write_text("width;colour;length\n3.5;blue;5.1\n")
+    ...     read_features(path, feature_names=["length", "width"])
+    array([[5.1, 3.5]])
+    """
+    file = _checked(path)
+    wanted = tuple(feature_names or ())
+    if file.suffix.lower() == ".npz":
+        return _npz_features(file, wanted)
+    layout = _layout(file, target, wanted, needs_target=False)
+    return read_columns(file, layout.header, layout.features, None).X
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    file = Path(path)
+    if file.suffix.lower() not in (".csv", ".npz"):
+        advice = "Export the table as CSV, or save arrays X and Y with numpy.savez"
+        raise OptionError("read_file(path)", repr(str(file)), "a name in .csv or .npz", advice)
+    if not file.is_file():
+        came, advice = f"{str(file)!r}, where there is no file", "Check the name"
+        raise MissingFileError("read_file(path)", came, "a .csv or .npz file", advice)
+    return file
+
+
+class _Layout(NamedTuple):
+    header: bool
+    features: list[int]
+    target: int | None
+    target_name: str
+
+
+def _layout(file: Path, target: Target, wanted: Names, *, needs_target: bool) -> _Layout:
+    """Return where a CSV file has its features and its target, from its first two rows."""
+    first, second = first_rows(file)
+    position = _position(file, first, target, wanted, needs_target)
+    named = isinstance(target, str) and position is not None
+    header = named or _is_header(first, second, position)
+    if header and wanted:
+        features = [_column(file, first, name) for name in wanted]
+    else:
+        features = [j for j in range(len(first)) if j != position]
+    if not features or (wanted and len(features) != len(wanted)):
+        came, advice = f"{len(features)} columns of features", "Check that it is the right table"
+        expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
+        raise DataError(file.name, came, expected, advice)
+    if needs_target and position in features:
+        came = f"column {(position or 0) + 1} as the target and as a feature"
+        advice = "Name the target, or add its column"
+        raise DataError(file.name, came, "a target besides the features", advice)
+    if header:
+        _check_names(file, first, features)
+    target_name = first[position] if header and position is not None else ""
+    return _Layout(header, features, position, target_name)
+
+
+def _is_header(first: list[str], second: list[str], target: int | None) -> bool:
+    texts = [j for j, cell in enumerate(first) if not is_missing(cell) and not is_number(cell)]
+    return any(j != target or (second != [] and is_number(second[j])) for j in texts)
+
+
+def _position(
+    file: Path, first: list[str], target: Target, wanted: Names, needs_target: bool
+) -> int | None:
+    """Return the target's column; None where it may be missing and is."""
+    width = len(first)
+    if target is None:
+        spare = bool(wanted) and width == len(wanted) + 1
+        return width - 1 if needs_target or spare else None
+    if isinstance(target, str):
+        if target in first or not needs_target:
+            return first.index(target) if target in first else None
+        came = f"{target!r}, which is not in the first line of {file.name}"
+        expected = f"one of {', '.join(map(repr, first[:10]))}" + (", …" * (width > 10))
+        raise OptionError("read_file(target)", came, expected, nearest_name(target, first))
+    if not needs_target and width == len(wanted):
+        return None
+    if isinstance(target, bool) or not isinstance(target, int) or not -width <= target < width:
+        expected = f"a column's name or an index from {-width} to {width - 1}"
+        raise OptionError("read_file(target)", repr(target), expected, "Choose a column")
+    return target % width
+
+
+def _column(file: Path, header: list[str], name: str) -> int:
+    if header.count(name) != 1:
+        came = f"{header.count(name)} columns {name!r}"
+        advice = "Add the column" if name not in header else "Rename or delete the others"
+        raise DataError(f"{file.name}, line 1", came, f"one column {name!r}", advice)
+    return header.index(name)
+
+
+def _check_names(file: Path, header: list[str], features: list[int]) -> None:
+    names = [header[j] for j in features]
+    texts = sum(not is_number(name) for name in names)
+    for j, name in zip(features, names, strict=True):
+        if not name or header.count(name) > 1:
+            came, advice = f"the name {name!r}", "Name it; delete it if it only counts the rows"
+            raise DataError(place(file, 1, j), came, "a name of its own for each column", advice)
+        if texts and is_number(name) and not name.isdecimal():
+            came, advice = f"{name!r} and a text", "Name all columns, or correct the text"
+            raise DataError(place(file, 1, j), came, "a header or a row of numbers", advice)
+
+
+def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
+    X = read_array(file, "X", "x")
+    if X.ndim != 2 or X.size == 0 or X.dtype.kind not in "biuf":
+        came, expected = f"X {X.shape} of {X.dtype}", "numbers (m, n_in), not empty"
+        raise DataError(file.name, came, expected, "Save a row for each case, X.reshape(m, -1)")
+    if wanted and X.shape[1] != len(wanted):
+        came, advice = f"{X.shape[1]} columns of X", "Check that it is the right file"
+        raise DataError(file.name, came, f"{len(wanted)}, as in training", advice)
+    return _floats(file, "X", X)
+
+
+def _npz_targets(file: Path, target: Target, known: Names | None) -> tuple[Targets, Names | None]:
+    if target is not None and not isinstance(target, str):
+        advice = "Name an array, or leave the target out"
+        raise OptionError("read_file(target)", repr(target), "the name of an array", advice)
+    names = ("Y", "y") if target is None else (target,)
+    Y = read_array(file, *names)
+    if Y.ndim == 1 and Y.dtype.kind in "biuU":
+        values = Y.astype(np.uint8) if Y.dtype.kind == "b" else Y
+        cells = [str(value).strip() for value in values.tolist()]
+        return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]")
+    if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
+        came = f"{names[0]} {Y.shape} of {Y.dtype}"
+        expected = "class labels (m,)" if known else "labels (m,) or numbers (m, n_out)"
+        raise DataError(file.name, came, expected, "Save them so")
+    return _floats(file, names[0], Y.reshape(len(Y), -1)), None
+
+
+def _floats(file: Path, name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
+    if values.dtype.kind != "f":  # a float type that holds the integers exactly
+        return values.astype(np.result_type(values, np.float32))
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0].tolist()
+        where, came = f"{file.name}, {name}[{row}, {column}]", str(values[row, column])
+        raise DataError(where, came, "a finite number", "Fill it in or leave the row out")
+    return values.astype(np.float64) if values.dtype.itemsize > 8 else values

@@ -1,0 +1,238 @@
+"""The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_xp.backend import Array, compiled, context, device_of, from_host, namespace
+from backprop_xp.data import Block, epochs_of_blocks
+from backprop_xp.device_selection import Device
+from backprop_xp.errors import DivergenceError
+from backprop_xp.network import Network
+from backprop_xp.optimizers import SGD, Optimizer, Settings, State
+from backprop_xp.options import check_count
+from backprop_xp.preparation import Task, prepare
+from backprop_xp.recording import EpochRecord, History, append
+from backprop_xp.schedules import Setting
+from backprop_xp.scoring import Scorer
+
+__all__ = ["Run", "train"]
+
+Step: TypeAlias = Callable[..., tuple[Array, State, Array, Array | None]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training returns.
+
+    Attributes
+    ----------
+    theta : array (*stack, P)
+        The parameters after the last epoch.
+    history : dict of lists
+        One entry for each epoch: "cost", the mean over the epoch's batches, regularisation
+        included, each taken before its update; "accuracy" where Y holds labels, likewise;
+        "validation_cost" and "validation_accuracy" after the epoch, without regularisation.
+        Numbers, or arrays over the stack.
+    network : Network
+    """
+
+    theta: Any = field(repr=False)
+    history: History = field(repr=False)
+    network: Network
+
+
+def train(
+    net: Network,
+    X: Any,
+    Y: Any,
+    theta: Any = None,
+    *,
+    optimizer: Optimizer = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
+    epochs: int = 10,
+    batch_size: int | None = 32,
+    validation: tuple[Any, Any] | None = None,
+    case_weights: Any = None,
+    l2: Setting = 0.0,
+    seed: int = 0,
+    device: str | Device | None = None,
+    dtype: Any = None,
+    stack: int | Sequence[int] = (),
+    progress: bool = False,
+) -> Run:
+    """Train a network, or a stack of networks at once, and return a `Run`.
+
+    Parameters
+    ----------
+    net : Network
+    X : array (m, n_in), or (*stack, m, n_in)
+        Inputs in rows.
+    Y : array
+        Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
+    theta : array (..., P), optional
+        Where to start; ``net.init(seed, stack=stack)`` unless given. It is not changed.
+    optimizer : Optimizer
+    epochs : int
+        Sweeps through the cases, ≥ 0.
+    batch_size : int or None
+        Cases in a batch; None is the full batch, one update per sweep.
+    validation : (X, Y), optional
+        Other cases, whose cost and accuracy are recorded after each epoch.
+    case_weights : array (m,) or (*stack, m), optional
+        ≥ 0, relative: those of each batch are divided by their sum. A batch whose weights are all
+        zero changes nothing. Accuracy counts each case by its weight.
+    l2 : number, array or schedule
+        Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
+        network of a stack and broadcasts against θ's leading axes and a last axis of 1.
+    seed : int
+        Initial parameters and the order of the cases follow from it, the same on every device.
+    device : str or Device, optional
+        Where to train; None follows X.
+    dtype : str or dtype, optional
+        Of θ and the computation; None is that of X where X holds floats, else float32.
+    stack : int or sequence of int
+        Leading axes of θ where it is not given: how many networks to train at once.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    BackpropError
+        Something that came in cannot be used; raised before any work.
+    DivergenceError
+        A cost became infinite or NaN. It holds the last good θ, the epoch and the batch.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> run = bp.train(net, X, Y, optimizer=bp.SGD(0.5, momentum=0.9), epochs=200, batch_size=None)
+    >>> (net.forward(run.theta, X) > 0.5).astype(int).T
+    array([[0, 1, 1, 0]])
+    """
+    check_count(epochs, "train(epochs)", least=0)
+    if batch_size is not None:
+        check_count(batch_size, "train(batch_size)", least=1)
+    task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
+    settings = Settings(optimizer, l2, task.theta)
+    with context(task.theta), np.errstate(all="ignore"):  # the cost is checked after each epoch
+        return _run(task, optimizer, settings, epochs, batch_size or task.cases.count, progress)
+
+
+def _run(
+    task: Task,
+    optimizer: Optimizer,
+    settings: Settings,
+    epochs: int,
+    batch_size: int,
+    progress: bool,
+) -> Run:
+    from tqdm.auto import tqdm
+
+    net, theta = task.net, task.theta
+    step = compiled(_step(net, optimizer, theta), namespace(theta))
+    score = Scorer(net, namespace(theta))
+    blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed)
+    state, good = optimizer.init(theta), theta
+    history: History = {}
+    with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
+        for epoch in range(epochs):
+            start, record = theta, EpochRecord()
+            for block in blocks_of(epoch):
+                theta, state = _train_on(block, step, settings, theta, state, record, score)
+            if epoch == epochs - 1:
+                record.add_last(theta)
+            costs = record.batch_costs()
+            good = start if costs.first_bad != 0 else good
+            if costs.first_bad is not None:
+                raise _diverged(epoch, costs.first_bad, good, history)
+            append(history, "cost", costs.mean)
+            append(history, "accuracy", record.correct(), task.cases.total_weight)
+            if task.validation is not None:
+                scores = score.cases(theta, task.validation)
+                append(history, "validation_cost", scores.cost)
+                append(history, "validation_accuracy", scores.correct, task.validation.count)
+            bar.set_postfix({name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()})
+            bar.update()
+    return Run(theta, history, net)
+
+
+def _step(net: Network, optimizer: Optimizer, theta: Array) -> Step:
+    """Return the training step, a pure function of arrays like θ."""
+    masks, is_weight = net.masks(theta), net.is_weight(theta)
+
+    def step(
+        theta: Array,
+        state: State,
+        X: Array,
+        Y: Array,
+        w: Array,
+        l2: Array | None,
+        settings: dict[str, Array],
+    ) -> tuple[Array, State, Array, Array | None]:
+        z_out, dE_dtheta = net.backpropagate(theta, X.mT, Y.mT, w, masks)
+        penalty = None
+        if l2 is not None:
+            shrinkage = l2 * is_weight * theta
+            dE_dtheta = dE_dtheta + shrinkage
+            penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
+        theta, state = optimizer.update(theta, state, dE_dtheta, **settings)
+        return theta, state, z_out, penalty
+
+    return step
+
+
+def _train_on(
+    block: Block,
+    step: Step,
+    settings: Settings,
+    theta: Array,
+    state: State,
+    record: EpochRecord,
+    score: Scorer,
+) -> tuple[Array, State]:
+    """Make one update for each batch of the block; what is to be recorded stays on the device."""
+    outputs, penalties = [], []
+    for batch in range(block.active.shape[-1]):
+        at = (..., batch, slice(None), slice(None))
+        before = theta, state
+        theta, state, z_out, penalty = step(
+            theta, state, block.X[at], block.Y[at], block.w[at], *settings.next()
+        )
+        if not block.all_active:
+            theta, state = _only_active(block.active[..., batch], (theta, state), before)
+        outputs.append(z_out)
+        penalties.append(penalty)
+    z_out = namespace(theta).stack(outputs, axis=-3)
+    record.add(score.block(z_out, block), penalties, block.active)
+    return theta, state
+
+
+def _only_active(
+    active: np.ndarray[Any, Any], after: tuple[Array, State], before: tuple[Array, State]
+) -> tuple[Array, State]:
+    """Return what the step made of the networks whose batch has a weight, the others as before."""
+    if not active.any():
+        return before
+    theta, state = after
+    xp = namespace(theta)
+    chosen = from_host(active[..., None], xp, device_of(theta), "bool")
+    return (
+        xp.where(chosen, theta, before[0]),
+        tuple(xp.where(chosen, new, old) for new, old in zip(state, before[1], strict=True)),
+    )
+
+
+def _diverged(epoch: int, batch: int, theta: Array, history: History) -> DivergenceError:
+    error = DivergenceError(
+        f"train, epoch {epoch}, batch {batch} (counted from 0)",
+        "a cost or parameters that are infinite or NaN",
+        "finite ones",
+        "Try a smaller learning rate or inputs of mean 0 and variance 1; the last good parameters "
+        "are this error's .theta",
+    )
+    error.theta, error.epoch, error.batch, error.history = theta, epoch, batch, history
+    return error

@@ -1,0 +1,91 @@
+"""The values of data, checked once before training: finite, in range, labels that exist."""
+
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.backend import namespace, to_host
+from backprop_xp.errors import DataError
+
+__all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty"]
+
+
+def check_not_empty(X: Any, where: str) -> None:
+    """Refuse data without a single case.
+
+    Raises
+    ------
+    DataError
+    """
+    if 0 in X.shape:
+        raise DataError(where, f"shape {tuple(X.shape)}", "at least one case", "Pass some rows")
+
+
+def check_finite(x: Any, where: str, dtype: str) -> None:
+    """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
+
+    Two reductions on the array's own device and one read of two numbers.
+
+    Raises
+    ------
+    DataError
+    """
+    xp = namespace(x)
+    if xp.isdtype(x.dtype, "bool"):
+        return
+    largest = float(np.finfo(dtype).max)
+    low, high = float(xp.min(x)), float(xp.max(x))
+    if -largest <= low and high <= largest:  # NaN fails both
+        return
+    host = to_host(x)
+    first = tuple(int(i) for i in np.argwhere(~(np.abs(host) <= largest))[0])
+    names = ["row", "column"] if x.ndim > 1 else ["row"]
+    place = ", ".join(f"{name} {i}" for name, i in zip(names, first[-2:], strict=True))
+    if len(first) > len(names):
+        place = f"network {first[: -len(names)]}, {place}"
+    raise DataError(
+        where,
+        f"{host[first]} at {place} (counted from 0)",
+        f"finite numbers within the range of {dtype}",
+        "Remove or replace it"
+        if not np.isfinite(host[first])
+        else "Scale the data, or pass dtype='float64'",
+    )
+
+
+def check_labels(Y: Any, n_out: int, where: str) -> None:
+    """Refuse class labels outside 0 … n_out − 1 (0 and 1 for one output unit).
+
+    Raises
+    ------
+    DataError
+    """
+    classes = max(n_out, 2)
+    xp = namespace(Y)
+    if xp.isdtype(Y.dtype, "bool") or (int(xp.min(Y)) >= 0 and int(xp.max(Y)) < classes):
+        return
+    host = to_host(Y)
+    first = tuple(int(i) for i in np.argwhere((host < 0) | (host >= classes))[0])
+    raise DataError(
+        where,
+        f"label {host[first]} at row {first[-1]} (counted from 0)",
+        f"labels from 0 to {classes - 1}, for {n_out} output units",
+        "Renumber the labels from 0, or give the network one output unit for each class",
+    )
+
+
+def check_case_weights(w: Any, where: str, dtype: str) -> None:
+    """Refuse case weights that are negative, not finite, or zero throughout.
+
+    Raises
+    ------
+    DataError
+    """
+    check_finite(w, where, dtype)
+    host = to_host(w)
+    if (host < 0).any():
+        came = f"a weight of {host.min()}"
+        raise DataError(where, came, "weights >= 0", "Leave cases out with weight 0")
+    if (host.sum(axis=-1) == 0).any():
+        expected = "one above 0 at least for each network"
+        raise DataError(where, "weights that are all 0", expected, "Pass None for 1/m each")

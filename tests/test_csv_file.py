@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_xp.csv_file import first_rows, read_columns
+from backprop_xp.errors import DataError
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "a.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_dialects(save, mark, end, encoding):
+    text = end.join(["a,b,é", "1,2.5,x", '-3,4e2,"x y"', ""]).replace(",", mark)
+    columns = read_columns(save(text, encoding), True, [0, 1], 2)
+    assert columns.X.tolist() == [[1, 2.5], [-3, 400]]
+    assert columns.names == ("a", "b")
+    assert columns.target == ["x", "x y"]
+    assert list(columns.lines) == [2, 3]
+    assert columns.X.flags.writeable
+
+
+def test_marks_inside_quotation_marks_do_not_count(save):
+    assert first_rows(save('"a;b","c\td",e\n')) == (["a;b", "c\td", "e"], [])
+
+
+def test_a_comma_in_a_name_does_not_beat_the_semicolon(save):
+    assert first_rows(save("height, cm;weight\n1;2\n")) == (["height, cm", "weight"], ["1", "2"])
+
+
+def test_empty_lines_and_lines_in_cells_are_counted(save):
+    columns = read_columns(save('\na,b\n\n1,"x\ny"\n2,z\n  \n\n3,z'), True, [0], 1)
+    assert list(columns.lines) == [4, 6, 9]
+    assert columns.target == ["x\ny", "z", "z"]
+
+
+@settings(deadline=None)  # files take as long as the disk does
+@given(
+    X=st.lists(
+        st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 3), min_size=1, max_size=5
+    )
+)
+def test_numbers_come_back_exactly(tmp_path_factory, X):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text("\n".join(",".join(map(repr, row)) for row in X))
+    np.testing.assert_array_equal(
+        read_columns(path, False, [2, 0, 1], None).X, np.array(X)[:, [2, 0, 1]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "came"),
+    [
+        ("a,b\n1,2\n3\n", "a.csv, line 3", "1 cells"),
+        ("a,b\n1,2\n\n3,4,5\n", "a.csv, line 4", "3 cells"),
+        ("a,b\n1,2\n3,\n", "a.csv, line 3, column 2 ('b')", "'', a missing value"),
+        ("a,b\n1,2\nNA,4\n", "a.csv, line 3, column 1 ('a')", "'NA', a missing value"),
+        ("a,b\n1,2\n3,nan\n", "a.csv, line 3, column 2 ('b')", "'nan', a missing value"),
+        ("a,b\n1,2\n3,-inf\n", "a.csv, line 3, column 2 ('b')", "-inf"),
+        ("a,b\n1,2\n3,1e999\n", "a.csv, line 3, column 2 ('b')", "inf"),
+        ("a,b\n1,2\n3,x\n", "a.csv, line 3, column 2 ('b')", "the text 'x'"),
+        ("a;b\n1;2\n3;1,5\n", "a.csv, line 3, column 2 ('b')", "the text '1,5'"),
+        ("a,b\n1,2\n3,1_0\n", "a.csv, line 3, column 2 ('b')", "the text '1_0'"),
+        ("a,b\n", "a.csv", "no rows of values"),
+        ("", "a.csv", "no rows of values"),
+        ('a,b\n1,2\n3,"4', "a.csv, line 3", "a line that is no CSV"),
+        ('a,b\n1,2\n3,"4"5\n', "a.csv, line 3", "a line that is no CSV"),
+        ("a,b\n1," + "2" * 200_000, "a.csv, line 2", "a line that is no CSV"),
+        ("a,b\n1,2\n3,ü\n".encode("latin-1"), "a.csv, line 3", "bytes that are no UTF-8"),
+        ("a,b\n1,2\n".encode("utf-16"), "a.csv, line 1", "bytes that are no UTF-8"),
+    ],
+)
+def test_refused_with_line_and_column(save, text, where, came):
+    path = save(text)
+    with pytest.raises(DataError) as caught:
+        read_columns(path, True, [0, 1], None)
+    assert caught.value.parts[0] == where
+    assert caught.value.parts[1].startswith(came)
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_an_empty_file(save, text):
+    with pytest.raises(DataError, match="an empty file"):
+        first_rows(save(text))
+
+
+@settings(deadline=None)  # files take as long as the disk does
+@given(data=st.binary(max_size=60))
+def test_any_bytes_give_a_table_or_one_clear_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(data)
+    try:
+        first, _ = first_rows(path)
+        columns = read_columns(path, False, list(range(len(first))), None)
+    except DataError:
+        return
+    assert np.isfinite(columns.X).all()

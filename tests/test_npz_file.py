@@ -1,0 +1,128 @@
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_xp import npz_file
+from backprop_xp.errors import DataError, OptionError
+from backprop_xp.npz_file import read_array
+
+
+class Trap:
+    """An object whose pickle would create a file when loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+def archive(path, members, packing=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", packing) as held:
+        for name, data in members.items():
+            held.writestr(f"{name}.npy", data)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i8", "f2", "f4", ">f8", ">i4", "U3"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_reads_what_was_saved(tmp_path, dtype, save):
+    array = np.array([[0, 1, 2], [3, 4, 5]]).astype(dtype)
+    save(tmp_path / "a.npz", X=array, other=np.zeros(3))
+    read = read_array(tmp_path / "a.npz", "absent", "X")
+    np.testing.assert_array_equal(read, array)
+    assert read.dtype.isnative
+
+
+def test_a_name_that_is_not_there(tmp_path):
+    np.savez(tmp_path / "a.npz", data=np.zeros(3), Y=np.zeros(3))
+    with pytest.raises(OptionError, match=r"of 'data', 'Y'; expected an array 'X' or 'x'"):
+        read_array(tmp_path / "a.npz", "X", "x")
+
+
+def test_pickles_are_not_loaded(tmp_path):
+    touched = tmp_path / "touched"
+    path = archive(tmp_path / "a.npz", {"X": npy(np.array([Trap(touched)], dtype=object))})
+    with pytest.raises(DataError, match="pickles"):
+        read_array(path, "X")
+    path.write_bytes(pickle.dumps(Trap(touched)))
+    with pytest.raises(DataError, match="whole NPZ archive"):
+        read_array(path, "X")
+    assert not touched.exists()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(2, "c16"), np.zeros(2, "M8[s]"), np.zeros(2, "S3"), np.zeros(2, [("a", "f4")])],
+)
+def test_other_types_are_refused(tmp_path, array):
+    with pytest.raises(DataError, match="expected numbers or texts"):
+        read_array(archive(tmp_path / "a.npz", {"X": npy(array)}), "X")
+
+
+def half_an_archive(path):
+    np.savez(path, X=np.zeros(100))
+    return path.read_bytes()[:500]
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "npy", "half"])
+def test_no_archive(tmp_path, kind):
+    path = tmp_path / "a.npz"
+    data = {"empty": b"", "text": b"no archive", "npy": npy(np.zeros(3))}
+    path.write_bytes(half_an_archive(path) if kind == "half" else data[kind])
+    with pytest.raises(DataError, match="whole NPZ archive"):
+        read_array(path, "X")
+
+
+@pytest.mark.parametrize("shape", ["(10000000000000,)", "(2,)", "(4,)", "(-3, -1)", "(3.0,)", "3"])
+def test_a_header_that_promises_something_else(tmp_path, shape):
+    data = npy(np.zeros(3))
+    start = data.index(b"(3,)")
+    end = data.index(b"\n")
+    text = data[10:start] + shape.encode() + b", }"
+    path = archive(tmp_path / "a.npz", {"X": data[:10] + text.ljust(end - 10) + data[end:]})
+    with pytest.raises(DataError):
+        read_array(path, "X")
+
+
+def test_bombs_are_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz_file, "_LARGE", 2**20)
+    path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(2**18))})
+    with pytest.raises(DataError, match="at most 100 times the file"):
+        read_array(path, "X")
+    path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(2**18))}, zipfile.ZIP_STORED)
+    assert read_array(path, "X").shape == (2**18,)
+
+
+def test_unusual_packing_is_refused(tmp_path):
+    pytest.importorskip("bz2")
+    path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(3))}, zipfile.ZIP_BZIP2)
+    with pytest.raises(DataError, match="unusual packing"):
+        read_array(path, "X")
+
+
+@settings(deadline=None)  # files take as long as the disk does
+@given(data=st.data())
+def test_damaged_bytes_give_an_array_or_one_clear_error(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("npz") / "a.npz"
+    archive(path, {"X": npy(np.arange(3.0))}, data.draw(st.sampled_from([0, 8])))
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(damaged)
+    try:
+        read = read_array(path, "X")
+    except (DataError, OptionError):
+        return
+    assert read.dtype.kind in "biufU"
