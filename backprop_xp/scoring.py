@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from backprop_xp.activations import Activation
-from backprop_xp.backend import Array, Namespace, compiled, namespace
+from backprop_xp.backend import Array, Namespace, compiled, context, device_of, namespace
 from backprop_xp.connections import Masks
 from backprop_xp.data import Block, Cases, whole_block
 from backprop_xp.network import Network
@@ -58,7 +58,11 @@ class Scorer:
             scores = self._chunk(theta, masks, whole_block(part))
             costs.append(scores.cost[..., 0] * (part.count / cases.count))
             correct.append(scores.correct)
-        total = None if correct[0] is None else xp.sum(xp.stack(correct), axis=0)
+        total = (
+            None
+            if correct[0] is None
+            else xp.sum(xp.stack(correct), axis=0, dtype=correct[0].dtype)
+        )
         return Scores(xp.sum(xp.stack(costs), axis=0), total)
 
 
@@ -78,13 +82,22 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
         return Scores(cost, None)
     hits = _classes(net.output, z_out) == block.labels
     if block.weights is None:
-        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(-2, -1)))
+        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(-2, -1), dtype=xp.int32))
     return Scores(cost, xp.sum(xp.astype(hits, z_out.dtype) * block.weights, axis=(-2, -1)))
 
 
 def _classes(output: Activation, z_out: Array) -> Array:
-    """Return the class of each case, int32: the largest output, or one output above ½."""
+    """Return the class of each case, int32: the first largest output, or one output above ½.
+
+    Not by argmax: it counts in int64, which a device need not have.
+    """
     xp, a = namespace(z_out), output(z_out)
-    largest = a[..., 0, :] > 0.5 if a.shape[-2] == 1 else xp.argmax(a, axis=-2)
-    classes: Array = xp.astype(largest, xp.int32)
-    return classes
+    n_out = a.shape[-2]
+    if n_out == 1:
+        above: Array = xp.astype(a[..., 0, :] > 0.5, xp.int32)
+        return above
+    with context(a):
+        from_end = xp.arange(n_out, 0, -1, dtype=xp.int32, device=device_of(a))
+    is_largest = xp.astype(a == xp.max(a, axis=-2, keepdims=True), xp.int32)
+    first: Array = n_out - xp.max(is_largest * xp.expand_dims(from_end, axis=-1), axis=-2)
+    return first

@@ -98,9 +98,7 @@ def open_library(name: str) -> Library:
 
 
 @pytest.fixture(
-    params=[
-        pytest.param(name, marks=[pytest.mark.gpu] if name == "cupy" else []) for name in NAMES
-    ]
+    params=[pytest.param(name, marks=[pytest.mark.gpu] if name == "cupy" else []) for name in NAMES]
 )
 def xp(request: pytest.FixtureRequest) -> Iterator[Library]:
     """Every library in turn; what is not there is skipped with its reason."""
