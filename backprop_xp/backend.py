@@ -21,6 +21,7 @@ __all__ = [
     "compiled",
     "context",
     "context_of",
+    "copied",
     "device_of",
     "dtype_name",
     "from_host",
@@ -110,6 +111,11 @@ def is_floating(x: Any) -> bool:
 def astype(x: Any, dtype: Any) -> Any:
     """Return `x` in the given dtype of its own library; `x` itself where it has it already."""
     return x if x.dtype == dtype else namespace(x).astype(x, dtype)
+
+
+def copied(x: Any) -> Any:
+    """Return a copy of the array `x` in its own library, on its own device."""
+    return namespace(x).asarray(x, copy=True)
 
 
 def to_host(x: Any) -> np.ndarray[Any, Any]:

@@ -1,8 +1,9 @@
 """Optimisers: how a step uses the gradient, on the whole flat vector θ at once.
 
-An optimiser is a frozen description with three pure methods: ``settings(step)``, its numbers at
-that step by name; ``init(theta)``, its state, a tuple of arrays like θ; and
-``update(theta, state, dE_dtheta, **settings)``, which returns the next θ and state.
+An optimiser is a frozen description with three methods: ``settings(step)``, its numbers at that
+step by name; ``init(theta)``, its state, a tuple of arrays like θ; and
+``update(theta, state, dE_dtheta, **settings)``, which returns the next θ and state. It consumes the
+arrays that it is given: fresh memory as long as θ would cost more than the arithmetic.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Optimizer(Protocol):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; changes none of its arguments."""
+        """Return the next θ and state; θ, state and gradient are consumed."""
 
 
 def _check_range(where: str, setting: Setting, upper: float, expected: str) -> None:
@@ -133,7 +134,7 @@ class SGD:
     >>> sgd, theta = SGD(learning_rate=0.5, momentum=0.5), np.array([1.0])
     >>> state = sgd.init(theta)
     >>> for step in range(2):  # E = ½ θ², ∂E/∂θ = θ
-    ...     theta, state = sgd.update(theta, state, theta, **sgd.settings(step))
+    ...     theta, state = sgd.update(theta, state, theta.copy(), **sgd.settings(step))
     >>> theta  # 1 − 0.5 = 0.5, then 0.5 + (0.5·(−0.5) − 0.5·0.5) = 0
     array([0.])
     """
@@ -164,10 +165,14 @@ class SGD:
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and (Δθ,)."""
-        step = settings["learning_rate"] * dE_dtheta
+        """Return the next θ and (Δθ,); `theta`, `state` and `dE_dtheta` are consumed."""
+        step = dE_dtheta
+        step *= settings["learning_rate"]
         if self._plain:
-            return theta - step, state
-        momentum = settings["momentum"]
-        velocity = momentum * state[0] - step
-        return theta + (momentum * velocity - step if self.nesterov else velocity), (velocity,)
+            theta -= step
+            return theta, state
+        (velocity,) = state
+        velocity *= settings["momentum"]
+        velocity -= step
+        theta += settings["momentum"] * velocity - step if self.nesterov else velocity
+        return theta, (velocity,)

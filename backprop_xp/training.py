@@ -6,7 +6,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp.backend import Array, compiled, context, device_of, from_host, namespace
+from backprop_xp.backend import (
+    Array,
+    compiled,
+    context,
+    copied,
+    device_of,
+    from_host,
+    namespace,
+)
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.device_selection import Device
 from backprop_xp.errors import DivergenceError
@@ -132,15 +140,15 @@ def _run(
 ) -> Run:
     from tqdm.auto import tqdm
 
-    net, theta = task.net, task.theta
+    net, theta = task.net, copied(task.theta)
     step = compiled(_step(net, optimizer, theta), namespace(theta))
     score = Scorer(net, namespace(theta))
     blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed)
-    state, good = optimizer.init(theta), theta
+    state, good = optimizer.init(theta), task.theta
     history: History = {}
     with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         for epoch in range(epochs):
-            start, record = theta, EpochRecord()
+            start, record = copied(theta), EpochRecord()
             for block in blocks_of(epoch):
                 theta, state = _train_on(block, step, settings, theta, state, record, score)
             if epoch == epochs - 1:
@@ -161,7 +169,7 @@ def _run(
 
 
 def _step(net: Network, optimizer: Optimizer, theta: Array) -> Step:
-    """Return the training step, a pure function of arrays like θ."""
+    """Return the training step, a function of arrays that consumes θ and state."""
     masks, is_weight = net.masks(theta), net.is_weight(theta)
 
     def step(
@@ -198,11 +206,11 @@ def _train_on(
     outputs, penalties = [], []
     for batch in range(block.active.shape[-1]):
         at = (..., batch, slice(None), slice(None))
-        before = theta, state
+        before = None if block.all_active else (copied(theta), tuple(copied(x) for x in state))
         theta, state, z_out, penalty = step(
             theta, state, block.X[at], block.Y[at], block.w[at], *settings.next()
         )
-        if not block.all_active:
+        if before is not None:
             theta, state = _only_active(block.active[..., batch], (theta, state), before)
         outputs.append(z_out)
         penalties.append(penalty)
