@@ -10,8 +10,10 @@ Written once against the Array API standard, for NumPy, CuPy, PyTorch and JAX ar
 (13,)
 """
 
-from backprop_xp import activations, datasets, equations, initializers, losses, schedules
-from backprop_xp.checkpoint import Model, load, save
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from backprop_xp import activations, equations, initializers, losses, schedules
 from backprop_xp.device_selection import Device, DeviceStatus, devices, select_device
 from backprop_xp.errors import (
     BackpropError,
@@ -25,11 +27,15 @@ from backprop_xp.errors import (
     OptionError,
     ShapeError,
 )
-from backprop_xp.gradcheck import GradientCheck, check_gradient
 from backprop_xp.network import Network
 from backprop_xp.optimizers import SGD
 from backprop_xp.parameters import Layer
 from backprop_xp.training import Run, train
+
+if TYPE_CHECKING:
+    from backprop_xp import datasets
+    from backprop_xp.checkpoint import Model, load, save
+    from backprop_xp.gradcheck import GradientCheck, check_gradient
 
 __version__ = "0.1.0"
 
@@ -65,3 +71,24 @@ __all__ = [
     "select_device",
     "train",
 ]
+
+_ON_FIRST_USE = {
+    "GradientCheck": "gradcheck",
+    "Model": "checkpoint",
+    "check_gradient": "gradcheck",
+    "datasets": "datasets",
+    "load": "checkpoint",
+    "save": "checkpoint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is imported on first use, to keep ``import backprop_xp`` quick."""
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
+    return module if name == _ON_FIRST_USE[name] else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -49,7 +49,8 @@ class BackpropError(Exception):
 
     def __str__(self) -> str:
         where, came, expected, advice = self.parts
-        return f"{where}: got {came}; expected {expected}. {advice.rstrip('.')}."
+        stop = "" if advice.endswith((".", "?")) else "."
+        return f"{where}: got {came}; expected {expected}. {advice}{stop}"
 
     def __reduce__(self) -> tuple[Any, ...]:  # OSError would keep two of the four parts
         return type(self), self.parts, self.__dict__

@@ -29,7 +29,7 @@ class Initializer(Protocol):
     """What the library asks of an initializer, built in or a user's own."""
 
     def __call__(
-        self, rng: np.random.Generator, n_in: int, n_out: int
+        self, rng: "np.random.Generator", n_in: int, n_out: int
     ) -> tuple[HostArray, HostArray]:
         """Return W (n_out, n_in) and b (n_out, 1), float64."""
 
@@ -59,7 +59,7 @@ class Scaled:
     distribution: Literal["uniform", "normal"] = "uniform"
 
     def __call__(
-        self, rng: np.random.Generator, n_in: int, n_out: int
+        self, rng: "np.random.Generator", n_in: int, n_out: int
     ) -> tuple[HostArray, HostArray]:
         """Return W (n_out, n_in) and b = 0 (n_out, 1)."""
         fan = n_in if self.fan == "in" else (n_in + n_out) / 2
@@ -84,7 +84,7 @@ class Uniform:
     limit: float = 0.3
 
     def __call__(
-        self, rng: np.random.Generator, n_in: int, n_out: int
+        self, rng: "np.random.Generator", n_in: int, n_out: int
     ) -> tuple[HostArray, HostArray]:
         """Return W (n_out, n_in) and b (n_out, 1)."""
         parameters = rng.uniform(-1, 1, (n_out, n_in + 1)) * self.limit
@@ -107,7 +107,7 @@ class Nielsen:
     large: bool = False
 
     def __call__(
-        self, rng: np.random.Generator, n_in: int, n_out: int
+        self, rng: "np.random.Generator", n_in: int, n_out: int
     ) -> tuple[HostArray, HostArray]:
         """Return W (n_out, n_in) and b (n_out, 1)."""
         W = rng.standard_normal((n_out, n_in))

@@ -16,7 +16,7 @@ Purpose = Literal["parameters", "order", "split"]
 _STREAMS: dict[Purpose, int] = {"parameters": 0, "order": 1, "split": 2}
 
 
-def generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Generator:
+def generator(seed: int, purpose: Purpose, index: int = 0) -> "np.random.Generator":
     """Return the generator of one purpose, such as the order of the cases in epoch `index`.
 
     Streams differ by NumPy's ``spawn_key``: the entropies (seed,) and (seed, 0) would be one.
