@@ -108,14 +108,16 @@ def is_floating(x: Any) -> bool:
     return bool(namespace(x).isdtype(x.dtype, "real floating"))
 
 
-def astype(x: Any, dtype: Any) -> Any:
+def astype(x: Any, dtype: Any) -> Array:
     """Return `x` in the given dtype of its own library; `x` itself where it has it already."""
-    return x if x.dtype == dtype else namespace(x).astype(x, dtype)
+    converted: Array = x if x.dtype == dtype else namespace(x).astype(x, dtype)
+    return converted
 
 
-def copied(x: Any) -> Any:
+def copied(x: Array) -> Array:
     """Return a copy of the array `x` in its own library, on its own device."""
-    return namespace(x).asarray(x, copy=True)
+    copy: Array = namespace(x).asarray(x, copy=True)
+    return copy
 
 
 def to_host(x: Any) -> np.ndarray[Any, Any]:
@@ -131,7 +133,7 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return np.from_dlpack(x)
 
 
-def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Any:
+def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     """Return a new array of namespace `xp` on `device` with the values of the NumPy array `x`.
 
     Raises
@@ -149,10 +151,11 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Any:
         )
     host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
     with context_of(xp, device):
-        return xp.asarray(host, device=device)
+        moved: Array = xp.asarray(host, device=device)
+    return moved
 
 
-def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Any:
+def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     """Return `x` on another device or library; `x` itself where it is there in that dtype."""
     if namespace(x) is xp and device_of(x) == device:
         return astype(x, getattr(xp, dtype))

@@ -71,10 +71,9 @@ def like_theta(x: Any, theta: Array, where: str) -> Array:
         `x` belongs to another library or device.
     """
     x = same_place(x, theta, where)
-    if x.dtype == theta.dtype:
-        return x  # type: ignore[no-any-return]
-    check_real(x, where)
-    return astype(x, theta.dtype)  # type: ignore[no-any-return]
+    if x.dtype != theta.dtype:
+        check_real(x, where)
+    return astype(x, theta.dtype)
 
 
 def same_place(x: Any, theta: Array, where: str) -> Any:
@@ -150,9 +149,9 @@ def columns(X: Any, theta: Array, n_in: int, where: str) -> Array:
     ------
     ShapeError, DTypeError, DeviceError
     """
-    X = like_theta(X, theta, where)
-    check_shape_of_inputs(X, tuple(theta.shape[:-1]), n_in, where)
-    return X.mT  # type: ignore[no-any-return]
+    rows = like_theta(X, theta, where)
+    check_shape_of_inputs(rows, tuple(theta.shape[:-1]), n_in, where)
+    return rows.mT
 
 
 def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) -> None:
@@ -222,7 +221,7 @@ def rows_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Arr
     check_real(Y, where)
     kind = kind_of_targets(Y, m, n_out, tuple(theta.shape[:-1]), where)
     if kind == "targets":
-        return astype(Y, theta.dtype)  # type: ignore[no-any-return]
+        return astype(Y, theta.dtype)
     return one_hot_rows(Y, theta, n_out)
 
 
@@ -233,11 +232,12 @@ def one_hot_rows(labels: Array, like: Array, n_out: int) -> Array:
     """
     xp = namespace(like)
     if n_out == 1:
-        return xp.expand_dims(xp.astype(labels, like.dtype), axis=-1)  # type: ignore[no-any-return]
+        column: Array = xp.expand_dims(xp.astype(labels, like.dtype), axis=-1)
+        return column
     with context(like):
         classes = xp.arange(n_out, dtype=xp.int32, device=device_of(like))
     hits = xp.expand_dims(xp.astype(labels, xp.int32), axis=-1) == classes
-    return xp.astype(hits, like.dtype)  # type: ignore[no-any-return]
+    return astype(hits, like.dtype)
 
 
 def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
@@ -248,12 +248,15 @@ def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
     ShapeError, DTypeError, DeviceError
     """
     xp = namespace(theta)
+    row: Array
     if case_weights is None:
         with context(theta):
-            return xp.full((1, 1), 1 / m, dtype=theta.dtype, device=device_of(theta))  # type: ignore[no-any-return]
-    w = like_theta(case_weights, theta, where)
-    check_shape_of_weights(w, tuple(theta.shape[:-1]), m, where)
-    return xp.expand_dims(w, axis=-2)  # type: ignore[no-any-return]
+            row = xp.full((1, 1), 1 / m, dtype=theta.dtype, device=device_of(theta))
+    else:
+        w = like_theta(case_weights, theta, where)
+        check_shape_of_weights(w, tuple(theta.shape[:-1]), m, where)
+        row = xp.expand_dims(w, axis=-2)
+    return row
 
 
 def check_shape_of_weights(w: Any, lead: tuple[int, ...], m: int, where: str) -> None:

@@ -12,7 +12,7 @@ from backprop_xp.activations import Activation, find_activation
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, ignore_overflow, namespace
 from backprop_xp.connections import Mask, Masks, checked_connections, masks_like, without_removed
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import ShapeError
+from backprop_xp.errors import DataError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
 from backprop_xp.options import float_name, layer_sizes, stack_shape
@@ -136,7 +136,7 @@ class Network:
                 layers.append(Layer(W if mask is None else W * np.asarray(mask), b))
             network[:] = self.pack(layers)
         theta = theta.reshape(*shape, self.parameter_count)
-        return from_host(theta, chosen.xp, chosen.handle, name)  # type: ignore[no-any-return]
+        return from_host(theta, chosen.xp, chosen.handle, name)
 
     def unpack(self, theta: Array) -> tuple[Layer, ...]:
         """Return the layers (W, b) in θ, as views where the library has views.
@@ -242,13 +242,9 @@ class Network:
 
     def is_weight(self, theta: Array) -> Array:
         """Return (P,) like θ: 1 in the places of weights, 0 in those of biases."""
-        parts = [
-            part.reshape(-1)
-            for n_out, n_in in self._shapes
-            for part in (np.ones((n_out, n_in)), np.zeros((n_out, 1)))
-        ]
+        ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
         xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
-        return from_host(np.concat(parts), xp, device, dtype)  # type: ignore[no-any-return]
+        return from_host(parameters.pack(ones), xp, device, dtype)
 
     def layers(self, theta: Array, masks: Masks) -> tuple[Layer, ...]:
         """Return the layers in θ (..., P) with 0 for the weights of removed connections."""
@@ -278,8 +274,9 @@ class Network:
 
     def _total(self, z_out: Array, y: Array, w: Array) -> Array:
         E_c = self.output_with_loss.cost(z_out, y)
-        E: Array = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1)
-        return E
+        E = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1, keepdims=True)
+        total: Array = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
+        return total
 
     @cached_property
     def _shapes(self) -> list[tuple[int, int]]:
@@ -291,6 +288,8 @@ class Network:
         inputs.check_theta(theta, self.parameter_count, where)
         a_in = inputs.columns(X, theta, self.sizes[0], f"{where}(X)")
         m = a_in.shape[-1]
+        if m == 0:
+            raise DataError(f"{where}(X)", "no cases", "one at least", "Pass some rows")
         rows = inputs.rows_of_targets(Y, theta, m, self.sizes[-1], f"{where}(Y)")
         w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
         return a_in, rows.mT, w

@@ -57,7 +57,7 @@ class _Place:
     dtype: str
     lead: tuple[int, ...]
 
-    def move(self, x: Any, dtype: str | None = None) -> Any:
+    def move(self, x: Any, dtype: str | None = None) -> Array:
         return move(x, self.xp, self.device, dtype or self.dtype)
 
 
@@ -184,7 +184,7 @@ def _theta(
     net: Network, theta: Any, seed: int, stack: int | Sequence[int], place: _Place, follow: Any
 ) -> Array:
     if theta is None:
-        return place.move(net.init(seed, dtype=place.dtype, stack=stack))  # type: ignore[no-any-return]
+        return place.move(net.init(seed, dtype=place.dtype, stack=stack))
     theta = _beside(theta, follow, "train(theta)")
     values.check_finite(theta, "train(theta)", place.dtype)
     moved = place.move(theta)

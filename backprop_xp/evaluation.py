@@ -1,0 +1,92 @@
+"""What a network makes of data on the host: its outputs, and how good they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.activations import Sigmoid
+from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.network import Network
+
+__all__ = ["Scores", "are_labels", "is_binary", "outputs", "scores"]
+
+_CHUNK: Final = 8192  # rows at once, which bounds the memory
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good outputs are.
+
+    Attributes
+    ----------
+    cost : float
+        The mean of the network's loss over the cases.
+    accuracy : float or None
+        The share of cases with the right class, or with every output on the right side of 1/2
+        where the targets are 0 and 1 and the outputs are sigmoid units.
+    r_squared : float or None
+        For other targets 1 − Σ(y − a)² / Σ(y − ȳ)², the mean over those outputs whose target
+        varies; None where none does.
+    """
+
+    cost: float
+    accuracy: float | None = None
+    r_squared: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"cost {self.cost:.4g}"]
+        if self.accuracy is not None:
+            parts.append(f"accuracy {100 * self.accuracy:.2f} %")
+        if self.r_squared is not None:
+            parts.append(f"R^2 {self.r_squared:.4f}")
+        return ", ".join(parts)
+
+
+def are_labels(Y: NDArray[Any]) -> bool:
+    """Return whether Y holds class labels (m,), not targets (m, n_out)."""
+    return Y.ndim == 1
+
+
+def is_binary(Y: NDArray[Any]) -> bool:
+    """Return whether all targets are 0 or 1."""
+    return not are_labels(Y) and bool(((Y == 0) | (Y == 1)).all())
+
+
+def outputs(net: Network, theta: Array, X: NDArray[Any]) -> NDArray[Any]:
+    """Return the outputs (m, n_out) for inputs in rows, computed where θ lives."""
+    parts = [to_host(net.forward(theta, x)) for x in _chunks(X, theta, dtype_name(theta.dtype))]
+    return np.concatenate(parts)
+
+
+def scores(net: Network, theta: Array, X: NDArray[Any], Y: NDArray[Any]) -> Scores:
+    """Return how good the outputs are for labels (m,) or targets (m, n_out)."""
+    dtype = dtype_name(theta.dtype)
+    Y_chunks = _chunks(Y, theta, "int32" if are_labels(Y) else dtype)
+    pairs = zip(_chunks(X, theta, dtype), Y_chunks, strict=True)
+    costs = [float(net.cost(theta, x, y)) * x.shape[0] for x, y in pairs]
+    cost, a = sum(costs) / len(X), outputs(net, theta, X)
+    if are_labels(Y):
+        return Scores(cost, accuracy=float((a.argmax(axis=1) == Y).mean()))
+    if isinstance(net.output, Sigmoid) and is_binary(Y):
+        return Scores(cost, accuracy=float(((a > 0.5) == Y).all(axis=1).mean()))
+    return Scores(cost, r_squared=_r_squared(a, Y))
+
+
+def _chunks(x: NDArray[Any], theta: Array, dtype: str) -> Iterator[Any]:
+    xp, device = namespace(theta), device_of(theta)
+    for start in range(0, len(x), _CHUNK):
+        yield from_host(x[start : start + _CHUNK], xp, device, dtype)
+
+
+def _r_squared(a: NDArray[Any], Y: NDArray[Any]) -> float | None:
+    Y = Y.astype(np.float64)
+    unit = np.abs(Y).max(axis=0)  # the square of 1e200 would overflow
+    unit[unit == 0] = 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        missed = (((Y - a) / unit) ** 2).sum(axis=0)
+    around = ((Y / unit - (Y / unit).mean(axis=0)) ** 2).sum(axis=0)
+    varies = around > 0
+    return float((1 - missed[varies] / around[varies]).mean()) if varies.any() else None

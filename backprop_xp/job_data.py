@@ -1,0 +1,159 @@
+"""The data that a command names: a data set of the library or a file, and what is held out of it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp import datasets
+from backprop_xp.csv_file import first_rows
+from backprop_xp.errors import DataError, OptionError, nearest_name
+from backprop_xp.evaluation import are_labels
+from backprop_xp.model_notes import ModelNotes
+from backprop_xp.randomness import generator
+from backprop_xp.tables import read_table
+
+__all__ = ["SHARE", "SMALL", "Cases", "TrainingData", "is_file", "training_data"]
+
+SHARE: Final = 0.2  # held out unless told
+SMALL: Final = 50  # fewer cases than these are all trained on unless told
+_TRUTH_TABLES: Final = ("family_trees", "symmetry", "xor")
+
+
+class Cases(NamedTuple):
+    """Inputs X (m, n_in), and Y, labels (m,) or targets (m, n_out), on the host."""
+
+    X: NDArray[Any]
+    Y: NDArray[Any]
+
+    def rows(self, chosen: NDArray[np.intp]) -> "Cases":
+        """Return some of the cases."""
+        return Cases(self.X[chosen], self.Y[chosen])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is trained on.
+
+    Attributes
+    ----------
+    train : Cases
+    held_out : Cases or None
+    notes : ModelNotes
+        The names of features and classes.
+    from_file : bool
+        Whether it was read from a file, with numbers of any size.
+    """
+
+    train: Cases
+    held_out: Cases | None
+    notes: ModelNotes
+    from_file: bool
+
+    @property
+    def small(self) -> bool:
+        """Whether it is a truth table or so few cases that none are held out unless told."""
+        m = len(self.train.X) + (len(self.held_out.X) if self.held_out else 0)
+        return self.notes.data in _TRUTH_TABLES or m < SMALL
+
+    @property
+    def n_out(self) -> int:
+        """The number of outputs: a unit for each class, or for each target."""
+        names = self.notes.class_names
+        return self.train.Y.shape[1] if names is None else len(names)
+
+
+def is_file(name: str) -> bool:
+    """Return whether DATA names a file; otherwise it names a data set.
+
+    Raises
+    ------
+    OptionError
+        It is neither a known name nor the name of a .csv or .npz file.
+    """
+    if name in datasets.NAMES:
+        return False
+    if Path(name).suffix.lower() in (".csv", ".npz"):
+        return True
+    known = f"one of {', '.join(datasets.NAMES)}, or a file whose name ends in .csv or .npz"
+    raise OptionError("DATA", repr(name), known, nearest_name(name, datasets.NAMES))
+
+
+def training_data(name: str, target: str | None, held_out: float | None, seed: int) -> TrainingData:
+    """Return the cases to train on and those held out.
+
+    Parameters
+    ----------
+    name : str
+        A name from `datasets.NAMES` or a .csv or .npz file.
+    target : str or None
+        The target's column by name, or by index where it is a whole number; in NPZ files the
+        name of an array. None: the last column, or the array Y.
+    held_out : float or None
+        The share that is held out, 0 to below 1, drawn by `seed`. None: the data's own test part
+        where it has one; nothing of truth tables and of fewer than 50 cases; else 0.2.
+    seed : int
+
+    Raises
+    ------
+    BackpropError
+    """
+    if held_out is not None and not 0 <= held_out < 1:
+        advice = "Such as 0.2 for a fifth; 0 holds nothing out"
+        raise OptionError("--held-out", str(held_out), "a share from 0 to below 1", advice)
+    if is_file(name):
+        data = _from_file(name, target)
+    elif target is None:
+        data = _from_library(name)
+    else:
+        came, advice = f"{target!r} with the data set {name!r}", "Leave it out"
+        raise OptionError("--target", came, "a .csv or .npz file to look in", advice)
+    if held_out is None and data.held_out is not None:
+        return data
+    share = held_out if held_out is not None else 0.0 if data.small else SHARE
+    return _split(data, share, seed)
+
+
+def _from_library(name: str) -> TrainingData:
+    found = datasets.NAMES[name]()
+    train, test = found if isinstance(found, datasets.Split) else (found, None)
+    labels = tuple(map(str, range(int(train.Y.max()) + 1))) if are_labels(train.Y) else None
+    held_out = None if test is None else Cases(*test)
+    return TrainingData(Cases(*train), held_out, ModelNotes(name, (), labels), False)
+
+
+def _from_file(name: str, target: str | None) -> TrainingData:
+    npz = Path(name).suffix.lower() == ".npz"
+    where = target if npz else _index_or_name(target)
+    X, Y, features, classes = read_table(name, where)
+    if classes is not None and len(classes) < 2:
+        came = f"a target that is {classes[0]!r} in every row"
+        raise DataError(name, came, "two classes at least", "Check --target")
+    if features:
+        header = first_rows(Path(name))[0]
+        where = where if isinstance(where, str) else header[-1 if where is None else where]
+    notes = ModelNotes(Path(name).name, features, classes, where)
+    return TrainingData(Cases(X, Y), None, notes, True)
+
+
+def _index_or_name(target: str | None) -> str | int | None:
+    try:
+        return int(target or "")
+    except ValueError:
+        return target
+
+
+def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
+    m = len(data.train.X)
+    count = round(m * share)
+    if share and not 1 <= count < m:
+        came = f"{share:g} of {m} cases, which is {count}"
+        advice = "Use another share, or 0 to train on all of them"
+        raise OptionError("--held-out", came, "at least one to train on and one held out", advice)
+    order = generator(seed, "split").permutation(m)
+    if not count:
+        return replace(data, held_out=None)
+    held_out, train = data.train.rows(order[:count]), data.train.rows(order[count:])
+    return replace(data, train=train, held_out=held_out)

@@ -1,0 +1,47 @@
+"""Where a command writes: checked before any work, so that hours of it cannot end in an error."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from backprop_xp.errors import MissingFileError, OptionError
+
+__all__ = ["check_destination"]
+
+
+def check_destination(option: str, path: Path, sources: Iterable[str | Path]) -> None:
+    """Refuse a file that cannot be written, or that is one of those that are read.
+
+    Parameters
+    ----------
+    option : str
+        The option that named the file, such as ``"--out"``.
+    path : path
+    sources : iterable of path
+        Files that must not be replaced; those that do not exist do not matter.
+
+    Raises
+    ------
+    MissingFileError
+        Its folder does not exist.
+    OptionError
+        It is not an ordinary file, the folder or the file is read-only, or it is a source.
+    """
+    came, folder = repr(str(path)), path.parent
+    if not folder.is_dir():
+        advice = "Create the folder first, or choose another"
+        raise MissingFileError(option, came, f"an existing folder {str(folder)!r}", advice)
+    if path.exists() and not path.is_file():
+        expected = "the name of an ordinary file, not of a folder or device"
+        raise OptionError(option, came, expected, "Choose another name")
+    if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise OptionError(option, came, "a file that may be written", "Choose another place")
+    if any(_same(path, Path(source)) for source in sources):
+        expected = "a file other than those that are read or written besides"
+        raise OptionError(option, came, expected, "Choose another name")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()

@@ -1,0 +1,121 @@
+"""The options of the command `train`, and the checks of them that no data are needed for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backprop_xp import plotting
+from backprop_xp.activations import find_activation
+from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
+from backprop_xp.job_files import check_destination
+from backprop_xp.losses import find_loss
+from backprop_xp.optimizers import SGD, Optimizer
+from backprop_xp.options import check_count, float_name
+from backprop_xp.randomness import generator
+
+__all__ = ["OPTIMIZERS", "TrainOptions"]
+
+OPTIMIZERS: Final[Mapping[str, Callable[[float, float], Optimizer]]] = {
+    "sgd": lambda learning_rate, momentum: SGD(learning_rate, momentum=momentum)
+}
+"""The optimisers by name, made from a learning rate and a momentum."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command line says; None where it says nothing. See ``backprop-xp train --help``."""
+
+    data: str
+    target: str | None = None
+    hidden: str = "64,64"
+    activation: str = "relu"
+    loss: str | None = None
+    optimizer: str = "sgd"
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    epochs: int | None = None
+    batch_size: int = 32
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "float32"
+    held_out: float | None = None
+    out: str | None = None
+    plot: str | None = None
+    progress: bool = False
+
+    def check(self) -> None:
+        """Refuse what can be refused before any data are read.
+
+        Raises
+        ------
+        OptionError, DTypeError
+        """
+        _ = self.hidden_sizes, self.optimizer_to_use
+        if self.loss is not None:
+            find_loss(self.loss)
+        find_activation(self.activation, "--activation")
+        float_name(self.dtype, "--dtype")
+        check_count(1 if self.epochs is None else self.epochs, "--epochs", least=1)
+        check_count(self.batch_size, "--batch-size", least=1)
+        generator(self.seed, "split")
+        if self.held_out is not None and not 0 <= self.held_out < 1:
+            advice = "Such as 0.2 for a fifth; 0 holds nothing out"
+            raise OptionError("--held-out", f"{self.held_out:g}", "0 or a share below 1", advice)
+
+    @property
+    def hidden_sizes(self) -> list[int]:
+        """The sizes of the hidden layers."""
+        try:
+            sizes = [int(part) for part in self.hidden.split(",")] if self.hidden else []
+        except ValueError:
+            sizes = [0]
+        if not all(size >= 1 for size in sizes):
+            expected, advice = "sizes >= 1 with commas between", "Such as 64,64, or '' for none"
+            raise OptionError("--hidden", repr(self.hidden), expected, advice)
+        return sizes
+
+    @property
+    def optimizer_to_use(self) -> Optimizer:
+        """The optimiser with its settings."""
+        if self.optimizer not in OPTIMIZERS:
+            expected = f"one of {', '.join(OPTIMIZERS)}"
+            advice = nearest_name(self.optimizer, OPTIMIZERS)
+            raise OptionError("--optimizer", repr(self.optimizer), expected, advice)
+        return OPTIMIZERS[self.optimizer](self.learning_rate, self.momentum)
+
+    @property
+    def model(self) -> Path:
+        """Where the model goes."""
+        return Path(f"{Path(self.data).stem}.safetensors" if self.out is None else self.out)
+
+    @property
+    def picture(self) -> Path | None:
+        """Where the picture goes; None where none is wanted."""
+        if self.plot == "":
+            return None
+        return self.model.with_suffix(".png") if self.plot is None else Path(self.plot)
+
+    def check_files(self) -> str:
+        """Refuse files that could not be written; return why the picture is left out, or "".
+
+        Raises
+        ------
+        OptionError, MissingFileError
+        MissingExtraError
+            A picture is asked for by name and matplotlib is not installed.
+        """
+        check_destination("--out", self.model, [self.data])
+        if self.picture is None:
+            return ""
+        if self.picture.suffix.lower().removeprefix(".") not in plotting.FORMATS:
+            expected = "a name in ." + ", .".join(plotting.FORMATS)
+            raise OptionError("--plot", repr(str(self.picture)), expected, "Use .png")
+        check_destination("--plot", self.picture, [self.data, self.model])
+        try:
+            plotting.check_plotting()
+        except MissingExtraError as error:
+            if self.plot is not None:
+                raise
+            return f"{error.parts[1]}. {error.parts[3]}"
+        return ""

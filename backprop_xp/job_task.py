@@ -1,0 +1,127 @@
+"""What fits the data: the network, and the standardisation that its file does without."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.errors import DataError, OptionError
+from backprop_xp.evaluation import are_labels, is_binary, outputs
+from backprop_xp.job_data import Cases, TrainingData
+from backprop_xp.network import Network
+from backprop_xp.standardisation import Scaling, folded, scaling_of_inputs, scaling_of_targets
+
+__all__ = ["Task", "task_for"]
+
+_OUTPUT_OF_LOSS: Final = {
+    "cross_entropy": "softmax",
+    "binary_cross_entropy": "sigmoid",
+    "poisson": "exp",
+    "squared_error": "identity",
+    "absolute_error": "identity",
+    "huber": "identity",
+}
+_MOST_PARAMETERS: Final = 10**9
+_CHECKED_ROWS: Final = 4096
+_AGREEMENT: Final = 1e-3  # of outputs between 0 and 1, or of standardised ones
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network and its data.
+
+    Attributes
+    ----------
+    net : Network
+    data : TrainingData
+        As they are.
+    inputs, targets : Scaling or None
+        What standardises them for training; None where they are trained on as they are.
+    """
+
+    net: Network
+    data: TrainingData
+    inputs: Scaling | None
+    targets: Scaling | None
+
+    def standardised(self, cases: Cases) -> Cases:
+        """Return cases as the network sees them in training."""
+        X = cases.X if self.inputs is None else self.inputs.apply(cases.X)
+        return Cases(X, cases.Y if self.targets is None else self.targets.apply(cases.Y))
+
+    def theta_for_file(self, theta: NDArray[Any]) -> NDArray[Any]:
+        """Return the parameters for numbers as they are, from those for standardised ones.
+
+        In θ's dtype where the outputs stay those of the trained network, else in float64: with a
+        mean far above the spread, W' x and b' nearly cancel, and their rounding remains.
+        """
+        if self.inputs is None:
+            return theta
+        exact = folded(self.net, theta, self.inputs, self.targets)
+        X = self.data.train.X[:_CHECKED_ROWS]
+        expected = outputs(self.net, theta.astype(np.float64), self.inputs.apply(X))
+        with np.errstate(over="ignore", invalid="ignore"):
+            narrow = exact.astype(theta.dtype)
+            found = outputs(self.net, narrow, X)
+            if self.targets is not None:
+                found = self.targets.apply(found)
+            agree = np.abs(found - expected).max() <= _AGREEMENT * max(1, np.abs(expected).max())
+        return narrow if agree else exact
+
+
+def task_for(
+    data: TrainingData, hidden: list[int], activation: str, loss: str | None = None
+) -> Task:
+    """Return the network for the data.
+
+    Parameters
+    ----------
+    data : TrainingData
+    hidden : list of int
+        The sizes of the hidden layers.
+    activation : str
+        Theirs; the activation of the outputs follows from the loss.
+    loss : str, optional
+        Default: cross_entropy for labels, binary_cross_entropy for targets that are all 0 or 1,
+        squared_error for others.
+
+    Raises
+    ------
+    DataError
+        The loss has no meaning for such targets, or the numbers cannot be standardised.
+    OptionError
+        An unknown name, or too many parameters.
+    """
+    X, Y = data.train
+    if loss is None and are_labels(Y):
+        loss = "cross_entropy"
+    elif loss is None:
+        loss = "binary_cross_entropy" if is_binary(Y) else "squared_error"
+    _check_range(loss, data)
+    output = _OUTPUT_OF_LOSS[loss]
+    net = Network([X.shape[1], *hidden, data.n_out], activation, output, loss)
+    if net.parameter_count > _MOST_PARAMETERS:
+        came, expected = f"{net.parameter_count:,} parameters", f"at most {_MOST_PARAMETERS:,}"
+        raise OptionError("--hidden", came, expected, "Choose smaller layers")
+    inputs = scaling_of_inputs(X, data.notes.feature_names) if data.from_file else None
+    scaled_targets = data.from_file and output == "identity" and not are_labels(Y)
+    return Task(net, data, inputs, scaling_of_targets(Y) if scaled_targets else None)
+
+
+def _check_range(loss: str, data: TrainingData) -> None:
+    """Refuse targets that the loss has no meaning for, among those held out too."""
+    parts = [cases.Y for cases in (data.train, data.held_out) if cases is not None]
+    if are_labels(parts[0]):
+        return
+    Y = np.concatenate(parts)
+    low, high, totals = Y.min(), Y.max(), Y.sum(axis=1, dtype=np.float64)
+    sum_to_1 = Y.shape[1] > 1 and np.abs(totals - 1).max() < 1e-3
+    good, expected = {
+        "cross_entropy": (low >= 0 and sum_to_1, "classes, or shares that sum to 1"),
+        "binary_cross_entropy": (low >= 0 and high <= 1, "classes, or targets from 0 to 1"),
+        "poisson": (low >= 0, "counts >= 0"),
+    }.get(loss, (True, ""))
+    if not good:
+        came = f"targets from {low:g} to {high:g} for {loss}"
+        raise DataError(data.notes.data, came, expected, "Use --loss squared_error")

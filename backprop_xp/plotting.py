@@ -1,0 +1,156 @@
+"""Learning curves: cost and accuracy by epoch, drawn with matplotlib's objects, without pyplot."""
+
+import importlib
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.checkpoint import write_atomically
+from backprop_xp.errors import MissingExtraError, OptionError
+
+__all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]
+
+FORMATS: Final = ("png", "pdf", "svg")
+_TRAINING, _VALIDATION, _GREY = "#0072B2", "#D55E00", "#555555"  # distinct to all kinds of eyes
+_MOST_LINES: Final = 200
+_LOG_RANGE: Final = 10  # costs that span more than this factor are drawn on a logarithmic axis
+
+
+def check_plotting() -> None:
+    """Refuse to go on where matplotlib cannot be imported.
+
+    Raises
+    ------
+    MissingExtraError
+    """
+    _matplotlib("figure")
+
+
+def learning_curve(history: Mapping[str, Sequence[Any]], *, cost: str = "mean cost E") -> Any:
+    """Return a figure of the cost by epoch, and of the accuracy where the history has it.
+
+    The training curves are means over an epoch, each batch taken before its update; the validation
+    curves are taken after the epoch. For a stack of networks each is a thin line, at most 200 of
+    them, and the median is a thick one.
+
+    Parameters
+    ----------
+    history : dict of lists
+        As in `training.Run`: "cost" and, where they apply, "accuracy", "validation_cost",
+        "validation_accuracy"; one entry for each epoch, a number or an array over the stack.
+    cost : str
+        What the axis of the cost is called.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel, or two beside each other. `save_figure` writes it to a file.
+
+    Raises
+    ------
+    MissingExtraError
+        matplotlib is not installed.
+    OptionError
+        The history has no epochs.
+
+    Examples
+    --------
+    >>> figure = learning_curve({"cost": [0.7, 0.3, 0.2]})  # doctest: +SKIP
+    """
+    if not history.get("cost"):
+        where, advice = "learning_curve(history)", "Train for one epoch at least"
+        raise OptionError(where, "no epochs", 'a history with "cost"', advice)
+    names = [name for name in ("cost", "accuracy") if history.get(name)]
+    size = (4.9 * len(names) if len(names) > 1 else 6.4, 3.9)
+    figure = _matplotlib("figure").Figure(figsize=size, layout="constrained")
+    for name, panel in zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True):
+        curves = {_TRAINING: history[name], _VALIDATION: history.get(f"validation_{name}", ())}
+        _draw(panel, {colour: _by_network(of) for colour, of in curves.items() if len(of)}, name)
+        panel.set_ylabel(cost if name == "cost" else "accuracy (share of cases)")
+    return figure
+
+
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a figure to a file, in the form that the end of its name tells.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : path
+        A name in .png, .pdf or .svg; the file is replaced only when the new one is complete.
+
+    Raises
+    ------
+    OptionError
+        The name has another ending.
+    OSError
+        The file cannot be written.
+    """
+    form = Path(path).suffix.lower().removeprefix(".")
+    if form not in FORMATS:
+        expected = "a name in ." + ", .".join(FORMATS)
+        raise OptionError("save_figure(path)", repr(str(path)), expected, "Use .png")
+    content = io.BytesIO()
+    figure.savefig(content, format=form, dpi=160)
+    write_atomically(path, content.getvalue())
+
+
+def _matplotlib(module: str) -> Any:
+    try:
+        return importlib.import_module(f"matplotlib.{module}")
+    except ImportError as error:
+        raise MissingExtraError(
+            "plotting",
+            "no matplotlib",
+            "the package matplotlib",
+            "Run: python -m pip install 'backprop-xp[plot]'",
+        ) from error
+
+
+def _by_network(entries: Sequence[Any]) -> NDArray[np.float64]:
+    """Return (epochs, networks)."""
+    return np.asarray(entries, dtype=np.float64).reshape(len(entries), -1)
+
+
+def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> None:
+    ticker = _matplotlib("ticker")
+    for colour, values in curves.items():
+        _draw_curve(panel, values, colour, name)
+    epochs = max(len(values) for values in curves.values())
+    panel.set_xlabel("epoch")
+    panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+    panel.set_xlim(1 - 0.02 * epochs, 1.02 * epochs)
+    low = min(values.min() for values in curves.values())
+    high = max(values.max() for values in curves.values())
+    if name == "accuracy":
+        panel.yaxis.set_major_formatter(ticker.PercentFormatter(1))
+        panel.set_ylim(max(low - 0.04, -0.02), min(high + 0.04, 1.02))
+    elif low > 0 and high > _LOG_RANGE * low:
+        panel.set_yscale("log")
+    panel.grid(which="major", color="#dddddd", linewidth=0.7)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.spines[["left", "bottom"]].set_color(_GREY)
+    panel.tick_params(which="both", color=_GREY)
+    panel.legend(frameon=False, loc="lower right" if name == "accuracy" else "best")
+
+
+def _draw_curve(panel: Any, values: NDArray[np.float64], colour: str, name: str) -> None:
+    """Draw (epochs, networks) and name the line with its last value."""
+    epochs, networks = np.arange(1, len(values) + 1), values.shape[1]
+    middle = np.median(values, axis=1)
+    if networks > 1:
+        shown = np.linspace(0, networks - 1, min(networks, _MOST_LINES)).astype(int)
+        panel.plot(epochs, values[:, shown], color=colour, linewidth=0.6, alpha=0.25)
+    last = f"{middle[-1]:.1%}" if name == "accuracy" else f"{middle[-1]:.3g}"
+    part = "training" if colour == _TRAINING else "validation"
+    of = f", median of {networks}" if networks > 1 else ""
+    marker = "o" if len(values) == 1 else None
+    panel.plot(
+        epochs, middle, color=colour, linewidth=1.8, marker=marker, label=f"{part}{of}: {last}"
+    )

@@ -1,0 +1,112 @@
+"""The command `train`: data in, a network trained, a model file and a picture out."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp import plotting
+from backprop_xp.backend import from_host, to_host
+from backprop_xp.checkpoint import save
+from backprop_xp.device_selection import Device, select_device
+from backprop_xp.evaluation import scores
+from backprop_xp.job_data import is_file, training_data
+from backprop_xp.job_options import TrainOptions
+from backprop_xp.job_task import Task, task_for
+from backprop_xp.training import Run, train
+
+__all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
+
+Say = Callable[[str], None]
+
+EPOCHS: Final = 30
+EPOCHS_SMALL: Final = 200
+"""Epochs unless told, of data in general and of truth tables and other small data."""
+
+
+def train_job(options: TrainOptions, say: Say) -> None:
+    """Train a network on data and write a model file and a picture of the learning curve.
+
+    Everything that can be checked before training is checked before training.
+
+    Parameters
+    ----------
+    options : TrainOptions
+    say : callable
+        Takes each line that is to be shown.
+
+    Raises
+    ------
+    BackpropError, OSError
+    """
+    options.check()
+    is_file(options.data)  # an unknown name is refused before files are named after it
+    no_picture = options.check_files()
+    device = select_device(options.device)
+    data = training_data(options.data, options.target, options.held_out, options.seed)
+    task = task_for(data, options.hidden_sizes, options.activation, options.loss)
+    _say_task(task, device, options.dtype, say)
+    if no_picture:
+        say(f"picture   left out: {no_picture}")
+    start = time.perf_counter()
+    run = _train(task, device, options)
+    say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
+    theta = task.theta_for_file(to_host(run.theta))
+    _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
+    save(options.model, task.net, theta, notes=data.notes.texts())
+    say(f"written   {options.model}")
+    if options.picture is not None and not no_picture:
+        of = " of standardised targets" if task.targets else ""
+        curve = plotting.learning_curve(run.history, cost=f"{task.net.loss.name}{of} (mean)")
+        plotting.save_figure(curve, options.picture)
+        say(f"written   {options.picture}")
+
+
+def _train(task: Task, device: Device, options: TrainOptions) -> Run:
+    held_out = task.data.held_out
+    return train(
+        task.net,
+        *task.standardised(task.data.train),
+        optimizer=options.optimizer_to_use,
+        epochs=options.epochs or (EPOCHS_SMALL if task.data.small else EPOCHS),
+        batch_size=options.batch_size,
+        validation=None if held_out is None else task.standardised(held_out),
+        seed=options.seed,
+        device=device,
+        dtype=options.dtype,
+        progress=options.progress,
+    )
+
+
+def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
+    data, net = task.data, task.net
+    m, n_in = data.train.X.shape
+    held_out = 0 if data.held_out is None else len(data.held_out.X)
+    kind = "target" if data.notes.class_names is None else "classes"
+    what = f"{data.n_out} {kind}{'s' * (kind == 'target' and data.n_out > 1)}"
+    say(f"data      {data.notes.data}: {m + held_out:,} cases of {n_in:,} numbers, {what}")
+    say(f"          {m:,} to train on, {held_out:,} held out")
+    if task.inputs:
+        scaled = "inputs and targets" if task.targets else "inputs"
+        say(f"          {scaled} standardised for training; the model takes the file's numbers")
+    say(f"device    {device}")
+    hidden = f"{net.hidden[0].name}, " if net.hidden else ""
+    say(f"network   {'-'.join(map(str, net.sizes))}, {hidden}{net.output.name}, {net.loss.name}")
+    say(f"          {net.parameter_count:,} parameters, {dtype}")
+
+
+def _say_scores(
+    task: Task, theta: NDArray[Any], device: Device, same_dtype: bool, say: Say
+) -> None:
+    """Say how good the network of the file is, computed where it was trained."""
+    if same_dtype:
+        placed = from_host(theta, device.xp, device.handle, theta.dtype.name)
+    else:
+        placed = np.asarray(theta)
+        say("          the model is kept in float64: less is too coarse for the file's numbers")
+    unit = f" ({task.net.loss.name} in the file's units)" if task.targets else ""
+    say(f"result    training: {scores(task.net, placed, *task.data.train)}{unit}")
+    if task.data.held_out is not None:
+        say(f"          held out: {scores(task.net, placed, *task.data.held_out)}{unit}")
