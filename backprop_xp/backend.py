@@ -16,8 +16,8 @@ from backprop_xp.errors import DTypeError
 __all__ = [
     "Array",
     "Namespace",
-    "as_array",
     "astype",
+    "broadcasts_to",
     "compiled",
     "context",
     "context_of",
@@ -84,11 +84,6 @@ def device_of(x: Any) -> Any:
     return array_api_compat.device(x)
 
 
-def as_array(x: Any) -> Any:
-    """Return `x` itself where it is an array of any library, else a NumPy array made of it."""
-    return x if array_api_compat.is_array_api_obj(x) else np.asarray(x)
-
-
 def dtype_name(dtype: Any) -> str:
     """Return the name of a dtype of any library.
 
@@ -101,6 +96,20 @@ def dtype_name(dtype: Any) -> str:
         return str(np.dtype(dtype).name)
     except TypeError:
         return str(dtype).rpartition(".")[2]
+
+
+def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Tell whether an array of this shape broadcasts to `target` without enlarging it.
+
+    Examples
+    --------
+    >>> broadcasts_to((), (5, 1)), broadcasts_to((5, 1), (5, 1)), broadcasts_to((5,), (5, 1))
+    (True, True, False)
+    """
+    try:
+        return np.broadcast_shapes(shape, target) == tuple(target)
+    except ValueError:
+        return False
 
 
 def is_floating(x: Any) -> bool:

@@ -142,8 +142,9 @@ def _open(name: str, why: str) -> Device:
     )
     if match is None or (match[2] == "cpu" and match[3]):
         known = ["auto", "cpu", "cuda", "cuda:1", "torch:cpu", "torch:cuda", "jax:cpu", "jax:cuda"]
+        meant = str(name).lower().replace("gpu", "cuda")
         raise DeviceError(
-            "device", f"{name!r}", "one of " + ", ".join(known), nearest_name(name, known)
+            "device", repr(name), f"one of {', '.join(known)}", nearest_name(meant, known)
         )
     library, kind, index = match[1], match[2], int(match[3] or 0)
     full_name = f"{library + ':' if library else ''}{kind}{f':{index}' if kind == 'cuda' else ''}"

@@ -13,6 +13,7 @@ from backprop_xp.backend import (
     Array,
     Namespace,
     astype,
+    broadcasts_to,
     context,
     device_of,
     is_floating,
@@ -76,8 +77,8 @@ def like_theta(x: Any, theta: Array, where: str) -> Array:
     return astype(x, theta.dtype)
 
 
-def same_place(x: Any, theta: Array, where: str) -> Any:
-    """Return `x` after checking that it belongs to θ's library and device.
+def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
+    """Return `x` after checking that it belongs to the library and device of θ, or of `name`.
 
     Lists and the like are welcome where θ is a NumPy array.
 
@@ -92,7 +93,7 @@ def same_place(x: Any, theta: Array, where: str) -> Any:
         raise DeviceError(
             where,
             f"{type(x).__module__}.{type(x).__name__}",
-            f"an array of {xp.__name__}, as theta is",
+            f"an array of {xp.__name__}, as {name} is",
             "Arrays of two libraries do not mix: move one of them, or pass device= to train",
         )
     # JAX says nothing of the device of an array that it traces, and refuses mixtures itself
@@ -100,7 +101,7 @@ def same_place(x: Any, theta: Array, where: str) -> Any:
         raise DeviceError(
             where,
             f"an array on {device_of(x)}",
-            f"one on {device_of(theta)}, as theta is",
+            f"one on {device_of(theta)}, as {name} is",
             "Move one of them, or pass device= to train",
         )
     return x
@@ -162,7 +163,7 @@ def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) 
     ShapeError
     """
     shape = tuple(X.shape)
-    if len(shape) < 2 or shape[-1] != n_in or not _fits(shape[:-2], lead):
+    if len(shape) < 2 or shape[-1] != n_in or not broadcasts_to(shape[:-2], lead):
         stacked = f" or {(*lead, 'm', n_in)}" if lead else ""
         raise ShapeError(
             where,
@@ -170,14 +171,6 @@ def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) 
             f"(m, {n_in}){stacked}, {n_in} inputs of layer 1",
             "Pass one row for each case and one column for each input",
         )
-
-
-def _fits(lead: tuple[int, ...], stack: tuple[int, ...]) -> bool:
-    """Tell whether leading axes broadcast to those of the stack without enlarging it."""
-    try:
-        return np.broadcast_shapes(lead, stack) == stack
-    except ValueError:
-        return False
 
 
 TargetKind: TypeAlias = Literal["targets", "column", "labels"]
@@ -194,10 +187,10 @@ def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: st
     ShapeError
     """
     shape = tuple(Y.shape)
-    if shape[-2:] == (m, n_out) and _fits(shape[:-2], lead):
+    if shape[-2:] == (m, n_out) and broadcasts_to(shape[:-2], lead):
         return "targets"
     integral = bool(namespace(Y).isdtype(Y.dtype, ("bool", "integral")))
-    if (integral or n_out == 1) and shape[-1:] == (m,) and _fits(shape[:-1], lead):
+    if (integral or n_out == 1) and shape[-1:] == (m,) and broadcasts_to(shape[:-1], lead):
         return "labels" if integral else "column"
     stacked = f", or {(*lead, 'm')} and {(*lead, 'm', n_out)}" if lead else ""
     raise ShapeError(
@@ -267,7 +260,7 @@ def check_shape_of_weights(w: Any, lead: tuple[int, ...], m: int, where: str) ->
     ShapeError
     """
     shape = tuple(w.shape)
-    if shape[-1:] != (m,) or not _fits(shape[:-1], lead):
+    if shape[-1:] != (m,) or not broadcasts_to(shape[:-1], lead):
         stacked = f" or {(*lead, m)}" if lead else ""
         raise ShapeError(
             where, f"shape {shape}", f"({m},){stacked}", "Pass one weight for each case"

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.backend import Array, broadcasts_to, device_of, dtype_name, from_host, namespace
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.schedules import Setting, value_at
 
@@ -65,6 +65,9 @@ class Settings:
     """
 
     def __init__(self, optimizer: Optimizer, l2: Setting, theta: Array) -> None:
+        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+            expected = "an object with settings, init and update"
+            raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
         _check_range("train(l2)", l2, np.inf, "finite numbers >= 0")
         self._optimizer = optimizer
         self._l2 = l2 if callable(l2) or np.any(np.asarray(l2)) else None
@@ -89,7 +92,7 @@ class Settings:
     def _like_theta(self, name: str, value: Any) -> Array:
         theta, host = self._theta, np.asarray(value, dtype=np.float64)
         expected = (*theta.shape[:-1], 1)
-        if host.ndim and np.broadcast_shapes(host.shape, expected) != expected:
+        if not broadcasts_to(host.shape, expected):
             raise ShapeError(
                 name,
                 f"an array of shape {host.shape}",

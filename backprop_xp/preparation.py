@@ -107,7 +107,7 @@ def _array(x: Any, where: str) -> Any:
 
 def _beside(x: Any, follow: Any, where: str) -> Any:
     """Return `x` as an array; where no device was named it must be where X is."""
-    return _array(x, where) if follow is None else inputs.same_place(x, follow, where)
+    return _array(x, where) if follow is None else inputs.same_place(x, follow, where, "X")
 
 
 def _pair(validation: Any) -> tuple[Any, Any]:

@@ -71,10 +71,17 @@ def time_epochs(job: Job, peers: list[str], repeat: int, epochs: int) -> dict[st
 def report(job: Job, times: dict[str, list[float]]) -> str:
     """Return a table: median, minimum, samples/s, GFLOP/s, and each peer's ratio to backprop_xp."""
     own = times["backprop_xp"]
+    work = f"{job.sizes}, batch {job.batch_size}, {job.cases} cases, {job.device}"
+    head = (
+        ("median s", 10),
+        ("minimum s", 11),
+        ("samples/s", 12),
+        ("GFLOP/s", 9),
+        ("x backprop_xp", 15),
+    )
     lines = [
-        f"{job.sizes}, batch {job.batch_size}, {job.cases} cases, {job.threads} BLAS thread(s), "
-        f"float32, plain SGD, {job.device}",
-        f"{'':<14}{'median s':>10}{'minimum s':>11}{'samples/s':>12}{'GFLOP/s':>9}{'x backprop_xp':>15}",
+        f"{work}, {job.threads} BLAS thread(s), float32, plain SGD",
+        " " * 14 + "".join(f"{name:>{width}}" for name, width in head),
     ]
     for peer, seconds in times.items():
         median = statistics.median(seconds)
