@@ -68,10 +68,11 @@ def checked_connections(
     """
     if connections is None:
         return (None,) * len(shapes)
-    if len(connections) != len(shapes):
+    if not isinstance(connections, (list, tuple)) or len(connections) != len(shapes):
+        kind = type(connections).__name__
         raise ShapeError(
             "Network(connections)",
-            f"{len(connections)} masks",
+            f"{len(connections)} masks" if isinstance(connections, (list, tuple)) else kind,
             f"{len(shapes)}, one for each layer",
             "Pass None for a layer that has all its connections",
         )

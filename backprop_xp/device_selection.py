@@ -98,7 +98,11 @@ def select_device(name: "str | Device | None" = None) -> Device:
         return _open(name, "asked for by name")
     from_environment = os.environ.get(ENVIRONMENT_VARIABLE, "auto").strip() or "auto"
     if from_environment != "auto":
-        return _open(from_environment, f"named by {ENVIRONMENT_VARIABLE}")
+        try:
+            return _open(from_environment, f"named by {ENVIRONMENT_VARIABLE}")
+        except DeviceError as error:
+            where, *others = error.parts
+            raise DeviceError(f"{ENVIRONMENT_VARIABLE}, {where}", *others) from error
     try:
         return _open("cuda", "a usable CUDA device was found")
     except DeviceError as error:
@@ -157,6 +161,10 @@ def _unusable(name: str, came: str, advice: str) -> DeviceError:
     return DeviceError(f"device {name!r}", came, "a device that can be used", advice)
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _import(module: str, name: str, title: str, advice: str) -> Any:
     try:
         return importlib.import_module(module)
@@ -165,7 +173,7 @@ def _import(module: str, name: str, title: str, advice: str) -> Any:
             raise _unusable(name, f"a broken {title}: {error}", advice) from error
         raise _unusable(name, f"{title} is not installed", advice) from error
     except ImportError as error:
-        came = f"a broken installation of {title}: {str(error).strip().splitlines()[0]}"
+        came = f"a broken installation of {title}: {_first_line(error)}"
         raise _unusable(name, came, f"Install it anew: {advice}") from error
 
 
@@ -191,8 +199,7 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
             float(((x + x) @ x)[0, 0])
     except Exception as error:
         status = getattr(error, "status", None)
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        came, advice = _CUDA_STATUS.get(status or 0, (first_line, _CUDA_EXTRA))
+        came, advice = _CUDA_STATUS.get(status or 0, (_first_line(error), _CUDA_EXTRA))
         raise _unusable(name, came, advice) from error
     return xp, device
 
@@ -217,7 +224,7 @@ def _open_jax(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
     try:
         found = jax.devices(kind)
     except RuntimeError as error:
-        came = f"JAX finds no device of this kind: {str(error).strip().splitlines()[0]}"
+        came = f"JAX finds no device of this kind: {_first_line(error)}"
         raise _unusable(name, came, "Install jax[cuda13] for NVIDIA GPUs") from error
     if index >= len(found):
         raise _unusable(name, f"JAX has {len(found)} devices of this kind", "Count from 0")

@@ -50,7 +50,8 @@ def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
     >>> weighted_input(np.array([[2.0, 3.0]]), np.array([[1.0], [10.0]]), np.array([[0.5]]))
     array([[32.5]])
     """
-    if W.shape[-1:] != a_prev.shape[-2:-1] or b.shape[-2:] != (*W.shape[-2:-1], 1):
+    flat = W.ndim < 2 or a_prev.ndim < 2
+    if flat or W.shape[-1] != a_prev.shape[-2] or b.shape[-2:] != (W.shape[-2], 1):
         raise _misfit(
             "weighted_input", "W (n_out, n_in), a_prev (n_in, m), b (n_out, 1)", W, a_prev, b
         )
@@ -89,7 +90,7 @@ def error(dE_da: Array, da_dz: Array) -> Array:
     array([[0.5],
            [1.5]])
     """
-    if dE_da.shape[-2:] != da_dz.shape[-2:]:
+    if dE_da.ndim < 2 or dE_da.shape[-2:] != da_dz.shape[-2:]:
         raise _misfit("error", "dE_da and da_dz both (n, m)", dE_da, da_dz)
     return dE_da * da_dz
 

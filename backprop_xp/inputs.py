@@ -16,8 +16,10 @@ from backprop_xp.backend import (
     broadcasts_to,
     context,
     device_of,
+    dtype_name,
     is_floating,
     namespace,
+    to_host,
 )
 from backprop_xp.errors import DeviceError, DTypeError, ShapeError
 
@@ -108,14 +110,14 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
 
 
 def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
-    """Return a list, a data frame or the like as a NumPy array of real numbers.
+    """Return a list, a data frame, an array or the like as a NumPy array of real numbers.
 
     Raises
     ------
     DTypeError, ShapeError
     """
     try:
-        array = np.asarray(x)
+        array = to_host(x) if array_api_compat.is_array_api_obj(x) else np.asarray(x)
     except ValueError as error:
         raise ShapeError(
             where, "rows of different lengths", "rows of one length", str(error)
@@ -124,23 +126,21 @@ def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
     return array
 
 
+_REAL = {"bool", "float16", "float32", "float64"} | {
+    f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
+}
+
+
 def check_real(x: Any, where: str) -> None:
-    """Refuse arrays that do not hold booleans, integers or real floats.
+    """Refuse arrays that do not hold booleans, integers or floats of 16, 32 or 64 bits.
 
     Raises
     ------
     DTypeError
     """
-    host = array_api_compat.is_numpy_array(x)
-    good = (
-        x.dtype.kind in "biuf"
-        if host
-        else namespace(x).isdtype(x.dtype, ("bool", "integral", "real floating"))
-    )
-    if not good:
-        raise DTypeError(
-            where, f"dtype {x.dtype}", "real numbers", "Convert with x.astype('float32')"
-        )
+    if dtype_name(x.dtype) not in _REAL:
+        advice = "Convert it with astype, to float32 for one"
+        raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)
 
 
 def columns(X: Any, theta: Array, n_in: int, where: str) -> Array:

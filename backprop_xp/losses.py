@@ -47,8 +47,12 @@ def over_units(x: Array) -> Array:
 
 
 def _above_zero(a: Array) -> Array:
-    """Return a plus the smallest normal number: it moves 0 off the pole of ln and nothing else."""
-    return a + float(namespace(a).finfo(a.dtype).smallest_normal)
+    """Return a plus a number that moves 0 off the pole of ln: 4e-31 in float32, 2e-246 in float64.
+
+    It leaves room above 1 / a for the weights of cases and for counts.
+    """
+    floor: float = float(namespace(a).finfo(a.dtype).smallest_normal) ** 0.8
+    return a + floor
 
 
 @dataclass(frozen=True)

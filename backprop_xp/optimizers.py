@@ -99,7 +99,11 @@ class Settings:
                 f"one that broadcasts to {expected}, θ's leading axes and 1",
                 "Add a last axis, such as rates[:, None]",
             )
-        moved: Array = from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+        dtype = dtype_name(theta.dtype)
+        if not np.all(np.abs(host) <= np.finfo(dtype).max):
+            expected_range = f"finite numbers within the range of {dtype}"
+            raise OptionError(name, f"{host.tolist()}", expected_range, "Such as 0.1")
+        moved: Array = from_host(host, namespace(theta), device_of(theta), dtype)
         return moved
 
 

@@ -18,6 +18,7 @@ __all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]
 FORMATS: Final = ("png", "pdf", "svg")
 _TRAINING, _VALIDATION, _GREY = "#0072B2", "#D55E00", "#555555"  # distinct to all kinds of eyes
 _MOST_LINES: Final = 200
+_COARSE: Final = 0.06  # accuracies that span less have a decimal place
 _LOG_RANGE: Final = 10  # costs that span more than this factor are drawn on a logarithmic axis
 
 
@@ -31,7 +32,9 @@ def check_plotting() -> None:
     _matplotlib("figure")
 
 
-def learning_curve(history: Mapping[str, Sequence[Any]], *, cost: str = "mean cost E") -> Any:
+def learning_curve(
+    history: Mapping[str, Sequence[Any]], *, cost: str = "cost E (mean over the cases)"
+) -> Any:
     """Return a figure of the cost by epoch, and of the accuracy where the history has it.
 
     The training curves are means over an epoch, each batch taken before its update; the validation
@@ -71,7 +74,7 @@ def learning_curve(history: Mapping[str, Sequence[Any]], *, cost: str = "mean co
     for name, panel in zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True):
         curves = {_TRAINING: history[name], _VALIDATION: history.get(f"validation_{name}", ())}
         _draw(panel, {colour: _by_network(of) for colour, of in curves.items() if len(of)}, name)
-        panel.set_ylabel(cost if name == "cost" else "accuracy (share of cases)")
+        panel.set_ylabel(cost if name == "cost" else "accuracy (% of cases)")
     return figure
 
 
@@ -124,12 +127,15 @@ def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> N
     epochs = max(len(values) for values in curves.values())
     panel.set_xlabel("epoch")
     panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
-    panel.set_xlim(1 - 0.02 * epochs, 1.02 * epochs)
+    margin = max(0.02 * (epochs - 1), 0.2)
+    panel.set_xlim(1 - min(margin, 0.9), epochs + margin)
     low = min(values.min() for values in curves.values())
     high = max(values.max() for values in curves.values())
     if name == "accuracy":
-        panel.yaxis.set_major_formatter(ticker.PercentFormatter(1))
-        panel.set_ylim(max(low - 0.04, -0.02), min(high + 0.04, 1.02))
+        decimals = 0 if high - low > _COARSE else 1
+        panel.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals, symbol=" %"))
+        margin = 0.05 * max(high - low, _COARSE)
+        panel.set_ylim(low - margin, high + margin)
     elif low > 0 and high > _LOG_RANGE * low:
         panel.set_yscale("log")
     panel.grid(which="major", color="#dddddd", linewidth=0.7)
@@ -137,7 +143,8 @@ def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> N
     panel.spines[["top", "right"]].set_visible(False)
     panel.spines[["left", "bottom"]].set_color(_GREY)
     panel.tick_params(which="both", color=_GREY)
-    panel.legend(frameon=False, loc="lower right" if name == "accuracy" else "best")
+    where = "lower right" if name == "accuracy" else "upper right"
+    panel.legend(loc=where, edgecolor="none", framealpha=0.8)
 
 
 def _draw_curve(panel: Any, values: NDArray[np.float64], colour: str, name: str) -> None:
@@ -147,10 +154,15 @@ def _draw_curve(panel: Any, values: NDArray[np.float64], colour: str, name: str)
     if networks > 1:
         shown = np.linspace(0, networks - 1, min(networks, _MOST_LINES)).astype(int)
         panel.plot(epochs, values[:, shown], color=colour, linewidth=0.6, alpha=0.25)
-    last = f"{middle[-1]:.1%}" if name == "accuracy" else f"{middle[-1]:.3g}"
+    last = f"{100 * middle[-1]:.1f} %" if name == "accuracy" else f"{middle[-1]:.3g}"
     part = "training" if colour == _TRAINING else "validation"
     of = f", median of {networks}" if networks > 1 else ""
     marker = "o" if len(values) == 1 else None
     panel.plot(
-        epochs, middle, color=colour, linewidth=1.8, marker=marker, label=f"{part}{of}: {last}"
+        epochs,
+        middle,
+        color=colour,
+        linewidth=1.8,
+        marker=marker,
+        label=f"{part}{of} (last {last})",
     )

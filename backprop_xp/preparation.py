@@ -21,9 +21,9 @@ from backprop_xp.backend import (
 )
 from backprop_xp.data import Cases
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network import Network
-from backprop_xp.options import float_name, stack_shape
+from backprop_xp.options import check_count, float_name, stack_shape
 
 __all__ = ["Task", "prepare"]
 
@@ -79,6 +79,11 @@ def prepare(
     ------
     BackpropError
     """
+    if not isinstance(net, Network):
+        raise DTypeError(
+            "train(net)", type(net).__name__, "a Network", "Such as bp.Network([4, 3])"
+        )
+    check_count(seed, "train(seed)", least=0)
     chosen = None if device is None else select_device(device)
     X = _array(X, "train(X)")
     place = _Place(
@@ -88,8 +93,7 @@ def prepare(
         _lead(net, theta, stack),
     )
     follow = X if chosen is None else None
-    weights = _weights(case_weights, X, place, follow)
-    cases = _cases(net, X, Y, weights, place, follow, "train")
+    cases = _cases(net, X, Y, case_weights, place, follow, "train")
     others = None
     if validation is not None:
         X_others, Y_others = _pair(validation)
@@ -102,12 +106,14 @@ def _array(x: Any, where: str) -> Any:
     if not array_api_compat.is_array_api_obj(x):
         return inputs.real_host_array(x, where)
     inputs.check_real(x, where)
-    return x
+    return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
 def _beside(x: Any, follow: Any, where: str) -> Any:
     """Return `x` as an array; where no device was named it must be where X is."""
-    return _array(x, where) if follow is None else inputs.same_place(x, follow, where, "X")
+    if follow is not None:
+        x = inputs.same_place(x, follow, where, "X")
+    return _array(x, where)
 
 
 def _pair(validation: Any) -> tuple[Any, Any]:
@@ -144,20 +150,19 @@ def _cases(
     net: Network,
     X: Any,
     Y: Any,
-    weights: np.ndarray[Any, Any] | None,
+    case_weights: Any,
     place: _Place,
     follow: Any,
     where: str,
 ) -> Cases:
     X = _beside(X, follow, f"{where}(X)")
     Y = _beside(Y, follow, f"{where}(Y)")
-    inputs.check_real(X, f"{where}(X)")
-    inputs.check_real(Y, f"{where}(Y)")
     values.check_not_empty(X, f"{where}(X)")
     inputs.check_shape_of_inputs(X, place.lead, net.sizes[0], f"{where}(X)")
     m, n_out = X.shape[-2], net.sizes[-1]
     kind = inputs.kind_of_targets(Y, m, n_out, place.lead, f"{where}(Y)")
     labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
+    weights = _weights(case_weights, m, place, follow)
     values.check_finite(X, f"{where}(X)", place.dtype)
     if labelled:
         values.check_labels(Y, n_out, f"{where}(Y)")
@@ -169,15 +174,16 @@ def _cases(
     return Cases(place.move(X), moved, n_out, labelled, weights)
 
 
-def _weights(case_weights: Any, X: Any, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:
+def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:
     if case_weights is None:
         return None
     where = "train(case_weights)"
     weights = _beside(case_weights, follow, where)
-    inputs.check_real(weights, where)
-    inputs.check_shape_of_weights(weights, place.lead, X.shape[-2], where)
+    inputs.check_shape_of_weights(weights, place.lead, m, where)
     values.check_case_weights(weights, where, place.dtype)
-    return np.array(to_host(weights), dtype=np.float64)
+    host = np.array(to_host(weights), dtype=np.float64)
+    host /= host.max(axis=-1, keepdims=True)  # only their proportions count
+    return host
 
 
 def _theta(

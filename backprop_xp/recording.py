@@ -23,10 +23,13 @@ class BatchCosts(NamedTuple):
         Over the batches that have a weight.
     first_bad : int or None
         The first batch at which a cost, or after the last batch θ, was not finite.
+    good_start : bool
+        Whether each network's first batch that has a weight had a finite cost.
     """
 
     mean: HostArray
     first_bad: int | None
+    good_start: bool
 
 
 @dataclass
@@ -45,7 +48,7 @@ class EpochRecord:
         self._active.append(active)
 
     def add_last(self, theta: Array) -> None:
-        """Add θ after the run's last update, which no cost follows that would tell."""
+        """Add θ after the epoch's last update, which no cost of the epoch follows."""
         self._last = namespace(theta).sum(theta * 0)  # 0, or NaN where θ is not finite
 
     def batch_costs(self) -> BatchCosts:
@@ -56,12 +59,13 @@ class EpochRecord:
             costs = costs + _host64(xp.stack(self._penalties, axis=-1))
         active = np.broadcast_to(np.concatenate(self._active, axis=-1), costs.shape)
         costs = np.where(active, costs, 0)
-        finite = np.isfinite(costs).reshape(-1, costs.shape[-1])
-        bad: HostArray = np.logical_not(finite.all(axis=0))
+        finite = np.isfinite(costs)
+        good_start = np.take_along_axis(finite, active.argmax(axis=-1)[..., None], axis=-1).all()
+        bad = np.asarray(np.any(~finite.reshape(-1, costs.shape[-1]), axis=0))
         if self._last is not None and not np.isfinite(to_host(self._last)):
-            bad[costs.shape[-1] - 1] = True
-        mean = costs.sum(axis=-1) / active.sum(axis=-1)
-        return BatchCosts(mean, int(np.argmax(bad)) if bad.any() else None)
+            bad[-1] = True
+        first_bad = int(np.argmax(bad)) if bad.any() else None
+        return BatchCosts(costs.sum(axis=-1) / active.sum(axis=-1), first_bad, bool(good_start))
 
     def correct(self) -> HostArray | None:
         """Read the weight of the cases whose class is right, None where there are no labels."""

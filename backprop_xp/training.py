@@ -151,10 +151,9 @@ def _run(
             start, record = copied(theta), EpochRecord()
             for block in blocks_of(epoch):
                 theta, state = _train_on(block, step, settings, theta, state, record, score)
-            if epoch == epochs - 1:
-                record.add_last(theta)
+            record.add_last(theta)
             costs = record.batch_costs()
-            good = start if costs.first_bad != 0 else good
+            good = start if costs.good_start else good
             if costs.first_bad is not None:
                 raise _diverged(epoch, costs.first_bad, good, history)
             append(history, "cost", costs.mean)

@@ -38,7 +38,8 @@ def check_finite(x: Any, where: str, dtype: str) -> None:
     if -largest <= low and high <= largest:  # NaN fails both
         return
     host = to_host(x)
-    first = tuple(int(i) for i in np.argwhere(~(np.abs(host) <= largest))[0])
+    bad = ~(np.abs(host.astype(np.float64)) <= largest)
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
     names = ["row", "column"] if x.ndim > 1 else ["row"]
     place = ", ".join(f"{name} {i}" for name, i in zip(names, first[-2:], strict=True))
     if len(first) > len(names):
@@ -86,6 +87,6 @@ def check_case_weights(w: Any, where: str, dtype: str) -> None:
     if (host < 0).any():
         came = f"a weight of {host.min()}"
         raise DataError(where, came, "weights >= 0", "Leave cases out with weight 0")
-    if (host.sum(axis=-1) == 0).any():
+    if (host.max(axis=-1) == 0).any():
         expected = "one above 0 at least for each network"
         raise DataError(where, "weights that are all 0", expected, "Pass None for 1/m each")

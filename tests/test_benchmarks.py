@@ -21,7 +21,18 @@ def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_epoch_beside_its_peers():
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    tiny = "--sizes 6,4,3 --batch-size 5 --cases 12 --repeat 1 --epochs 1".split()
+    tiny = [
+        "--sizes",
+        "6,4,3",
+        "--batch-size",
+        "5",
+        "--cases",
+        "12",
+        "--repeat",
+        "1",
+        "--epochs",
+        "1",
+    ]
     done = benchmark(*tiny, "--peers", "sklearn,torch,floor")
     assert done.returncode == 0, done.stderr
     assert "backprop_xp" in done.stdout

@@ -92,5 +92,5 @@ def test_importing_the_module_loads_nothing_heavy():
         "import sys, backprop_xp.datasets;"
         "print(sorted({'sklearn', 'pooch', 'pandas', 'requests', 'scipy'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - our own interpreter and code
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -351,7 +351,7 @@ def test_an_unknown_device_ends_the_script():
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  this interpreter, a script of this repository
+    return subprocess.run(
         [sys.executable, "-W", "error", "-X", "utf8", str(FOLDER / f"{name}.py"), *options],
         capture_output=True,
         encoding="utf-8",

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from backprop_xp import plotting
 from backprop_xp.backend import from_host, to_host
 from backprop_xp.checkpoint import save
+from backprop_xp.cli.evaluation import scores
+from backprop_xp.cli.job_data import is_file, training_data
+from backprop_xp.cli.job_options import TrainOptions
+from backprop_xp.cli.job_task import Task, task_for
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.evaluation import scores
-from backprop_xp.job_data import is_file, training_data
-from backprop_xp.job_options import TrainOptions
-from backprop_xp.job_task import Task, task_for
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.training import Run, train
 
 __all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
@@ -45,6 +46,7 @@ def train_job(options: TrainOptions, say: Say) -> None:
     is_file(options.data)  # an unknown name is refused before files are named after it
     no_picture = options.check_files()
     device = select_device(options.device)
+    _check_dtype(options.dtype, device)
     data = training_data(options.data, options.target, options.held_out, options.seed)
     task = task_for(data, options.hidden_sizes, options.activation, options.loss)
     _say_task(task, device, options.dtype, say)
@@ -58,10 +60,19 @@ def train_job(options: TrainOptions, say: Say) -> None:
     save(options.model, task.net, theta, notes=data.notes.texts())
     say(f"written   {options.model}")
     if options.picture is not None and not no_picture:
-        of = " of standardised targets" if task.targets else ""
-        curve = plotting.learning_curve(run.history, cost=f"{task.net.loss.name}{of} (mean)")
+        of = "standardised targets" if task.targets else "the cases"
+        unit = f"cost E (mean {task.net.loss.name.replace('_', ' ')} of {of})"
+        curve = plotting.learning_curve(run.history, cost=unit)
         plotting.save_figure(curve, options.picture)
         say(f"written   {options.picture}")
+
+
+def _check_dtype(dtype: str, device: Device) -> None:
+    try:
+        from_host(np.zeros(1), device.xp, device.handle, dtype)
+    except DTypeError as error:
+        came, advice = f"{dtype} on {device.name}", "For float64 on JAX set JAX_ENABLE_X64=1"
+        raise OptionError("--dtype", came, error.parts[2], advice) from error
 
 
 def _train(task: Task, device: Device, options: TrainOptions) -> Run:
@@ -84,9 +95,9 @@ def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
     data, net = task.data, task.net
     m, n_in = data.train.X.shape
     held_out = 0 if data.held_out is None else len(data.held_out.X)
-    kind = "target" if data.notes.class_names is None else "classes"
-    what = f"{data.n_out} {kind}{'s' * (kind == 'target' and data.n_out > 1)}"
-    say(f"data      {data.notes.data}: {m + held_out:,} cases of {n_in:,} numbers, {what}")
+    numbers = f"{n_in:,} number{'s' * (n_in > 1)}"
+    kind = "classes" if data.notes.class_names else "target" + "s" * (data.n_out > 1)
+    say(f"data      {data.notes.data}: {m + held_out:,} cases of {numbers}, {data.n_out} {kind}")
     say(f"          {m:,} to train on, {held_out:,} held out")
     if task.inputs:
         scaled = "inputs and targets" if task.targets else "inputs"

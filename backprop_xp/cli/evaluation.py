@@ -13,6 +13,7 @@ from backprop_xp.network import Network
 
 __all__ = ["Scores", "are_labels", "is_binary", "outputs", "scores"]
 
+_without_warnings = np.errstate(over="ignore", invalid="ignore")  # the numbers say it themselves
 _CHUNK: Final = 8192  # rows at once, which bounds the memory
 
 
@@ -55,12 +56,14 @@ def is_binary(Y: NDArray[Any]) -> bool:
     return not are_labels(Y) and bool(((Y == 0) | (Y == 1)).all())
 
 
+@_without_warnings
 def outputs(net: Network, theta: Array, X: NDArray[Any]) -> NDArray[Any]:
     """Return the outputs (m, n_out) for inputs in rows, computed where θ lives."""
     parts = [to_host(net.forward(theta, x)) for x in _chunks(X, theta, dtype_name(theta.dtype))]
     return np.concatenate(parts)
 
 
+@_without_warnings
 def scores(net: Network, theta: Array, X: NDArray[Any], Y: NDArray[Any]) -> Scores:
     """Return how good the outputs are for labels (m,) or targets (m, n_out)."""
     dtype = dtype_name(theta.dtype)
@@ -85,8 +88,7 @@ def _r_squared(a: NDArray[Any], Y: NDArray[Any]) -> float | None:
     Y = Y.astype(np.float64)
     unit = np.abs(Y).max(axis=0)  # the square of 1e200 would overflow
     unit[unit == 0] = 1
-    with np.errstate(over="ignore", invalid="ignore"):
-        missed = (((Y - a) / unit) ** 2).sum(axis=0)
+    missed = (((Y - a) / unit) ** 2).sum(axis=0)
     around = ((Y / unit - (Y / unit).mean(axis=0)) ** 2).sum(axis=0)
     varies = around > 0
     return float((1 - missed[varies] / around[varies]).mean()) if varies.any() else None

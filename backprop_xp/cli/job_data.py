@@ -1,4 +1,4 @@
-"""The data that a command names: a data set of the library or a file, and what is held out of it."""
+"""The data that a command names, a data set or a file, and what is held out of them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp import datasets
+from backprop_xp.cli.evaluation import are_labels
+from backprop_xp.cli.model_notes import ModelNotes
 from backprop_xp.csv_file import first_rows
-from backprop_xp.errors import DataError, OptionError, nearest_name
-from backprop_xp.evaluation import are_labels
-from backprop_xp.model_notes import ModelNotes
+from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
 from backprop_xp.randomness import generator
 from backprop_xp.tables import read_table
 
@@ -70,12 +70,15 @@ def is_file(name: str) -> bool:
 
     Raises
     ------
-    OptionError
-        It is neither a known name nor the name of a .csv or .npz file.
+    OptionError, MissingFileError
+        It is neither a known name nor the name of a .csv or .npz file that exists.
     """
     if name in datasets.NAMES:
         return False
     if Path(name).suffix.lower() in (".csv", ".npz"):
+        if not Path(name).is_file():
+            came, advice = f"{name!r}, where there is no file", "Check the name"
+            raise MissingFileError("DATA", came, "a .csv or .npz file", advice)
         return True
     known = f"one of {', '.join(datasets.NAMES)}, or a file whose name ends in .csv or .npz"
     raise OptionError("DATA", repr(name), known, nearest_name(name, datasets.NAMES))
@@ -100,9 +103,6 @@ def training_data(name: str, target: str | None, held_out: float | None, seed: i
     ------
     BackpropError
     """
-    if held_out is not None and not 0 <= held_out < 1:
-        advice = "Such as 0.2 for a fifth; 0 holds nothing out"
-        raise OptionError("--held-out", str(held_out), "a share from 0 to below 1", advice)
     if is_file(name):
         data = _from_file(name, target)
     elif target is None:
@@ -152,8 +152,8 @@ def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
         came = f"{share:g} of {m} cases, which is {count}"
         advice = "Use another share, or 0 to train on all of them"
         raise OptionError("--held-out", came, "at least one to train on and one held out", advice)
-    order = generator(seed, "split").permutation(m)
     if not count:
         return replace(data, held_out=None)
-    held_out, train = data.train.rows(order[:count]), data.train.rows(order[count:])
+    order = generator(seed, "split").permutation(m)
+    train, held_out = data.train.rows(order[:-count]), data.train.rows(order[-count:])
     return replace(data, train=train, held_out=held_out)

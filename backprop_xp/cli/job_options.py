@@ -1,18 +1,19 @@
 """The options of the command `train`, and the checks of them that no data are needed for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from backprop_xp import plotting
 from backprop_xp.activations import find_activation
+from backprop_xp.cli.job_files import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
-from backprop_xp.job_files import check_destination
-from backprop_xp.losses import find_loss
+from backprop_xp.losses import LOSSES
 from backprop_xp.optimizers import SGD, Optimizer
 from backprop_xp.options import check_count, float_name
-from backprop_xp.randomness import generator
 
 __all__ = ["OPTIMIZERS", "TrainOptions"]
 
@@ -51,14 +52,13 @@ class TrainOptions:
         ------
         OptionError, DTypeError
         """
-        _ = self.hidden_sizes, self.optimizer_to_use
-        if self.loss is not None:
-            find_loss(self.loss)
+        _ = self.hidden_sizes, self.optimizer_to_use  # they refuse what they cannot use
         find_activation(self.activation, "--activation")
-        float_name(self.dtype, "--dtype")
         check_count(1 if self.epochs is None else self.epochs, "--epochs", least=1)
         check_count(self.batch_size, "--batch-size", least=1)
-        generator(self.seed, "split")
+        check_count(self.seed, "--seed", least=0)
+        if self.loss is not None:
+            _check_name("--loss", self.loss, LOSSES)
         if self.held_out is not None and not 0 <= self.held_out < 1:
             advice = "Such as 0.2 for a fifth; 0 holds nothing out"
             raise OptionError("--held-out", f"{self.held_out:g}", "0 or a share below 1", advice)
@@ -78,10 +78,16 @@ class TrainOptions:
     @property
     def optimizer_to_use(self) -> Optimizer:
         """The optimiser with its settings."""
-        if self.optimizer not in OPTIMIZERS:
-            expected = f"one of {', '.join(OPTIMIZERS)}"
-            advice = nearest_name(self.optimizer, OPTIMIZERS)
-            raise OptionError("--optimizer", repr(self.optimizer), expected, advice)
+        _check_name("--optimizer", self.optimizer, OPTIMIZERS)
+        largest = float(np.finfo(float_name(self.dtype, "--dtype")).max)
+        if not 0 < self.learning_rate <= largest:
+            expected = f"a number above 0 that {self.dtype} can hold"
+            raise OptionError(
+                "--learning-rate", f"{self.learning_rate:g}", expected, "Such as 0.01"
+            )
+        if not 0 <= self.momentum < 1:
+            expected, advice = "0 or a share below 1", "Such as 0.9"
+            raise OptionError("--momentum", f"{self.momentum:g}", expected, advice)
         return OPTIMIZERS[self.optimizer](self.learning_rate, self.momentum)
 
     @property
@@ -119,3 +125,9 @@ class TrainOptions:
                 raise
             return f"{error.parts[1]}. {error.parts[3]}"
         return ""
+
+
+def _check_name(option: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        expected = f"one of {', '.join(known)}"
+        raise OptionError(option, repr(name), expected, nearest_name(name, known))

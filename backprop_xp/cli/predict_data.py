@@ -1,0 +1,114 @@
+"""The cases that a command predicts: inputs as in training, and the target where it is there."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from backprop_xp import datasets
+from backprop_xp.cli.evaluation import are_labels
+from backprop_xp.cli.job_data import is_file
+from backprop_xp.cli.model_notes import ModelNotes
+from backprop_xp.csv_file import first_rows
+from backprop_xp.errors import BackpropError, DataError, OptionError
+from backprop_xp.tables import read_features, read_table
+
+__all__ = ["Given", "given_cases"]
+
+
+class Given(NamedTuple):
+    """What the data hold.
+
+    Attributes
+    ----------
+    X : array (m, n_in)
+    Y : array or None
+        Labels (m,) among the model's classes or targets (m, n_out), where the data have them.
+    why_not : str
+        Why the target that is there cannot be compared with the outputs.
+    """
+
+    X: NDArray[Any]
+    Y: NDArray[Any] | None = None
+    why_not: str = ""
+
+
+def given_cases(name: str, notes: ModelNotes, n_in: int, n_out: int) -> Given:
+    """Return the cases of a data set (the test part where it has one) or a file.
+
+    Parameters
+    ----------
+    name : str
+        A name from `datasets.NAMES` or a .csv or .npz file.
+    notes : ModelNotes
+        Columns of a file with a header are found by the names in it.
+    n_in, n_out : int
+        The model's numbers of inputs and outputs.
+
+    Raises
+    ------
+    BackpropError
+        There are no such data, or their inputs are not those of the model.
+    """
+    if not is_file(name):
+        found = datasets.NAMES[name]()
+        given = Given(*(found.test if isinstance(found, datasets.Split) else found))
+    elif Path(name).suffix.lower() == ".npz":
+        given = _of_npz(name, notes)
+    else:
+        given = _of_csv(name, notes, n_in)
+    if given.X.shape[1] != n_in:
+        came, advice = f"{given.X.shape[1]} numbers for each case", "Check that they are the data"
+        raise DataError(name, came, f"{n_in}, as the model was trained on", advice)
+    return _comparable(given, notes, n_out)
+
+
+def _of_npz(name: str, notes: ModelNotes) -> Given:
+    X = read_features(name, None, notes.feature_names)
+    wanted = [notes.target] if isinstance(notes.target, str) else []
+    for target in [*wanted, None]:
+        given = _with_target(name, X, target, notes)
+        if given.Y is not None or given.why_not:
+            return given
+    return Given(X)
+
+
+def _of_csv(name: str, notes: ModelNotes, n_in: int) -> Given:
+    if notes.feature_names:
+        X = read_features(name, notes.target, notes.feature_names)
+        return Given(X) if notes.target is None else _with_target(name, X, notes.target, notes)
+    # without names the number of columns tells whether the target is among them
+    width = len(first_rows(Path(name))[0])
+    if width == n_in:
+        return Given(read_features(name))
+    if width != n_in + 1:
+        expected = f"{n_in}, as the model was trained on, or {n_in + 1} with the target"
+        raise DataError(name, f"{width} columns", expected, "Check that it is the right table")
+    index = notes.target if isinstance(notes.target, int) else -1
+    return _with_target(name, read_features(name, index), index, notes)
+
+
+def _with_target(name: str, X: NDArray[Any], target: str | int | None, notes: ModelNotes) -> Given:
+    known = notes.class_names or ()
+    try:
+        table = read_table(name, target, feature_names=notes.feature_names, class_names=known)
+    except OptionError:  # there is no such target
+        return Given(X)
+    except BackpropError as error:  # X could be read, so it is the target that cannot
+        return Given(X, None, str(error))
+    return Given(X, table.Y)
+
+
+def _comparable(given: Given, notes: ModelNotes, n_out: int) -> Given:
+    """Return the cases without their target where it is not of the outputs' kind."""
+    X, Y = given.X, given.Y
+    if Y is None:
+        return given
+    if are_labels(Y) and n_out == 1:
+        return Given(X, Y[:, None])
+    if are_labels(Y) and notes.class_names is not None and Y.max() < n_out:
+        return given
+    if not are_labels(Y) and notes.class_names is None and Y.shape[1] == n_out:
+        return given
+    theirs = f"labels 0 to {Y.max()}" if are_labels(Y) else f"{Y.shape[1]} numbers for each case"
+    return Given(X, None, f"it holds {theirs}, the model has {n_out} outputs")

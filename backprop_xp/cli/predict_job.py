@@ -1,0 +1,102 @@
+"""The command `predict`: a model and data in, a table of its outputs out."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from backprop_xp.activations import Softmax
+from backprop_xp.backend import Array, dtype_name
+from backprop_xp.checkpoint import load, write_atomically
+from backprop_xp.cli.evaluation import outputs, scores
+from backprop_xp.cli.job_data import is_file
+from backprop_xp.cli.job_files import check_destination
+from backprop_xp.cli.model_notes import ModelNotes, notes_in
+from backprop_xp.cli.predict_data import given_cases
+from backprop_xp.device_selection import Device, select_device
+from backprop_xp.errors import ModelFileError
+from backprop_xp.network import Network
+from backprop_xp.values import check_finite
+
+__all__ = ["PredictOptions", "predict_job"]
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """What the command line says. See ``backprop-xp predict --help``."""
+
+    model: str
+    data: str
+    out: str = "predictions.csv"
+    device: str = "auto"
+
+
+def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
+    """Write what a model makes of data to a CSV file, a row for each case in the data's order.
+
+    Parameters
+    ----------
+    options : PredictOptions
+    say : callable
+        Takes each line that is to be shown.
+
+    Raises
+    ------
+    BackpropError, OSError
+    """
+    is_file(options.data)  # an unknown name is refused before anything is read
+    check_destination("--out", Path(options.out), [options.data, options.model])
+    device = select_device(options.device)
+    net, theta, notes = _model(options.model, device)
+    X, Y, why_not = given_cases(options.data, notes, net.sizes[0], net.sizes[-1])
+    check_finite(X, options.data, dtype_name(theta.dtype))
+    say(f"model     {options.model}: {'-'.join(map(str, net.sizes))}, {net.output.name}")
+    say(f"device    {device}")
+    a = outputs(net, theta, X)
+    if Y is not None:
+        say(f"result    {scores(net, theta, X, Y)} ({net.loss.name})")
+    elif why_not:
+        say(f"          not compared with the target: {why_not}")
+    text = _table(a, notes, isinstance(net.output, Softmax))
+    write_atomically(options.out, text.encode("utf-8", "backslashreplace"))
+    say(f"written   {options.out}: {len(a):,} rows")
+
+
+def _model(path: str, device: Device) -> tuple[Network, Array, ModelNotes]:
+    """Return a single network, θ, and the notes, with class names where the outputs are classes."""
+    net, theta = load(path, device)
+    if theta.ndim != 1:
+        came, advice = (
+            f"a stack of networks {tuple(theta.shape[:-1])}",
+            "Save one of them, theta[0]",
+        )
+        raise ModelFileError(path, came, "a single network", advice)
+    notes = notes_in(path, net.sizes[0], net.sizes[-1])
+    if notes.class_names is None and isinstance(net.output, Softmax):
+        notes = replace(notes, class_names=tuple(map(str, range(net.sizes[-1]))))
+    return net, theta, notes
+
+
+def _table(a: NDArray[Any], notes: ModelNotes, probabilities: bool) -> str:
+    """Return the CSV text; numbers are as short as tells them from others of their dtype."""
+    names, one = notes.class_names, "probability" if probabilities else "output"
+    if names is not None:
+        header = ["class", *(f"{one}_{name}" for name in names)]
+    elif a.shape[1] == 1 and isinstance(notes.target, str):
+        header = [notes.target]
+    else:
+        header = [f"output_{number}" for number in range(a.shape[1])]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    if names is None:
+        writer.writerows(map(str, row) for row in a)
+    else:
+        classes = a.argmax(axis=1)
+        rows = zip(classes, a, strict=True)
+        writer.writerows([names[label], *map(str, row)] for label, row in rows)
+    return text.getvalue()

@@ -1,0 +1,258 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backprop_xp import data
+from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.data import Cases, epochs_of_blocks, spans, whole_block
+
+M = 11
+
+
+def cases(xp, labelled=True, lead=(), weights=None, dtype=None):
+    """Return 11 cases in which every number tells its row: X is (row, −row), Y its last digit."""
+    rows = np.arange(np.prod((*lead, M))).reshape(*lead, M)
+    X = np.stack([rows, -rows], axis=-1).astype("float64")
+    if labelled:
+        return Cases(
+            xp.array(X, dtype), xp.array(rows % 3, "int32"), 3, labelled=True, weights=weights
+        )
+    Y = np.stack([rows, rows * 0.5, rows * 0.0], axis=-1)
+    return Cases(xp.array(X, dtype), xp.array(Y, dtype), 3, labelled=False, weights=weights)
+
+
+def batches(xp, block):
+    """Return the host's (X, Y, w, labels, weights, active) of each batch of a block."""
+    X, Y = xp.host(block.X), xp.host(block.Y)
+    count = X.shape[-3]
+    w = np.broadcast_to(xp.host(block.w), (*xp.host(block.w).shape[:-3], count, 1, X.shape[-2]))
+    labels = None if block.labels is None else xp.host(block.labels)
+    given = None if block.weights is None else xp.host(block.weights)
+    return [
+        (
+            X[..., i, :, :],
+            Y[..., i, :, :],
+            w[..., i, 0, :],
+            None if labels is None else labels[..., i, :],
+            None if given is None else given[..., i, :],
+            block.active[..., i],
+        )
+        for i in range(count)
+    ]
+
+
+def order_of(xp, made):
+    """Return the rows in the order in which the batches hold them."""
+    found = [b[0][..., 0] for block in made for b in batches(xp, block)]
+    return np.concatenate([part.reshape(-1) for part in found]).astype(int)
+
+
+@given(m=st.integers(1, 30_000), batch_size=st.integers(1, 30_000))
+def test_spans_cover_each_row_once(m, batch_size):
+    batch_size = min(m, batch_size)
+    found = spans(m, batch_size)
+    assert [start for start, _, _ in found] == [0, *(stop for _, stop, _ in found[:-1])]
+    assert found[-1][1] == m
+    for start, stop, size in found:
+        assert start < stop
+        assert (stop - start) % size == 0
+        assert size == batch_size or (start, stop, size) == (m - m % batch_size, m, m % batch_size)
+        assert stop - start <= max(data.BLOCK_ROWS, batch_size)
+
+
+def test_spans_by_hand(monkeypatch):
+    monkeypatch.setattr(data, "BLOCK_ROWS", 6)
+    assert spans(11, 2) == [(0, 6, 2), (6, 10, 2), (10, 11, 1)]
+    assert spans(12, 4) == [(0, 4, 4), (4, 8, 4), (8, 12, 4)]
+    assert spans(8, 7) == [(0, 7, 7), (7, 8, 1)]  # a batch longer than a block is a block
+    assert spans(3, 3) == [(0, 3, 3)]
+    assert spans(1, 1) == [(0, 1, 1)]
+
+
+def test_an_epoch_holds_each_case_once(xp, monkeypatch):
+    monkeypatch.setattr(data, "BLOCK_ROWS", 6)
+    made = list(epochs_of_blocks(cases(xp), 2, seed=0)(0))
+    assert [block.X.shape[-3] for block in made] == [3, 2, 1]
+    order = order_of(xp, made)
+    assert sorted(order) == list(range(M))
+    assert list(order) != list(range(M))
+
+
+def test_inputs_targets_and_labels_stay_together(xp):
+    for labelled in (True, False):
+        for block in epochs_of_blocks(cases(xp, labelled), 4, seed=0)(1):
+            for X, Y, _, labels, _, _ in batches(xp, block):
+                rows = X[:, 0]
+                np.testing.assert_array_equal(X[:, 1], -rows)
+                if labelled:
+                    np.testing.assert_array_equal(labels, rows % 3)
+                    np.testing.assert_array_equal(Y, np.eye(3)[(rows % 3).astype(int)])
+                else:
+                    assert labels is None
+                    np.testing.assert_array_equal(Y, np.stack([rows, rows / 2, 0 * rows], axis=1))
+
+
+def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
+    weights = np.array([1.0, 2, 3, 0, 5, 6, 7, 8, 9, 10, 4])
+    for rows_of_a_block in (1, 6, 8192):
+        monkeypatch.setattr(data, "BLOCK_ROWS", rows_of_a_block)
+        blocks_of = epochs_of_blocks(cases(xp, weights=weights), 3, seed=7)
+        for epoch in (0, 1):
+            made = [b for block in blocks_of(epoch) for b in batches(xp, block)]
+            key = np.random.SeedSequence(7, spawn_key=(1, epoch))  # the documented stream
+            order = np.random.default_rng(key).permutation(M)
+            assert [len(b[0]) for b in made] == [3, 3, 3, 2]
+            for start, (X, Y, w, labels, held, active) in zip(range(0, M, 3), made, strict=True):
+                rows = order[start : start + 3]
+                np.testing.assert_array_equal(X[:, 0], rows)
+                np.testing.assert_array_equal(labels, rows % 3)
+                np.testing.assert_array_equal(Y.argmax(axis=1), rows % 3)
+                np.testing.assert_array_equal(held, weights[rows])
+                # one division in float64, then rounded to the arrays' dtype
+                expected = (weights[rows] / weights[rows].sum()).astype(w.dtype)
+                np.testing.assert_array_equal(w, expected)
+                assert active
+
+
+def test_everything_is_on_the_device_and_in_its_dtypes(xp):
+    for weights in (None, np.ones(M)):
+        block = next(iter(epochs_of_blocks(cases(xp, weights=weights), 4, seed=0)(0)))
+        arrays = [
+            x for x in (block.X, block.Y, block.w, block.labels, block.weights) if x is not None
+        ]
+        assert {id(namespace(x)) for x in arrays} == {id(xp.xp)}
+        assert all(device_of(x) == xp.device for x in arrays)
+        floats = [x for x in arrays if x is not block.labels]
+        assert {dtype_name(x.dtype) for x in floats} == {xp.float_dtypes[-1]}
+        assert dtype_name(block.labels.dtype) == "int32"
+        assert isinstance(block.active, np.ndarray)
+
+
+@pytest.mark.parametrize("xp", ["numpy"], indirect=True)
+class TestOrders:
+    @given(m=st.integers(2, 40), size=st.integers(1, 39), seed=st.integers(0, 2**40))
+    def test_an_order_is_a_permutation(self, xp, m, size, seed):
+        X = np.arange(m, dtype="float64")[:, None]
+        few = Cases(X, X, 1, labelled=False)
+        made = list(epochs_of_blocks(few, min(size, m - 1), seed)(3))
+        assert sorted(order_of(xp, made)) == list(range(m))
+
+    def test_it_follows_from_seed_and_epoch_alone(self, xp):
+        def order(seed, epoch, **settings):
+            return list(order_of(xp, epochs_of_blocks(cases(xp, **settings), 4, seed)(epoch)))
+
+        first = order(5, 2)
+        np.random.default_rng().random()
+        assert order(5, 2) == first == order(5, 2, labelled=False)
+        assert order(5, 2, weights=np.ones(M)) == first
+        assert len({tuple(order(seed, epoch)) for seed in range(5) for epoch in range(5)}) == 25
+
+    def test_epochs_may_be_asked_for_in_any_order(self, xp):
+        blocks_of = epochs_of_blocks(cases(xp), 4, 0)
+        later, earlier = list(order_of(xp, blocks_of(5))), list(order_of(xp, blocks_of(0)))
+        again = epochs_of_blocks(cases(xp), 4, 0)
+        assert list(order_of(xp, again(0))) == earlier
+        assert list(order_of(xp, again(5))) == later
+
+    def test_the_batch_size_does_not_change_it(self, xp):
+        orders = [list(order_of(xp, epochs_of_blocks(cases(xp), n, 0)(0))) for n in (1, 2, 5, 10)]
+        assert orders == orders[:1] * 4
+
+    @pytest.mark.parametrize("batch_size", [M, M + 1, 10**6])
+    def test_a_full_batch_stands_as_it_came(self, xp, batch_size):
+        blocks_of = epochs_of_blocks(cases(xp), batch_size, 0)
+        for epoch in (0, 3):
+            (block,) = blocks_of(epoch)
+            assert list(order_of(xp, [block])) == list(range(M))
+
+
+def test_equal_weights_are_1_over_the_size_of_the_batch(xp):
+    full, tail = epochs_of_blocks(cases(xp), 4, seed=0)(0)
+    for block, size in ((full, 4), (tail, 3)):
+        for _, _, w, _, held_weights, active in batches(xp, block):
+            np.testing.assert_array_equal(w, np.full(size, 1 / size, dtype=w.dtype))
+            assert held_weights is None
+            assert active
+    assert full.all_active
+
+
+@given(
+    weights=st.lists(st.sampled_from([0.0, 1.0, 0.25, 1e-8, 1e8]), min_size=M, max_size=M),
+    size=st.integers(1, M),
+)
+@pytest.mark.parametrize("xp", ["numpy"], indirect=True)
+def test_the_weights_of_a_batch_sum_to_1_or_it_is_not_active(xp, weights, size):
+    held = cases(xp, weights=np.array(weights))
+    for block in epochs_of_blocks(held, size, seed=0)(0):
+        for _, _, w, _, held_weights, active in batches(xp, block):
+            assert active == (held_weights.sum() > 0)
+            # a division and a sum of 11 numbers, each rounded once
+            assert w.sum() == pytest.approx(1 if active else 0, abs=1e-14)
+        assert block.all_active == all(block.active)
+
+
+def test_one_set_of_cases_for_each_network(xp):
+    weights = np.arange(2 * M, dtype="float64").reshape(2, M)
+    weights[1, :] = 0
+    weights[1, 3] = 5
+    held = cases(xp, lead=(2,), weights=weights)
+    assert held.count == M
+    np.testing.assert_array_equal(held.total_weight, [55, 5])
+    made = [b for block in epochs_of_blocks(held, 4, seed=0)(0) for b in batches(xp, block)]
+    for X, Y, w, labels, held_weights, active in made:
+        rows = X[0, :, 0].astype(int)  # the networks see their cases in one order
+        np.testing.assert_array_equal(X[1, :, 0], rows + M)
+        np.testing.assert_array_equal(labels, [rows % 3, (rows + M) % 3])
+        np.testing.assert_array_equal(Y.argmax(axis=-1), labels)
+        np.testing.assert_array_equal(held_weights, weights[:, rows])
+        np.testing.assert_array_equal(active, [True, 3 in rows])
+        # one rounding for each number in float32
+        np.testing.assert_allclose(w.sum(axis=-1), active.astype(float), rtol=1e-6)
+    block = next(iter(epochs_of_blocks(held, 4, seed=0)(0)))
+    assert not block.all_active
+
+
+def test_shared_cases_with_weights_of_each_network(xp):
+    weights = np.ones((2, M))
+    weights[0, ::2] = 0
+    block = whole_block(cases(xp, weights=weights))
+    assert tuple(block.X.shape) == (1, M, 2)
+    assert tuple(block.w.shape) == (2, 1, 1, M)
+    assert tuple(block.weights.shape) == (2, 1, M)
+    np.testing.assert_array_equal(block.active, [[True], [True]])
+
+
+def test_the_whole_block_is_the_data_as_they_are(xp):
+    held = cases(xp)
+    block = whole_block(held)
+    np.testing.assert_array_equal(xp.host(block.X)[0], xp.host(held.X))
+    np.testing.assert_array_equal(xp.host(block.labels)[0], xp.host(held.Y))
+
+
+def test_one_output_unit_takes_the_label_as_its_target(xp):
+    X = xp.array(np.ones((4, 2)))
+    block = whole_block(Cases(X, xp.array([0, 1, 1, 0], "int32"), 1, labelled=True))
+    np.testing.assert_array_equal(xp.host(block.Y), [[[0], [1], [1], [0]]])
+    assert block.Y.dtype == X.dtype
+
+
+def test_rows(xp):
+    weights = np.arange(2.0 * M).reshape(2, M)
+    for labelled in (True, False):
+        part = cases(xp, labelled, lead=(2,), weights=weights).rows(3, 5)
+        assert part.count == 2
+        np.testing.assert_array_equal(xp.host(part.X)[:, :, 0], [[3, 4], [14, 15]])
+        expected = [[0, 1], [2, 0]] if labelled else [[3, 4], [14, 15]]
+        found = xp.host(part.Y) if labelled else xp.host(part.Y)[:, :, 0]
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(part.weights, [[3, 4], [14, 15]])
+
+
+def test_the_data_are_not_changed(xp):
+    held = cases(xp, weights=np.arange(M) + 1.0)
+    before = xp.host(held.X).copy(), xp.host(held.Y).copy(), held.weights.copy()
+    for block in epochs_of_blocks(held, 4, seed=0)(0):
+        assert block.X is not held.X
+    for now, then in zip((xp.host(held.X), xp.host(held.Y), held.weights), before, strict=True):
+        np.testing.assert_array_equal(now, then)

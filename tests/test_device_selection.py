@@ -1,0 +1,408 @@
+import importlib
+
+import array_api_compat.numpy
+import numpy as np
+import pytest
+
+from backprop_xp import device_selection
+from backprop_xp.device_selection import (
+    ENVIRONMENT_VARIABLE,
+    Device,
+    DeviceStatus,
+    devices,
+    select_device,
+)
+from backprop_xp.errors import DeviceError
+
+
+@pytest.fixture(autouse=True)
+def no_variable(monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def no_module(monkeypatch):
+    """Return a function that makes the import of modules fail with errors of choice."""
+    real = importlib.import_module
+
+    def forbid(**errors):
+        def import_module(name, *args):
+            if name in errors:
+                raise errors[name]
+            return real(name, *args)
+
+        monkeypatch.setattr(importlib, "import_module", import_module)
+
+    return forbid
+
+
+def absent(name):
+    return ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+NOTHING = {name: absent(name) for name in ("cupy", "torch", "jax")}
+
+
+class Gpu:
+    """A CuPy device whose first use raises `error`, or works on the CPU where that is None."""
+
+    def __init__(self, index, error=None):
+        self.index, self.error = index, error
+
+    def __enter__(self):
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Return a function that gives CuPy two devices, which raise an error or work on the CPU."""
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+
+    def put(error=None, count=2):
+        def make(index):
+            return Gpu(index, error)
+
+        monkeypatch.setattr(cupy.cuda, "Device", make)
+        monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: count)
+        monkeypatch.setattr(cupy, "ones", np.ones)
+        return cupy
+
+    return put
+
+
+# ---------------------------------------------------------------------------------------------
+# names
+
+
+def test_cpu_is_numpy():
+    device = select_device("cpu")
+    assert (device.name, device.handle, device.why) == ("cpu", "cpu", "asked for by name")
+    assert device.xp is array_api_compat.numpy
+    assert str(device) == "cpu (asked for by name)"
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_cpu_of_the_other_libraries(library):
+    module = pytest.importorskip(library, reason=f"{library} is not installed")
+    device = select_device(f"{library}:cpu")
+    assert device.name == f"{library}:cpu"
+    x = device.xp.zeros((2,), device=device.handle)
+    assert isinstance(x, module.Tensor if library == "torch" else module.Array)
+
+
+def test_a_device_is_returned_as_it_is():
+    device = select_device("cpu")
+    assert select_device(device) is device
+    assert select_device("cpu") == device
+    assert Device("cpu", "another reason", None, None) == device  # the name is what counts
+    assert hash(select_device("cpu")) == hash(device)
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("cdua", "Did you mean 'cuda'?"),
+        ("CUDA", "Did you mean 'cuda'?"),
+        ("torch:gpu", None),
+        ("jaxcpu", "Did you mean 'jax:cpu'?"),
+        ("cpu:0", "Did you mean 'cpu'?"),
+        ("torch:cpu:1", "Did you mean 'torch:cpu'?"),
+        ("cuda:", None),
+        ("cuda:-1", "Did you mean 'cuda:1'?"),
+        ("cuda:1.0", "Did you mean 'cuda:1'?"),
+        ("cuda ", "Did you mean 'cuda'?"),
+        ("cuda\n", "Did you mean 'cuda'?"),
+        ("tpu", "Did you mean 'cpu'?"),
+        ("", "Use one of the known names"),
+        ("mps", "Use one of the known names"),
+        (3, "Use one of the known names"),
+        (b"cpu", None),
+        (["cpu"], None),
+    ],
+)
+def test_unknown_names(name, advice):
+    with pytest.raises(DeviceError, match=r"expected one of auto, cpu, cuda, cuda:1, torch:cpu"):
+        select_device(name)
+    with pytest.raises(DeviceError) as caught:
+        select_device(name)
+    where, came, _, said = caught.value.parts
+    assert (where, came) == ("device", repr(name))
+    assert advice in (None, said)
+
+
+# ---------------------------------------------------------------------------------------------
+# "auto" and the environment
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_auto_without_a_gpu_is_the_cpu_and_says_why(name, no_module):
+    no_module(cupy=absent("cupy"))
+    device = select_device(name)
+    assert (device.name, device.why) == ("cpu", "no usable CUDA device: CuPy is not installed")
+
+
+def test_auto_with_a_gpu_takes_it(gpu):
+    gpu()
+    device = select_device()
+    assert (device.name, device.why) == ("cuda:0", "a usable CUDA device was found")
+    assert device.handle.index == 0
+
+
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_the_variable_is_what_auto_means(monkeypatch, name):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, " cpu ")
+    device = select_device(name)
+    assert (device.name, device.why) == ("cpu", "named by BACKPROP_XP_DEVICE")
+
+
+def test_a_name_wins_over_the_variable(monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "cuda")
+    assert select_device("cpu").why == "asked for by name"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "auto"])
+def test_an_empty_variable_is_none(monkeypatch, no_module, text):
+    no_module(cupy=absent("cupy"))
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, text)
+    assert select_device().why.startswith("no usable CUDA device")
+
+
+def test_a_variable_that_names_an_unusable_device_is_an_error(monkeypatch, no_module):
+    # not the CPU in silence: who sets it wants that device
+    no_module(cupy=absent("cupy"))
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "cuda")
+    with pytest.raises(DeviceError, match=r"BACKPROP_XP_DEVICE.*CuPy is not installed"):
+        select_device()
+
+
+def test_a_variable_with_an_unknown_name_is_an_error(monkeypatch):
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "gpuu")
+    with pytest.raises(DeviceError, match=r"BACKPROP_XP_DEVICE.*'gpuu'.*expected one of auto"):
+        select_device()
+
+
+# ---------------------------------------------------------------------------------------------
+# CuPy, by the errors that it raises
+
+
+@pytest.mark.parametrize(
+    ("status", "came", "advice"),
+    [
+        (35, "no NVIDIA driver, or one older than CuPy's CUDA", "update the NVIDIA driver"),
+        (100, "a driver but no CUDA device", "CUDA_VISIBLE_DEVICES"),
+        (101, "no CUDA device with this index", "Run backprop-xp devices"),
+        (2, "cudaErrorMemoryAllocation: out of memory", "pip install"),
+    ],
+)
+def test_errors_of_the_cuda_runtime(gpu, status, came, advice):
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    gpu(cupy.cuda.runtime.CUDARuntimeError(status))
+    with pytest.raises(DeviceError) as caught:
+        select_device("cuda:1")
+    where, found, expected, said = caught.value.parts
+    assert (where, found) == ("device 'cuda:1'", came)
+    assert expected == "a device that can be used"
+    assert advice in said
+    assert isinstance(caught.value.__cause__, cupy.cuda.runtime.CUDARuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("error", "came"),
+    [
+        (RuntimeError("CuPy failed to load libnvrtc.so.13: no such file\nand more lines"), None),
+        (ImportError("libcublas.so.13: cannot open shared object file"), None),
+        (MemoryError(), "MemoryError"),
+        (OverflowError("Python int too large to convert to C int"), None),
+    ],
+    ids=["nvrtc", "cublas", "nameless", "index"],
+)
+def test_other_errors_at_first_use(gpu, error, came):
+    gpu(error)
+    with pytest.raises(DeviceError) as caught:
+        select_device("cuda")
+    assert caught.value.parts[1] == (came or str(error).splitlines()[0])
+    assert "pip install 'backprop-xp[cuda13]'" in caught.value.parts[3]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_product_that_fails_is_found_though_the_sum_works(gpu, monkeypatch):
+    class NoProduct(np.ndarray):
+        def __matmul__(self, other):
+            raise ImportError("libcublas.so.13: cannot open shared object file")
+
+    cupy = gpu()
+    monkeypatch.setattr(cupy, "ones", lambda *a, **k: np.ones(*a, **k).view(NoProduct))
+    with pytest.raises(DeviceError, match="libcublas"):
+        select_device("cuda")
+
+
+def test_a_gpu_that_works(gpu):
+    gpu()
+    device = select_device("cuda:1")
+    assert (device.name, device.handle.index) == ("cuda:1", 1)
+    assert device.xp is importlib.import_module("array_api_compat.cupy")
+
+
+def test_the_real_cupy_of_this_machine():
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    if cupy.is_available():
+        assert select_device("cuda").name == "cuda:0"
+        return
+    with pytest.raises(DeviceError, match=r"driver|no CUDA device|libcu"):
+        select_device("cuda")
+
+
+each_library = pytest.mark.parametrize(
+    ("name", "module", "title"),
+    [("cuda", "cupy", "CuPy"), ("torch:cpu", "torch", "PyTorch"), ("jax:cpu", "jax", "JAX")],
+)
+EXTRAS = {"cupy": "cuda13", "torch": "torch", "jax": "jax"}
+
+
+@each_library
+def test_a_library_that_is_not_installed(no_module, name, module, title):
+    no_module(**{module: absent(module)})
+    with pytest.raises(DeviceError) as caught:
+        select_device(name)
+    assert caught.value.parts[1] == f"{title} is not installed"
+    assert f"pip install 'backprop-xp[{EXTRAS[module]}]'" in caught.value.parts[3]
+
+
+@each_library
+def test_a_library_that_lacks_a_part(no_module, name, module, title):
+    no_module(**{module: absent("inner")})
+    with pytest.raises(DeviceError, match=f"got a broken {title}: No module named 'inner'"):
+        select_device(name)
+
+
+@each_library
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("\nlibstdc++ is too old\nand a page of advice", "libstdc++ is too old"), ("", "ImportError")],
+)
+def test_a_library_that_is_broken(no_module, name, module, title, text, line):
+    no_module(**{module: ImportError(text)})
+    with pytest.raises(DeviceError) as caught:
+        select_device(name)
+    assert caught.value.parts[1] == f"a broken installation of {title}: {line}"
+    assert "Install it anew" in caught.value.parts[3]
+
+
+# ---------------------------------------------------------------------------------------------
+# CUDA of PyTorch and JAX
+
+
+@pytest.mark.parametrize("name", ["torch:cuda", "torch:cuda:1"])
+def test_torch_without_cuda(monkeypatch, name):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match=r"PyTorch finds no usable CUDA device.*its CUDA build"):
+        select_device(name)
+
+
+def test_torch_with_two_cuda_devices(monkeypatch):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert select_device("torch:cuda").name == "torch:cuda:0"
+    assert select_device("torch:cuda:1").handle == torch.device("cuda", 1)
+    with pytest.raises(DeviceError, match=r"'torch:cuda:2': got PyTorch has 2 CUDA devices"):
+        select_device("torch:cuda:2")
+
+
+def test_jax_without_cuda(monkeypatch):
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+
+    def none(kind):
+        raise RuntimeError(f"Unknown backend {kind}\nand more lines")
+
+    monkeypatch.setattr(jax, "devices", none)
+    with pytest.raises(DeviceError) as caught:
+        select_device("jax:cuda")
+    assert caught.value.parts[1] == "JAX finds no device of this kind: Unknown backend cuda"
+
+
+def test_jax_with_two_cuda_devices(monkeypatch):
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    monkeypatch.setattr(jax, "devices", lambda kind: [f"{kind}-first", f"{kind}-second"])
+    assert select_device("jax:cuda:1").handle == "cuda-second"
+    with pytest.raises(DeviceError, match=r"'jax:cuda:2': got JAX has 2 devices of this kind"):
+        select_device("jax:cuda:2")
+
+
+# ---------------------------------------------------------------------------------------------
+# the list
+
+
+def test_devices_where_nothing_is_installed(no_module):
+    no_module(**NOTHING)
+    found = devices()
+    assert [one.name for one in found] == [
+        "cpu",
+        "cuda",
+        "torch:cpu",
+        "torch:cuda",
+        "jax:cpu",
+        "jax:cuda",
+    ]
+    assert [one.available for one in found] == [True] + [False] * 5
+    assert str(found[0]) == "cpu          available"
+    assert str(found[1]).startswith("cuda         not available: CuPy is not installed. Run python")
+
+
+def test_devices_of_this_machine_can_be_selected():
+    for one in devices():
+        if one.available:
+            assert one.why_not == ""
+            assert select_device(one.name).name == one.name
+        else:
+            assert one.why_not
+            with pytest.raises(DeviceError):
+                select_device(one.name)
+
+
+def test_devices_lists_every_gpu(gpu, monkeypatch):
+    gpu(count=3)
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(jax, "devices", lambda kind: [kind, kind])
+    assert [one.name for one in devices()] == [
+        "cpu",
+        "cuda:0",
+        "cuda:1",
+        "cuda:2",
+        "torch:cpu",
+        "torch:cuda:0",
+        "jax:cpu",
+        "jax:cuda:0",
+        "jax:cuda:1",
+    ]
+
+
+def test_a_status_is_a_line():
+    assert str(DeviceStatus("cuda", available=False, why_not="no driver. Install one")) == (
+        "cuda         not available: no driver. Install one"
+    )
+
+
+def test_every_name_of_the_documentation_is_understood(no_module):
+    no_module(**NOTHING)
+    for name in (
+        "cuda",
+        "cuda:1",
+        "torch:cpu",
+        "torch:cuda",
+        "torch:cuda:1",
+        "jax:cpu",
+        "jax:cuda",
+    ):
+        assert name in device_selection.__doc__
+        with pytest.raises(DeviceError, match="is not installed"):
+            select_device(name)

@@ -1,0 +1,244 @@
+"""The gradient check itself: it passes what is right and fails what is wrong by 0.1 %."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+import backprop_xp as bp
+from backprop_xp import equations, propagation
+from backprop_xp.errors import DTypeError, OptionError, ShapeError
+
+SIZES, P = (3, 4, 2), 4 * 3 + 4 + 2 * 4 + 2
+NET = bp.Network(SIZES, hidden="tanh")
+RNG = np.random.default_rng(1)
+THETA = RNG.normal(size=P)
+X, Y = RNG.normal(size=(5, 3)), np.array([0, 1, 1, 0, 1])
+WEIGHTS = RNG.uniform(0.5, 2, size=5)
+
+
+def test_a_right_gradient_passes(xp64):
+    arrays = [xp64.array(x) for x in (THETA, X, Y, WEIGHTS)]
+    check = bp.check_gradient(NET, *arrays)
+    assert check.passed
+    # truncation h²/6 E‴ = 2e-11 E‴ and rounding ε E / h = 2e-11 E, relative to gradients near 0.1
+    assert 0 < check.max_relative_error < 1e-8
+    assert check.checked == P
+    assert check.tolerance == 1e-7
+
+
+def test_a_right_gradient_passes_without_weights():
+    assert bp.check_gradient(NET, THETA, X, Y).passed
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_stacks(lead):
+    rng = np.random.default_rng(2)
+    theta = rng.normal(size=(*lead, P))
+    own = rng.normal(size=(*lead, 5, 3)), rng.integers(2, size=(*lead, 5))
+    assert bp.check_gradient(NET, theta, X, Y, WEIGHTS).passed
+    assert bp.check_gradient(NET, theta, *own).passed
+
+
+def planted(monkeypatch, name):
+    """Make the equation `name` wrong by 0.1 %, wherever backpropagation calls it."""
+    right = getattr(equations, name)
+
+    def wrong(*arguments):
+        return 1.001 * right(*arguments)
+
+    monkeypatch.setattr(equations, name, wrong)
+    monkeypatch.setattr(propagation, name, wrong, raising=False)
+
+
+@pytest.mark.parametrize("name", equations.__all__)
+def test_a_fault_of_one_in_a_thousand_in_an_equation_fails(monkeypatch, name):
+    planted(monkeypatch, name)
+    check = bp.check_gradient(NET, THETA, X, Y)
+    assert not check.passed
+    assert 3e-4 < check.max_relative_error < 3e-3  # the fault, or that of both layers together
+    first = {"error": "layer 1", "input_gradient": "layer 1", "bias_gradient": "b of layer"}
+    assert first.get(name, "layer") in check.worst
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongAt:
+    """A network whose gradient is changed at one place."""
+
+    place: tuple
+    change: float
+    sizes: tuple = SIZES
+    parameter_count: int = P
+
+    def cost(self, *arguments):
+        return NET.cost(*arguments)
+
+    def gradient(self, *arguments):
+        E, dE_dtheta = NET.gradient(*arguments)
+        dE_dtheta[self.place] += self.change
+        return E, dE_dtheta
+
+
+@pytest.mark.parametrize("place", range(P))
+def test_a_fault_in_a_single_parameter_is_found_and_placed(place):
+    scale = np.abs(NET.gradient(THETA, X, Y)[1]).max()
+    check = bp.check_gradient(WrongAt((place,), 1e-3 * scale), THETA, X, Y)
+    assert not check.passed
+    parts = (
+        ["W of layer 1"] * 12 + ["b of layer 1"] * 4 + ["W of layer 2"] * 8 + ["b of layer 2"] * 2
+    )
+    assert check.worst == parts[place]
+
+
+def test_a_fault_in_one_network_of_a_stack_is_found():
+    theta = np.random.default_rng(3).normal(size=(2, 3, P))
+    assert bp.check_gradient(WrongAt((1, 2, 0), 0.0), theta, X, Y).passed
+    check = bp.check_gradient(WrongAt((1, 2, 13), 1e-3), theta, X, Y)
+    assert not check.passed
+    assert check.worst == "b of layer 1"
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 12, 16, P - 1])
+def test_a_gradient_that_is_no_number_fails(place, wrong):
+    check = bp.check_gradient(WrongAt((place,), wrong), THETA, X, Y)
+    assert not check.passed
+    assert check.max_relative_error == math.inf
+    assert "FAILED" in str(check)
+
+
+def test_a_gradient_that_is_0_but_for_rounding_passes():
+    """Softmax outputs below both targets: E = Σ (y − a) = Σ y − 1 whatever θ is."""
+    net = bp.Network(SIZES, hidden="tanh", output="softmax", loss="absolute_error")
+    far = np.full((5, 2), 1000.0)
+    assert np.abs(net.gradient(THETA, X, far)[1]).max() < 1e-15
+    check = bp.check_gradient(net, THETA, X, far)
+    assert check.passed, str(check)
+
+
+def test_removed_connections_pass():
+    net = bp.Network(SIZES, hidden="tanh", connections=[np.eye(4, 3), np.zeros((2, 4))])
+    check = bp.check_gradient(net, THETA, X, Y)
+    assert check.passed
+    assert check.checked == P
+
+
+def test_a_sample_of_the_parameters():
+    checks = [bp.check_gradient(NET, THETA, X, Y, sample=n) for n in (1, 7, P, P + 1, None)]
+    assert [check.checked for check in checks] == [1, 7, P, P, P]
+    assert all(check.passed for check in checks)
+    theta = np.stack([THETA, -THETA])
+    assert bp.check_gradient(NET, theta, X, Y, sample=7).checked == 7
+
+
+def test_a_sample_nudges_other_parameters_for_other_seeds():
+    """A fault in one parameter is found by the seeds whose sample holds it, and by no sample."""
+    net = WrongAt((5,), 1.0)
+    found = [
+        not bp.check_gradient(net, THETA, X, Y, sample=P // 2, seed=seed).passed
+        for seed in range(20)
+    ]
+    assert 3 <= sum(found) <= 17  # ten on the average; beyond these with probability 4e-4
+    again = [
+        not bp.check_gradient(net, THETA, X, Y, sample=P // 2, seed=seed).passed
+        for seed in range(20)
+    ]
+    assert found == again
+    assert not bp.check_gradient(net, THETA, X, Y, sample=None).passed
+
+
+def test_a_network_with_more_parameters_than_the_sample():
+    net = bp.Network([60, 40, 3], hidden="tanh")
+    rng = np.random.default_rng(5)
+    check = bp.check_gradient(net, net.init(seed=1), rng.normal(size=(4, 60)), [0, 1, 2, 0])
+    assert net.parameter_count > 2000
+    assert check.checked == 2000
+    assert check.passed, str(check)
+
+
+def test_many_parameters_are_nudged_in_several_stacks(monkeypatch):
+    from backprop_xp import gradcheck
+
+    whole = bp.check_gradient(NET, THETA, X, Y)
+    monkeypatch.setattr(gradcheck, "_STACK_NUMBERS", 5 * P)
+    assert bp.check_gradient(NET, THETA, X, Y).max_relative_error == pytest.approx(
+        whole.max_relative_error,
+        abs=1e-9,  # rounding of costs, over the step, as above
+    )
+    monkeypatch.setattr(gradcheck, "_STACK_NUMBERS", 1)  # less than one θ: one at a time
+    assert bp.check_gradient(NET, np.stack([THETA] * 2), X, Y).passed
+
+
+def test_float32_is_promoted(xp64):
+    """In float32 itself the differences would have no right digit: ε E / h = 0.01."""
+    arrays = [xp64.array(THETA, "float32"), xp64.array(X, "float32"), xp64.array(Y)]
+    before = [xp64.host(x).copy() for x in arrays]
+    check = bp.check_gradient(NET, *arrays, xp64.array(WEIGHTS, "float32"))
+    assert check.max_relative_error < 1e-8
+    for x, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(xp64.host(x), old)
+
+
+def test_a_float32_network_as_init_makes_it():
+    assert bp.check_gradient(NET, NET.init(seed=0), X.tolist(), Y.tolist()).passed
+
+
+def test_a_device_without_float64_is_refused(xp):
+    if xp.float64:
+        pytest.skip(f"{xp.name} has float64")
+    with pytest.raises(DTypeError, match=r"^check_gradient: got a device without float64"):
+        bp.check_gradient(NET, xp.array(THETA), xp.array(X), xp.array(Y))
+
+
+@pytest.mark.parametrize("xp", ["jax"], indirect=True)
+def test_jax_without_float64_is_refused(xp):
+    import jax
+
+    jax.config.update("jax_enable_x64", False)
+    try:
+        arrays = [jax.numpy.asarray(x) for x in (THETA, X, Y)]
+        with pytest.raises(DTypeError, match=r"jax.config.update\('jax_enable_x64', True\)"):
+            bp.check_gradient(NET, *arrays)
+    finally:
+        jax.config.update("jax_enable_x64", True)
+
+
+@pytest.mark.parametrize("h", [0, -1e-5, math.nan])
+def test_a_step_that_is_not_positive_is_refused(h):
+    with pytest.raises(OptionError, match=r"^check_gradient\(h\): got .*expected a number > 0"):
+        bp.check_gradient(NET, THETA, X, Y, h=h)
+
+
+@pytest.mark.parametrize("sample", [0, -1, 2.5, True, "all"])
+def test_a_sample_of_no_parameters_is_refused(sample):
+    with pytest.raises(OptionError, match=r"^check_gradient\(sample\): got .*integers >= 1"):
+        bp.check_gradient(NET, THETA, X, Y, sample=sample)
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    with pytest.raises(ShapeError, match=r"theta\): got shape \(25,\)"):
+        bp.check_gradient(NET, THETA[:-1], X, Y)
+    with pytest.raises(ShapeError, match=r"X\): got shape \(3, 5\)"):
+        bp.check_gradient(NET, THETA, X.T, Y)
+
+
+def test_another_step_and_tolerance():
+    coarse = bp.check_gradient(NET, THETA, X, Y, h=0.1)
+    assert not coarse.passed  # truncation h²/6 E‴ = 2e-3 E‴
+    assert bp.check_gradient(NET, THETA, X, Y, h=0.1, tolerance=0.1).passed
+
+
+def test_the_result_prints_well():
+    check = bp.check_gradient(NET, THETA, X, Y)
+    words = str(check)
+    assert words.startswith("gradient check passed: largest relative error ")
+    assert words.endswith(f" {check.worst}, 26 parameters, tolerance 1e-07")
+    failed = bp.GradientCheck(0.00123, 1e-7, 26, "W of layer 2")
+    assert str(failed) == (
+        "gradient check FAILED: largest relative error 0.0012 in W of layer 2, 26 parameters, "
+        "tolerance 1e-07"
+    )
+    assert not failed.passed
+    assert failed == bp.GradientCheck(0.00123, 1e-7, 26, "W of layer 2")
+    assert "max_relative_error=0.00123" in repr(failed)

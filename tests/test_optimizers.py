@@ -1,0 +1,250 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import backprop_xp as bp
+from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.optimizers import SGD, Settings
+from backprop_xp.schedules import Constant, Piecewise
+
+# numbers with few binary digits: every step below is exact, so the tolerance is 0
+
+
+def steps(xp, sgd, theta, gradients, dtype=None):
+    """Return θ after each step, as NumPy arrays."""
+    theta = xp.array(theta, dtype) * 1  # memory of its own: an update consumes it
+    settings, state, found = Settings(sgd, 0.0, theta), sgd.init(theta), []
+    for gradient in gradients:
+        _, numbers = settings.next()
+        theta, state = sgd.update(theta, state, xp.array(gradient, dtype) * 1, **numbers)
+        found.append(xp.host(theta).copy())
+    return found
+
+
+def test_plain_gradient_descent_by_hand(xp):
+    # θ − ½ g: (1, 2) − ½ (4, −2) = (−1, 3), then (−1, 3) − ½ (1, 1) = (−1.5, 2.5)
+    found = steps(xp, SGD(0.5), [1.0, 2.0], [[4.0, -2.0], [1.0, 1.0]])
+    np.testing.assert_array_equal(found, [[-1, 3], [-1.5, 2.5]])
+
+
+def test_the_momentum_of_1986_by_hand(xp):
+    # Δθ(t) = ½ Δθ(t−1) − ¼ g:  −1, then −½ − ½ = −1, then −½ + 1 = ½
+    found = steps(xp, SGD(0.25, momentum=0.5), [2.0], [[4.0], [2.0], [-4.0]])
+    np.testing.assert_array_equal(found, [[1], [0], [0.5]])
+
+
+def test_nesterov_by_hand(xp):
+    # Δθ as above: −1, −1, ½; θ moves by ½ Δθ(t) − ¼ g: −½ − 1, then −½ − ½, then ¼ + 1
+    found = steps(xp, SGD(0.25, momentum=0.5, nesterov=True), [2.0], [[4.0], [2.0], [-4.0]])
+    np.testing.assert_array_equal(found, [[0.5], [-0.5], [0.75]])
+
+
+def test_nesterov_without_momentum_is_plain(xp):
+    gradients = [[4.0, -2.0], [1.0, 1.0]]
+    expected = steps(xp, SGD(0.5), [1.0, 2.0], gradients)
+    np.testing.assert_array_equal(
+        steps(xp, SGD(0.5, nesterov=True), [1.0, 2.0], gradients), expected
+    )
+
+
+def test_a_schedule_of_momentum_0_is_plain(xp):
+    gradients = [[4.0, -2.0], [1.0, 1.0]]
+    expected = steps(xp, SGD(0.5), [1.0, 2.0], gradients)
+    for nesterov in (False, True):
+        sgd = SGD(0.5, momentum=Constant(0.0), nesterov=nesterov)
+        np.testing.assert_array_equal(steps(xp, sgd, [1.0, 2.0], gradients), expected)
+
+
+def test_schedules_by_hand(xp):
+    # Δθ: −½·4 = −2; the rate falls to ¼, the momentum rises to ½: −1 − 1 = −2, −1 − 1 = −2
+    sgd = SGD(Piecewise([1], [0.5, 0.25]), momentum=lambda step: 0.0 if step == 0 else 0.5)
+    np.testing.assert_array_equal(steps(xp, sgd, [6.0], [[4.0]] * 3), [[4], [2], [0]])
+
+
+def test_a_change_of_the_rate_leaves_the_gathered_momentum_as_it_is(xp):
+    # Δθ: −4, then with rate 0 still ½·(−4) = −2, −1: the form v ← α v + g would stand still
+    sgd = SGD(Piecewise([1], [1.0, 0.0]), momentum=0.5)
+    np.testing.assert_array_equal(steps(xp, sgd, [8.0], [[4.0]] * 3), [[4], [2], [1]])
+
+
+def test_one_number_for_each_network_of_a_stack(xp):
+    # plain steps: 1 − ½·2 and 1 − ¼·2; then with momenta 0 and ½: Δθ = −1, −½, and −1, −¾
+    rates, momenta = np.array([[0.5], [0.25]]), np.array([[0.0], [0.5]])
+    theta, gradients = np.ones((2, 3)), [np.full((2, 3), 2.0)] * 2
+    found = steps(xp, SGD(rates, momentum=momenta), theta, gradients)
+    np.testing.assert_array_equal(found[0], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    np.testing.assert_array_equal(found[1], [[-1, -1, -1], [-0.25, -0.25, -0.25]])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3, 1), (2, 1, 1), (1, 3, 1), (2, 3, 1)])
+def test_shapes_that_broadcast_against_the_leading_axes(shape):
+    theta = np.zeros((2, 3, 5))
+    _, numbers = Settings(SGD(np.full(shape, 0.5)), np.full(shape, 0.25), theta).next()
+    assert numbers["learning_rate"].shape == shape
+
+
+@pytest.mark.parametrize("shape", [(2,), (3,), (5,), (4, 1), (2, 1), (2, 3), (1, 2, 3, 1)])
+@pytest.mark.parametrize("name", ["learning_rate", "momentum", "l2"])
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_shapes_that_do_not_fit(shape, name, scheduled):
+    values = np.full(shape, 0.5)
+    setting = (lambda _: values) if scheduled else values
+    chosen = {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, name: setting}
+    l2 = chosen.pop("l2")
+    with pytest.raises(ShapeError, match=rf"{name}: got an array of shape .* \(2, 3, 1\)"):
+        Settings(SGD(**chosen), l2, np.zeros((2, 3, 5)))
+
+
+def test_a_single_network_takes_no_array():
+    with pytest.raises(ShapeError, match=r"learning_rate: got an array of shape \(2,\)"):
+        Settings(SGD(np.array([0.1, 0.2])), 0.0, np.zeros(5))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_numbers_of_numpy_do_not_promote(xp, nesterov):
+    # float32 · np.float64 is float64 on NumPy: every number is moved into θ's dtype first
+    theta = xp.array([1.0, 2.0], "float32") * 1
+    sgd = SGD(np.float64(0.1), momentum=np.float64(0.5), nesterov=nesterov)
+    settings, state = Settings(sgd, np.float64(0.01), theta), sgd.init(theta)
+    l2, numbers = settings.next()
+    for number in (l2, *numbers.values()):
+        assert (dtype_name(number.dtype), device_of(number)) == ("float32", xp.device)
+        assert namespace(number) is xp.xp
+    theta, state = sgd.update(theta, state, xp.array([1.0, 1.0], "float32") * 1, **numbers)
+    assert [dtype_name(x.dtype) for x in (theta, *state)] == ["float32"] * 2
+
+
+def test_the_state_is_like_theta(xp):
+    theta = xp.array(np.ones((2, 3)), "float32")
+    assert SGD(0.1).init(theta) == ()
+    for sgd in (SGD(0.1, momentum=0.5), SGD(0.1, momentum=Constant(0.0))):
+        (velocity,) = sgd.init(theta)
+        assert (velocity.dtype, device_of(velocity)) == (theta.dtype, xp.device)
+        np.testing.assert_array_equal(xp.host(velocity), np.zeros((2, 3)))
+    np.testing.assert_array_equal(xp.host(theta), np.ones((2, 3)))
+
+
+def test_numbers_are_moved_only_when_they_change():
+    rates = [0.5, 0.5, 0.25]
+    theta = np.zeros(3)
+    settings = Settings(SGD(lambda step: rates[step], momentum=0.5), 0.1, theta)
+    moved = [settings.next() for _ in range(3)]
+    assert moved[0][1]["momentum"] is moved[2][1]["momentum"]
+    assert moved[0][0] is moved[2][0]
+    assert [float(numbers["learning_rate"]) for _, numbers in moved] == rates
+
+
+def test_the_numbers_themselves_are_never_changed():
+    rates = np.array([[0.5], [0.25]])
+    rates.flags.writeable = False
+    sgd = SGD(rates, momentum=rates)
+    found = bp.train(
+        bp.Network([1, 1], output="identity", loss="squared_error"),
+        np.ones((2, 1)),
+        np.zeros((2, 1)),
+        optimizer=sgd,
+        l2=rates,
+        stack=2,
+        epochs=3,
+    )
+    assert found.theta.shape == (2, 2)
+    np.testing.assert_array_equal(rates, [[0.5], [0.25]])
+
+
+def test_l2_of_0_costs_nothing():
+    for zero in (0, 0.0, np.float64(0), np.zeros((2, 1))):
+        assert Settings(SGD(0.1), zero, np.zeros((2, 3))).next()[0] is None
+    l2 = Settings(SGD(0.1), Piecewise([1], [0.0, 0.5]), np.zeros(3))
+    assert [float(l2.next()[0]) for _ in range(2)] == [0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [-0.1, np.nan, np.inf, "fast", None, [0.1, -0.1], np.array([[np.nan]]), 1j, [[1], [1, 2]]],
+)
+def test_a_learning_rate_out_of_range(bad):
+    with pytest.raises(OptionError, match=r"SGD\(learning_rate\): got .*; expected finite numb"):
+        SGD(bad)
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1, 1.0, 1.5, np.nan, "some", None, [0.1, 1.0]])
+def test_a_momentum_out_of_range(bad):
+    with pytest.raises(OptionError, match=r"SGD\(momentum\): got .*; expected numbers >= 0 and <"):
+        SGD(0.1, momentum=bad)
+
+
+@pytest.mark.parametrize("bad", [-0.1, np.nan, np.inf, "some", None, [[0.1], [-0.1]]])
+def test_an_l2_out_of_range(bad):
+    with pytest.raises(OptionError, match=r"train\(l2\): got .*; expected finite numbers >= 0"):
+        Settings(SGD(0.1), bad, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "l2"])
+@pytest.mark.parametrize("large", [1e39, np.array([[0.1], [1e39]])])
+def test_numbers_beyond_the_range_of_theta(name, large):
+    # 1e39 is infinite in float32
+    chosen = {"learning_rate": 0.1, "l2": 0.0, name: large}
+    with pytest.raises(OptionError, match=rf"(?s){name}.*float32"):
+        Settings(SGD(chosen["learning_rate"]), chosen["l2"], np.zeros((2, 3), "float32"))
+    Settings(SGD(chosen["learning_rate"]), chosen["l2"], np.zeros((2, 3), "float64"))
+
+
+def test_schedules_are_not_called_before_training():
+    def never(step):
+        raise AssertionError
+
+    SGD(never, momentum=never)
+
+
+def test_numbers_at_the_edge_of_their_range_are_welcome():
+    assert SGD(0, momentum=0).settings(0) == {"learning_rate": 0}
+    assert SGD(1e6, momentum=0.999).settings(5) == {"learning_rate": 1e6, "momentum": 0.999}
+
+
+def test_it_can_be_a_key_and_be_compared():
+    assert SGD(0.1, momentum=0.9) == SGD(0.1, momentum=0.9) != SGD(0.1)
+    assert len({SGD(0.1), SGD(0.1), SGD(0.2)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True), (0.5, True)]
+)
+def test_it_equals_pytorchs_for_200_steps(momentum, nesterov):
+    # PyTorch gathers v ← α v + g and steps by −ε v, the same with a constant ε. Each of the 200
+    # steps rounds a few times, about 2e-16 each, and the problem shrinks errors: 1e-12 is ample.
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((6, 6))
+    A = A @ A.T / 6 + np.eye(6)
+    start, b = rng.standard_normal(6), rng.standard_normal(6)
+
+    peer = torch.nn.Parameter(torch.tensor(start))
+    torch_sgd = torch.optim.SGD([peer], lr=0.05, momentum=momentum, nesterov=nesterov)
+    sgd = SGD(0.05, momentum=momentum, nesterov=nesterov)
+    theta, state = start.copy(), sgd.init(start)
+    for step in range(200):
+        theta, state = sgd.update(theta, state, A @ theta - b, **sgd.settings(step))
+        peer.grad = torch.tensor(A) @ peer.detach() - torch.tensor(b)
+        torch_sgd.step()
+        np.testing.assert_allclose(theta, peer.detach().numpy(), rtol=1e-12, atol=1e-13)
+    assert np.abs(theta - start).max() > 0.1
+
+
+@given(
+    rate=st.floats(0, 2),
+    momentum=st.floats(0, 0.99),
+    nesterov=st.booleans(),
+    gradients=st.lists(st.floats(-10, 10), min_size=1, max_size=10),
+)
+def test_a_stack_is_as_many_networks_alone(rate, momentum, nesterov, gradients):
+    # the same operations on each number, so that not a bit differs
+    sgd = SGD(rate, momentum=momentum, nesterov=nesterov)
+    alone, stacked = np.ones(2), np.ones((3, 2))
+    state, states = sgd.init(alone), sgd.init(stacked)
+    for step, gradient in enumerate(gradients):
+        g = np.array([gradient, 1.0])
+        alone, state = sgd.update(alone, state, g.copy(), **sgd.settings(step))
+        stacked, states = sgd.update(stacked, states, np.tile(g, (3, 1)), **sgd.settings(step))
+    np.testing.assert_array_equal(stacked, np.tile(alone, (3, 1)))

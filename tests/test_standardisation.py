@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backprop_xp import Network
+from backprop_xp.cli.standardisation import folded, scaling_of_inputs, scaling_of_targets
+from backprop_xp.errors import DataError
+
+scales = st.sampled_from([1e-300, 1e-6, 1.0, 1e6, 1e300])
+
+
+@given(scale=scales, shift=st.floats(-100, 100), seed=st.integers(0, 99))
+def test_columns_have_mean_0_and_variance_1(scale, shift, seed):
+    x = scale * (np.random.default_rng(seed).normal(size=(50, 3)) + shift)
+    for scaling in (scaling_of_inputs(x), scaling_of_targets(x)):
+        scaled = scaling.apply(x)
+        # means of 100 spreads cost two digits of the sixteen
+        np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-12)
+
+
+@given(
+    hidden=st.lists(st.integers(1, 4), max_size=2),
+    activation=st.sampled_from(["tanh", "relu", "softmax"]),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    seed=st.integers(0, 99),
+)
+def test_the_folded_network_takes_and_gives_the_numbers_as_they_were(
+    hidden, activation, scale, seed
+):
+    rng = np.random.default_rng(seed)
+    X = scale * rng.normal(5, 2, size=(20, 3))
+    X[:, 1] = 7.7
+    Y = rng.normal(-3, 5, size=(20, 2)) / scale
+    net = Network([3, *hidden, 2], activation, "identity", "squared_error")
+    theta = net.init(seed, dtype="float64")
+    inputs, targets = scaling_of_inputs(X), scaling_of_targets(Y)
+    expected = net.forward(theta, inputs.apply(X)) * targets.spread + targets.mean
+    found = net.forward(folded(net, theta, inputs, targets), X)
+    # float64, and a mean of 2.5 spreads
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11 / scale)
+    np.testing.assert_allclose(
+        net.forward(folded(net, theta, None, None), X), net.forward(theta, X), rtol=0
+    )
+
+
+def test_constant_columns():
+    x = np.full((10, 1), 0.1)
+    assert (scaling_of_inputs(x).apply(x) == 0).all()
+    assert scaling_of_inputs(x).apply(x + 1) == pytest.approx(0, abs=0)
+    np.testing.assert_allclose(scaling_of_targets(x).apply(x + 1), 1, rtol=1e-15)
+    assert (scaling_of_inputs(np.zeros((10, 1))).apply(x) == 0).all()
+
+
+def test_a_spread_that_float64_cannot_resolve_is_refused():
+    x = 1e12 + np.arange(2.0)[:, None]
+    with pytest.raises(DataError, match=r"column 'second'.*around 1e\+12"):
+        scaling_of_inputs(x, ("second",))
+    with pytest.raises(DataError, match="target 1"):
+        scaling_of_targets(x)

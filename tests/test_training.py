@@ -1,0 +1,1316 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import backprop_xp as bp
+from backprop_xp import scoring
+from backprop_xp.backend import device_of, dtype_name, namespace, to_host
+from backprop_xp.errors import (
+    BackpropError,
+    DataError,
+    DeviceError,
+    DivergenceError,
+    DTypeError,
+    OptionError,
+    ShapeError,
+)
+from backprop_xp.randomness import generator
+
+CLASSES = bp.Network([3, 4, 3], "tanh", "softmax", "cross_entropy")
+TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
+BINARY = bp.Network([3, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+
+_rng = np.random.default_rng(0)
+M = 10
+X = _rng.standard_normal((M, 3))
+LABELS = _rng.integers(0, 3, M)
+Y = _rng.standard_normal((M, 2))
+BITS = LABELS % 2
+WEIGHTS = _rng.uniform(0.1, 2, M)
+X_VAL, LABELS_VAL, Y_VAL = X[::-1][:7] + 0.1, LABELS[:7], Y[:7] * 2
+for _array in (X, LABELS, Y, BITS, WEIGHTS, X_VAL, LABELS_VAL, Y_VAL):
+    _array.flags.writeable = False
+
+# Where two ways of computing the same are compared: they sum in other orders, each number is
+# rounded some hundred times in a run of a few epochs, and float64 rounds by 1e-16, float32 by 6e-8.
+CLOSE = {"float64": {"rtol": 1e-11, "atol": 1e-13}, "float32": {"rtol": 1e-4, "atol": 1e-5}}
+
+
+def train_plainly(
+    net,
+    X,
+    Y,
+    theta,
+    *,
+    epochs,
+    batch_size,
+    rate,
+    momentum=0.0,
+    nesterov=False,
+    l2=0.0,
+    weights=None,
+    seed=0,
+):
+    """Train one network by a loop over batches; return θ and the mean cost of each epoch."""
+    theta, velocity, m, costs = theta.copy(), np.zeros_like(theta), len(X), []
+    is_weight = net.pack([(np.ones_like(W), np.zeros_like(b)) for W, b in net.unpack(theta)])
+    for epoch in range(epochs):
+        full = batch_size is None or batch_size >= m
+        order = np.arange(m) if full else generator(seed, "order", epoch).permutation(m)
+        of_batches = []
+        for start in range(0, m, batch_size or m):
+            rows = order[start : start + (batch_size or m)]
+            w = np.ones(len(rows)) if weights is None else weights[rows]
+            if w.sum() == 0:
+                continue
+            E, g = net.gradient(theta, X[rows], Y[rows], w / w.sum())
+            of_batches.append(E + 0.5 * l2 * ((is_weight * theta) ** 2).sum())
+            g = g + l2 * is_weight * theta
+            velocity = momentum * velocity - rate * g
+            theta = theta + (momentum * velocity - rate * g if nesterov else velocity)
+        costs.append(np.mean(of_batches))
+    return theta, costs
+
+
+# ---------------------------------------------------------------------------------------------
+# numbers by hand
+
+
+@pytest.mark.parametrize(
+    ("l2", "cost", "theta"),
+    [
+        # x = 2, y = 1; W¹ = ½, b¹ = 0, so a¹ = 1; W² = 3, b² = −1, so a² = 2 and E = ½.
+        # δ² = 1: ∂E/∂W² = 1, ∂E/∂b² = 1; δ¹ = 3·1: ∂E/∂W¹ = 6, ∂E/∂b¹ = 3; each times −0.1.
+        (0.0, 0.5, [-0.1, -0.3, 2.9, -1.1]),
+        # l2 = ½ adds ¼ (¼ + 9) = 2.3125 to the cost, ½ W to the weights' gradients: 6.25 and 2.5.
+        (0.5, 2.8125, [-0.125, -0.3, 2.75, -1.1]),
+    ],
+)
+def test_one_step_by_hand(xp, l2, cost, theta):
+    net = bp.Network([1, 1, 1], "identity", "identity", "squared_error")
+    start = xp.array([0.5, 0.0, 3.0, -1.0])
+    run = bp.train(
+        net,
+        xp.array([[2.0]]),
+        xp.array([[1.0]]),
+        start,
+        optimizer=bp.SGD(0.1),
+        epochs=1,
+        batch_size=None,
+        l2=l2,
+    )
+    # a handful of roundings, of 6e-8 in float32
+    np.testing.assert_allclose(xp.host(run.theta), theta, rtol=1e-6)
+    assert run.history == {"cost": [pytest.approx(cost, rel=1e-6)]}
+
+
+def test_two_steps_with_momentum_by_hand():
+    # The step above makes Δθ = (−0.6, −0.3, −0.1, −0.1). Then a¹ = −0.2 − 0.3 = −0.5 and
+    # a² = −1.45 − 1.1 = −2.55: E = ½ 3.55² = 6.30125; δ² = −3.55, δ¹ = −10.295;
+    # g = (−20.59, −10.295, 1.775, −3.55); Δθ = ½ Δθ − 0.1 g = (1.759, 0.8795, −0.2275, 0.305).
+    net = bp.Network([1, 1, 1], "identity", "identity", "squared_error")
+    run = bp.train(
+        net,
+        [[2.0]],
+        [[1.0]],
+        np.array([0.5, 0.0, 3.0, -1.0]),
+        optimizer=bp.SGD(0.1, momentum=0.5),
+        epochs=2,
+        batch_size=None,
+    )
+    # about 20 roundings of 1e-16
+    np.testing.assert_allclose(run.theta, [1.659, 0.5795, 2.6725, -0.795], rtol=1e-14)
+    assert run.history["cost"] == pytest.approx([0.5, 6.30125], rel=1e-14)
+
+
+def test_two_cases_by_hand_are_averaged():
+    # a = 2x + ½: 2.5 and 4.5 against 1 and 6; r = 1.5 and −1.5; E = ½ (1.125 + 1.125);
+    # ∂E/∂W = ½ (1.5·1 − 1.5·2) = −0.75, ∂E/∂b = 0
+    net = bp.Network([1, 1], output="identity", loss="squared_error")
+    run = bp.train(
+        net,
+        [[1.0], [2.0]],
+        [1.0, 6.0],
+        np.array([2.0, 0.5]),
+        optimizer=bp.SGD(1),
+        epochs=1,
+        batch_size=None,
+    )
+    np.testing.assert_array_equal(run.theta, [2.75, 0.5])
+    assert run.history["cost"] == [1.125]
+
+
+# ---------------------------------------------------------------------------------------------
+# against a loop of its own
+
+
+def test_it_equals_a_plain_loop(xp):
+    dtype = xp.float_dtypes[-1]
+    theta = CLASSES.init(seed=3, dtype=dtype)
+    run = bp.train(
+        CLASSES,
+        xp.array(X),
+        xp.array(LABELS),
+        xp.array(theta),
+        optimizer=bp.SGD(0.2, momentum=0.7),
+        epochs=3,
+        batch_size=4,  # 4, 4 and a ragged 2
+        case_weights=xp.array(WEIGHTS),
+        l2=0.05,
+        seed=9,
+    )
+    expected, costs = train_plainly(
+        CLASSES,
+        X,
+        LABELS,
+        theta.astype("float64"),
+        epochs=3,
+        batch_size=4,
+        rate=0.2,
+        momentum=0.7,
+        l2=0.05,
+        weights=WEIGHTS,
+        seed=9,
+    )
+    np.testing.assert_allclose(xp.host(run.theta), expected, **CLOSE[dtype])
+    np.testing.assert_allclose(run.history["cost"], costs, **CLOSE[dtype])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 9, 10, 11, 1000, None])
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"net": CLASSES, "Y": LABELS},
+        {"net": TARGETS, "Y": Y, "momentum": 0.8},
+        {"net": TARGETS, "Y": Y, "momentum": 0.8, "nesterov": True, "l2": 0.1},
+        {"net": BINARY, "Y": BITS, "weights": WEIGHTS, "l2": 0.1},
+    ],
+    ids=["plain", "momentum", "nesterov-l2", "weights-l2"],
+)
+def test_it_equals_a_plain_loop_for_every_batch_size(batch_size, chosen):
+    chosen = dict(chosen)
+    net, Y = chosen.pop("net"), chosen.pop("Y")
+    theta = net.init(seed=1, dtype="float64")
+    expected, costs = train_plainly(
+        net, X, Y, theta, epochs=3, batch_size=batch_size, rate=0.1, seed=4, **chosen
+    )
+    weights, l2 = chosen.pop("weights", None), chosen.pop("l2", 0.0)
+    run = bp.train(
+        net,
+        X,
+        Y,
+        theta,
+        optimizer=bp.SGD(0.1, **chosen),
+        epochs=3,
+        batch_size=batch_size,
+        case_weights=weights,
+        l2=l2,
+        seed=4,
+    )
+    np.testing.assert_allclose(run.theta, expected, **CLOSE["float64"])
+    np.testing.assert_allclose(run.history["cost"], costs, **CLOSE["float64"])
+
+
+def test_batches_in_several_blocks_are_the_same_batches(monkeypatch):
+    def trained():
+        return bp.train(CLASSES, X, LABELS, epochs=2, batch_size=2, seed=1)
+
+    in_one = trained()
+    monkeypatch.setattr("backprop_xp.data.BLOCK_ROWS", 4)
+    in_three = trained()
+    np.testing.assert_array_equal(in_three.theta, in_one.theta)
+    np.testing.assert_allclose(in_three.history["cost"], in_one.history["cost"], **CLOSE["float64"])
+    assert in_three.history["accuracy"] == in_one.history["accuracy"]
+
+
+def test_a_schedule_counts_updates_over_the_epochs():
+    seen = []
+
+    def rate(step):
+        seen.append(step)
+        return 0.1 / (1 + step)
+
+    run = bp.train(TARGETS, X, Y, optimizer=bp.SGD(rate), epochs=2, batch_size=4)
+    assert sorted(set(seen)) == list(range(6))
+    theta = TARGETS.init(dtype="float64")
+    for step in range(6):
+        order = generator(0, "order", step // 3).permutation(M)
+        rows = order[step % 3 * 4 : step % 3 * 4 + 4]
+        theta = theta - 0.1 / (1 + step) * TARGETS.gradient(theta, X[rows], Y[rows])[1]
+    np.testing.assert_allclose(run.theta, theta, **CLOSE["float64"])
+
+
+def test_no_epochs(xp):
+    theta = CLASSES.init(seed=2)
+    run = bp.train(CLASSES, xp.array(X), xp.array(LABELS), xp.array(theta), epochs=0)
+    np.testing.assert_array_equal(xp.host(run.theta), theta)
+    assert run.history == {}
+    assert run.network is CLASSES
+
+
+def test_a_learning_rate_of_0_changes_nothing():
+    theta = CLASSES.init(seed=2, dtype="float64")
+    run = bp.train(CLASSES, X, LABELS, theta, optimizer=bp.SGD(0, momentum=0.9), epochs=2)
+    np.testing.assert_array_equal(run.theta, theta)
+    assert run.history["cost"][0] == run.history["cost"][1]
+
+
+def test_training_learns():
+    X, Y = bp.datasets.xor()
+    net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    run = bp.train(net, X, Y, optimizer=bp.SGD(0.5, momentum=0.9), epochs=200, batch_size=None)
+    assert run.history["cost"][-1] < 0.01 < 0.5 < run.history["cost"][0]
+    np.testing.assert_array_equal(net.forward(run.theta, X) > 0.5, Y)
+
+
+# ---------------------------------------------------------------------------------------------
+# history
+
+
+def test_the_history_of_classes(xp):
+    arrays = xp.array(X), xp.array(LABELS)
+    validation = xp.array(X_VAL), xp.array(LABELS_VAL)
+    run = bp.train(
+        CLASSES, *arrays, optimizer=bp.SGD(0), epochs=2, batch_size=None, validation=validation
+    )
+    theta = run.theta
+    assert list(run.history) == ["cost", "accuracy", "validation_cost", "validation_accuracy"]
+    assert {len(of) for of in run.history.values()} == {2}
+    assert {type(value) for of in run.history.values() for value in of} == {float}
+    close = CLOSE[xp.float_dtypes[-1]]
+    for name, data in (("", arrays), ("validation_", validation)):
+        cost = float(CLASSES.cost(theta, *data))
+        np.testing.assert_allclose(run.history[f"{name}cost"], [cost] * 2, **close)
+        right = xp.host(CLASSES.forward(theta, data[0])).argmax(axis=1) == xp.host(data[1])
+        # a count divided by a count, nothing else
+        assert run.history[f"{name}accuracy"] == [right.sum() / len(right)] * 2
+    assert 0 < run.history["accuracy"][0] < 1
+
+
+def test_costs_are_taken_before_each_update_and_validation_after_the_epoch():
+    run = bp.train(
+        TARGETS,
+        X,
+        Y,
+        optimizer=bp.SGD(0.1),
+        epochs=3,
+        batch_size=None,
+        validation=(X_VAL, Y_VAL),
+        l2=0.1,
+    )
+    start = TARGETS.init(dtype="float64")
+    edges = [start] + [
+        bp.train(
+            TARGETS, X, Y, start, optimizer=bp.SGD(0.1), epochs=n, batch_size=None, l2=0.1
+        ).theta
+        for n in (1, 2, 3)
+    ]
+    squares = [sum((W**2).sum() for W, _ in TARGETS.unpack(theta)) for theta in edges]
+    costs = [TARGETS.cost(theta, X, Y) + 0.05 * s for theta, s in zip(edges, squares, strict=True)]
+    after = [TARGETS.cost(theta, X_VAL, Y_VAL) for theta in edges]
+    assert list(run.history) == ["cost", "validation_cost"]
+    np.testing.assert_allclose(run.history["cost"], costs[:3], **CLOSE["float64"])
+    np.testing.assert_allclose(run.history["validation_cost"], after[1:], **CLOSE["float64"])
+
+
+def test_the_cost_is_the_mean_over_batches_and_accuracy_over_cases():
+    # with batches of 4, 4 and 2 the last one's cases count twice in the cost, as documented
+    run = bp.train(CLASSES, X, LABELS, optimizer=bp.SGD(0), epochs=1, batch_size=4, seed=2)
+    order = generator(2, "order", 0).permutation(M)
+    costs = [CLASSES.cost(run.theta, X[rows], LABELS[rows]) for rows in np.split(order, [4, 8])]
+    assert run.history["cost"] == [pytest.approx(np.mean(costs), rel=1e-13)]
+    right = CLASSES.forward(run.theta, X).argmax(axis=1) == LABELS
+    assert run.history["accuracy"] == [right.mean()]
+
+
+def test_accuracy_counts_each_case_by_its_weight(xp):
+    run = bp.train(
+        CLASSES,
+        xp.array(X),
+        xp.array(LABELS),
+        optimizer=bp.SGD(0),
+        epochs=1,
+        batch_size=4,
+        case_weights=xp.array(WEIGHTS),
+    )
+    right = xp.host(CLASSES.forward(run.theta, xp.array(X))).argmax(axis=1) == LABELS
+    expected = (WEIGHTS * right).sum() / WEIGHTS.sum()
+    assert run.history["accuracy"] == [pytest.approx(expected, rel=1e-6)]  # ten sums in float32
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype"),
+    [
+        (1e-50, "float32"),  # 0 in float32
+        (1e-30, "float32"),
+        (1e38, "float32"),  # their sum is infinite in float32
+        (1e-320, "float64"),
+        (1e308, "float64"),  # their sum is infinite in float64
+    ],
+)
+def test_weights_are_relative(scale, dtype):
+    # multiplied by anything they mean the same
+    runs = [
+        bp.train(CLASSES, X, LABELS, case_weights=w, dtype=dtype, epochs=2, batch_size=4)
+        for w in (np.ones(M), np.full(M, scale))
+    ]
+    np.testing.assert_allclose(runs[1].theta, runs[0].theta, **CLOSE[dtype])
+    assert runs[1].history["accuracy"] == pytest.approx(runs[0].history["accuracy"], rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", [BITS, BITS.astype(bool), BITS.astype("uint8")])
+def test_the_accuracy_of_one_output_unit(labels):
+    run = bp.train(BINARY, X, labels, optimizer=bp.SGD(0), epochs=1, batch_size=4)
+    right = (BINARY.forward(run.theta, X)[:, 0] > 0.5) == BITS
+    assert run.history["accuracy"] == [right.mean()]
+
+
+def test_a_tie_goes_to_the_first_class_as_argmax_does(xp):
+    # all parameters 0: every output is 1/3
+    theta, labels = xp.array(np.zeros(CLASSES.parameter_count)), xp.array(LABELS)
+    run = bp.train(CLASSES, xp.array(X), labels, theta, optimizer=bp.SGD(0), epochs=1)
+    assert run.history["accuracy"] == [(LABELS == 0).mean()]
+
+
+@pytest.mark.parametrize(
+    ("net", "Y"),
+    [
+        (TARGETS, Y),
+        (CLASSES, np.eye(3)[LABELS]),
+        (bp.Network([3, 4, 1], "tanh", "identity", "squared_error"), LABELS),
+        (BINARY, BITS.astype(float)),
+        (BINARY, BITS[:, None]),
+    ],
+    ids=["targets", "one-hot", "counts", "floats", "column"],
+)
+def test_targets_have_no_accuracy(net, Y):
+    assert list(bp.train(net, X, Y, epochs=1).history) == ["cost"]
+
+
+def test_labels_and_their_one_hot_rows_train_alike():
+    by_label = bp.train(CLASSES, X, LABELS, epochs=2)
+    by_row = bp.train(CLASSES, X, np.eye(3)[LABELS], epochs=2)
+    np.testing.assert_array_equal(by_label.theta, by_row.theta)
+    assert by_label.history["cost"] == by_row.history["cost"]
+
+
+@pytest.mark.parametrize("stack", [(), (2,)])
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 100])
+def test_validation_in_chunks(monkeypatch, stack, rows):
+    monkeypatch.setattr(scoring, "CHUNK_ROWS", rows)
+    run = bp.train(
+        CLASSES, X, LABELS, epochs=2, stack=stack, validation=(X_VAL, LABELS_VAL), dtype="float64"
+    )
+    cost = CLASSES.cost(run.theta, X_VAL, LABELS_VAL)
+    right = CLASSES.forward(run.theta, X_VAL).argmax(axis=-1) == LABELS_VAL
+    # a mean of means: some tens of roundings
+    np.testing.assert_allclose(run.history["validation_cost"][-1], cost, **CLOSE["float64"])
+    np.testing.assert_array_equal(run.history["validation_accuracy"][-1], right.mean(axis=-1))
+
+
+def test_the_history_of_a_stack_holds_arrays(xp):
+    run = bp.train(
+        CLASSES,
+        xp.array(X),
+        xp.array(LABELS),
+        stack=(2, 1),
+        epochs=1,
+        optimizer=bp.SGD(0),
+        batch_size=None,
+        validation=(xp.array(X_VAL), xp.array(LABELS_VAL)),
+    )
+    for of in run.history.values():
+        assert isinstance(of[0], np.ndarray)
+        assert (of[0].shape, of[0].dtype) == ((2, 1), np.float64)
+    cost = xp.host(CLASSES.cost(run.theta, xp.array(X), xp.array(LABELS)))
+    np.testing.assert_allclose(run.history["cost"][0], cost, **CLOSE[xp.float_dtypes[-1]])
+    right = xp.host(CLASSES.forward(run.theta, xp.array(X))).argmax(axis=-1) == LABELS
+    np.testing.assert_array_equal(run.history["accuracy"][0], right.sum(axis=-1) / M)
+
+
+# ---------------------------------------------------------------------------------------------
+# dtypes, libraries, devices
+
+
+@pytest.mark.parametrize(
+    ("given_X", "dtype", "expected"),
+    [
+        (X, None, "float64"),
+        (X.astype("float32"), None, "float32"),
+        (X.astype("float16"), None, "float16"),
+        ((X * 10).astype(int), None, "float32"),
+        (X > 0, None, "float32"),
+        ((X > 0).tolist(), None, "float32"),
+        ((X * 10).astype(int).tolist(), None, "float32"),
+        (X.tolist(), None, "float64"),
+        (X, "float32", "float32"),
+        (X, np.float32, "float32"),
+        (X.astype("float32"), "float64", "float64"),
+        (X.astype("float32"), np.dtype("float64"), "float64"),
+        ((X * 10).astype(int), "float64", "float64"),
+        (X.astype(">f8"), None, "float64"),
+    ],
+)
+def test_dtypes(given_X, dtype, expected):
+    run = bp.train(TARGETS, given_X, Y, dtype=dtype, epochs=1)
+    assert run.theta.dtype == expected
+
+
+def test_theta_takes_the_dtype_of_the_computation():
+    theta = TARGETS.init(dtype="float64")
+    assert bp.train(TARGETS, X.astype("float32"), Y, theta, epochs=1).theta.dtype == "float32"
+    assert bp.train(TARGETS, X, Y, theta.astype("float32"), epochs=1).theta.dtype == "float64"
+
+
+def test_a_dtype_of_another_library():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    assert bp.train(TARGETS, X, Y, dtype=torch.float32, epochs=1).theta.dtype == "float32"
+
+
+def test_without_a_device_training_follows_the_arrays(xp):
+    for dtype in xp.float_dtypes:
+        arrays = xp.array(X, dtype), xp.array(Y, dtype)
+        theta = bp.train(TARGETS, *arrays, epochs=1, batch_size=5).theta
+        assert namespace(theta) is xp.xp
+        assert (device_of(theta), dtype_name(theta.dtype)) == (xp.device, dtype)
+
+
+@pytest.mark.parametrize("name", ["torch:cpu", "jax:cpu", "cpu"])
+@pytest.mark.parametrize("from_library", ["numpy", "torch"])
+def test_a_device_takes_arrays_from_anywhere(name, from_library):
+    for module in (name.partition(":")[0], from_library):
+        if module != "cpu":
+            pytest.importorskip(module, reason=f"{module} is not installed")
+    device = bp.select_device(name)
+    source = bp.select_device("cpu" if from_library == "numpy" else "torch:cpu")
+    X_there = source.xp.asarray(X.astype("float32"))
+    run = bp.train(
+        TARGETS,
+        X_there,
+        Y.astype("float32"),  # the arrays may come from two libraries
+        TARGETS.init(seed=1),
+        validation=(X_VAL.tolist(), Y_VAL),
+        case_weights=WEIGHTS,
+        device=name,
+        epochs=2,
+    )
+    assert namespace(run.theta) is device.xp
+    assert device_of(run.theta) == device.handle
+    here = bp.train(
+        TARGETS,
+        X.astype("float32"),
+        Y.astype("float32"),
+        TARGETS.init(seed=1),
+        case_weights=WEIGHTS,
+        epochs=2,
+    )
+    np.testing.assert_allclose(to_host(run.theta), here.theta, **CLOSE["float32"])
+
+
+def test_a_device_object_is_as_good_as_its_name():
+    theta = bp.train(TARGETS, X, Y, device=bp.select_device("cpu"), epochs=1).theta
+    np.testing.assert_array_equal(theta, bp.train(TARGETS, X, Y, device="cpu", epochs=1).theta)
+
+
+@pytest.mark.parametrize("where", ["X", "Y", "theta", "case_weights"])
+def test_tensors_that_require_gradients_are_only_read(where):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    arrays = {"X": X, "Y": Y, "theta": TARGETS.init(dtype="float64"), "case_weights": WEIGHTS}
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    tensors[where].requires_grad_()
+    theta = bp.train(TARGETS, **tensors, epochs=2).theta
+    assert not theta.requires_grad
+    expected = bp.train(TARGETS, **arrays, epochs=2).theta
+    np.testing.assert_allclose(theta.numpy(), expected, **CLOSE["float64"])
+
+
+@pytest.mark.parametrize("layout", ["F", "strided", "negative"])
+def test_every_layout_of_memory_trains_alike(layout):
+    laid = {
+        "F": np.asfortranarray(X),
+        "strided": np.repeat(X, 2, axis=0)[::2],
+        "negative": np.ascontiguousarray(X[::-1])[::-1],
+    }[layout]
+    theta = bp.train(TARGETS, laid, Y, epochs=2).theta
+    # BLAS may sum in another order
+    np.testing.assert_allclose(theta, bp.train(TARGETS, X, Y, epochs=2).theta, **CLOSE["float64"])
+
+
+# ---------------------------------------------------------------------------------------------
+# stacks
+
+
+@pytest.mark.parametrize(
+    ("stack", "lead"),
+    [((), ()), (1, (1,)), (3, (3,)), ((2, 2), (2, 2)), ([2], (2,)), (np.int8(2), (2,))],
+)
+def test_stacks(stack, lead):
+    run = bp.train(TARGETS, X, Y, stack=stack, epochs=1, seed=5, optimizer=bp.SGD(0))
+    assert run.theta.shape == (*lead, TARGETS.parameter_count)
+    np.testing.assert_array_equal(run.theta, TARGETS.init(5, dtype="float64", stack=stack))
+    flat = run.theta.reshape(-1, TARGETS.parameter_count)
+    assert len({tuple(theta) for theta in flat}) == len(flat)
+
+
+def test_a_theta_brings_its_own_leading_axes():
+    theta = TARGETS.init(stack=(2, 3), dtype="float64")
+    for stack in ((), (2, 3), [2, 3]):
+        assert bp.train(TARGETS, X, Y, theta, stack=stack, epochs=1).theta.shape == theta.shape
+
+
+def test_rates_momenta_and_l2_of_each_network(xp):
+    rates, momenta, l2s = (np.array(x)[:, None] for x in ([0.1, 0.3], [0.0, 0.9], [0.0, 0.2]))
+    dtype = xp.float_dtypes[-1]
+    run = bp.train(
+        TARGETS,
+        xp.array(X),
+        xp.array(Y),
+        stack=2,
+        optimizer=bp.SGD(rates, momentum=momenta),
+        l2=l2s,
+        epochs=2,
+        batch_size=4,
+    )
+    theta = TARGETS.init(stack=2, dtype=dtype).astype("float64")
+    for k in range(2):
+        numbers = {"rate": rates[k, 0], "momentum": momenta[k, 0], "l2": l2s[k, 0]}
+        alone, costs = train_plainly(TARGETS, X, Y, theta[k], epochs=2, batch_size=4, **numbers)
+        np.testing.assert_allclose(xp.host(run.theta)[k], alone, **CLOSE[dtype])
+        np.testing.assert_allclose([of[k] for of in run.history["cost"]], costs, **CLOSE[dtype])
+
+
+def test_folds_as_weights(xp):
+    # network k leaves out fold k: weights 0 and 1 do what leaving out the rows does
+    folds = np.arange(M) % 5
+    weights = (folds != np.arange(5)[:, None]).astype("float64")
+    dtype = xp.float_dtypes[-1]
+    run = bp.train(
+        CLASSES,
+        xp.array(X),
+        xp.array(LABELS),
+        stack=5,
+        case_weights=xp.array(weights),
+        epochs=3,
+        batch_size=None,
+    )
+    theta = CLASSES.init(stack=5, dtype=dtype)
+    for k in range(5):
+        rows = folds != k
+        alone = bp.train(
+            CLASSES, X[rows], LABELS[rows], theta[k].astype("float64"), epochs=3, batch_size=None
+        )
+        np.testing.assert_allclose(xp.host(run.theta)[k], alone.theta, **CLOSE[dtype])
+        for name, of in run.history.items():
+            np.testing.assert_allclose(
+                [entry[k] for entry in of], alone.history[name], rtol=1e-4, err_msg=name
+            )
+
+
+# ---------------------------------------------------------------------------------------------
+# weights of zero
+
+
+SOME = np.array([1, 0, 0, 0, 2, 0, 0, 0, 0, 0.5])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+def test_a_batch_without_weight_changes_nothing(momentum, nesterov, l2):
+    theta = CLASSES.init(seed=1, dtype="float64")
+    expected, costs = train_plainly(
+        CLASSES,
+        X,
+        LABELS,
+        theta,
+        epochs=3,
+        batch_size=2,
+        rate=0.1,
+        momentum=momentum,
+        nesterov=nesterov,
+        l2=l2,
+        weights=SOME,
+    )
+    run = bp.train(
+        CLASSES,
+        X,
+        LABELS,
+        theta,
+        optimizer=bp.SGD(0.1, momentum=momentum, nesterov=nesterov),
+        epochs=3,
+        batch_size=2,
+        case_weights=SOME,
+        l2=l2,
+    )
+    np.testing.assert_allclose(run.theta, expected, **CLOSE["float64"])
+    np.testing.assert_allclose(run.history["cost"], costs, **CLOSE["float64"])
+
+
+def test_what_is_in_cases_without_weight_does_not_matter():
+    # not even numbers whose cost overflows
+    wild = np.where(SOME[:, None] == 0, 1e200, X)
+    runs = [
+        bp.train(TARGETS, x, Y, case_weights=SOME, epochs=2, batch_size=1, l2=0.1)
+        for x in (X, wild)
+    ]
+    np.testing.assert_array_equal(runs[0].theta, runs[1].theta)
+    assert runs[0].history == runs[1].history
+
+
+def test_a_batch_without_weight_for_some_networks(xp):
+    weights = np.stack([SOME, SOME[::-1], np.ones(M)])
+    dtype = xp.float_dtypes[-1]
+    run = bp.train(
+        CLASSES,
+        xp.array(X),
+        xp.array(LABELS),
+        stack=3,
+        optimizer=bp.SGD(0.1, momentum=0.9),
+        case_weights=xp.array(weights),
+        l2=0.1,
+        epochs=2,
+        batch_size=2,
+    )
+    theta = CLASSES.init(stack=3, dtype=dtype).astype("float64")
+    for k in range(3):
+        numbers = {"rate": 0.1, "momentum": 0.9, "l2": 0.1, "weights": weights[k]}
+        alone, costs = train_plainly(
+            CLASSES, X, LABELS, theta[k], epochs=2, batch_size=2, **numbers
+        )
+        np.testing.assert_allclose(xp.host(run.theta)[k], alone, **CLOSE[dtype])
+        np.testing.assert_allclose([of[k] for of in run.history["cost"]], costs, **CLOSE[dtype])
+
+
+# ---------------------------------------------------------------------------------------------
+# removed connections
+
+
+MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
+SPARSE = bp.Network([3, 4, 2], "tanh", "identity", "squared_error", connections=[MASK, None])
+
+
+@pytest.mark.parametrize("stack", [(), (2,)])
+@pytest.mark.parametrize(
+    ("optimizer", "l2"),
+    [
+        (bp.SGD(0.1), 0.0),
+        (bp.SGD(0.1, momentum=0.9), 0.1),
+        (bp.SGD(0.1, momentum=0.9, nesterov=True), 0.1),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_removed_connections_stay_exactly_0(stack, optimizer, l2, given):
+    full = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
+    theta = full.init(stack=stack, dtype="float64") if given else None
+    run = bp.train(
+        SPARSE, X, Y, theta, optimizer=optimizer, l2=l2, stack=stack, epochs=3, batch_size=4
+    )
+    W, _ = SPARSE.unpack(run.theta)[0]
+    assert np.all(W[..., MASK == 0] == 0)
+    assert np.all(W[..., MASK == 1] != 0)
+
+
+def test_what_a_given_theta_holds_for_removed_connections_does_not_matter(xp):
+    full = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
+    theta = full.init(dtype=xp.float_dtypes[-1])
+    layers = full.unpack(theta)
+    clean = full.pack([(layers[0].W * MASK, layers[0].b), layers[1]]).astype(theta.dtype)
+    data = xp.array(X), xp.array(Y)
+    runs = [bp.train(SPARSE, *data, xp.array(x), l2=0.1, epochs=1) for x in (theta, clean)]
+    np.testing.assert_array_equal(*(xp.host(run.theta) for run in runs))
+    assert runs[0].history == runs[1].history
+
+
+# ---------------------------------------------------------------------------------------------
+# what came in is not changed
+
+
+def test_arguments_are_not_changed(xp):
+    given = {
+        "theta": xp.array(CLASSES.init(stack=2)),
+        "X": xp.array(X),
+        "Y": xp.array(LABELS),
+        "case_weights": xp.array(WEIGHTS),
+    }
+    validation = xp.array(X_VAL), xp.array(LABELS_VAL)
+    before = {name: xp.host(x).copy() for name, x in given.items()}
+    for batch_size in (5,) if xp.name == "jax" else (4, None):
+        run = bp.train(
+            CLASSES,
+            **given,
+            validation=validation,
+            optimizer=bp.SGD(0.5, momentum=0.9),
+            l2=0.1,
+            epochs=2,
+            batch_size=batch_size,
+        )
+        assert run.theta is not given["theta"]
+    for name, x in given.items():
+        np.testing.assert_array_equal(xp.host(x), before[name], err_msg=name)
+    np.testing.assert_array_equal(xp.host(validation[0]), np.asarray(X_VAL, xp.float_dtypes[-1]))
+
+
+def test_what_comes_back_is_memory_of_its_own():
+    theta = TARGETS.init(dtype="float64")
+    for epochs in (0, 1):
+        found = bp.train(TARGETS, X, Y, theta, epochs=epochs).theta
+        assert not np.shares_memory(found, theta)
+        assert found.flags.writeable
+
+
+# ---------------------------------------------------------------------------------------------
+# divergence
+
+
+LINEAR = bp.Network([1, 1], output="identity", loss="squared_error")
+
+
+def diverged(*args, **settings):
+    with pytest.raises(DivergenceError) as caught:
+        bp.train(*args, **settings)
+    error = caught.value
+    assert f"epoch {error.epoch}, batch {error.batch} (counted from 0)" in error.parts[0]
+    assert np.isfinite(to_host(error.theta)).all()
+    assert all(np.isfinite(value).all() for of in error.history.values() for value in of)
+    assert {len(of) for of in error.history.values()} <= {error.epoch}
+    return error
+
+
+def test_divergence_at_the_first_batch(xp):
+    # ½ (1e30)² = 5e59 is beyond float32, ½ (1e200)² beyond float64
+    dtype = xp.float_dtypes[-1]
+    large = 1e30 if dtype == "float32" else 1e200
+    theta = xp.array([large, 0.0])
+    error = diverged(
+        LINEAR, xp.array([[1.0], [1.0]]), xp.array([[0.0], [0.0]]), theta, batch_size=1
+    )
+    assert (error.epoch, error.batch, error.history) == (0, 0, {})
+    np.testing.assert_array_equal(xp.host(error.theta), xp.host(theta))
+    assert namespace(error.theta) is xp.xp
+
+
+def test_divergence_at_a_later_batch(xp):
+    # a step of −1e300 · g (1e30 in float32), so that the next batch's cost overflows
+    rate = 1e30 if xp.float_dtypes[-1] == "float32" else 1e200
+    theta = xp.array([1.0, 0.0])
+    data = xp.array([[1.0]] * 3), xp.array([[0.0]] * 3)
+    error = diverged(LINEAR, *data, theta, optimizer=bp.SGD(rate), batch_size=1)
+    assert (error.epoch, error.batch, error.history) == (0, 1, {})
+    np.testing.assert_array_equal(xp.host(error.theta), [1, 0])
+
+
+def test_divergence_at_a_later_epoch_keeps_the_last_theta_with_a_finite_cost():
+    # b stays 0 where x = 1e60 makes its gradient small beside W's: each full step multiplies W by
+    # 1 − ε x² = −1e120 with ε = 1, and the cost ½ (W x)², 5e119 at first, by 1e240 and overflows
+    # at epoch 1: the last θ with a finite cost is the first
+    error = diverged(
+        LINEAR,
+        np.array([[1e60]]),
+        np.array([[0.0]]),
+        np.array([1.0, 0.0]),
+        optimizer=bp.SGD(1),
+        batch_size=None,
+    )
+    assert (error.epoch, error.batch) == (1, 0)
+    np.testing.assert_array_equal(error.theta, [1, 0])
+    assert error.history == {"cost": [pytest.approx(5e119)]}
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 2])
+def test_slow_divergence(batch_size):
+    # θ grows by some powers of ten each step: the costs of several epochs are finite
+    data = np.full((4, 1), 1e10), np.zeros((4, 1))
+    error = diverged(
+        LINEAR, *data, np.array([1.0, 0.0]), optimizer=bp.SGD(1), epochs=50, batch_size=batch_size
+    )
+    assert 0 < error.epoch < 50
+    assert np.isfinite(LINEAR.cost(error.theta, *data))
+    assert len(error.history["cost"]) == error.epoch
+    runs = [
+        bp.train(
+            LINEAR,
+            *data,
+            np.array([1.0, 0.0]),
+            optimizer=bp.SGD(1),
+            epochs=n,
+            batch_size=batch_size,
+        )
+        for n in range(error.epoch)
+    ]
+    assert any(np.array_equal(run.theta, error.theta) for run in runs)  # an edge of two epochs
+
+
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_divergence_in_the_very_last_update(batch_size, epochs):
+    # the costs are all finite, but ε · g = 1e308 · 100 is not
+    data = np.full((2, 1), 1e-3), np.full((2, 1), 1e5)
+    rates = [0.0] * (2 * epochs if batch_size else epochs)
+    rates[-1] = 1e308
+    error = diverged(
+        LINEAR,
+        *data,
+        np.array([1.0, 0.0]),
+        optimizer=bp.SGD(lambda step: rates[step]),
+        epochs=epochs,
+        batch_size=batch_size,
+    )
+    assert (error.epoch, error.batch) == (epochs - 1, 1 if batch_size else 0)
+    np.testing.assert_array_equal(error.theta, [1, 0])
+    assert len(error.history.get("cost", [])) == epochs - 1
+
+
+def test_divergence_of_one_network_of_a_stack(xp):
+    rate = 1e30 if xp.float_dtypes[-1] == "float32" else 1e200
+    rates = np.array([[0.1], [rate], [0.1]])
+    theta = xp.array(LINEAR.init(stack=3) + 1)
+    data = xp.array([[1.0]] * 3), xp.array([[0.0]] * 3)
+    error = diverged(LINEAR, *data, theta, optimizer=bp.SGD(rates), batch_size=1)
+    assert (error.epoch, error.batch) == (0, 1)
+    np.testing.assert_array_equal(xp.host(error.theta), xp.host(theta))
+
+
+def test_divergence_found_after_batches_without_weight():
+    # the first batches of epoch 1 have no weight, so that the first cost of epoch 1 is not finite
+    # though its first batch is not to blame: its start is no good θ
+    weights = np.array([1.0, 0, 0, 0])
+    order = generator(0, "order", 1).permutation(4)
+    assert list(order).index(0) > 0
+    data = np.ones((4, 1)), np.zeros((4, 1))
+    error = diverged(
+        LINEAR,
+        *data,
+        np.array([1.0, 0.0]),
+        optimizer=bp.SGD(1e200),
+        case_weights=weights,
+        batch_size=1,
+    )
+    np.testing.assert_array_equal(error.theta, [1, 0])
+    assert np.isfinite(LINEAR.cost(error.theta, *data, weights))
+
+
+def test_divergence_of_a_network_that_waits_for_its_batches():
+    # as above in a stack: network 1 has all batches and is well throughout
+    weights = np.array([[1.0, 0, 0, 0], [1.0, 1, 1, 1]])
+    data = np.ones((4, 1)), np.zeros((4, 1))
+    error = diverged(
+        LINEAR,
+        *data,
+        np.array([[1.0, 0.0]] * 2),
+        optimizer=bp.SGD(np.array([[1e200], [0.1]])),
+        case_weights=weights,
+        batch_size=1,
+    )
+    costs = LINEAR.cost(error.theta, *data, weights)
+    assert np.isfinite(costs).all()
+
+
+def test_an_infinite_theta_is_no_good_theta_though_its_cost_is_finite():
+    # W¹ becomes infinite in the first step, the sigmoid makes 0 or 1 of it and hides it; δ¹ is 0
+    # from there on, and every cost is finite
+    net = bp.Network([1, 1, 1], "sigmoid", "identity", "squared_error")
+    data = np.array([[1e200]]), np.array([[1.0]])
+    theta = np.array([1e-200, 0.0, 1.0, 0.0])
+    with pytest.raises(DivergenceError) as caught:
+        bp.train(net, *data, theta, optimizer=bp.SGD(1e120), epochs=5, batch_size=None)
+    assert np.isfinite(caught.value.theta).all()
+
+
+@settings(max_examples=60)
+@given(
+    exponent=st.integers(0, 308),
+    scale=st.integers(-100, 100),
+    batch_size=st.sampled_from([1, 2, 3, None]),
+    weights=st.lists(st.sampled_from([0.0, 1.0]), min_size=5, max_size=5).filter(any),
+    momentum=st.sampled_from([0.0, 0.9]),
+    hidden=st.sampled_from(["sigmoid", "relu", "identity"]),
+)
+def test_training_ends_with_finite_parameters_or_says_so(
+    exponent, scale, batch_size, weights, momentum, hidden
+):
+    net = bp.Network([3, 2, 2], hidden, "softmax", "cross_entropy")
+    theta = net.init(seed=1, dtype="float64")
+    try:
+        run = bp.train(
+            net,
+            X[:5] * 10.0**scale,
+            BITS[:5],
+            theta,
+            optimizer=bp.SGD(10.0**exponent, momentum=momentum),
+            epochs=4,
+            batch_size=batch_size,
+            case_weights=weights,
+        )
+    except DivergenceError as error:
+        run = error
+    assert np.isfinite(run.theta).all()
+    assert all(np.isfinite(value) for of in run.history.values() for value in of)
+
+
+# ---------------------------------------------------------------------------------------------
+# a user's own optimiser
+
+
+class SignDescent:
+    """θ ← θ − ε sign(∂E/∂θ), with the number of updates as its state."""
+
+    def __init__(self, rate):
+        self.rate, self.steps = rate, []
+
+    def settings(self, step):
+        self.steps.append(step)
+        return {"rate": self.rate / (step + 1)}
+
+    def init(self, theta):
+        return (namespace(theta).zeros_like(theta),)
+
+    def update(self, theta, state, dE_dtheta, *, rate):
+        sign = dE_dtheta / abs(dE_dtheta)
+        return theta - rate * sign, (state[0] + 1,)
+
+
+def test_an_optimiser_of_the_users_own(xp):
+    own, theta = SignDescent(0.5), np.array([2.0, 1.0])
+    # E = ½ (2·1 + 1)² falls with both: −½, then −¼ each
+    run = bp.train(
+        LINEAR,
+        xp.array([[1.0]]),
+        xp.array([[0.0]]),
+        xp.array(theta),
+        optimizer=own,
+        epochs=2,
+        batch_size=None,
+    )
+    np.testing.assert_array_equal(xp.host(run.theta), [1.25, 0.25])
+    assert sorted(set(own.steps)) == [0, 1]
+
+
+def test_an_optimiser_of_the_users_own_and_batches_without_weight():
+    order = generator(0, "order", 0).permutation(4)
+    weights = np.zeros(4)
+    weights[order[2]] = 1  # the third of four batches is the only one that counts
+    run = bp.train(
+        LINEAR,
+        np.ones((4, 1)),
+        np.zeros((4, 1)),
+        np.array([2.0, 1.0]),
+        optimizer=SignDescent(0.75),
+        epochs=1,
+        batch_size=1,
+        case_weights=weights,
+    )
+    np.testing.assert_array_equal(run.theta, [1.75, 0.75])
+
+
+# ---------------------------------------------------------------------------------------------
+# the same again, to the bit
+
+
+@pytest.mark.parametrize("xp", ["numpy", "strict-device1", "torch", "jax"], indirect=True)
+def test_training_is_reproducible_whatever_is_watched(xp):
+    def trained(**settings):
+        return bp.train(
+            CLASSES, xp.array(X), xp.array(LABELS), epochs=2, batch_size=5, seed=6, **settings
+        )
+
+    first = trained()
+    validation = xp.array(X_VAL), xp.array(LABELS_VAL)
+    again = trained(validation=validation, progress=True)
+    np.testing.assert_array_equal(xp.host(again.theta), xp.host(first.theta))
+    assert {name: again.history[name] for name in first.history} == first.history
+
+
+def test_another_seed_is_another_run():
+    start = CLASSES.init(dtype="float64")
+    orders = [bp.train(CLASSES, X, LABELS, start, epochs=1, batch_size=4, seed=s) for s in (0, 1)]
+    assert np.any(orders[0].theta != orders[1].theta)
+    starts = [bp.train(CLASSES, X, LABELS, epochs=0, seed=s) for s in (0, 1)]
+    assert np.any(starts[0].theta != starts[1].theta)
+
+
+def test_a_shorter_run_is_the_beginning_of_a_longer_one():
+    long, short = (bp.train(CLASSES, X, LABELS, epochs=n, batch_size=4) for n in (4, 2))
+    assert long.history["cost"][:2] == short.history["cost"]
+
+
+# ---------------------------------------------------------------------------------------------
+# the progress bar
+
+
+def test_nothing_is_printed_unless_asked(capfd):
+    bp.train(CLASSES, X, LABELS, epochs=2, validation=(X_VAL, LABELS_VAL))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_progress_bar(monkeypatch, capfd):
+    # capfd is entered first: tqdm must write to the stderr of the moment
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    bp.train(CLASSES, X, LABELS, epochs=3, validation=(X_VAL, LABELS_VAL), stack=2, progress=True)
+    text = terminal.getvalue()
+    for words in ("3/3", "epoch", "cost=", "accuracy=", "validation_cost="):
+        assert words in text
+    assert text.endswith("\n")
+    assert capfd.readouterr().out == ""
+
+
+def test_the_progress_bar_is_closed_when_training_fails(monkeypatch):
+    terminal = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with pytest.raises(DivergenceError):
+        bp.train(LINEAR, np.ones((4, 1)), Y[:4, :1], optimizer=bp.SGD(1e200), progress=True)
+    assert terminal.getvalue().endswith("\n")
+
+
+# ---------------------------------------------------------------------------------------------
+# bad input
+
+
+class Unused:
+    """An optimiser that must not get as far as its state."""
+
+    def settings(self, _):
+        return {}
+
+    def init(self, _):
+        raise AssertionError("work began before the check")
+
+    update = init
+
+
+def bad(X, row, column, value):
+    X = np.array(X)
+    X[row, column] = value
+    return X
+
+
+THETA = TARGETS.init(dtype="float64")
+WIDE = X.astype("float32")
+REFUSALS = {
+    # shapes
+    "X one axis": ({"X": X[0]}, ShapeError, "train(X)", "shape (3,)"),
+    "X no axis": ({"X": 3.0}, ShapeError, "train(X)", "shape ()"),
+    "X columns": ({"X": X[:, :2]}, ShapeError, "train(X)", "shape (10, 2)"),
+    "X axes": ({"X": X[None]}, ShapeError, "train(X)", "shape (1, 10, 3)"),
+    "X stack": ({"X": np.zeros((3, M, 3)), "stack": 2}, ShapeError, "train(X)", "(3, 10, 3)"),
+    "X one axis, weights": (
+        {"X": X[0], "case_weights": WEIGHTS},
+        ShapeError,
+        "train(X)",
+        "shape (3,)",
+    ),
+    "X no axis, weights": ({"X": 3.0, "case_weights": WEIGHTS}, ShapeError, "train(X)", "()"),
+    "Y rows": ({"Y": Y[:9]}, ShapeError, "train(Y)", "shape (9, 2)"),
+    "Y columns": ({"Y": Y[:, :1]}, ShapeError, "train(Y)", "shape (10, 1)"),
+    "Y no axis": ({"Y": 1.0}, ShapeError, "train(Y)", "shape ()"),
+    "Y stack": ({"Y": np.zeros((3, M, 2)), "stack": 2}, ShapeError, "train(Y)", "(3, 10, 2)"),
+    "Y floats for labels": ({"Y": BITS * 1.0}, ShapeError, "train(Y)", "dtype float64"),
+    "w rows": ({"case_weights": WEIGHTS[:9]}, ShapeError, "train(case_weights)", "shape (9,)"),
+    "w column": ({"case_weights": WEIGHTS[:, None]}, ShapeError, "train(case_weights)", "(10, 1)"),
+    "w number": ({"case_weights": 2.0}, ShapeError, "train(case_weights)", "shape ()"),
+    "w stack": (
+        {"case_weights": np.ones((3, M)), "stack": 2},
+        ShapeError,
+        "train(case_weights)",
+        "(3, 10)",
+    ),
+    "theta length": ({"theta": THETA[:-1]}, ShapeError, "train(theta)", "shape (25,)"),
+    "theta no axis": ({"theta": THETA[0]}, ShapeError, "train(theta)", "shape ()"),
+    "ragged X": ({"X": [[1.0, 2.0, 3.0], [1.0]]}, ShapeError, "train(X)", "different lengths"),
+    "ragged Y": ({"Y": [[1.0, 2.0], [1.0]]}, ShapeError, "train(Y)", "different lengths"),
+    "ragged w": ({"case_weights": [[1.0], [1.0, 2]]}, ShapeError, "train(case_weights)", "lengths"),
+    "rate stack": (
+        {"optimizer": bp.SGD(np.ones((3, 1))), "stack": 2},
+        ShapeError,
+        "learning_rate",
+        "3",
+    ),
+    "l2 stack": ({"l2": np.ones((3, 1)), "stack": 2}, ShapeError, "l2", "(3, 1)"),
+    # values
+    "no cases": ({"X": X[:0], "Y": Y[:0]}, DataError, "train(X)", "shape (0, 3)"),
+    "X NaN": ({"X": bad(X, 4, 2, np.nan)}, DataError, "train(X)", "nan at row 4, column 2"),
+    "X inf": ({"X": bad(X, 4, 2, -np.inf)}, DataError, "train(X)", "-inf at row 4, column 2"),
+    "X float32 NaN, dtype float64": (
+        {"X": bad(WIDE, 4, 2, np.nan), "dtype": "float64"},
+        DataError,
+        "train(X)",
+        "nan at row 4",
+    ),
+    "X float32 inf, dtype float64": (
+        {"X": bad(WIDE, 4, 2, np.inf), "dtype": "float64"},
+        DataError,
+        "train(X)",
+        "inf at row 4",
+    ),
+    "X overflows": (
+        {"X": bad(X, 1, 0, 1e39), "dtype": "float32"},
+        DataError,
+        "train(X)",
+        "1e+39 at row 1",
+    ),
+    "Y NaN": ({"Y": bad(Y, 3, 1, np.nan)}, DataError, "train(Y)", "nan at row 3, column 1"),
+    "Y overflows": (
+        {"X": WIDE, "Y": bad(Y, 3, 1, -1e39)},
+        DataError,
+        "train(Y)",
+        "-1e+39 at row 3, column 1",
+    ),
+    "theta NaN": ({"theta": THETA * np.nan}, DataError, "train(theta)", "nan at row 0"),
+    "theta overflows": (
+        {"theta": THETA * 0 + 1e39, "dtype": "float32"},
+        DataError,
+        "train(theta)",
+        "1e+39",
+    ),
+    "label -1": ({"Y": BITS - 1}, DataError, "train(Y)", "label -1"),
+    "label n_out": ({"Y": BITS + 1}, DataError, "train(Y)", "label 2"),
+    "label 2**40": ({"Y": BITS * 2**40}, DataError, "train(Y)", "label 1099511627776"),
+    "w negative": (
+        {"case_weights": WEIGHTS - 2},
+        DataError,
+        "train(case_weights)",
+        "a weight of -",
+    ),
+    "w NaN": ({"case_weights": WEIGHTS * np.nan}, DataError, "train(case_weights)", "nan at row 0"),
+    "w inf": ({"case_weights": WEIGHTS * np.inf}, DataError, "train(case_weights)", "inf at row 0"),
+    "w all 0": ({"case_weights": np.zeros(M)}, DataError, "train(case_weights)", "all 0"),
+    "w all 0 for one": (
+        {"case_weights": np.eye(2)[:, [0] * M], "stack": 2},
+        DataError,
+        "case_weights",
+        "all 0",
+    ),
+    # types
+    "X complex": ({"X": X + 0j}, DTypeError, "train(X)", "complex128"),
+    "X object": ({"X": X.astype(object)}, DTypeError, "train(X)", "object"),
+    "X text": ({"X": X.astype(str)}, DTypeError, "train(X)", "dtype <U"),
+    "X dates": ({"X": X.astype("M8[s]")}, DTypeError, "train(X)", "datetime64"),
+    "X None": ({"X": None}, DTypeError, "train(X)", "object"),
+    "X long": ({"X": X.astype(np.longdouble), "theta": THETA}, DTypeError, "train(X)", "float"),
+    "Y complex": ({"Y": Y + 0j}, DTypeError, "train(Y)", "complex128"),
+    "Y text": ({"Y": ["a"] * M}, DTypeError, "train(Y)", "dtype <U1"),
+    "Y None": ({"Y": None}, DTypeError, "train(Y)", "object"),
+    "w text": ({"case_weights": ["a"] * M}, DTypeError, "train(case_weights)", "dtype <U1"),
+    "theta list": ({"theta": THETA.tolist()}, DTypeError, "train(theta)", "list"),
+    "theta int": ({"theta": THETA.astype(int)}, DTypeError, "train(theta)", "int64"),
+    "dtype int": ({"dtype": "int32"}, DTypeError, "train(dtype)", "'int32'"),
+    "dtype unknown": ({"dtype": "float33"}, DTypeError, "train(dtype)", "'float33'"),
+    # options
+    "epochs -1": ({"epochs": -1}, OptionError, "train(epochs)", "-1"),
+    "epochs 1.5": ({"epochs": 1.5}, OptionError, "train(epochs)", "1.5"),
+    "epochs text": ({"epochs": "10"}, OptionError, "train(epochs)", "'10'"),
+    "epochs True": ({"epochs": True}, OptionError, "train(epochs)", "True"),
+    "epochs None": ({"epochs": None}, OptionError, "train(epochs)", "None"),
+    "batch_size 0": ({"batch_size": 0}, OptionError, "train(batch_size)", "0"),
+    "batch_size -1": ({"batch_size": -1}, OptionError, "train(batch_size)", "-1"),
+    "batch_size 2.0": ({"batch_size": 2.0}, OptionError, "train(batch_size)", "2.0"),
+    "batch_size text": ({"batch_size": "all"}, OptionError, "train(batch_size)", "'all'"),
+    "seed -1": ({"seed": -1}, OptionError, "seed", "-1"),
+    "seed 1.5": ({"seed": 1.5}, OptionError, "seed", "1.5"),
+    "seed None": ({"seed": None}, OptionError, "seed", "None"),
+    "seed -1, theta": ({"seed": -1, "theta": THETA, "batch_size": 2}, OptionError, "seed", "-1"),
+    "seed -1, full batch": (
+        {"seed": -1, "theta": THETA, "batch_size": None},
+        OptionError,
+        "seed",
+        "-1",
+    ),
+    "stack 0": ({"stack": 0}, OptionError, "stack", "0"),
+    "stack -1": ({"stack": (2, -1)}, OptionError, "stack", "-1"),
+    "stack 1.5": ({"stack": 1.5}, OptionError, "stack", "1.5"),
+    "stack None": ({"stack": None}, OptionError, "stack", "None"),
+    "stack and theta": ({"stack": 2, "theta": THETA}, OptionError, "train(stack)", "(2,)"),
+    "stack and theta's": (
+        {"stack": 2, "theta": TARGETS.init(stack=3, dtype="float64")},
+        OptionError,
+        "train(stack)",
+        "(3,), theta's leading axes",
+    ),
+    "l2 -1": ({"l2": -1.0}, OptionError, "train(l2)", "-1.0"),
+    "l2 NaN": ({"l2": np.nan}, OptionError, "train(l2)", "nan"),
+    "l2 text": ({"l2": "some"}, OptionError, "train(l2)", "'some'"),
+    "optimizer number": ({"optimizer": 0.1}, OptionError, "train(optimizer)", "0.1"),
+    "optimizer class": ({"optimizer": bp.SGD}, OptionError, "train(optimizer)", "SGD"),
+    "optimizer text": ({"optimizer": "sgd"}, OptionError, "train(optimizer)", "'sgd'"),
+    "net": ({"net": [3, 4, 2]}, OptionError, "train(net)", "[3, 4, 2]"),
+    "device": ({"device": "cdua"}, DeviceError, "device", "Did you mean 'cuda'?"),
+    "device number": ({"device": 0}, DeviceError, "device", "0"),
+    # validation
+    "val an array": ({"validation": X}, OptionError, "train(validation)", "ndarray"),
+    "val one": ({"validation": (X,)}, OptionError, "train(validation)", "a pair (X, Y)"),
+    "val three": ({"validation": (X, Y, Y)}, OptionError, "train(validation)", "a pair (X, Y)"),
+    "val number": ({"validation": 0.1}, OptionError, "train(validation)", "float"),
+    "val X": ({"validation": (X[:, :2], Y)}, ShapeError, "train(validation)", "(10, 2)"),
+    "val Y": ({"validation": (X, Y[:9])}, ShapeError, "train(validation)", "(9, 2)"),
+    "val labels": ({"validation": (X, BITS + 5)}, DataError, "train(validation)", "label"),
+    "val NaN": ({"validation": (bad(X, 0, 1, np.nan), Y)}, DataError, "train(validation)", "row 0"),
+    "val empty": ({"validation": (X[:0], Y[:0])}, DataError, "train(validation)", "shape (0, 3)"),
+    "val text": ({"validation": (X, ["a"] * M)}, DTypeError, "train(validation)", "<U1"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_bad_input_is_refused_before_any_work(case):
+    changed, kind, where, words = REFUSALS[case]
+    given = {"net": TARGETS, "X": X, "Y": Y, "optimizer": Unused(), **changed}
+    with pytest.raises(BackpropError) as caught:
+        bp.train(given.pop("net"), given.pop("X"), given.pop("Y"), **given)
+    error = caught.value
+    assert type(error) is kind
+    assert where in error.parts[0]
+    assert words in str(error)
+    assert len(error.parts) == 4
+    assert all(isinstance(part, str) and part.strip() for part in error.parts)
+
+
+@pytest.mark.parametrize("mixed", ["X", "Y", "theta", "case_weights", "validation"])
+@pytest.mark.parametrize("xp", ["strict-device1", "torch"], indirect=True)
+def test_arrays_of_two_libraries_are_not_mixed(xp, mixed):
+    given = {"X": X, "Y": Y, "theta": THETA, "case_weights": WEIGHTS}
+    if mixed == "validation":
+        given["validation"] = xp.array(X), xp.array(Y)
+    else:
+        given[mixed] = xp.array(given[mixed])
+    with pytest.raises(DeviceError, match=r"two libraries do not mix.*device=") as caught:
+        bp.train(TARGETS, optimizer=Unused(), **given)
+    assert "train(" in caught.value.parts[0]
+
+
+@pytest.mark.parametrize("mixed", ["Y", "theta", "case_weights", "validation"])
+@pytest.mark.parametrize("xp", ["strict-device1"], indirect=True)
+def test_devices_of_one_library_are_not_mixed(xp, mixed):
+    def there(x, device="device1"):
+        return xp.xp.asarray(x, device=xp.xp.Device(device), copy=True)
+
+    given = {"X": X, "Y": Y, "theta": THETA, "case_weights": WEIGHTS}
+    given = {name: there(x, "device2" if name == mixed else "device1") for name, x in given.items()}
+    if mixed == "validation":
+        given["validation"] = there(X, "device2"), there(Y, "device2")
+    with pytest.raises(DeviceError, match=f"train.{mixed}.*on .*device2.*device1"):
+        bp.train(TARGETS, optimizer=Unused(), **given)
+
+
+@pytest.mark.parametrize("xp", ["torch", "jax"], indirect=True)
+def test_bfloat16_is_refused(xp):
+    x = xp.xp.asarray(xp.array(X, "float32"), dtype=xp.xp.bfloat16)
+    with pytest.raises(DTypeError, match=r"train\(X\): got .*bfloat16"):
+        bp.train(TARGETS, x, xp.array(Y, "float32"), optimizer=Unused())
+
+
+def test_a_device_that_cannot_be_used_is_named(monkeypatch):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="'torch:cuda:0': got PyTorch finds no usable CUDA"):
+        bp.train(TARGETS, X, Y, device="torch:cuda", optimizer=Unused())
+
+
+def test_what_was_passed_in_is_not_damaged_by_a_refusal():
+    given = np.array(X), np.array(Y), np.array(THETA)
+    with pytest.raises(DataError):
+        bp.train(TARGETS, *given, case_weights=np.zeros(M))
+    for now, then in zip(given, (X, Y, THETA), strict=True):
+        np.testing.assert_array_equal(now, then)

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from backprop_xp.errors import DataError
+from backprop_xp.values import check_case_weights, check_finite, check_labels, check_not_empty
+
+F64_MAX = float(np.finfo("float64").max)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,), (2, 0, 3)])
+def test_data_without_a_case_are_refused(xp, shape):
+    with pytest.raises(DataError, match=r"f\(X\): got shape .*; expected at least one case"):
+        check_not_empty(xp.array(np.zeros(shape)), "f(X)")
+    check_not_empty(xp.array(np.zeros((1, 1))), "f(X)")
+
+
+def test_finite_numbers_pass_and_nothing_is_changed(xp):
+    for values in ([[1.5, -2.0]], [[1, -2]], [[True, False]]):
+        x = xp.array(values)
+        assert check_finite(x, "f(X)", "float32") is None
+        np.testing.assert_array_equal(xp.host(x), values)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_number_that_is_not_finite_is_named(xp, bad, dtype):
+    # also where the computation is wider than the data: float32 data, float64 training
+    for stored in xp.float_dtypes:
+        x = np.zeros((4, 3))
+        x[2, 1] = x[3, 0] = bad
+        with pytest.raises(DataError, match=rf"f\(X\): got {bad} at row 2, column 1 \(counted"):
+            check_finite(xp.array(x, stored), "f(X)", dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_half_precision_data_are_checked_too(dtype, bad):
+    x = np.array([[0, bad]], dtype="float16")
+    with pytest.raises(DataError, match=f"got {bad} at row 0, column 1"):
+        check_finite(x, "f(X)", dtype)
+
+
+def test_one_axis_has_rows_and_three_have_networks(xp):
+    with pytest.raises(DataError, match=r"got nan at row 1 \(counted"):
+        check_finite(xp.array([0, np.nan]), "f(w)", "float32")
+    x = np.zeros((2, 3, 4, 5))
+    x[1, 2, 3, 0] = np.nan
+    with pytest.raises(DataError, match=r"at network \(1, 2\), row 3, column 0"):
+        check_finite(xp.array(x), "f(X)", "float32")
+
+
+def test_numbers_beyond_the_range_of_the_computation_are_refused(xp64):
+    largest = float(np.finfo("float32").max)  # 3.4e38
+    check_finite(xp64.array([[largest, -largest]]), "f(X)", "float32")
+    check_finite(xp64.array([[1e39, -F64_MAX]]), "f(X)", "float64")
+    for bad in (1e39, -1e39):
+        with pytest.raises(DataError, match=r"1e\+39 at .* within the range of float32.*float64"):
+            check_finite(xp64.array([[0, bad]]), "f(X)", "float32")
+
+
+@pytest.mark.parametrize("number", [70_000, -70_000, 2**63 - 1, -(2**63)])
+def test_integers_beyond_the_range_of_half_precision_are_refused(number):
+    # −2⁶³ has no absolute value in int64
+    with pytest.raises(DataError, match=f"got {number} at row 0, column 1"):
+        check_finite(np.array([[0, number]]), "f(X)", "float16")
+
+
+@pytest.mark.parametrize(("n_out", "top"), [(1, 1), (2, 1), (3, 2), (10, 9)])
+def test_labels_in_range_pass(xp, n_out, top):
+    check_labels(xp.array([0, top, 0]), n_out, "f(Y)")
+    check_labels(xp.array([[0, top], [top, 0]]), n_out, "f(Y)")
+    check_labels(xp.array([True, False]), n_out, "f(Y)")
+
+
+@pytest.mark.parametrize(("n_out", "top"), [(1, 1), (2, 1), (10, 9)])
+@pytest.mark.parametrize("over", [False, True])
+def test_labels_out_of_range_are_refused(xp, n_out, top, over):
+    bad = top + 1 if over else -1
+    with pytest.raises(DataError, match=rf"f\(Y\): got label {bad} at row 2 .*from 0 to {top},"):
+        check_labels(xp.array([0, 1, bad, bad]), n_out, "f(Y)")
+
+
+@pytest.mark.parametrize(
+    ("label", "dtype"), [(2**40, "int64"), (2**63 + 5, "uint64"), (255, "uint8"), (-128, "int8")]
+)
+def test_labels_that_int32_would_wrap_are_refused(label, dtype):
+    with pytest.raises(DataError, match=f"label {label} at row 1"):
+        check_labels(np.array([0, label], dtype=dtype), 10, "f(Y)")
+
+
+def test_case_weights_that_can_be_used_pass(xp):
+    check_case_weights(xp.array([0.0, 0.5, 2.0]), "f(w)", "float32")
+    check_case_weights(xp.array([1, 0, 3]), "f(w)", "float32")
+    check_case_weights(xp.array([[1.0, 0.0], [0.0, 1.0]]), "f(w)", "float32")
+    check_case_weights(xp.array([True, False]), "f(w)", "float32")
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ([1.0, -0.5, 1.0], "a weight of -0.5; expected weights >= 0"),
+        ([1.0, np.nan], "nan at row 1"),
+        ([np.inf, 1.0], "inf at row 0"),
+        ([0.0, 0.0], "weights that are all 0"),
+        ([[1.0, 1.0], [0.0, 0.0]], "weights that are all 0; expected one above 0 at least for"),
+        ([False, False], "weights that are all 0"),
+    ],
+)
+def test_other_case_weights_are_refused(xp, weights, words):
+    with pytest.raises(DataError) as caught:
+        check_case_weights(xp.array(weights), "f(w)", "float32")
+    assert words in str(caught.value)
