@@ -162,7 +162,8 @@ def _run(
                 scores = score.cases(theta, task.validation)
                 append(history, "validation_cost", scores.cost)
                 append(history, "validation_accuracy", scores.correct, task.validation.count)
-            bar.set_postfix({name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()})
+            last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
+            bar.set_postfix(last, refresh=False)
             bar.update()
     return Run(theta, history, net)
 

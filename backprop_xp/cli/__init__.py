@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace) -> None:
         from backprop_xp.cli.job_options import TrainOptions
         from backprop_xp.cli.train_job import train_job
 
-        train_job(TrainOptions(**given, progress=True), _say)
+        train_job(TrainOptions(**given, progress=sys.stderr.isatty()), _say)
     else:
         from backprop_xp.cli.predict_job import PredictOptions, predict_job
 
