@@ -26,6 +26,7 @@ from typing import ClassVar, Protocol, TypeAlias
 from backprop_xp import equations
 from backprop_xp.backend import Array, ignore_overflow, namespace
 from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.options import finite_number
 
 __all__ = [
     "ACTIVATIONS",
@@ -162,6 +163,10 @@ class LeakyReLU:
     negative_slope: float = 0.01
     name: ClassVar[str] = "leaky_relu"
 
+    def __post_init__(self) -> None:
+        slope = finite_number(self.negative_slope, "LeakyReLU(negative_slope)")
+        object.__setattr__(self, "negative_slope", slope)
+
     def __call__(self, z: Array) -> Array:
         xp = namespace(z)
         a: Array = xp.maximum(z, 0.0) + self.negative_slope * xp.minimum(z, 0.0)
@@ -188,6 +193,9 @@ class ELU:
 
     alpha: float = 1.0
     name: ClassVar[str] = "elu"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", finite_number(self.alpha, "ELU(alpha)"))
 
     def __call__(self, z: Array) -> Array:
         xp = namespace(z)

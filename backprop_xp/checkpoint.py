@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,9 +72,9 @@ def save(
     description = {
         "format_version": FORMAT_VERSION,
         "sizes": list(net.sizes),
-        "hidden": [_described(one) for one in net.hidden],
-        "output": _described(net.output),
-        "loss": _described(net.loss),
+        "hidden": [_described(one, activations.ACTIVATIONS) for one in net.hidden],
+        "output": _described(net.output, activations.ACTIVATIONS),
+        "loss": _described(net.loss, losses.LOSSES),
     }
     tensors = {"theta": np.ascontiguousarray(to_host(theta))}
     for number, mask in enumerate(net.connections, start=1):
@@ -140,7 +140,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file beside `path`, flush it to the disk, and rename it to `path`."""
     path = Path(path)
     with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+        dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
     ) as file:
         try:
             file.write(content)
@@ -163,11 +163,16 @@ def _umask_permissions(name: str) -> None:
     Path(name).chmod(0o666 & ~umask)
 
 
-def _described(one: Any) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        **(asdict(one) if is_dataclass(one) and not isinstance(one, type) else {}),
-    }
+def _described(one: Any, built_in: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the name and the settings of a built-in activation or loss, the name of a user's."""
+    name = getattr(one, "name", None)
+    if isinstance(name, str) and type(one) is built_in.get(name):
+        return {"name": name, **asdict(one)}
+    if not isinstance(name, str) or name in built_in:
+        expected = "a text that is no built-in activation's or loss's"
+        advice = "Give the class a name of its own, by which load(path, own=...) finds it"
+        raise OptionError("save(net)", f"{one!r} with the name {name!r}", expected, advice)
+    return {"name": name}
 
 
 def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
@@ -205,7 +210,7 @@ def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
         version = description["format_version"]
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise _refusal(path, "a safetensors file without a network's description") from error
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise _refusal(path, f"format version {version!r}")
     if version > FORMAT_VERSION:
         raise ModelFileError(

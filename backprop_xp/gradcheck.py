@@ -8,6 +8,7 @@ import numpy as np
 from backprop_xp.backend import Array, astype, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network import Network
+from backprop_xp.options import check_count
 from backprop_xp.parameters import layer_shapes
 from backprop_xp.randomness import generator
 
@@ -101,19 +102,25 @@ def check_gradient(
     """
     if not h > 0:
         raise OptionError("check_gradient(h)", repr(h), "a number > 0", "Use 1e-5")
+    if not tolerance > 0:
+        raise OptionError("check_gradient(tolerance)", repr(tolerance), "a number > 0", "Use 1e-7")
+    if sample is not None:
+        check_count(sample, "check_gradient(sample)", least=1)
     theta, X, Y, case_weights = (_float64(x) for x in (theta, X, Y, case_weights))
-    _, dE_dtheta = net.gradient(theta, X, Y, case_weights)
+    E, dE_dtheta = net.gradient(theta, X, Y, case_weights)
     analytic = to_host(dE_dtheta)
     places = _chosen(net.parameter_count, sample, seed)
     numeric = _central_differences(net, theta, X, Y, case_weights, places, h)
+    # a difference below what rounding E does to the quotient counts as within the tolerance
+    rounding = 2 * np.finfo(np.float64).eps * float(np.abs(to_host(E)).max()) / h
     error, worst = 0.0, "no parameter"
     for name, start, stop in _parts(net.sizes):
         here = (places >= start) & (places < stop)
-        found = np.abs(analytic[..., places[here]] - numeric[..., here]).max(initial=0.0)
-        scale = np.abs(analytic[..., start:stop]).max()
-        scale = max(scale, np.abs(numeric[..., here]).max(initial=0.0), np.finfo(np.float64).tiny)
-        if not found / scale <= error:
-            error, worst = float(found / scale), name
+        found = np.abs(analytic[..., places[here]] - numeric[..., here])
+        scale = max(np.abs(analytic[..., start:stop]).max(), rounding / tolerance)
+        relative = float((found / scale).max(initial=0.0)) if np.isfinite(found).all() else np.inf
+        if relative > error:
+            error, worst = relative, name
     return GradientCheck(error, tolerance, len(places), worst)
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "check_theta",
     "columns",
     "kind_of_targets",
+    "like_theta",
     "one_hot_rows",
     "real_host_array",
     "rows_of_targets",

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 
 from backprop_xp.backend import Array, namespace
 from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.options import finite_number
 
 __all__ = [
     "LOSSES",
@@ -151,8 +152,10 @@ class Huber:
     name: ClassVar[str] = "huber"
 
     def __post_init__(self) -> None:
-        if not self.threshold > 0:
+        threshold = finite_number(self.threshold, "Huber(threshold)")
+        if threshold <= 0:
             raise OptionError("Huber(threshold)", repr(self.threshold), "a number > 0", "Use 1.0")
+        object.__setattr__(self, "threshold", threshold)
 
     def __call__(self, a: Array, y: Array) -> Array:
         size = abs(a - y)

@@ -1,5 +1,7 @@
 """Options: whole numbers and dtypes, checked wherever they come in."""
 
+import math
+import numbers
 import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 from backprop_xp.backend import dtype_name
 from backprop_xp.errors import DTypeError, OptionError
 
-__all__ = ["check_count", "float_name", "layer_sizes", "stack_shape"]
+__all__ = ["check_count", "finite_number", "float_name", "layer_sizes", "stack_shape"]
 
 
 def check_count(count: Any, where: str, least: int) -> int:
@@ -24,6 +26,23 @@ def check_count(count: Any, where: str, least: int) -> int:
     if number < least:
         raise OptionError(where, repr(count), f"integers >= {least}", "Pass whole numbers")
     return number
+
+
+def finite_number(number: Any, where: str) -> float:
+    """Return a real, finite number as a float of Python.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        real = isinstance(number, numbers.Real) and not isinstance(number, bool)
+        value = float(number) if real else math.nan
+    except OverflowError:  # an integer of more than 308 digits
+        value = math.inf
+    if not math.isfinite(value):
+        raise OptionError(where, f"{number!r:.100}", "a finite number", "Such as 0.1")
+    return value
 
 
 def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:

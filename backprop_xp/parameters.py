@@ -7,7 +7,14 @@ from typing import NamedTuple
 from backprop_xp.backend import Array, namespace
 from backprop_xp.errors import ShapeError
 
-__all__ = ["Layer", "layer_shapes", "pack", "parameter_count", "unpack"]
+__all__ = [
+    "Layer",
+    "check_layers",
+    "layer_shapes",
+    "pack",
+    "parameter_count",
+    "unpack",
+]
 
 
 class Layer(NamedTuple):

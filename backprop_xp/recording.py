@@ -39,7 +39,6 @@ class EpochRecord:
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
     _active: list[HostArray] = field(default_factory=list)
-    _last: Array | None = None
 
     def add(self, scores: Scores, penalties: list[Array | None], active: HostArray) -> None:
         """Add a block's scores, the penalty of each of its batches (or None), and which count."""
@@ -47,12 +46,8 @@ class EpochRecord:
         self._penalties += [penalty for penalty in penalties if penalty is not None]
         self._active.append(active)
 
-    def add_last(self, theta: Array) -> None:
-        """Add θ after the epoch's last update, which no cost of the epoch follows."""
-        self._last = namespace(theta).sum(theta * 0)  # 0, or NaN where θ is not finite
-
-    def batch_costs(self) -> BatchCosts:
-        """Read the costs."""
+    def batch_costs(self, theta: Array) -> BatchCosts:
+        """Read the costs, and whether θ after the last update, which no cost follows, is finite."""
         xp = namespace(self._scores[0].cost)
         costs = _host64(xp.concat([scores.cost for scores in self._scores], axis=-1))
         if self._penalties:
@@ -62,7 +57,7 @@ class EpochRecord:
         finite = np.isfinite(costs)
         good_start = np.take_along_axis(finite, active.argmax(axis=-1)[..., None], axis=-1).all()
         bad = np.asarray(np.any(~finite.reshape(-1, costs.shape[-1]), axis=0))
-        if self._last is not None and not np.isfinite(to_host(self._last)):
+        if np.isnan(to_host(xp.sum(theta * 0))):  # ∞ · 0 is NaN
             bad[-1] = True
         first_bad = int(np.argmax(bad)) if bad.any() else None
         return BatchCosts(costs.sum(axis=-1) / active.sum(axis=-1), first_bad, bool(good_start))

@@ -151,8 +151,7 @@ def _run(
             start, record = copied(theta), EpochRecord()
             for block in blocks_of(epoch):
                 theta, state = _train_on(block, step, settings, theta, state, record, score)
-            record.add_last(theta)
-            costs = record.batch_costs()
+            costs = record.batch_costs(theta)
             good = start if costs.good_start else good
             if costs.first_bad is not None:
                 raise _diverged(epoch, costs.first_bad, good, history)

@@ -220,7 +220,7 @@ class Cube:
     def __call__(self, z):
         return z * z * z
 
-    def da_dz(self, z, a):
+    def da_dz(self, z, _):
         return 3 * z * z
 
 
@@ -410,7 +410,7 @@ def refused(path, kind=ModelFileError, **settings):
     with pytest.raises(kind) as caught:
         load(path, **settings)
     assert type(caught.value) is kind
-    assert str(path) in caught.value.parts[0]
+    assert repr(str(path)) in caught.value.parts[0]
     assert all(isinstance(part, str) and part for part in caught.value.parts)
     return str(caught.value)
 
@@ -657,7 +657,7 @@ def test_damaged_bytes_give_a_model_or_one_clear_error(whole, data):
     assert net.forward(theta, np.zeros((1, net.sizes[0]))).shape[-2:] == (1, net.sizes[-1])
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     value=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -9,6 +9,21 @@ from backprop_xp.data import Cases, epochs_of_blocks, spans, whole_block
 
 M = 11
 
+# JAX compiles for each shape anew, which takes seconds; where another test of this file covers the
+# same lines on JAX, these libraries are enough
+WITHOUT_JAX = pytest.mark.parametrize(
+    "xp",
+    [
+        "numpy-readonly",
+        "strict-device1",
+        "strict-no_x64",
+        "strict-flags-off",
+        "torch",
+        pytest.param("cupy", marks=pytest.mark.gpu),
+    ],
+    indirect=True,
+)
+
 
 def cases(xp, labelled=True, lead=(), weights=None, dtype=None):
     """Return 11 cases in which every number tells its row: X is (row, −row), Y its last digit."""
@@ -70,6 +85,7 @@ def test_spans_by_hand(monkeypatch):
     assert spans(1, 1) == [(0, 1, 1)]
 
 
+@WITHOUT_JAX
 def test_an_epoch_holds_each_case_once(xp, monkeypatch):
     monkeypatch.setattr(data, "BLOCK_ROWS", 6)
     made = list(epochs_of_blocks(cases(xp), 2, seed=0)(0))
@@ -79,6 +95,7 @@ def test_an_epoch_holds_each_case_once(xp, monkeypatch):
     assert list(order) != list(range(M))
 
 
+@WITHOUT_JAX
 def test_inputs_targets_and_labels_stay_together(xp):
     for labelled in (True, False):
         for block in epochs_of_blocks(cases(xp, labelled), 4, seed=0)(1):
@@ -192,6 +209,7 @@ def test_the_weights_of_a_batch_sum_to_1_or_it_is_not_active(xp, weights, size):
         assert block.all_active == all(block.active)
 
 
+@WITHOUT_JAX
 def test_one_set_of_cases_for_each_network(xp):
     weights = np.arange(2 * M, dtype="float64").reshape(2, M)
     weights[1, :] = 0

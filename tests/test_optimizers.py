@@ -136,6 +136,37 @@ def test_numbers_are_moved_only_when_they_change():
     assert [float(numbers["learning_rate"]) for _, numbers in moved] == rates
 
 
+def test_a_schedule_may_return_one_array_again_and_again():
+    rates = np.array([[0.5], [0.25]])
+
+    def halved(step):
+        if step:
+            rates[:] = rates / 2
+        return rates
+
+    settings = Settings(SGD(halved), 0.0, np.zeros((2, 3)))
+    found = [float(settings.next()[1]["learning_rate"][0, 0]) for _ in range(3)]
+    assert found == [0.5, 0.25, 0.125]
+
+
+def test_numbers_may_be_arrays_of_any_library(xp):
+    numbers = xp.array([[0.5], [0.25]])
+    sgd = SGD(numbers, momentum=numbers)
+    for setting in (numbers, lambda _: numbers):
+        l2, moved = Settings(sgd, setting, xp.array(np.zeros((2, 3)))).next()
+        for one in (l2, *moved.values()):
+            np.testing.assert_array_equal(xp.host(one), [[0.5], [0.25]])
+            assert device_of(one) == xp.device
+    with pytest.raises(OptionError, match=r"SGD\(momentum\)"):
+        SGD(0.1, momentum=xp.array([[0.5], [1.0]]))
+
+
+@pytest.mark.parametrize("bad", ["fast", None, np.nan, 1j, [[1], [1, 2]]])
+def test_a_schedule_that_returns_no_number(bad):
+    with pytest.raises(OptionError, match=r"(?s)learning_rate: got .*; expected finite numbers"):
+        Settings(SGD(lambda _: bad), 0.0, np.zeros(3))
+
+
 def test_the_numbers_themselves_are_never_changed():
     rates = np.array([[0.5], [0.25]])
     rates.flags.writeable = False

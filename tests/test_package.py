@@ -10,13 +10,14 @@ import pytest
 
 import backprop_xp as bp
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(bp.__path__))
+MODULES = sorted(one.name for one in pkgutil.walk_packages(bp.__path__, "backprop_xp."))
+PLAIN = [name for name in MODULES if not hasattr(importlib.import_module(name), "__path__")]
 HEAVY = ("torch", "jax", "cupy", "sklearn", "matplotlib", "pooch", "scipy", "pandas", "onnx")
 
 
 def in_a_fresh_interpreter(code):
     """Return what the code prints in an interpreter that has imported nothing yet."""
-    made = subprocess.run(  # noqa: S603  its own code
+    made = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True,
         text=True,
@@ -49,17 +50,22 @@ def test_every_module_can_be_imported_without_the_extras():
     code = f"""
 import importlib, sys
 sys.modules.update(dict.fromkeys({HEAVY!r}))
-for name in {NAMES!r}:
-    importlib.import_module("backprop_xp." + name)
+for name in {MODULES!r}:
+    importlib.import_module(name)
 """
     assert in_a_fresh_interpreter(code) == ""
 
 
+def tree_of(name):
+    """Return the syntax tree of a module."""
+    source = Path(importlib.import_module(name).__file__).read_text(encoding="utf-8")
+    return ast.parse(source)
+
+
 def defined(name):
-    """Return the public classes, functions and other names that a module's own lines define."""
-    tree = ast.parse((Path(bp.__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
+    """Return the public classes and functions, and the other names, that a module defines."""
     made, others = set(), set()
-    for node in tree.body:
+    for node in tree_of(name).body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
             made.add(node.name)
         elif isinstance(node, ast.Assign):
@@ -69,21 +75,18 @@ def defined(name):
     return [{one for one in found if not one.startswith("_")} for found in (made, others)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "backprop_xp.__main__"])
 def test_all_lists_what_a_module_defines_for_others(name):
-    if name == "__main__":
-        pytest.skip("it defines nothing")
-    module = importlib.import_module(f"backprop_xp.{name}")
+    listed = importlib.import_module(name).__all__
     made, others = defined(name)
-    listed = set(module.__all__)
-    assert len(listed) == len(module.__all__)
-    assert made - listed == set()  # a helper of the module alone begins with _
-    assert listed - made - others == set()  # what it only imports, others import from its source
+    assert len(set(listed)) == len(listed)
+    assert made - set(listed) == set()  # a helper of the module alone begins with _
+    assert set(listed) - made - others == set()  # what is only imported has its own source
 
 
-@pytest.mark.parametrize("name", ["__init__", *NAMES])
+@pytest.mark.parametrize("name", ["backprop_xp", *MODULES])
 def test_every_public_function_and_class_has_a_docstring(name):
-    tree = ast.parse((Path(bp.__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
+    tree = tree_of(name)
     assert ast.get_docstring(tree)
     bare = [
         node.name
@@ -113,9 +116,5 @@ def test_the_version_is_that_of_the_installed_package():
     assert bp.__version__ == version
 
 
-def test_it_is_typed():
-    folder = Path(bp.__path__[0])
-    if not (folder.parent / "pyproject.toml").exists():
-        assert (folder / "py.typed").exists()
-        return
-    assert (folder / "py.typed").exists(), "the classifier Typing :: Typed promises it"
+def test_type_checkers_are_told_that_it_is_typed():
+    assert (Path(bp.__path__[0]) / "py.typed").exists()
