@@ -137,8 +137,11 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file beside `path`, flush it to the disk, and rename it to `path`."""
-    path = Path(path)
+    """Write a file beside `path`, flush it to the disk, and rename it to `path`.
+
+    Where `path` is a link, the file that it leads to is replaced.
+    """
+    path = Path(path).resolve()
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
     ) as file:

@@ -139,6 +139,9 @@ def check_real(x: Any, where: str) -> None:
     ------
     DTypeError
     """
+    if isinstance(x, np.ma.MaskedArray):
+        advice = "Fill or leave out what is masked, with x.filled for one"
+        raise DTypeError(where, "a masked array", "an array without a mask", advice)
     if dtype_name(x.dtype) not in _REAL:
         advice = "Convert it with astype, to float32 for one"
         raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)

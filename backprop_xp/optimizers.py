@@ -10,9 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
+import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import Array, broadcasts_to, device_of, dtype_name, from_host, namespace
+from backprop_xp.backend import (
+    Array,
+    broadcasts_to,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+    to_host,
+)
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.schedules import Setting, value_at
 
@@ -36,12 +45,18 @@ class Optimizer(Protocol):
         """Return the next θ and state; θ, state and gradient are consumed."""
 
 
+def _on_host(setting: Any) -> np.ndarray[Any, Any]:
+    """Return a number, a list or an array of any library as a new NumPy array of float64."""
+    host = to_host(setting) if array_api_compat.is_array_api_obj(setting) else setting
+    return np.array(host, dtype=np.float64)
+
+
 def _check_range(where: str, setting: Setting, upper: float, expected: str) -> None:
     """Refuse a number, or an array with one, outside 0 … upper; schedules are not called."""
     if callable(setting):
         return
     try:
-        values = np.asarray(setting, dtype=np.float64)
+        values = _on_host(setting)
         good = bool(np.all((values >= 0) & (values < upper)))
     except (TypeError, ValueError):
         good = False
@@ -70,7 +85,7 @@ class Settings:
             raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
         _check_range("train(l2)", l2, np.inf, "finite numbers >= 0")
         self._optimizer = optimizer
-        self._l2 = l2 if callable(l2) or np.any(np.asarray(l2)) else None
+        self._l2 = l2 if callable(l2) or np.any(_on_host(l2)) else None
         self._theta = theta
         self._step = 0
         self._moved: dict[str, tuple[Any, Array]] = {}
@@ -85,12 +100,26 @@ class Settings:
 
     def _move(self, settings: dict[str, Any]) -> dict[str, Array]:
         for name, value in settings.items():
-            if value is not None and (name not in self._moved or self._moved[name][0] is not value):
-                self._moved[name] = value, self._like_theta(name, value)
+            if name == "l2" and value is None:
+                continue
+            if name not in self._moved or self._moved[name][0] is not value:
+                self._moved[name] = value, self._like_theta(name, self._checked(name, value))
         return {name: self._moved[name][1] for name in settings if name in self._moved}
 
-    def _like_theta(self, name: str, value: Any) -> Array:
-        theta, host = self._theta, np.asarray(value, dtype=np.float64)
+    def _checked(self, name: str, value: Any) -> np.ndarray[Any, Any]:
+        dtype = dtype_name(self._theta.dtype)
+        try:
+            host = _on_host(value)
+            good = bool(np.all(np.abs(host) <= np.finfo(dtype).max))
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            expected = f"finite numbers within the range of {dtype}"
+            raise OptionError(name, repr(value), expected, "Such as 0.1")
+        return host
+
+    def _like_theta(self, name: str, host: np.ndarray[Any, Any]) -> Array:
+        theta = self._theta
         expected = (*theta.shape[:-1], 1)
         if not broadcasts_to(host.shape, expected):
             raise ShapeError(
@@ -99,12 +128,7 @@ class Settings:
                 f"one that broadcasts to {expected}, θ's leading axes and 1",
                 "Add a last axis, such as rates[:, None]",
             )
-        dtype = dtype_name(theta.dtype)
-        if not np.all(np.abs(host) <= np.finfo(dtype).max):
-            expected_range = f"finite numbers within the range of {dtype}"
-            raise OptionError(name, f"{host.tolist()}", expected_range, "Such as 0.1")
-        moved: Array = from_host(host, namespace(theta), device_of(theta), dtype)
-        return moved
+        return from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
 
 
 @dataclass(frozen=True)
@@ -156,7 +180,7 @@ class SGD:
 
     @cached_property
     def _plain(self) -> bool:
-        return not callable(self.momentum) and not np.any(np.asarray(self.momentum))
+        return not callable(self.momentum) and not np.any(_on_host(self.momentum))
 
     def settings(self, step: int) -> dict[str, Any]:
         """Return the learning rate and the momentum at `step`."""

@@ -21,7 +21,7 @@ from backprop_xp.backend import (
 )
 from backprop_xp.data import Cases
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, float_name, stack_shape
 
@@ -136,6 +136,9 @@ def _lead(net: Network, theta: Any, stack: int | Sequence[int]) -> tuple[int, ..
         return shape
     inputs.check_theta(theta, net.parameter_count, "train")
     lead = tuple(int(n) for n in theta.shape[:-1])
+    if 0 in lead:
+        came = f"shape {tuple(theta.shape)}"
+        raise ShapeError("train(theta)", came, "one network at least", "Make it with net.init()")
     if shape not in ((), lead):
         raise OptionError(
             "train(stack)",

@@ -57,6 +57,15 @@ def test_derivative_with_parameters_of_its_own(xp64, constructor):
     np.testing.assert_allclose(xp64.host(delta), numeric, rtol=0, atol=1e-9)  # as above
 
 
+@pytest.mark.parametrize("constructor", [LeakyReLU, ELU])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, "0.1", None, True])
+def test_a_parameter_that_is_no_finite_number_is_refused(constructor, wrong):
+    with pytest.raises(
+        OptionError, match=rf"^{constructor.__name__}\(\w+\): got .*; expected a finite number"
+    ):
+        constructor(wrong)
+
+
 def test_parameters_of_their_own_by_hand():
     z = np.array([[-2.0, 3.0]])
     np.testing.assert_array_equal(LeakyReLU(0.25)(z), [[-0.5, 3]])

@@ -108,6 +108,16 @@ def test_a_gradient_that_is_no_number_fails(place, wrong):
     assert "FAILED" in str(check)
 
 
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_gradient_that_is_no_number_fails_beside_the_sample_too(wrong):
+    checks = [
+        bp.check_gradient(WrongAt((5,), wrong), THETA, X, Y, sample=6, seed=seed)
+        for seed in range(10)
+    ]
+    assert [check.passed for check in checks] == [False] * 10
+    assert {check.worst for check in checks} == {"W of layer 1"}
+
+
 def test_a_gradient_that_is_0_but_for_rounding_passes():
     """Softmax outputs below both targets: E = Σ (y − a) = Σ y − 1 whatever θ is."""
     net = bp.Network(SIZES, hidden="tanh", output="softmax", loss="absolute_error")
@@ -115,6 +125,15 @@ def test_a_gradient_that_is_0_but_for_rounding_passes():
     assert np.abs(net.gradient(THETA, X, far)[1]).max() < 1e-15
     check = bp.check_gradient(net, THETA, X, far)
     assert check.passed, str(check)
+
+
+def test_a_cost_and_a_gradient_of_exactly_0_pass():
+    """No division of 0 by 0, whose warning would be an error here."""
+    net = bp.Network([2, 1], output="identity", loss="squared_error")
+    check = bp.check_gradient(net, np.zeros(3), np.ones((4, 2)), np.zeros((4, 1)))
+    # E(h) and E(−h) are ½ h², but for nothing
+    assert check.passed
+    assert check.max_relative_error == 0
 
 
 def test_removed_connections_pass():

@@ -136,19 +136,6 @@ def test_numbers_are_moved_only_when_they_change():
     assert [float(numbers["learning_rate"]) for _, numbers in moved] == rates
 
 
-def test_a_schedule_may_return_one_array_again_and_again():
-    rates = np.array([[0.5], [0.25]])
-
-    def halved(step):
-        if step:
-            rates[:] = rates / 2
-        return rates
-
-    settings = Settings(SGD(halved), 0.0, np.zeros((2, 3)))
-    found = [float(settings.next()[1]["learning_rate"][0, 0]) for _ in range(3)]
-    assert found == [0.5, 0.25, 0.125]
-
-
 def test_numbers_may_be_arrays_of_any_library(xp):
     numbers = xp.array([[0.5], [0.25]])
     sgd = SGD(numbers, momentum=numbers)
