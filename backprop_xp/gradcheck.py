@@ -116,9 +116,11 @@ def check_gradient(
     error, worst = 0.0, "no parameter"
     for name, start, stop in _parts(net.sizes):
         here = (places >= start) & (places < stop)
+        part = analytic[..., start:stop]
         found = np.abs(analytic[..., places[here]] - numeric[..., here])
-        scale = max(np.abs(analytic[..., start:stop]).max(), rounding / tolerance)
-        relative = float((found / scale).max(initial=0.0)) if np.isfinite(found).all() else np.inf
+        scale = max(np.abs(part).max(), rounding / tolerance, np.finfo(np.float64).tiny)
+        finite = np.isfinite(found).all() and np.isfinite(part).all()
+        relative = float((found / scale).max(initial=0.0)) if finite else np.inf
         if relative > error:
             error, worst = relative, name
     return GradientCheck(error, tolerance, len(places), worst)

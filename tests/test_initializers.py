@@ -8,6 +8,7 @@ import pytest
 import backprop_xp as bp
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.initializers import INITIALIZERS, Nielsen, Scaled, Uniform, find_initializer
+from backprop_xp.randomness import generator
 
 N_IN, N_OUT = 300, 200
 DRAWS = N_IN * N_OUT
@@ -133,6 +134,17 @@ def test_the_first_networks_of_a_stack_are_those_of_a_smaller_one(name):
     np.testing.assert_array_equal(large.reshape(2, 3, -1), init((2, 3)))
     np.testing.assert_array_equal(large.reshape(2, 3, -1), init([2, 3]))
     assert len(np.unique(large[:, 0])) == 6  # networks differ
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_theta_is_what_the_initializer_draws_layer_by_layer(name):
+    net = bp.Network([3, 4, 2])
+    rng, draw = generator(7, "parameters"), INITIALIZERS[name]
+    parts = [
+        part.ravel() for n_in, n_out in [(3, 4), (4, 2)] * 2 for part in draw(rng, n_in, n_out)
+    ]
+    theta = net.init(seed=7, initializer=name, dtype="float64", stack=2)
+    np.testing.assert_array_equal(theta.ravel(), np.concatenate(parts))  # no digit is lost
 
 
 def test_seeds():

@@ -488,7 +488,6 @@ def test_networks_of_a_stack_may_share_their_data_or_not(xp64):
         (None, DTypeError, "got dtype object; expected real numbers"),
         ("text", DTypeError, "expected real numbers"),
     ],
-    ids=str,
 )
 def test_inputs_that_do_not_fit_are_refused(x, error, says):
     message = refused(error, says, NET.forward, THETA, x)
@@ -522,7 +521,6 @@ def test_inputs_that_do_not_fit_are_refused(x, error, says):
         ([[1, 0], [1]], ShapeError, "got rows of different lengths"),
         (None, DTypeError, "expected real numbers"),
     ],
-    ids=str,
 )
 def test_targets_that_do_not_fit_are_refused(y, error, says):
     assert refused(error, says, NET.cost, THETA, X, y).startswith("cost(Y): ")
@@ -541,7 +539,6 @@ def test_targets_that_do_not_fit_are_refused(y, error, says):
         (WEIGHTS.astype(complex), DTypeError, "got dtype complex128; expected real numbers"),
         (["much"] * M, DTypeError, "expected real numbers"),
     ],
-    ids=str,
 )
 def test_case_weights_that_do_not_fit_are_refused(w, error, says):
     message = refused(error, says, NET.cost, THETA, X, LABELS, w)
