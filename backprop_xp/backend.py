@@ -27,6 +27,7 @@ __all__ = [
     "from_host",
     "ignore_overflow",
     "is_floating",
+    "library_name",
     "move",
     "namespace",
     "to_host",
@@ -98,6 +99,11 @@ def dtype_name(dtype: Any) -> str:
         return str(dtype).rpartition(".")[2]
 
 
+def library_name(xp: Namespace) -> str:
+    """Return the name of the array library of a namespace, such as ``"numpy"``."""
+    return str(xp.__name__).removeprefix("array_api_compat.")
+
+
 def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Tell whether an array of this shape broadcasts to `target` without enlarging it.
 
@@ -154,7 +160,7 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     outside_standard = dtype == "float16" and hasattr(xp, dtype)
     if dtype not in known and not outside_standard:
         raise DTypeError(
-            f"dtype on {xp.__name__}, device {device}",
+            f"dtype on {library_name(xp)}, device {device}",
             f"{dtype}",
             f"one of {', '.join(sorted(name for name in known if 'float' in name))}",
             "For float64 on JAX call jax.config.update('jax_enable_x64', True) first",

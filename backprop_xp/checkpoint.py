@@ -142,6 +142,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     Where `path` is a link, the file that it leads to is replaced.
     """
     path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        came = f"{str(path)!r}, which is no ordinary file"
+        raise OptionError("save(path)", came, "a file or a free name", "Choose another name")
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
     ) as file:
@@ -225,6 +228,11 @@ def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     return dict(description)
 
 
+def _mask(stored: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any] | None:
+    """Return a mask as numbers, for a damaged byte of a boolean need not be 0 or 1."""
+    return stored.view(np.uint8) if stored is not None and stored.dtype == np.bool_ else stored
+
+
 def _network(
     path: Path, description: dict[str, Any], tensors: dict[str, Any], own: Mapping[str, Any]
 ) -> Network:
@@ -252,5 +260,5 @@ def _network(
         [made(activations.ACTIVATIONS, part) for part in description["hidden"]],
         made(activations.ACTIVATIONS, description["output"]),
         made(losses.LOSSES, description["loss"]),
-        [tensors.get(f"connections.{number}") for number in layers],
+        [_mask(tensors.get(f"connections.{number}")) for number in layers],
     )

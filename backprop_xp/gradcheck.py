@@ -8,7 +8,7 @@ import numpy as np
 from backprop_xp.backend import Array, astype, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network import Network
-from backprop_xp.options import check_count
+from backprop_xp.options import check_count, finite_number
 from backprop_xp.parameters import layer_shapes
 from backprop_xp.randomness import generator
 
@@ -100,10 +100,10 @@ def check_gradient(
     >>> check_gradient(net, theta, X, np.array([0, 1, 0])).passed
     True
     """
-    if not h > 0:
-        raise OptionError("check_gradient(h)", repr(h), "a number > 0", "Use 1e-5")
-    if not tolerance > 0:
-        raise OptionError("check_gradient(tolerance)", repr(tolerance), "a number > 0", "Use 1e-7")
+    for name, number in (("h", h), ("tolerance", tolerance)):
+        where = f"check_gradient({name})"
+        if finite_number(number, where) <= 0:
+            raise OptionError(where, repr(number), "a number > 0", "Leave it out")
     if sample is not None:
         check_count(sample, "check_gradient(sample)", least=1)
     theta, X, Y, case_weights = (_float64(x) for x in (theta, X, Y, case_weights))

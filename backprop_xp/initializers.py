@@ -58,6 +58,15 @@ class Scaled:
     fan: Literal["in", "mean"] = "in"
     distribution: Literal["uniform", "normal"] = "uniform"
 
+    def __post_init__(self) -> None:
+        if not 0 < self.gain < math.inf:
+            raise OptionError("Scaled(gain)", repr(self.gain), "a finite number > 0", "Use 1")
+        for name, known in (("fan", ("in", "mean")), ("distribution", ("uniform", "normal"))):
+            value = getattr(self, name)
+            if value not in known:
+                advice = nearest_name(value, known)
+                raise OptionError(f"Scaled({name})", repr(value), " or ".join(known), advice)
+
     def __call__(
         self, rng: "np.random.Generator", n_in: int, n_out: int
     ) -> tuple[HostArray, HostArray]:
@@ -82,6 +91,10 @@ class Uniform:
     """
 
     limit: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.limit < math.inf:
+            raise OptionError("Uniform(limit)", repr(self.limit), "a finite number >= 0", "Use 0.3")
 
     def __call__(
         self, rng: "np.random.Generator", n_in: int, n_out: int

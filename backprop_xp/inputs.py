@@ -18,6 +18,7 @@ from backprop_xp.backend import (
     device_of,
     dtype_name,
     is_floating,
+    library_name,
     namespace,
     to_host,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "check_shape_of_inputs",
     "check_shape_of_weights",
     "check_theta",
+    "check_unmasked",
     "columns",
     "kind_of_targets",
     "like_theta",
@@ -35,8 +37,20 @@ __all__ = [
     "real_host_array",
     "rows_of_targets",
     "same_place",
+    "shape_text",
     "weights_row",
 ]
+
+
+def shape_text(*axes: object) -> str:
+    """Return a shape as it is written, of numbers and names.
+
+    Examples
+    --------
+    >>> shape_text(5, "m", 3)
+    '(5, m, 3)'
+    """
+    return f"({', '.join(map(str, axes))})"
 
 
 def check_theta(theta: Any, count: int, where: str) -> Namespace:
@@ -50,11 +64,12 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
         raise DTypeError(
             f"{where}(theta)", type(theta).__name__, "an array", "Make one with net.init()"
         )
+    check_unmasked(theta, f"{where}(theta)")
     if not is_floating(theta):
         raise DTypeError(
             f"{where}(theta)", f"dtype {theta.dtype}", "a float dtype", "Use net.init()"
         )
-    if theta.ndim < 1 or theta.shape[-1] != count:
+    if theta.ndim < 1 or theta.shape[-1] != count or 0 in theta.shape:
         raise ShapeError(
             f"{where}(theta)",
             f"shape {tuple(theta.shape)}",
@@ -90,13 +105,14 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
     DeviceError
     """
     xp = namespace(theta)
+    check_unmasked(x, where)
     if not array_api_compat.is_array_api_obj(x) and array_api_compat.is_numpy_namespace(xp):
         x = real_host_array(x, where)
     if not array_api_compat.is_array_api_obj(x) or namespace(x) is not xp:
         raise DeviceError(
             where,
-            f"{type(x).__module__}.{type(x).__name__}",
-            f"an array of {xp.__name__}, as {name} is",
+            f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins."),
+            f"an array of {library_name(xp)}, as {name} is",
             "Arrays of two libraries do not mix: move one of them, or pass device= to train",
         )
     # JAX says nothing of the device of an array that it traces, and refuses mixtures itself
@@ -127,6 +143,18 @@ def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
     return array
 
 
+def check_unmasked(x: Any, where: str) -> None:
+    """Refuse NumPy's masked arrays, whose masks the equations would not see.
+
+    Raises
+    ------
+    DTypeError
+    """
+    if isinstance(x, np.ma.MaskedArray):
+        advice = "Fill or leave out what is masked, with x.filled for one"
+        raise DTypeError(where, "a masked array", "an array without a mask", advice)
+
+
 _REAL = {"bool", "float16", "float32", "float64"} | {
     f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
 }
@@ -139,11 +167,11 @@ def check_real(x: Any, where: str) -> None:
     ------
     DTypeError
     """
-    if isinstance(x, np.ma.MaskedArray):
-        advice = "Fill or leave out what is masked, with x.filled for one"
-        raise DTypeError(where, "a masked array", "an array without a mask", advice)
+    check_unmasked(x, where)
     if dtype_name(x.dtype) not in _REAL:
         advice = "Convert it with astype, to float32 for one"
+        if getattr(x.dtype, "kind", "") in "OUST":
+            advice = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
         raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)
 
 
@@ -168,7 +196,7 @@ def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) 
     """
     shape = tuple(X.shape)
     if len(shape) < 2 or shape[-1] != n_in or not broadcasts_to(shape[:-2], lead):
-        stacked = f" or {(*lead, 'm', n_in)}" if lead else ""
+        stacked = f" or {shape_text(*lead, 'm', n_in)}" if lead else ""
         raise ShapeError(
             where,
             f"shape {shape}",
@@ -191,12 +219,18 @@ def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: st
     ShapeError
     """
     shape = tuple(Y.shape)
-    if shape[-2:] == (m, n_out) and broadcasts_to(shape[:-2], lead):
-        return "targets"
     integral = bool(namespace(Y).isdtype(Y.dtype, ("bool", "integral")))
-    if (integral or n_out == 1) and shape[-1:] == (m,) and broadcasts_to(shape[:-1], lead):
+    one_for_each_case = shape[-1:] == (m,) and broadcasts_to(shape[:-1], lead)
+    if shape[-2:] == (m, n_out) and broadcasts_to(shape[:-2], lead):
+        if integral and one_for_each_case and n_out > 1:
+            came = f"integers {shape}, which could be labels or targets"
+            advice = "Pass targets as floats, or labels as targets of 0 and 1"
+            raise ShapeError(where, came, "one reading", advice)
+        return "targets"
+    if (integral or n_out == 1) and one_for_each_case:
         return "labels" if integral else "column"
-    stacked = f", or {(*lead, 'm')} and {(*lead, 'm', n_out)}" if lead else ""
+    both = shape_text(*lead, "m"), shape_text(*lead, "m", n_out)
+    stacked = f", or {both[0]} and {both[1]}" if lead else ""
     raise ShapeError(
         where,
         f"shape {shape} of dtype {Y.dtype}",

@@ -2,9 +2,11 @@
 
 A loss is a small object with a ``name``, called on the outputs a and targets y, both
 (..., n_out, m), for E_c (..., m), and with ``dE_da(a, y)``, (..., n_out, m). E_c sums over the
-output units. The cost of a data set is E = Σ_c w_c E_c with a weight w_c for each case.
+output units. It may have a ``target_range``, the least and the greatest target that it is made
+for. The cost of a data set is E = Σ_c w_c E_c with a weight w_c for each case.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -80,6 +82,7 @@ class CrossEntropy:
     """E_c = −Σ_d y_d ln a_d, with ∂E/∂a = −y / a. The outputs are positive."""
 
     name: ClassVar[str] = "cross_entropy"
+    target_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def __call__(self, a: Array, y: Array) -> Array:
         return -over_units(y * namespace(a).log(_above_zero(a)))
@@ -93,6 +96,7 @@ class BinaryCrossEntropy:
     """E_c = −Σ_d [y ln a + (1 − y) ln(1 − a)], with ∂E/∂a = (1 − y)/(1 − a) − y/a. 0 ≤ a ≤ 1."""
 
     name: ClassVar[str] = "binary_cross_entropy"
+    target_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def __call__(self, a: Array, y: Array) -> Array:
         xp = namespace(a)
@@ -111,6 +115,7 @@ class Poisson:
     """
 
     name: ClassVar[str] = "poisson"
+    target_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
     def __call__(self, a: Array, y: Array) -> Array:
         return over_units(a - y * namespace(a).log(_above_zero(a)))

@@ -40,7 +40,7 @@ class Network:
         canonical pair (`losses`), cost and error take its stable form.
     connections : sequence of (None or array of 0 and 1), optional
         For each layer None, for all connections, or a mask (n_out, n_in) with 0 for the connections
-        that are removed. A removed connection carries nothing, whatever θ holds in its place, and
+        that are removed. A removed connection carries nothing, whatever number θ holds there, and
         its gradient is exactly 0.
 
     Raises
@@ -195,7 +195,8 @@ class Network:
         X : array (m, n_in) or (..., m, n_in)
         Y : array
             Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where
-            the networks differ.
+            the networks differ. Only shapes are looked at: a label that is no class has no target
+            of 1. For one output unit, Y (m,) holds the targets.
         case_weights : array (m,) or (..., m), optional
             w_c, used as they are; 1/m each unless given.
 

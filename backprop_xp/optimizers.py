@@ -64,6 +64,14 @@ def _check_range(where: str, setting: Setting, upper: float, expected: str) -> N
         raise OptionError(where, repr(setting), expected, "Pass a number, an array or a schedule")
 
 
+def _check_learning_rate(setting: Setting) -> None:
+    _check_range("SGD(learning_rate)", setting, np.inf, "finite numbers >= 0")
+
+
+def _check_momentum(setting: Setting) -> None:
+    _check_range("SGD(momentum)", setting, 1, "numbers >= 0 and < 1")
+
+
 class Settings:
     """The numbers of each step in turn, as arrays like θ; moved only when they change.
 
@@ -94,9 +102,13 @@ class Settings:
     def next(self) -> tuple[Array | None, dict[str, Array]]:
         """Return l2 (None for 0) and the optimiser's settings at the next step."""
         settings = self._move(self._optimizer.settings(self._step))
-        l2 = self._move({"l2": value_at(self._l2, self._step)}) if self._l2 is not None else {}
-        self._step += 1
-        return l2.get("l2"), settings
+        step, self._step = self._step, self._step + 1
+        if self._l2 is None:
+            return None, settings
+        l2 = value_at(self._l2, step)
+        if callable(self._l2):
+            _check_range("train(l2)", l2, np.inf, "finite numbers >= 0")
+        return self._move({"l2": l2})["l2"], settings
 
     def _move(self, settings: dict[str, Any]) -> dict[str, Array]:
         for name, value in settings.items():
@@ -175,8 +187,8 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _check_range("SGD(learning_rate)", self.learning_rate, np.inf, "finite numbers >= 0")
-        _check_range("SGD(momentum)", self.momentum, 1, "numbers >= 0 and < 1")
+        _check_learning_rate(self.learning_rate)
+        _check_momentum(self.momentum)
 
     @cached_property
     def _plain(self) -> bool:
@@ -185,8 +197,12 @@ class SGD:
     def settings(self, step: int) -> dict[str, Any]:
         """Return the learning rate and the momentum at `step`."""
         settings = {"learning_rate": value_at(self.learning_rate, step)}
+        if callable(self.learning_rate):
+            _check_learning_rate(settings["learning_rate"])
         if not self._plain:
             settings["momentum"] = value_at(self.momentum, step)
+        if callable(self.momentum):
+            _check_momentum(settings["momentum"])
         return settings
 
     def init(self, theta: Array) -> State:

@@ -53,7 +53,7 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     OptionError
     """
     where = "Network(sizes)"
-    if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable):
+    if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable) or np.ndim(sizes) == 0:
         raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
     checked = tuple(check_count(n, where, least=1) for n in sizes)
     if len(checked) < 2:

@@ -21,7 +21,7 @@ from backprop_xp.backend import (
 )
 from backprop_xp.data import Cases
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import DTypeError, OptionError, ShapeError
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, float_name, stack_shape
 
@@ -136,9 +136,6 @@ def _lead(net: Network, theta: Any, stack: int | Sequence[int]) -> tuple[int, ..
         return shape
     inputs.check_theta(theta, net.parameter_count, "train")
     lead = tuple(int(n) for n in theta.shape[:-1])
-    if 0 in lead:
-        came = f"shape {tuple(theta.shape)}"
-        raise ShapeError("train(theta)", came, "one network at least", "Make it with net.init()")
     if shape not in ((), lead):
         raise OptionError(
             "train(stack)",
@@ -171,6 +168,7 @@ def _cases(
         values.check_labels(Y, n_out, f"{where}(Y)")
     else:
         values.check_finite(Y, f"{where}(Y)", place.dtype)
+        values.check_range(Y, getattr(net.loss, "target_range", None), net.loss.name, f"{where}(Y)")
     moved = place.move(Y, "int32" if labelled else None)
     if not labelled and kind != "targets":
         moved = place.xp.expand_dims(moved, axis=-1)

@@ -25,11 +25,14 @@ class BatchCosts(NamedTuple):
         The first batch at which a cost, or after the last batch θ, was not finite.
     good_start : bool
         Whether each network's first batch that has a weight had a finite cost.
+    batches : int
+        The number of batches.
     """
 
     mean: HostArray
     first_bad: int | None
     good_start: bool
+    batches: int
 
 
 @dataclass
@@ -60,7 +63,8 @@ class EpochRecord:
         if np.isnan(to_host(xp.sum(theta * 0))):  # ∞ · 0 is NaN
             bad[-1] = True
         first_bad = int(np.argmax(bad)) if bad.any() else None
-        return BatchCosts(costs.sum(axis=-1) / active.sum(axis=-1), first_bad, bool(good_start))
+        mean = costs.sum(axis=-1) / active.sum(axis=-1)
+        return BatchCosts(mean, first_bad, bool(good_start), costs.shape[-1])
 
     def correct(self) -> HostArray | None:
         """Read the weight of the cases whose class is right, None where there are no labels."""

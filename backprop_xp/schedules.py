@@ -5,8 +5,10 @@ broadcasts against θ's leading axes and a last axis of 1, is a schedule. An arr
 is another array: one that is changed in place is not looked at again.
 """
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from backprop_xp.errors import OptionError
@@ -63,16 +65,22 @@ class Piecewise:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        object.__setattr__(self, "values", tuple(self.values))
-        increasing = all(a < b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False))
-        if not increasing or len(self.values) != len(self.boundaries) + 1:
+        try:
+            boundaries = tuple(operator.index(boundary) for boundary in self.boundaries)
+            values = tuple(self.values)
+            increasing = all(a < b for a, b in pairwise(boundaries))
+            good = increasing and len(values) == len(boundaries) + 1
+        except TypeError:
+            good = False
+        if not good:
             raise OptionError(
                 "Piecewise",
-                f"boundaries {self.boundaries} and {len(self.values)} values",
-                "increasing boundaries and one value more",
+                f"boundaries {self.boundaries!r} and values {self.values!r}",
+                "increasing whole numbers, and one value more",
                 "Such as Piecewise([20], [0.5, 0.9])",
             )
+        object.__setattr__(self, "boundaries", boundaries)
+        object.__setattr__(self, "values", values)
 
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""

@@ -14,6 +14,7 @@ from backprop_xp.backend import (
     device_of,
     from_host,
     namespace,
+    to_host,
 )
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.device_selection import Device
@@ -41,9 +42,10 @@ class Run:
         The parameters after the last epoch.
     history : dict of lists
         One entry for each epoch: "cost", the mean over the epoch's batches, regularisation
-        included, each taken before its update; "accuracy" where Y holds labels, likewise;
-        "validation_cost" and "validation_accuracy" after the epoch, without regularisation.
-        Numbers, or arrays over the stack.
+        included, each taken before its update; "accuracy" where Y holds labels, the share of the
+        cases that are right before their batch's update; "validation_cost" and
+        "validation_accuracy" after the epoch, without regularisation. Numbers, or arrays over the
+        stack.
     network : Network
     """
 
@@ -159,6 +161,8 @@ def _run(
             append(history, "accuracy", record.correct(), task.cases.total_weight)
             if task.validation is not None:
                 scores = score.cases(theta, task.validation)
+                if not np.isfinite(to_host(scores.cost)).all():
+                    raise _diverged(epoch, costs.batches - 1, good, history)
                 append(history, "validation_cost", scores.cost)
                 append(history, "validation_accuracy", scores.correct, task.validation.count)
             last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}

@@ -7,7 +7,7 @@ import numpy as np
 from backprop_xp.backend import namespace, to_host
 from backprop_xp.errors import DataError
 
-__all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty"]
+__all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty", "check_range"]
 
 
 def check_not_empty(X: Any, where: str) -> None:
@@ -52,6 +52,28 @@ def check_finite(x: Any, where: str, dtype: str) -> None:
         if not np.isfinite(host[first])
         else "Scale the data, or pass dtype='float64'",
     )
+
+
+def check_range(Y: Any, limits: tuple[float, float] | None, loss: str, where: str) -> None:
+    """Refuse targets outside the limits of a loss, beyond which its cost has no lower bound.
+
+    Raises
+    ------
+    DataError
+    """
+    if limits is None or namespace(Y).isdtype(Y.dtype, "bool"):
+        return
+    low, high = limits
+    host = to_host(Y)
+    bad = (host < low) | (host > high)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            where,
+            f"target {host[first]} at {first} (counted from 0)",
+            f"targets from {low:g} to {high:g}, for the loss {loss}",
+            "Scale them, or use squared_error",
+        )
 
 
 def check_labels(Y: Any, n_out: int, where: str) -> None:

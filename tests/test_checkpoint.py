@@ -361,7 +361,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 def test_a_folder_is_not_overwritten(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="folder"):
+    with pytest.raises(OptionError, match=r"folder.*no ordinary file"):
         save(tmp_path / "folder", PLAIN, THETA)
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 

@@ -223,10 +223,12 @@ def test_jax_without_float64_is_refused(xp):
         jax.config.update("jax_enable_x64", True)
 
 
-@pytest.mark.parametrize("h", [0, -1e-5, math.nan])
-def test_a_step_that_is_not_positive_is_refused(h):
-    with pytest.raises(OptionError, match=r"^check_gradient\(h\): got .*expected a number > 0"):
-        bp.check_gradient(NET, THETA, X, Y, h=h)
+@pytest.mark.parametrize("option", ["h", "tolerance"])
+@pytest.mark.parametrize("number", [0, -1e-5, math.nan, math.inf, "1e-5", None])
+def test_a_step_or_tolerance_that_is_not_positive_is_refused(option, number):
+    says = rf"^check_gradient\({option}\): got .*; expected a .*number"
+    with pytest.raises(OptionError, match=says):
+        bp.check_gradient(NET, THETA, X, Y, **{option: number})
 
 
 @pytest.mark.parametrize("sample", [0, -1, 2.5, True, "all"])

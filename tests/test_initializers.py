@@ -202,6 +202,23 @@ def test_what_is_no_initializer_is_refused(wrong):
         bp.Network([2, 1]).init(initializer=wrong)
 
 
+@pytest.mark.parametrize(
+    ("constructor", "options", "says"),
+    [
+        (Scaled, {"gain": 0}, "Scaled(gain): got 0; expected a finite number > 0"),
+        (Scaled, {"gain": math.nan}, "Scaled(gain): got nan"),
+        (Scaled, {"fan": "out"}, "Scaled(fan): got 'out'; expected in or mean"),
+        (Scaled, {"distribution": "gauss"}, "Scaled(distribution): got 'gauss'"),
+        (Uniform, {"limit": -0.1}, "Uniform(limit): got -0.1; expected a finite number >= 0"),
+        (Uniform, {"limit": math.inf}, "Uniform(limit): got inf"),
+    ],
+)
+def test_parameters_of_initializers_are_checked(constructor, options, says):
+    with pytest.raises(OptionError) as caught:
+        constructor(**options)
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("dtype", ["int32", "complex64", "bool", np.int64, "bfloat16"])
 def test_a_dtype_that_is_no_float_is_refused(dtype):
     with pytest.raises(DTypeError, match=r"^init\(dtype\): got .*; expected float16, float32 or"):

@@ -251,15 +251,27 @@ def methods():
         (np.ones(P, dtype=bool), DTypeError, "got dtype bool; expected a float dtype"),
         (np.ones(P, dtype=complex), DTypeError, "got dtype complex128; expected a float dtype"),
         (np.ones(P, dtype=object), DTypeError, "got dtype object; expected a float dtype"),
+        (np.ma.ones(P), DTypeError, "got a masked array; expected an array without a mask"),
+        (np.ones((0, P)), ShapeError, f"got shape (0, {P}); expected (..., {P})"),
         ([1.0] * P, DTypeError, "got list; expected an array"),
         (None, DTypeError, "got NoneType; expected an array"),
     ],
-    ids=["short", "column", "0-d", "int", "bool", "complex", "object", "list", "None"],
+    ids=[
+        "short",
+        "column",
+        "0-d",
+        "int",
+        "bool",
+        "complex",
+        "object",
+        "masked",
+        "none",
+        "list",
+        "None",
+    ],
 )
 def test_a_theta_that_does_not_fit_is_refused(method, theta, error, says):
-    message = refused(error, says, methods()[method], theta)
-    assert message.startswith(f"{method}(theta): ")
-    assert "net.init()" in message
+    assert refused(error, says, methods()[method], theta).startswith(f"{method}(theta): ")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -484,6 +496,7 @@ def test_networks_of_a_stack_may_share_their_data_or_not(xp64):
         (np.full((M, 3), "1.5"), DTypeError, "got dtype <U3; expected real numbers"),
         (np.zeros((M, 3), dtype="datetime64[s]"), DTypeError, "expected real numbers"),
         ([["a", "b", "c"]], DTypeError, "expected real numbers"),
+        (np.ma.ones((M, 3)), DTypeError, "got a masked array; expected an array without a mask"),
         ([[None, 1, 2]], DTypeError, "got dtype object; expected real numbers"),
         (None, DTypeError, "got dtype object; expected real numbers"),
         ("text", DTypeError, "expected real numbers"),
@@ -549,12 +562,14 @@ def test_case_weights_that_do_not_fit_are_refused(w, error, says):
 
 def test_data_that_do_not_fit_a_stack_are_refused():
     theta = np.stack([THETA] * 4)
-    says = "got shape (3, 5, 3); expected (m, 3) or (4, 'm', 3), 3 inputs of layer 1"
+    says = "got shape (3, 5, 3); expected (m, 3) or (4, m, 3), 3 inputs of layer 1"
     refused(ShapeError, says, NET.forward, theta, np.ones((3, M, 3)))
     says = (
         "got shape (3, 5) of dtype int64; expected class labels (5,) of an integer dtype or targets"
     )
-    refused(ShapeError, [says, "(4, 'm')"], NET.cost, theta, X, np.ones((3, M), dtype=int))
+    refused(
+        ShapeError, [says, "(4, m) and (4, m, 2)"], NET.cost, theta, X, np.ones((3, M), dtype=int)
+    )
     says = "got shape (3, 5); expected (5,) or (4, 5)"
     refused(ShapeError, says, NET.cost, theta, X, LABELS, np.ones((3, M)))
 
@@ -578,9 +593,10 @@ def test_libraries_do_not_mix(xp):
                 DeviceError, "Arrays of two libraries do not mix", NET.gradient, *arguments
             )
             assert message.startswith(f"gradient({name}): got ")
-            assert f"expected an array of {namespace(home[0]).__name__}, as theta is" in message
+            assert "; expected an array of " in message
+            assert ", as theta is" in message
     refused(DeviceError, "forward(X): got numpy.ndarray", NET.forward, theirs[0], X)
-    refused(DeviceError, "forward(X): got builtins.list", NET.forward, theirs[0], X.tolist())
+    refused(DeviceError, "forward(X): got list", NET.forward, theirs[0], X.tolist())
 
 
 @pytest.mark.parametrize("xp", ["strict-device1"], indirect=True)
@@ -692,3 +708,10 @@ def test_init_on_every_device(xp):
     assert tuple(theta.shape) == (2, P)
     assert xp.host(theta).dtype == "float32"
     refused(DeviceError, "one of auto, cpu", NET.init, device="gpu")
+
+
+def test_integers_that_could_be_labels_or_targets_are_refused():
+    net = bp.Network([2, 2], output="sigmoid", loss="squared_error")
+    theta = np.stack([net.init(seed=seed, dtype="float64") for seed in (0, 1)])
+    labels = np.array([[1, 1], [0, 1]])
+    refused(ShapeError, "could be labels or targets", net.cost, theta, np.ones((2, 2)), labels)

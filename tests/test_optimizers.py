@@ -150,8 +150,21 @@ def test_numbers_may_be_arrays_of_any_library(xp):
 
 @pytest.mark.parametrize("bad", ["fast", None, np.nan, 1j, [[1], [1, 2]]])
 def test_a_schedule_that_returns_no_number(bad):
-    with pytest.raises(OptionError, match=r"(?s)learning_rate: got .*; expected finite numbers"):
+    with pytest.raises(OptionError, match=r"(?s)learning_rate.*: got .*; expected finite numbers"):
         Settings(SGD(lambda _: bad), 0.0, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "l2"),
+    [
+        (SGD(lambda _: -1.0), 0.0),
+        (SGD(0.1, momentum=lambda _: 1.0), 0.0),
+        (SGD(0.1), lambda _: -1.0),
+    ],
+)
+def test_schedules_stay_within_the_range_of_numbers(optimizer, l2):
+    with pytest.raises(OptionError, match=r"expected .*numbers >= 0"):
+        Settings(optimizer, l2, np.zeros(3)).next()
 
 
 def test_the_numbers_themselves_are_never_changed():

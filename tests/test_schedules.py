@@ -30,10 +30,19 @@ def test_piecewise_copies_its_lists_and_can_be_a_key():
 
 @pytest.mark.parametrize(
     ("boundaries", "values"),
-    [([5, 2], [1, 2, 3]), ([2, 2], [1, 2, 3]), ([2], [1]), ([2], [1, 2, 3]), ([], [])],
+    [
+        ([5, 2], [1, 2, 3]),
+        ([2, 2], [1, 2, 3]),
+        ([2], [1]),
+        ([2], [1, 2, 3]),
+        ([], []),
+        (["a"], [1, 2]),
+        ([1.5], [1, 2]),
+        (3, [1]),
+    ],
 )
 def test_piecewise_refuses_what_does_not_fit(boundaries, values):
-    with pytest.raises(OptionError, match="increasing boundaries and one value more"):
+    with pytest.raises(OptionError, match="increasing whole numbers, and one value more"):
         Piecewise(boundaries, values)
 
 

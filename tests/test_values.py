@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import backprop_xp as bp
 from backprop_xp.errors import DataError
 from backprop_xp.values import check_case_weights, check_finite, check_labels, check_not_empty
 
@@ -110,3 +111,17 @@ def test_other_case_weights_are_refused(xp, weights, words):
     with pytest.raises(DataError) as caught:
         check_case_weights(xp.array(weights), "f(w)", "float32")
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("loss", "Y"),
+    [
+        ("binary_cross_entropy", [[0.5], [1.5]]),
+        ("poisson", [[1.0], [-1.0]]),
+        ("cross_entropy", [[1.0], [-0.1]]),
+    ],
+)
+def test_targets_that_a_loss_is_not_made_for_are_refused(loss, Y):
+    net = bp.Network([1, 1], output="exp", loss=loss)
+    with pytest.raises(DataError, match=rf"train\(Y\): got target .* at \(1, 0\).*{loss}"):
+        bp.train(net, np.ones((2, 1)), np.array(Y))

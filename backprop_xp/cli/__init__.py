@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
 from backprop_xp.errors import BackpropError, DivergenceError
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:  # nobody reads on, as in: backprop-xp devices | head -1
@@ -114,14 +115,23 @@ def _devices() -> None:
     _say(f"\nauto picks {select_device('auto')}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all the others."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_fail(f"{message}. See {self.prog} --help.", 2))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="backprop-xp",
         description="Train multi-layer perceptrons by backpropagation, on CPUs and GPUs.",
         epilog="See backprop-xp COMMAND --help.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands: argparse._SubParsersAction[argparse.ArgumentParser] = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
     devices = "show which devices can be used, why the others cannot, and which one auto picks"
     commands.add_parser("devices", help=devices, description=devices.capitalize() + ".")
     _add_train(commands)

@@ -1,5 +1,6 @@
 """The command `train`: data in, a network trained, a model file and a picture out."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from backprop_xp.cli.job_data import is_file, training_data
 from backprop_xp.cli.job_options import TrainOptions
 from backprop_xp.cli.job_task import Task, task_for
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.training import Run, train
 
 __all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
@@ -118,6 +119,10 @@ def _say_scores(
         placed = np.asarray(theta)
         say("          the model is kept in float64: less is too coarse for the file's numbers")
     unit = f" ({task.net.loss.name} in the file's units)" if task.targets else ""
-    say(f"result    training: {scores(task.net, placed, *task.data.train)}{unit}")
+    on_training = scores(task.net, placed, *task.data.train)
+    if not math.isfinite(on_training.cost):
+        came = f"a cost of {on_training.cost} after training"
+        raise DataError("train", came, "a finite one", "Try a smaller --learning-rate")
+    say(f"result    training: {on_training}{unit}")
     if task.data.held_out is not None:
         say(f"          held out: {scores(task.net, placed, *task.data.held_out)}{unit}")
