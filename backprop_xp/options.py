@@ -53,7 +53,8 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
     OptionError
     """
     where = "Network(sizes)"
-    if isinstance(sizes, (str, bytes)) or not isinstance(sizes, Iterable) or np.ndim(sizes) == 0:
+    sequence = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes))
+    if not sequence or getattr(sizes, "ndim", 1) != 1:
         raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
     checked = tuple(check_count(n, where, least=1) for n in sizes)
     if len(checked) < 2:
