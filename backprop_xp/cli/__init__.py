@@ -17,7 +17,8 @@ Train a network on a data set of the library or on a table in a file, and write 
 picture of the learning curve. Files of these names that are there already are replaced.
 
 DATA is one of digits, family_trees, mnist, symmetry, xor, or a file:
-  .csv   numbers in columns, the target in the last one or in --target; texts are classes
+  .csv   numbers in columns, the target in the last one or in --target; texts are classes, and
+         so are whole numbers from 0 to K-1; 1.0, 2.0 and numbers that start at 1 are amounts
   .npz   arrays X (cases, numbers) and Y (labels, or targets), or --target in place of Y
 The numbers of a file are standardised for training (mean 0 and variance 1 of each column), and so
 are targets that are no classes; the model that is written takes and gives the file's own numbers.
