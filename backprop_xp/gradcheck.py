@@ -25,7 +25,7 @@ class GradientCheck:
     ----------
     max_relative_error : float
         The largest |analytic − numeric| of a parameter, relative to the largest component of the
-        gradient in the same W or b.
+        gradient in the same W or b; what rounding E does to the quotient is within the tolerance.
     tolerance : float
     checked : int
         How many of the P parameters were nudged.

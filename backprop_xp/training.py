@@ -157,14 +157,15 @@ def _run(
             good = start if costs.good_start else good
             if costs.first_bad is not None:
                 raise _diverged(epoch, costs.first_bad, good, history)
+            others = task.validation
+            on_others = None if others is None else score.cases(theta, others)
+            if on_others is not None and not np.isfinite(to_host(on_others.cost)).all():
+                raise _diverged(epoch, costs.batches - 1, good, history)
             append(history, "cost", costs.mean)
             append(history, "accuracy", record.correct(), task.cases.total_weight)
-            if task.validation is not None:
-                scores = score.cases(theta, task.validation)
-                if not np.isfinite(to_host(scores.cost)).all():
-                    raise _diverged(epoch, costs.batches - 1, good, history)
-                append(history, "validation_cost", scores.cost)
-                append(history, "validation_accuracy", scores.correct, task.validation.count)
+            if others is not None and on_others is not None:
+                append(history, "validation_cost", on_others.cost)
+                append(history, "validation_accuracy", on_others.correct, others.count)
             last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
             bar.set_postfix(last, refresh=False)
             bar.update()

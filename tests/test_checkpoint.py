@@ -366,6 +366,30 @@ def test_a_folder_is_not_overwritten(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_pipe_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OptionError, match="no ordinary file"):
+        save(pipe, PLAIN, THETA)
+    assert pipe.is_fifo()
+
+
+def test_a_link_leads_to_the_new_file(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    save(link, PLAIN, THETA)
+    assert link.is_symlink()
+    assert load(tmp_path / "target").network == PLAIN
+
+
+def test_a_damaged_mask_is_refused(path):
+    save(path, bp.Network([2, 3], connections=[np.ones((3, 2))]), np.zeros(9))
+    content = path.read_bytes()
+    assert content.count(b"\1" * 6) == 1
+    path.write_bytes(content.replace(b"\1" * 6, b"\2" * 6))
+    refused(path)
+
+
 @pytest.mark.parametrize("length", [1, 100, 255])
 def test_names_of_every_length(tmp_path, length):
     # 255 bytes are what file systems take; the temporary name must not be longer

@@ -409,7 +409,18 @@ def test_arguments_that_are_not_understood_end_with_2(capsys):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
-    capsys.readouterr()
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("backprop-xp: error: ")
+
+
+def test_a_network_that_overflows_at_its_last_update_is_not_written(refused):
+    rows = [[x, 1e3 * x] for x in np.linspace(0, 1, 60)]
+    write_csv("line.csv", ["x", "y"], rows)
+    once = ["--epochs", "1", "--batch-size", "1000", "--learning-rate", "1e25", "--plot", ""]
+    assert "smaller" in refused("train", "line.csv", "--hidden", "", *once)
+    assert "a cost of inf after training" in refused(
+        "train", "line.csv", "--hidden", "", "--held-out", "0", *once
+    )
 
 
 @pytest.mark.parametrize("command", [["train"], ["predict", "model.safetensors"]])

@@ -715,3 +715,15 @@ def test_integers_that_could_be_labels_or_targets_are_refused():
     theta = np.stack([net.init(seed=seed, dtype="float64") for seed in (0, 1)])
     labels = np.array([[1, 1], [0, 1]])
     refused(ShapeError, "could be labels or targets", net.cost, theta, np.ones((2, 2)), labels)
+
+
+def test_masked_arrays_are_refused_even_in_the_dtype_of_theta():
+    masked = np.ma.masked_array(X.astype(THETA.dtype), mask=X > 0)
+    for method, arguments in ((NET.forward, ()), (NET.cost, (LABELS,)), (NET.gradient, (LABELS,))):
+        refused(DTypeError, "(X): got a masked array", method, THETA, masked, *arguments)
+    refused(DTypeError, "(theta): got a masked array", NET.forward, np.ma.array(THETA), X)
+
+
+def test_a_theta_of_no_network_is_refused():
+    nothing = np.ones((0, NET.parameter_count))
+    refused(ShapeError, "(theta): got shape", NET.gradient, nothing, X, LABELS)

@@ -796,6 +796,13 @@ def diverged(*args, **settings):
     return error
 
 
+def test_a_validation_cost_that_is_not_finite_ends_the_run_with_an_even_history():
+    # θ is well on the case that it is trained on; (1e200)² is beyond float64 on the other one
+    data, others = (np.ones((1, 1)), np.zeros((1, 1))), (np.full((1, 1), 1e200), np.zeros((1, 1)))
+    error = diverged(LINEAR, *data, validation=others, optimizer=bp.SGD(0.1), seed=1, epochs=2)
+    assert (error.epoch, error.batch) == (0, 0)
+
+
 def test_divergence_at_the_first_batch(xp):
     # ½ (1e30)² = 5e59 is beyond float32, ½ (1e200)² beyond float64
     dtype = xp.float_dtypes[-1]
