@@ -28,7 +28,7 @@ from backprop_xp.errors import (
     ShapeError,
 )
 from backprop_xp.network import Network
-from backprop_xp.optimizers import SGD
+from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.parameters import Layer
 from backprop_xp.training import Run, train
 
@@ -41,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "SGD",
+    "Adam",
     "BackpropError",
     "DTypeError",
     "DataError",

@@ -21,10 +21,12 @@ vector-Jacobian product δ = Jᵀ ∂E/∂a, as `Softmax` does.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
 from backprop_xp.backend import Array, ignore_overflow, namespace
+from backprop_xp.direct import astype, largest, total, zero_for
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.options import finite_number
 
@@ -79,6 +81,8 @@ class CoupledActivation(Protocol):
 
 Activation: TypeAlias = ElementwiseActivation | CoupledActivation
 
+_error = unwrap(equations.error)  # ∂E/∂a, z and a of one layer have one shape
+
 
 def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
     """Return the error δ = ∂E/∂z of a layer from ∂E/∂a, all (..., n, m).
@@ -87,13 +91,13 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
     """
     if hasattr(activation, "vjp"):
         return activation.vjp(dE_da, a)
-    return equations.error(dE_da, activation.da_dz(z, a))
+    delta: Array = _error(dE_da, activation.da_dz(z, a))
+    return delta
 
 
 def _step(z: Array) -> Array:
     """Return 1 where z > 0, else 0, in z's dtype."""
-    result: Array = namespace(z).astype(z > 0, z.dtype)
-    return result
+    return astype(z > 0, z.dtype)
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class ReLU:
     name: ClassVar[str] = "relu"
 
     def __call__(self, z: Array) -> Array:
-        a: Array = namespace(z).maximum(z, 0.0)
+        a: Array = namespace(z).maximum(z, zero_for(z))
         return a
 
     def da_dz(self, z: Array, a: Array) -> Array:
@@ -334,15 +338,12 @@ class Softmax:
     name: ClassVar[str] = "softmax"
 
     def __call__(self, z: Array) -> Array:
-        xp = namespace(z)
-        e = xp.exp(z - xp.max(z, axis=-2, keepdims=True))
-        a: Array = e / xp.sum(e, axis=-2, keepdims=True)
-        return a
+        e: Array = namespace(z).exp(z - largest(z, axis=-2))
+        return e / total(e, axis=-2)
 
     def vjp(self, dE_da: Array, a: Array) -> Array:
         """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), the sum over the units of a case."""
-        delta: Array = a * (dE_da - namespace(a).sum(a * dE_da, axis=-2, keepdims=True))
-        return delta
+        return a * (dE_da - total(a * dE_da, axis=-2))
 
 
 ACTIVATIONS: dict[str, Callable[..., Activation]] = {

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from backprop_xp import inputs
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
 from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.parameters import Layer
+from backprop_xp.parameters import Layer, pack
 
-__all__ = ["Mask", "Masks", "checked_connections", "masks_like", "without_removed"]
+__all__ = ["Mask", "checked_connections", "existing"]
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,17 @@ class Mask:
         return f"Mask({self.shape}, {sum(self.bits)} connections)"
 
 
-Masks: TypeAlias = tuple[Array | None, ...]
-
-
-def masks_like(connections: Sequence[Mask | None], theta: Array) -> Masks:
-    """Return the masks as arrays of 0 and 1 in θ's library, device and dtype."""
-    xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
-    return tuple(
-        None if mask is None else from_host(np.asarray(mask), xp, device, dtype)
-        for mask in connections
-    )
-
-
-def without_removed(layers: Sequence[Layer], masks: Masks) -> tuple[Layer, ...]:
-    """Return the layers with 0 in W where a connection is removed."""
-    return tuple(
-        layer if mask is None else Layer(layer.W * mask, layer.b)
-        for layer, mask in zip(layers, masks, strict=True)
-    )
+def existing(
+    connections: Sequence[Mask | None], shapes: Sequence[tuple[int, int]], theta: Array
+) -> Array | None:
+    """Return (P,) like θ: 0 for the weights of removed connections, else 1; None if all exist."""
+    if all(mask is None for mask in connections):
+        return None
+    layers = [
+        Layer(np.ones(shape) if mask is None else np.asarray(mask, float), np.ones((shape[0], 1)))
+        for mask, shape in zip(connections, shapes, strict=True)
+    ]
+    return from_host(pack(layers), namespace(theta), device_of(theta), dtype_name(theta.dtype))
 
 
 def checked_connections(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.backend import Array, context, device_of, dtype_name, from_host, namespace
-from backprop_xp.inputs import one_hot_rows
+from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
 
 __all__ = ["Block", "Cases", "epochs_of_blocks", "spans", "whole_block"]
@@ -21,24 +21,26 @@ BLOCK_ROWS = 8192
 
 
 class Block(NamedTuple):
-    """Some batches of one size.
+    """Some batches of one size, batch after batch.
 
     Attributes
     ----------
-    X, Y : array (..., batches, size, n)
-        Inputs and targets in rows.
-    w : array, broadcasting against (..., batches, 1, size)
+    X : array (batches, ..., size, n_in)
+        Inputs in rows.
+    y : array (batches, ..., n_out, size)
+        Targets in columns.
+    w : array (batches, ..., 1, size), or (batches,) where those of a batch are equal
         Weights of the cases, which sum to 1 in each batch.
-    labels : array (..., batches, size) or None
+    labels : array (batches, ..., size) or None
         Class labels, where the targets are classes.
-    weights : array (..., batches, size) or None
+    weights : array (batches, ..., size) or None
         The weights of the cases as they were given.
-    active : ndarray of bool (..., batches)
+    active : ndarray of bool (batches, ...)
         On the host: which batches have a weight above zero; the others change nothing.
     """
 
     X: Array
-    Y: Array
+    y: Array
     w: Array
     labels: Array | None
     weights: Array | None
@@ -48,6 +50,12 @@ class Block(NamedTuple):
     def all_active(self) -> bool:
         """Whether every batch has a weight above zero in every network."""
         return bool(self.active.all())
+
+    def active_like(self, theta: Array) -> Array:
+        """Return `active` on the device of θ (..., P), (batches, ..., 1)."""
+        missing = theta.ndim - self.active.ndim
+        shape = (len(self.active), *(1,) * missing, *self.active.shape[1:], 1)
+        return from_host(self.active.reshape(shape), namespace(theta), device_of(theta), "bool")
 
 
 @dataclass(frozen=True)
@@ -136,15 +144,21 @@ def _block(
 
     def gather(x: Array, axis: int) -> Array:
         taken: Array = x if rows is None else xp.take(x, rows, axis=axis)
-        shape = (*taken.shape[:axis], -1, size, *taken.shape[taken.ndim + axis + 1 :])
-        batches: Array = xp.reshape(taken, shape)
-        return batches
+        return _in_batches(taken, size, axis)
 
     X = gather(cases.X, -2)
     labels = gather(cases.Y, -1) if cases.labelled else None
-    Y = gather(cases.Y, -2) if labels is None else one_hot_rows(labels, cases.X, cases.n_out)
-    w, given, active = _weights(cases, X.shape[-3], size, weights)
-    return Block(X, Y, w, labels, given, active)
+    y = gather(cases.Y, -2).mT if labels is None else one_hot(labels, cases.X, cases.n_out)
+    w, given, active = _weights(cases, X.shape[0], size, weights)
+    return Block(X, y, w, labels, given, active)
+
+
+def _in_batches(x: Array, size: int, axis: int) -> Array:
+    """Return (batches, ..., size, n) for the rows of x along `axis`, -2 or -1, in batches."""
+    xp, at = namespace(x), x.ndim + axis
+    shape = (*x.shape[:at], x.shape[at] // size, size, *x.shape[at + 1 :])
+    batches: Array = xp.moveaxis(xp.reshape(x, shape), at, 0)
+    return batches
 
 
 def _weights(
@@ -154,9 +168,9 @@ def _weights(
     xp, device, dtype = namespace(cases.X), device_of(cases.X), cases.X.dtype
     if weights is None:
         with context(cases.X):
-            w = xp.full((count, 1, 1), 1 / size, dtype=dtype, device=device)
+            w = xp.full((count,), 1 / size, dtype=dtype, device=device)
         return w, None, np.ones(count, dtype=np.bool_)
-    batches = weights.reshape(*weights.shape[:-1], count, size)
+    batches = np.moveaxis(weights.reshape(*weights.shape[:-1], count, size), -2, 0)
     totals = batches.sum(axis=-1, keepdims=True)
     relative = batches / np.where(totals > 0, totals, 1)
     name = dtype_name(dtype)

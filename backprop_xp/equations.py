@@ -21,11 +21,13 @@ References
 """
 
 from backprop_xp.backend import Array, namespace
-from backprop_xp.errors import ShapeError
+from backprop_xp.direct import product
+from backprop_xp.shapes import takes
 
 __all__ = ["bias_gradient", "error", "input_gradient", "weight_gradient", "weighted_input"]
 
 
+@takes(W=("n_out", "n_in"), a_prev=("n_in", "m"), b=("n_out", 1))
 def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
     """Return the weighted inputs of layer l, z^l = W^l a^(l−1) + b^l.
 
@@ -50,16 +52,12 @@ def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
     >>> weighted_input(np.array([[2.0, 3.0]]), np.array([[1.0], [10.0]]), np.array([[0.5]]))
     array([[32.5]])
     """
-    flat = W.ndim < 2 or a_prev.ndim < 2
-    if flat or W.shape[-1] != a_prev.shape[-2] or b.shape[-2:] != (W.shape[-2], 1):
-        raise _misfit(
-            "weighted_input", "W (n_out, n_in), a_prev (n_in, m), b (n_out, 1)", W, a_prev, b
-        )
     z = W @ a_prev
     z += b
     return z
 
 
+@takes(dE_da=("n", "m"), da_dz=("n", "m"))
 def error(dE_da: Array, da_dz: Array) -> Array:
     """Return the error of layer l, δ^l = ∂E/∂a^l ⊙ ∂a^l/∂z^l.
 
@@ -90,11 +88,10 @@ def error(dE_da: Array, da_dz: Array) -> Array:
     array([[0.5],
            [1.5]])
     """
-    if dE_da.ndim < 2 or dE_da.shape[-2:] != da_dz.shape[-2:]:
-        raise _misfit("error", "dE_da and da_dz both (n, m)", dE_da, da_dz)
     return dE_da * da_dz
 
 
+@takes(W=("n_out", "n_in"), delta=("n_out", "m"))
 def input_gradient(W: Array, delta: Array) -> Array:
     """Return the gradient for the layer below, ∂E/∂a^(l−1) = (W^l)ᵀ δ^l.
 
@@ -126,17 +123,22 @@ def input_gradient(W: Array, delta: Array) -> Array:
     array([[1. ],
            [1.5]])
     """
-    if W.ndim < 2 or delta.ndim < 2 or W.shape[-2] != delta.shape[-2]:
-        raise _misfit("input_gradient", "W (n_out, n_in), delta (n_out, m)", W, delta)
     return W.mT @ delta
 
 
-def bias_gradient(delta: Array) -> Array:
+@takes(delta=("n_out", "m"))
+def bias_gradient(delta: Array, ones: Array | None = None, out: Array | None = None) -> Array:
     """Return the gradient for the biases, ∂E/∂b^l = Σ_c δ^l_c, summed over the cases c.
+
+    It is `weight_gradient` for an input that is always 1: the sum is δ^l times a column of ones.
 
     Parameters
     ----------
     delta : array (..., n_out, m)
+    ones : array (m, 1), optional
+        The column of ones, made here unless given.
+    out : array (..., n_out, 1), optional
+        Where to write it, where the library writes products into arrays.
 
     Returns
     -------
@@ -158,19 +160,21 @@ def bias_gradient(delta: Array) -> Array:
     array([[3.],
            [7.]])
     """
-    if delta.ndim < 2:
-        raise _misfit("bias_gradient", "delta (n_out, m)", delta)
-    total: Array = namespace(delta).sum(delta, axis=-1, keepdims=True)
-    return total
+    if ones is None:
+        ones = namespace(delta).ones_like(delta[..., :1, :]).mT
+    return product(delta, ones, out)
 
 
-def weight_gradient(delta: Array, a_prev: Array) -> Array:
+@takes(delta=("n_out", "m"), a_prev=("n_in", "m"))
+def weight_gradient(delta: Array, a_prev: Array, out: Array | None = None) -> Array:
     """Return the gradient for the weights, ∂E/∂W^l = δ^l (a^(l−1))ᵀ, summed over the cases.
 
     Parameters
     ----------
     delta : array (..., n_out, m)
     a_prev : array (..., n_in, m)
+    out : array (..., n_out, n_in), optional
+        Where to write it, where the library writes products into arrays.
 
     Returns
     -------
@@ -192,13 +196,4 @@ def weight_gradient(delta: Array, a_prev: Array) -> Array:
     array([[1. , 1.5],
            [2. , 3. ]])
     """
-    if delta.ndim < 2 or a_prev.ndim < 2 or delta.shape[-1] != a_prev.shape[-1]:
-        raise _misfit("weight_gradient", "delta (n_out, m), a_prev (n_in, m)", delta, a_prev)
-    return delta @ a_prev.mT
-
-
-def _misfit(where: str, expected: str, *came: Array) -> ShapeError:
-    shapes = ", ".join(str(tuple(array.shape)) for array in came)
-    return ShapeError(
-        f"equations.{where}", f"shapes {shapes}", expected, "Leading axes are networks"
-    )
+    return product(delta, a_prev.mT, out)

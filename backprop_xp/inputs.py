@@ -31,11 +31,11 @@ __all__ = [
     "check_theta",
     "check_unmasked",
     "columns",
+    "columns_of_targets",
     "kind_of_targets",
     "like_theta",
-    "one_hot_rows",
+    "one_hot",
     "real_host_array",
-    "rows_of_targets",
     "same_place",
     "shape_text",
     "weights_row",
@@ -239,10 +239,10 @@ def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: st
     )
 
 
-def rows_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Array:
-    """Return the targets as rows, (..., m, n_out), in θ's dtype.
+def columns_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Array:
+    """Return the targets as columns, (..., n_out, m), in θ's dtype.
 
-    Labels 0 … n_out − 1 become rows with one 1; with one output unit, Y (m,) is its target.
+    Labels 0 … n_out − 1 become columns with one 1; with one output unit, Y (m,) is its target.
 
     Raises
     ------
@@ -252,23 +252,22 @@ def rows_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Arr
     check_real(Y, where)
     kind = kind_of_targets(Y, m, n_out, tuple(theta.shape[:-1]), where)
     if kind == "targets":
-        return astype(Y, theta.dtype)
-    return one_hot_rows(Y, theta, n_out)
+        return astype(Y, theta.dtype).mT
+    return one_hot(Y, theta, n_out)
 
 
-def one_hot_rows(labels: Array, like: Array, n_out: int) -> Array:
-    """Return (..., n_out) in the dtype of `like`: 1 in the place of each label, 0 elsewhere.
+def one_hot(labels: Array, like: Array, n_out: int) -> Array:
+    """Return (..., n_out, m) in the dtype of `like`: 1 in the place of each label, 0 elsewhere.
 
     With one output unit the label itself is the target.
     """
     xp = namespace(like)
+    rows = xp.expand_dims(labels, axis=-2)
     if n_out == 1:
-        column: Array = xp.expand_dims(xp.astype(labels, like.dtype), axis=-1)
-        return column
+        return astype(rows, like.dtype)
     with context(like):
         classes = xp.arange(n_out, dtype=xp.int32, device=device_of(like))
-    hits = xp.expand_dims(xp.astype(labels, xp.int32), axis=-1) == classes
-    return astype(hits, like.dtype)
+    return astype(xp.astype(rows, xp.int32) == xp.expand_dims(classes, axis=-1), like.dtype)
 
 
 def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:

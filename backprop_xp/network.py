@@ -10,7 +10,7 @@ import numpy as np
 from backprop_xp import inputs, parameters, propagation
 from backprop_xp.activations import Activation, find_activation
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, ignore_overflow, namespace
-from backprop_xp.connections import Mask, Masks, checked_connections, masks_like, without_removed
+from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DataError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
@@ -180,9 +180,8 @@ class Network:
         """
         inputs.check_theta(theta, self.parameter_count, "forward")
         a_in = inputs.columns(X, theta, self.sizes[0], "forward(X)")
-        _, a = propagation.forward_pass(
-            self.layers(theta, self.masks(theta)), self.activations, a_in
-        )
+        layers = self.layers(theta, self.existing(theta))
+        _, a = propagation.forward_pass(layers, self.activations, a_in)
         return a[-1].mT
 
     @ignore_overflow
@@ -205,9 +204,8 @@ class Network:
         ShapeError, DTypeError, DeviceError
         """
         a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
-        z, _ = propagation.forward_pass(
-            self.layers(theta, self.masks(theta)), self.activations, a_in
-        )
+        layers = self.layers(theta, self.existing(theta))
+        z, _ = propagation.forward_pass(layers, self.activations, a_in)
         return self._total(z[-1], y, w)
 
     @ignore_overflow
@@ -231,15 +229,19 @@ class Network:
         (0.125, array([1.5, 0.5]))
         """
         a_in, y, w = self._door(theta, X, Y, case_weights, "gradient")
-        z_out, dE_dtheta = self.backpropagate(theta, a_in, y, w, self.masks(theta))
-        return self._total(z_out, y, w), dE_dtheta
+        exists = self.existing(theta)
+        z_out, gradients = propagation.backpropagate(
+            self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
+        )
+        dE_dtheta = parameters.pack(gradients)
+        return self._total(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
     # in columns, unchecked: what training calls at every step
 
-    def masks(self, theta: Array) -> Masks:
-        """Return the connections of each layer as arrays like θ, None where all exist."""
-        return masks_like(self.connections, theta)
+    def existing(self, theta: Array) -> Array | None:
+        """Return (P,) like θ: 0 for weights of removed connections, else 1; None if all exist."""
+        return existing(self.connections, self._shapes, theta)
 
     def is_weight(self, theta: Array) -> Array:
         """Return (P,) like θ: 1 in the places of weights, 0 in those of biases."""
@@ -247,31 +249,9 @@ class Network:
         xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
         return from_host(parameters.pack(ones), xp, device, dtype)
 
-    def layers(self, theta: Array, masks: Masks) -> tuple[Layer, ...]:
-        """Return the layers in θ (..., P) with 0 for the weights of removed connections."""
-        return without_removed(parameters.unpack(self.sizes, theta), masks)
-
-    def backpropagate(
-        self, theta: Array, a_in: Array, y: Array, w: Array, masks: Masks
-    ) -> tuple[Array, Array]:
-        """Return z^L (..., n_out, m) and ∂E/∂θ (..., P).
-
-        Parameters
-        ----------
-        theta : array (..., P)
-        a_in, y : array (..., n_in, m), (..., n_out, m)
-            Inputs and targets, a column for each case, in θ's dtype and on its device.
-        w : array, broadcasting against (..., 1, m)
-            Weights of the cases.
-        masks : tuple
-            From `masks`.
-        """
-        layers = self.layers(theta, masks)
-        z, a = propagation.forward_pass(layers, self.activations, a_in)
-        delta_out = self.output_with_loss.error(z[-1], a[-1], y, w)
-        deltas = propagation.backward_pass(layers, self.activations, z, a, delta_out)
-        gradients = propagation.parameter_gradients(deltas, a)
-        return z[-1], parameters.pack(without_removed(gradients, masks))
+    def layers(self, theta: Array, exists: Array | None) -> tuple[Layer, ...]:
+        """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
+        return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
     def _total(self, z_out: Array, y: Array, w: Array) -> Array:
         E_c = self.output_with_loss.cost(z_out, y)
@@ -291,9 +271,9 @@ class Network:
         m = a_in.shape[-1]
         if m == 0:
             raise DataError(f"{where}(X)", "no cases", "one at least", "Pass some rows")
-        rows = inputs.rows_of_targets(Y, theta, m, self.sizes[-1], f"{where}(Y)")
+        y = inputs.columns_of_targets(Y, theta, m, self.sizes[-1], f"{where}(Y)")
         w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
-        return a_in, rows.mT, w
+        return a_in, y, w
 
 
 def _one_for_each_layer(

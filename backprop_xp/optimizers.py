@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
-import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import (
-    Array,
-    broadcasts_to,
-    device_of,
-    dtype_name,
-    from_host,
-    namespace,
-    to_host,
+from backprop_xp.backend import Array, namespace
+from backprop_xp.schedules import (
+    ABOVE_0,
+    AT_LEAST_0,
+    BELOW_1,
+    Range,
+    Setting,
+    check_range,
+    on_host,
+    value_at,
 )
-from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.schedules import Setting, value_at
 
-__all__ = ["SGD", "Optimizer", "Settings", "State"]
+__all__ = ["SGD", "Adam", "Optimizer", "State"]
 
 State: TypeAlias = tuple[Array, ...]
 
@@ -45,102 +44,23 @@ class Optimizer(Protocol):
         """Return the next θ and state; θ, state and gradient are consumed."""
 
 
-def _on_host(setting: Any) -> np.ndarray[Any, Any]:
-    """Return a number, a list or an array of any library as a new NumPy array of float64."""
-    host = to_host(setting) if array_api_compat.is_array_api_obj(setting) else setting
-    return np.array(host, dtype=np.float64)
+class _Settings:
+    """An optimiser's numbers by name, in range; the same dict at each step where none changes."""
 
+    def __init__(self, owner: str, **given: tuple[Setting, Range]) -> None:
+        self._owner, self._given = owner, given
+        self._constant = {name: setting for name, (setting, _) in given.items()}
+        self._scheduled = [name for name, setting in self._constant.items() if callable(setting)]
+        for name, (setting, limits) in given.items():
+            check_range(f"{owner}({name})", setting, limits)
 
-def _check_range(where: str, setting: Setting, upper: float, expected: str) -> None:
-    """Refuse a number, or an array with one, outside 0 … upper; schedules are not called."""
-    if callable(setting):
-        return
-    try:
-        values = _on_host(setting)
-        good = bool(np.all((values >= 0) & (values < upper)))
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        raise OptionError(where, repr(setting), expected, "Pass a number, an array or a schedule")
-
-
-def _check_learning_rate(setting: Setting) -> None:
-    _check_range("SGD(learning_rate)", setting, np.inf, "finite numbers >= 0")
-
-
-def _check_momentum(setting: Setting) -> None:
-    _check_range("SGD(momentum)", setting, 1, "numbers >= 0 and < 1")
-
-
-class Settings:
-    """The numbers of each step in turn, as arrays like θ; moved only when they change.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    l2 : number, array or schedule
-    theta : array (..., P)
-
-    Raises
-    ------
-    OptionError, ShapeError
-        A number is out of range, or an array does not fit θ's leading axes.
-    """
-
-    def __init__(self, optimizer: Optimizer, l2: Setting, theta: Array) -> None:
-        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
-            expected = "an object with settings, init and update"
-            raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
-        _check_range("train(l2)", l2, np.inf, "finite numbers >= 0")
-        self._optimizer = optimizer
-        self._l2 = l2 if callable(l2) or np.any(_on_host(l2)) else None
-        self._theta = theta
-        self._step = 0
-        self._moved: dict[str, tuple[Any, Array]] = {}
-        self._move({**optimizer.settings(0), "l2": value_at(self._l2, 0)})
-
-    def next(self) -> tuple[Array | None, dict[str, Array]]:
-        """Return l2 (None for 0) and the optimiser's settings at the next step."""
-        settings = self._move(self._optimizer.settings(self._step))
-        step, self._step = self._step, self._step + 1
-        if self._l2 is None:
-            return None, settings
-        l2 = value_at(self._l2, step)
-        if callable(self._l2):
-            _check_range("train(l2)", l2, np.inf, "finite numbers >= 0")
-        return self._move({"l2": l2})["l2"], settings
-
-    def _move(self, settings: dict[str, Any]) -> dict[str, Array]:
-        for name, value in settings.items():
-            if name == "l2" and value is None:
-                continue
-            if name not in self._moved or self._moved[name][0] is not value:
-                self._moved[name] = value, self._like_theta(name, self._checked(name, value))
-        return {name: self._moved[name][1] for name in settings if name in self._moved}
-
-    def _checked(self, name: str, value: Any) -> np.ndarray[Any, Any]:
-        dtype = dtype_name(self._theta.dtype)
-        try:
-            host = _on_host(value)
-            good = bool(np.all(np.abs(host) <= np.finfo(dtype).max))
-        except (TypeError, ValueError):
-            good = False
-        if not good:
-            expected = f"finite numbers within the range of {dtype}"
-            raise OptionError(name, repr(value), expected, "Such as 0.1")
-        return host
-
-    def _like_theta(self, name: str, host: np.ndarray[Any, Any]) -> Array:
-        theta = self._theta
-        expected = (*theta.shape[:-1], 1)
-        if not broadcasts_to(host.shape, expected):
-            raise ShapeError(
-                name,
-                f"an array of shape {host.shape}",
-                f"one that broadcasts to {expected}, θ's leading axes and 1",
-                "Add a last axis, such as rates[:, None]",
-            )
-        return from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+    def at(self, step: int) -> dict[str, Any]:
+        if not self._scheduled:
+            return self._constant
+        values = {name: value_at(setting, step) for name, setting in self._constant.items()}
+        for name in self._scheduled:
+            check_range(f"{self._owner}({name})", values[name], self._given[name][1])
+        return values
 
 
 @dataclass(frozen=True)
@@ -187,23 +107,21 @@ class SGD:
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        _check_learning_rate(self.learning_rate)
-        _check_momentum(self.momentum)
+        self._settings  # noqa: B018  it checks them
 
     @cached_property
     def _plain(self) -> bool:
-        return not callable(self.momentum) and not np.any(_on_host(self.momentum))
+        return not callable(self.momentum) and not np.any(on_host(self.momentum))
+
+    @cached_property
+    def _settings(self) -> _Settings:
+        rate, momentum = (self.learning_rate, AT_LEAST_0), (self.momentum, BELOW_1)
+        everything = _Settings("SGD", learning_rate=rate, momentum=momentum)
+        return _Settings("SGD", learning_rate=rate) if self._plain else everything
 
     def settings(self, step: int) -> dict[str, Any]:
         """Return the learning rate and the momentum at `step`."""
-        settings = {"learning_rate": value_at(self.learning_rate, step)}
-        if callable(self.learning_rate):
-            _check_learning_rate(settings["learning_rate"])
-        if not self._plain:
-            settings["momentum"] = value_at(self.momentum, step)
-        if callable(self.momentum):
-            _check_momentum(settings["momentum"])
-        return settings
+        return self._settings.at(step)
 
     def init(self, theta: Array) -> State:
         """Return (Δθ,) = (0,), or () where there is no momentum."""
@@ -223,3 +141,93 @@ class SGD:
         velocity -= step
         theta += settings["momentum"] * velocity - step if self.nesterov else velocity
         return theta, (velocity,)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam: steps of mean gradient over root mean square gradient, each a running mean.
+
+    m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ),
+    θ ← θ − ε m̂ / (√v̂ + ε₀), for the gradient g = ∂E/∂θ at update t = 1, 2, ….
+
+    The state holds m / (1 − β₁) and v / (1 − β₂): their factors join the rate, which saves four
+    sweeps through memory in a step.
+
+    Parameters
+    ----------
+    learning_rate : number, array or schedule
+        ε ≥ 0. An array holds one for each network of a stack and broadcasts against θ's leading
+        axes and a last axis of 1, such as (K, 1); so may the others.
+    beta1, beta2 : number, array or schedule
+        0 ≤ β < 1.
+    epsilon : number, array or schedule
+        ε₀ > 0, in the unit of a gradient.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: a method for stochastic optimization", ICLR (2015), algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adam, theta = Adam(learning_rate=0.5, epsilon=1e-12), np.array([1.0, -2.0])
+    >>> state = adam.init(theta)
+    >>> theta, state = adam.update(theta, state, np.array([3.0, -0.1]), **adam.settings(0))
+    >>> theta  # the first step is the rate, against the sign of the gradient
+    array([ 0.5, -1.5])
+    """
+
+    learning_rate: Setting = 0.001
+    beta1: Setting = 0.9
+    beta2: Setting = 0.999
+    epsilon: Setting = 1e-8
+
+    def __post_init__(self) -> None:
+        self._settings  # noqa: B018  it checks them
+
+    @cached_property
+    def _settings(self) -> _Settings:
+        return _Settings(
+            "Adam",
+            learning_rate=(self.learning_rate, AT_LEAST_0),
+            beta1=(self.beta1, BELOW_1),
+            beta2=(self.beta2, BELOW_1),
+            epsilon=(self.epsilon, ABOVE_0),
+        )
+
+    def settings(self, step: int) -> dict[str, Any]:
+        """Return the learning rate, β₁, β₂ and ε₀ at `step`."""
+        return self._settings.at(step)
+
+    def init(self, theta: Array) -> State:
+        """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) at t = 0: the powers are (..., 1)."""
+        xp = namespace(theta)
+        power = xp.ones_like(theta[..., :1])
+        return xp.zeros_like(theta), xp.zeros_like(theta), power, power * 1
+
+    def update(
+        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
+    ) -> tuple[Array, State]:
+        """Return the next θ and state; `theta`, `state` and `dE_dtheta` are consumed."""
+        m, v, power1, power2 = state
+        beta1, beta2 = settings["beta1"], settings["beta2"]
+        power1 *= beta1
+        power2 *= beta2
+        m *= beta1
+        m += dE_dtheta
+        v *= beta2
+        v += dE_dtheta * dE_dtheta
+        sqrt = namespace(theta).sqrt
+        rms_per_root = sqrt((1 - beta2) / (1 - power2))  # √v̂ for √(v / (1 − β₂))
+        rate = settings["learning_rate"] * (1 - beta1) / ((1 - power1) * rms_per_root)
+        size = sqrt(v)
+        size += settings["epsilon"] / rms_per_root
+        step = m / size
+        step *= rate
+        theta -= step
+        return theta, (m, v, power1, power2)

@@ -4,11 +4,12 @@ Any loss goes with any output activation. Four combinations are *canonical pairs
 stably from z, where a rounds to 0 or 1, and the error is δ^L = w (a − y) with no division.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backprop_xp import activations
 from backprop_xp.activations import Activation, Exp, Identity, Sigmoid, Softmax
 from backprop_xp.backend import Array, namespace
+from backprop_xp.direct import total
 from backprop_xp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -25,6 +26,7 @@ __all__ = [
     "Output",
     "SigmoidBinaryCrossEntropy",
     "SoftmaxCrossEntropy",
+    "for_classes",
     "output_of",
 ]
 
@@ -86,10 +88,16 @@ class SoftmaxCrossEntropy(Output):
     """Softmax outputs with cross-entropy: E_c = −Σ y (z − ln Σ e^z), δ = w (a Σ y − y).
 
     Where the targets of a case sum to 1, as those of classes do, δ = w (a − y).
+
+    Attributes
+    ----------
+    classes : bool
+        Whether the targets of each case are known to sum to 1.
     """
 
     activation: Activation = Softmax()
     loss: Loss = CrossEntropy()
+    classes: bool = False
 
     def cost(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
@@ -98,8 +106,7 @@ class SoftmaxCrossEntropy(Output):
         return -over_units(y * log_a)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
-        total: Array = namespace(y).sum(y, axis=-2, keepdims=True)
-        return w * (a * total - y)
+        return w * ((a if self.classes else a * total(y, axis=-2)) - y)
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,13 @@ CANONICAL_PAIRS: tuple[Output, ...] = (
     ExpPoisson(),
     IdentitySquaredError(),
 )
+
+
+def for_classes(output: Output) -> Output:
+    """Return the output for targets that are classes, 1 in one place and 0 elsewhere."""
+    if isinstance(output, SoftmaxCrossEntropy):
+        return replace(output, classes=True)
+    return output
 
 
 def output_of(activation: Activation, loss: Loss) -> Output:

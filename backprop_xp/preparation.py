@@ -195,4 +195,5 @@ def _theta(
     theta = _beside(theta, follow, "train(theta)")
     values.check_finite(theta, "train(theta)", place.dtype)
     moved = place.move(theta)
-    return net.pack(net.layers(moved, net.masks(moved)))
+    exists = net.existing(moved)
+    return moved if exists is None else moved * exists

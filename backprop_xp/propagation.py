@@ -2,23 +2,69 @@
 
 .. code-block:: text
 
-    forward_pass           a^0 → z^1, a^1 → … → z^L, a^L
-    (outputs.Output.error  δ^L)
-    backward_pass          δ^L → δ^(L−1) → … → δ^1
-    parameter_gradients    ∂E/∂W^l, ∂E/∂b^l from δ^l and a^(l−1)
+    backpropagate          all of it:
+      forward_pass           a^0 → z^1, a^1 → … → z^L, a^L
+      Output.error           δ^L
+      backward_pass          δ^L → δ^(L−1) → … → δ^1
+      parameter_gradients    ∂E/∂W^l, ∂E/∂b^l from δ^l and a^(l−1)
 
 All arrays hold one column for each case. Lists are in the order of the layers.
 """
 
 from collections.abc import Sequence
+from inspect import unwrap
 
 from backprop_xp import activations as activation_functions
+from backprop_xp import equations
 from backprop_xp.activations import Activation
 from backprop_xp.backend import Array
-from backprop_xp.equations import bias_gradient, input_gradient, weight_gradient, weighted_input
+from backprop_xp.outputs import Output
 from backprop_xp.parameters import Layer
 
-__all__ = ["backward_pass", "forward_pass", "parameter_gradients"]
+__all__ = ["backpropagate", "backward_pass", "forward_pass", "parameter_gradients"]
+
+# layers of one network fit each other: at every step a check of shapes would cost as much as some
+# of the arithmetic
+weighted_input = unwrap(equations.weighted_input)
+input_gradient = unwrap(equations.input_gradient)
+weight_gradient = unwrap(equations.weight_gradient)
+bias_gradient = unwrap(equations.bias_gradient)
+
+
+def backpropagate(
+    layers: Sequence[Layer],
+    activations: Sequence[Activation],
+    output: Output,
+    a_in: Array,
+    y: Array,
+    w: Array,
+    ones: Array | None = None,
+    out: Sequence[Layer] | None = None,
+) -> tuple[Array, list[Layer]]:
+    """Return z^L and the gradients ∂E/∂W^l, ∂E/∂b^l of each layer.
+
+    Parameters
+    ----------
+    layers : sequence of L Layer
+    activations : sequence of L Activation
+    output : Output
+        The output activation with the loss.
+    a_in : array (..., n_in, m)
+    y : array (..., n_out, m)
+    w : array, broadcasting against (..., 1, m)
+        Weights of the cases.
+    ones, out
+        As `parameter_gradients` takes them.
+
+    Returns
+    -------
+    z_out : array (..., n_out, m)
+    gradients : list of L Layer
+    """
+    z, a = forward_pass(layers, activations, a_in)
+    delta_out = output.error(z[-1], a[-1], y, w)
+    deltas = backward_pass(layers, activations, z, a, delta_out)
+    return z[-1], parameter_gradients(deltas, a, ones, out)
 
 
 def forward_pass(
@@ -72,9 +118,19 @@ def backward_pass(
     return deltas[::-1]
 
 
-def parameter_gradients(deltas: Sequence[Array], a: Sequence[Array]) -> list[Layer]:
-    """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1)."""
+def parameter_gradients(
+    deltas: Sequence[Array],
+    a: Sequence[Array],
+    ones: Array | None = None,
+    out: Sequence[Layer] | None = None,
+) -> list[Layer]:
+    """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1).
+
+    `ones` is a column of ones (m, 1), for `bias_gradient`; the gradients are written into the
+    layers of `out`, where it is given.
+    """
+    into: Sequence[tuple[Array | None, Array | None]] = out or [(None, None)] * len(deltas)
     return [
-        Layer(weight_gradient(delta, a_prev), bias_gradient(delta))
-        for delta, a_prev in zip(deltas, a, strict=False)  # a^L feeds no layer
+        Layer(weight_gradient(delta, a_prev, W), bias_gradient(delta, ones, b))
+        for delta, a_prev, (W, b) in zip(deltas, a, into, strict=False)  # a^L feeds no layer
     ]

@@ -43,28 +43,30 @@ class EpochRecord:
     _penalties: list[Array] = field(default_factory=list)
     _active: list[HostArray] = field(default_factory=list)
 
-    def add(self, scores: Scores, penalties: list[Array | None], active: HostArray) -> None:
-        """Add a block's scores, the penalty of each of its batches (or None), and which count."""
+    def add(self, scores: Scores, penalties: Array | None, active: HostArray) -> None:
+        """Add a block's scores, its penalties (batches, ...) or None, and which batches count."""
         self._scores.append(scores)
-        self._penalties += [penalty for penalty in penalties if penalty is not None]
+        self._penalties += [] if penalties is None else [penalties]
         self._active.append(active)
 
     def batch_costs(self, theta: Array) -> BatchCosts:
         """Read the costs, and whether θ after the last update, which no cost follows, is finite."""
         xp = namespace(self._scores[0].cost)
-        costs = _host64(xp.concat([scores.cost for scores in self._scores], axis=-1))
+        costs = _host64(xp.concat([scores.cost for scores in self._scores], axis=0))
         if self._penalties:
-            costs = costs + _host64(xp.stack(self._penalties, axis=-1))
-        active = np.broadcast_to(np.concatenate(self._active, axis=-1), costs.shape)
+            costs = costs + _host64(xp.concat(self._penalties, axis=0))
+        active = np.concatenate(self._active, axis=0)
+        active = active.reshape(*active.shape, *(1,) * (costs.ndim - active.ndim))
+        active = np.broadcast_to(active, costs.shape)
         costs = np.where(active, costs, 0)
         finite = np.isfinite(costs)
-        good_start = np.take_along_axis(finite, active.argmax(axis=-1)[..., None], axis=-1).all()
-        bad = np.asarray(np.any(~finite.reshape(-1, costs.shape[-1]), axis=0))
+        good_start = np.take_along_axis(finite, active.argmax(axis=0)[None], axis=0).all()
+        bad = np.any(~finite.reshape(len(costs), -1), axis=1)
         if np.isnan(to_host(xp.sum(theta * 0))):  # ∞ · 0 is NaN
             bad[-1] = True
         first_bad = int(np.argmax(bad)) if bad.any() else None
-        mean = costs.sum(axis=-1) / active.sum(axis=-1)
-        return BatchCosts(mean, first_bad, bool(good_start), costs.shape[-1])
+        mean = costs.sum(axis=0) / active.sum(axis=0)
+        return BatchCosts(mean, first_bad, bool(good_start), len(costs))
 
     def correct(self) -> HostArray | None:
         """Read the weight of the cases whose class is right, None where there are no labels."""

@@ -5,15 +5,32 @@ broadcasts against θ's leading axes and a last axis of 1, is a schedule. An arr
 is another array: one that is changed in place is not looked at again.
 """
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import array_api_compat
+import numpy as np
+
+from backprop_xp.backend import to_host
 from backprop_xp.errors import OptionError
 
-__all__ = ["Constant", "Piecewise", "Schedule", "Setting", "value_at"]
+__all__ = [
+    "ABOVE_0",
+    "AT_LEAST_0",
+    "BELOW_1",
+    "Constant",
+    "Piecewise",
+    "Range",
+    "Schedule",
+    "Setting",
+    "check_range",
+    "on_host",
+    "value_at",
+]
 
 Schedule: TypeAlias = Callable[[int], Any]
 Setting: TypeAlias = Any  # a number, an array over the networks of a stack, or a Schedule
@@ -90,3 +107,53 @@ class Piecewise:
 def value_at(setting: Setting, step: int) -> Any:
     """Return the value of a number, an array or a schedule at `step`."""
     return setting(step) if callable(setting) else setting
+
+
+def on_host(value: Any) -> np.ndarray[Any, Any]:
+    """Return a number, a list or an array of any library as a new NumPy array of float64."""
+    host = to_host(value) if array_api_compat.is_array_api_obj(value) else value
+    return np.array(host, dtype=np.float64)
+
+
+class Range(NamedTuple):
+    """Numbers from `low`, which may be left out, to `high`, which is.
+
+    Attributes
+    ----------
+    low, high : float
+    low_too : bool
+        Whether `low` itself is welcome.
+    text : str
+        What an error message says was expected.
+    """
+
+    low: float
+    high: float
+    low_too: bool
+    text: str
+
+
+AT_LEAST_0 = Range(0, math.inf, low_too=True, text="finite numbers >= 0")
+ABOVE_0 = Range(0, math.inf, low_too=False, text="finite numbers > 0")
+BELOW_1 = Range(0, 1, low_too=True, text="numbers >= 0 and < 1")
+
+
+def check_range(where: str, setting: Setting, limits: Range) -> None:
+    """Refuse a number, or an array with one, outside of `limits`; schedules pass.
+
+    Raises
+    ------
+    OptionError
+    """
+    if callable(setting):
+        return
+    try:
+        values = on_host(setting)
+        above = values >= limits.low if limits.low_too else values > limits.low
+        good = bool(np.all(above & (values < limits.high)))
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise OptionError(
+            where, repr(setting), limits.text, "Pass a number, an array or a schedule"
+        )

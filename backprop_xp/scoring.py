@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from backprop_xp.activations import Activation
 from backprop_xp.backend import Array, Namespace, compiled, context, device_of, namespace
-from backprop_xp.connections import Masks
 from backprop_xp.data import Block, Cases, whole_block
 from backprop_xp.network import Network
 from backprop_xp.propagation import forward_pass
@@ -21,7 +20,7 @@ class Scores(NamedTuple):
 
     Attributes
     ----------
-    cost : array (..., batches), or (...) over all cases
+    cost : array (batches, ...), or (...) over all cases
         The cost of each batch.
     correct : array (...) or None
         How many cases have the right class, or the sum of their weights; None without labels.
@@ -51,12 +50,12 @@ class Scorer:
 
         Without weights, and without regularisation.
         """
-        xp, masks = namespace(theta), self._net.masks(theta)
+        xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
         for start in range(0, cases.count, CHUNK_ROWS):
             part = cases.rows(start, min(start + CHUNK_ROWS, cases.count))
-            scores = self._chunk(theta, masks, whole_block(part))
-            costs.append(scores.cost[..., 0] * (part.count / cases.count))
+            scores = self._chunk(theta, exists, whole_block(part))
+            costs.append(scores.cost[0, ...] * (part.count / cases.count))
             correct.append(scores.correct)
         total = (
             None
@@ -66,24 +65,34 @@ class Scorer:
         return Scores(xp.sum(xp.stack(costs), axis=0), total)
 
 
-def _score_chunk(net: Network, theta: Array, masks: Masks, block: Block) -> Scores:
+def _score_chunk(net: Network, theta: Array, exists: Array | None, block: Block) -> Scores:
     """Return the scores of a block of one batch."""
-    layers = net.layers(theta, masks)
-    z, _ = forward_pass(layers, net.activations, block.X[..., 0, :, :].mT)
-    return _score_block(net, namespace(theta).expand_dims(z[-1], axis=-3), block)
+    layers = net.layers(theta, exists)
+    z, _ = forward_pass(layers, net.activations, block.X[0, ...].mT)
+    return _score_block(net, namespace(theta).expand_dims(z[-1], axis=0), block)
 
 
 def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
-    """Return the scores of a block from its weighted inputs z^L, (..., batches, n_out, size)."""
-    xp = namespace(z_out)
-    E_c = net.output_with_loss.cost(z_out, block.Y.mT)
-    cost = xp.sum(block.w[..., 0, :] * E_c, axis=-1)
+    """Return the scores of a block from its weighted inputs z^L, (batches, ..., n_out, size)."""
+    xp, networks = namespace(z_out), z_out.ndim - 3
+    E_c = net.output_with_loss.cost(z_out, _for_networks(block.y, 2, networks))
+    rows = block.w[..., 0, :] if block.w.ndim > 1 else xp.expand_dims(block.w, axis=-1)
+    cost = xp.sum(_for_networks(rows, 1, networks) * E_c, axis=-1)
     if block.labels is None:
         return Scores(cost, None)
-    hits = _classes(net.output, z_out) == block.labels
+    hits = _classes(net.output, z_out) == _for_networks(block.labels, 1, networks)
     if block.weights is None:
-        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(-2, -1), dtype=xp.int32))
-    return Scores(cost, xp.sum(xp.astype(hits, z_out.dtype) * block.weights, axis=(-2, -1)))
+        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
+    weights = _for_networks(block.weights, 1, networks)
+    return Scores(cost, xp.sum(xp.astype(hits, z_out.dtype) * weights, axis=(0, -1)))
+
+
+def _for_networks(x: Array, axes: int, networks: int) -> Array:
+    """Return x (batches, ..., its last `axes`) with as many axes of networks in between."""
+    missing = 1 + networks + axes - x.ndim
+    shape = (x.shape[0], *(1,) * missing, *x.shape[1:])
+    aligned: Array = namespace(x).reshape(x, shape)
+    return aligned
 
 
 def _classes(output: Activation, z_out: Array) -> Array:

@@ -1,35 +1,28 @@
 """The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import (
-    Array,
-    compiled,
-    context,
-    copied,
-    device_of,
-    from_host,
-    namespace,
-    to_host,
-)
+from backprop_xp.backend import Array, context, copied, namespace, to_host
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.device_selection import Device
+from backprop_xp.dropout import Noise, noise_of_epoch
 from backprop_xp.errors import DivergenceError
 from backprop_xp.network import Network
-from backprop_xp.optimizers import SGD, Optimizer, Settings, State
+from backprop_xp.optimizers import SGD, Optimizer, State
 from backprop_xp.options import check_count
 from backprop_xp.preparation import Task, prepare
 from backprop_xp.recording import EpochRecord, History, append
 from backprop_xp.schedules import Setting
 from backprop_xp.scoring import Scorer
+from backprop_xp.settings import Settings
+from backprop_xp.stepping import over_batches
+from backprop_xp.updates import only_active, step_of
 
 __all__ = ["Run", "train"]
-
-Step: TypeAlias = Callable[..., tuple[Array, State, Array, Array | None]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,7 @@ def train(
     validation: tuple[Any, Any] | None = None,
     case_weights: Any = None,
     l2: Setting = 0.0,
+    dropout: Setting = 0.0,
     seed: int = 0,
     device: str | Device | None = None,
     dtype: Any = None,
@@ -96,8 +90,12 @@ def train(
     l2 : number, array or schedule
         Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
         network of a stack and broadcasts against θ's leading axes and a last axis of 1.
+    dropout : number, array or schedule
+        The probability, ≥ 0 and < 1, with which a unit of a hidden layer is left out of a case;
+        the others send up 1/(1 − dropout) times as much. An array is as for `l2`.
     seed : int
-        Initial parameters and the order of the cases follow from it, the same on every device.
+        Initial parameters, the order of the cases and the units that are dropped follow from it,
+        the same on every device.
     device : str or Device, optional
         Where to train; None follows X.
     dtype : str or dtype, optional
@@ -127,7 +125,7 @@ def train(
     if batch_size is not None:
         check_count(batch_size, "train(batch_size)", least=1)
     task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
-    settings = Settings(optimizer, l2, task.theta)
+    settings = Settings(optimizer, task.theta, l2, dropout)
     with context(task.theta), np.errstate(all="ignore"):  # the cost is checked after each epoch
         return _run(task, optimizer, settings, epochs, batch_size or task.cases.count, progress)
 
@@ -142,23 +140,22 @@ def _run(
 ) -> Run:
     from tqdm.auto import tqdm
 
-    net, theta = task.net, copied(task.theta)
-    step = compiled(_step(net, optimizer, theta), namespace(theta))
-    score = Scorer(net, namespace(theta))
+    trainer = _Trainer(task, optimizer, settings)
     blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed)
-    state, good = optimizer.init(theta), task.theta
+    theta, others, good = copied(task.theta), task.validation, task.theta
+    state = optimizer.init(theta)
     history: History = {}
     with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         for epoch in range(epochs):
             start, record = copied(theta), EpochRecord()
+            noise = noise_of_epoch(task.net.sizes, task.seed, epoch, theta)
             for block in blocks_of(epoch):
-                theta, state = _train_on(block, step, settings, theta, state, record, score)
+                theta, state = trainer.block(block, theta, state, noise, record)
             costs = record.batch_costs(theta)
             good = start if costs.good_start else good
             if costs.first_bad is not None:
                 raise _diverged(epoch, costs.first_bad, good, history)
-            others = task.validation
-            on_others = None if others is None else score.cases(theta, others)
+            on_others = None if others is None else trainer.score.cases(theta, others)
             if on_others is not None and not np.isfinite(to_host(on_others.cost)).all():
                 raise _diverged(epoch, costs.batches - 1, good, history)
             append(history, "cost", costs.mean)
@@ -169,73 +166,37 @@ def _run(
             last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
             bar.set_postfix(last, refresh=False)
             bar.update()
-    return Run(theta, history, net)
+    return Run(theta, history, task.net)
 
 
-def _step(net: Network, optimizer: Optimizer, theta: Array) -> Step:
-    """Return the training step, a function of arrays that consumes θ and state."""
-    masks, is_weight = net.masks(theta), net.is_weight(theta)
+class _Trainer:
+    """Trains on block after block; what is to be recorded stays on the device."""
 
-    def step(
-        theta: Array,
-        state: State,
-        X: Array,
-        Y: Array,
-        w: Array,
-        l2: Array | None,
-        settings: dict[str, Array],
-    ) -> tuple[Array, State, Array, Array | None]:
-        z_out, dE_dtheta = net.backpropagate(theta, X.mT, Y.mT, w, masks)
-        penalty = None
-        if l2 is not None:
-            shrinkage = l2 * is_weight * theta
-            dE_dtheta = dE_dtheta + shrinkage
-            penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
-        theta, state = optimizer.update(theta, state, dE_dtheta, **settings)
-        return theta, state, z_out, penalty
+    def __init__(self, task: Task, optimizer: Optimizer, settings: Settings) -> None:
+        xp = namespace(task.theta)
+        step = step_of(task.net, optimizer, task.theta, task.cases.labelled)
+        self._steps = over_batches(step, xp)
+        self._guarded_steps = over_batches(only_active(step), xp)
+        self._settings = settings
+        self.score = Scorer(task.net, xp)
 
-    return step
-
-
-def _train_on(
-    block: Block,
-    step: Step,
-    settings: Settings,
-    theta: Array,
-    state: State,
-    record: EpochRecord,
-    score: Scorer,
-) -> tuple[Array, State]:
-    """Make one update for each batch of the block; what is to be recorded stays on the device."""
-    outputs, penalties = [], []
-    for batch in range(block.active.shape[-1]):
-        at = (..., batch, slice(None), slice(None))
-        before = None if block.all_active else (copied(theta), tuple(copied(x) for x in state))
-        theta, state, z_out, penalty = step(
-            theta, state, block.X[at], block.Y[at], block.w[at], *settings.next()
-        )
-        if before is not None:
-            theta, state = _only_active(block.active[..., batch], (theta, state), before)
-        outputs.append(z_out)
-        penalties.append(penalty)
-    z_out = namespace(theta).stack(outputs, axis=-3)
-    record.add(score.block(z_out, block), penalties, block.active)
-    return theta, state
-
-
-def _only_active(
-    active: np.ndarray[Any, Any], after: tuple[Array, State], before: tuple[Array, State]
-) -> tuple[Array, State]:
-    """Return what the step made of the networks whose batch has a weight, the others as before."""
-    if not active.any():
-        return before
-    theta, state = after
-    xp = namespace(theta)
-    chosen = from_host(active[..., None], xp, device_of(theta), "bool")
-    return (
-        xp.where(chosen, theta, before[0]),
-        tuple(xp.where(chosen, new, old) for new, old in zip(state, before[1], strict=True)),
-    )
+    def block(
+        self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
+    ) -> tuple[Array, State]:
+        """Make one update for each batch of the block; θ and state are consumed."""
+        batches, size = block.X.shape[0], block.X.shape[-2]
+        numbers = [self._settings.next() for _ in range(batches)]
+        dropping = any(each.dropout is not None for each in numbers)
+        arrays = (block.X, block.y, block.w, *(noise(batches, size) if dropping else ()))
+        if block.all_active:
+            carry, outs = self._steps((theta, state), numbers, *arrays)
+        else:
+            active = block.active_like(theta)
+            carry, outs = self._guarded_steps((theta, state), numbers, active, *arrays)
+        theta, state = carry
+        z_out, penalties = outs
+        record.add(self.score.block(z_out, block), penalties, block.active)
+        return theta, state
 
 
 def _diverged(epoch: int, batch: int, theta: Array, history: History) -> DivergenceError:

@@ -1,33 +1,35 @@
 """The command ``python -m benchmarks``."""
 
-import argparse
+import sys
+from collections.abc import Sequence
 
-from benchmarks.peers import PEERS, Job
-from benchmarks.train import known_peers, report, time_epochs
+import benchmarks
+from backprop_xp import BackpropError
+from benchmarks import disk, imports, predict, scale, stack, train
+from benchmarks.options import Parser, Refused
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def main() -> None:
-    """Run the sub-command that the arguments name."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    train = commands.add_parser("train", help="an epoch of training beside its peers")
-    train.add_argument("--sizes", default="784,256,256,10")
-    train.add_argument("--batch-size", type=int, default=128)
-    train.add_argument("--cases", type=int, default=12_800)
-    train.add_argument("--threads", type=int, default=1)
-    train.add_argument("--device", default="cpu", help="a device of backprop_xp")
-    train.add_argument("--peers", default=known_peers())
-    train.add_argument("--repeat", type=int, default=9)
-    train.add_argument("--epochs", type=int, default=3, help="epochs timed as one")
-    given = parser.parse_args()
-    sizes = [int(n) for n in given.sizes.split(",")]
-    peers = ["backprop_xp", *(peer for peer in given.peers.split(",") if peer != "backprop_xp")]
-    unknown = set(peers) - set(PEERS)
-    if unknown:
-        parser.error(f"unknown peers: {', '.join(sorted(unknown))}; known: {known_peers()}")
-    job = Job(sizes, given.batch_size, given.cases, given.threads, given.device)
-    print(report(job, time_epochs(job, peers, given.repeat, given.epochs)))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sub-command that the arguments name (sys.argv's) and return the exit status."""
+    parser = Parser(
+        prog="python -m benchmarks", description=(benchmarks.__doc__ or "").split("\n")[0]
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (train, stack, predict, scale, imports, disk):
+        module.add_command(commands)
+    given = parser.parse_args(arguments)
+    try:
+        status: int = given.run(given)
+    except (BackpropError, Refused) as error:
+        print(f"python -m benchmarks: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,99 +1,142 @@
-"""Time an epoch of training beside its peers, interleaved in one run."""
+"""``train``: an epoch of training beside its peers."""
 
-import importlib.util
-import json
-import os
-import statistics
-import subprocess
-import sys
-from contextlib import ExitStack
-from dataclasses import asdict
+import argparse
+from typing import Any
 
-from benchmarks.peers import NEEDS, PEERS, Job
+from benchmarks.interleave import time_peers
+from benchmarks.job import Job
+from benchmarks.options import (
+    Refused,
+    add_files,
+    add_timing,
+    at_least,
+    device_name,
+    integers,
+    whole_batches,
+)
+from benchmarks.peers import OWN
+from benchmarks.publishing import Report, publish
+from benchmarks.summary import Figures
+from benchmarks.tables import Table, number
 
-# variables that make NumPy's OpenBLAS choose slower kernels, and so compress every ratio
-SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-class Worker:
-    """A peer in a process of its own."""
-
-    def __init__(self, name: str, job: Job) -> None:
-        environment = {key: value for key, value in os.environ.items() if key not in SLOWING}
-        environment |= dict.fromkeys(THREADS, str(job.threads))
-        self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, json.dumps(asdict(job))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    def __enter__(self) -> "Worker":
-        """Wait until the process is ready."""
-        self._answer()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-        self._process.communicate()
-
-    def seconds(self, epochs: int) -> float:
-        """Return the seconds of an epoch, the mean of so many."""
-        if self._process.stdin is None:
-            raise RuntimeError(f"the process of {self.name} has no input")
-        self._process.stdin.write(f"{epochs}\n")
-        self._process.stdin.flush()
-        return float(self._answer()) / epochs
-
-    def _answer(self) -> str:
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError(f"the process of {self.name} ended; its message is above")
-        return line
+NETWORKS = [
+    ([784, 30, 10], 10),
+    ([784, 100, 10], 32),
+    ([784, 256, 256, 10], 128),
+    ([784, 1024, 1024, 10], 512),
+]
+CASES = {"cpu": 12_800, "cuda": 51_200}
+HEAD = [
+    "peer",
+    "median ms",
+    "minimum ms",
+    "× backprop_xp",
+    "× (minima)",
+    "samples/s",
+    "GFLOP/s",
+    "share of floor",
+    "cost",
+]
 
 
-def time_epochs(job: Job, peers: list[str], repeat: int, epochs: int) -> dict[str, list[float]]:
-    """Return the seconds of an epoch for each peer that is installed, `repeat` times in turn."""
-    present = [peer for peer in peers if importlib.util.find_spec(NEEDS[peer])]
-    for peer in sorted(set(peers) - set(present)):
-        print(f"{peer} is not installed and left out", file=sys.stderr)
-    with ExitStack() as stack:
-        workers = [stack.enter_context(Worker(peer, job)) for peer in present]
-        rounds = [[worker.seconds(epochs) for worker in workers] for _ in range(repeat)]
-    return {
-        peer: list(times) for peer, times in zip(present, zip(*rounds, strict=True), strict=True)
-    }
-
-
-def report(job: Job, times: dict[str, list[float]]) -> str:
-    """Return a table: median, minimum, samples/s, GFLOP/s, and each peer's ratio to backprop_xp."""
-    own = times["backprop_xp"]
-    work = f"{job.sizes}, batch {job.batch_size}, {job.cases} cases, {job.device}"
-    head = (
-        ("median s", 10),
-        ("minimum s", 11),
-        ("samples/s", 12),
-        ("GFLOP/s", 9),
-        ("x backprop_xp", 15),
+def add_command(commands: Any) -> None:
+    """Add the sub-command to the parser."""
+    parser = commands.add_parser("train", help="an epoch of training beside its peers")
+    add_timing(parser, "train", repeat=9)
+    parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
+    parser.add_argument("--hidden", choices=["relu", "sigmoid"], default="relu")
+    parser.add_argument(
+        "--sizes", type=integers(1, how_many=2), help="a network of one's own, such as 784,50,10"
     )
-    lines = [
-        f"{work}, {job.threads} BLAS thread(s), float32, plain SGD",
-        " " * 14 + "".join(f"{name:>{width}}" for name, width in head),
-    ]
-    for peer, seconds in times.items():
-        median = statistics.median(seconds)
-        # pair by pair, for the machine's speed drifts
-        ratio = statistics.median(a / b for a, b in zip(seconds, own, strict=True))
-        lines.append(
-            f"{peer:<14}{median:>10.4f}{min(seconds):>11.4f}{job.cases / median:>12.0f}"
-            f"{job.flops() / median / 1e9:>9.1f}{ratio:>15.2f}"
+    parser.add_argument("--batch-size", type=at_least(1), help="with --sizes (default: 128)")
+    parser.add_argument(
+        "--cases", type=at_least(1), help=f"default: {CASES['cpu']}, on CUDA {CASES['cuda']}"
+    )
+    parser.add_argument("--epochs", type=at_least(1), default=3, help="timed as one (default: 3)")
+    add_files(parser)
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Time the networks and publish the results."""
+    jobs = _jobs(given)
+    device = jobs[0].device
+    own_network = f" {','.join(map(str, given.sizes))}" if given.sizes else ""
+    hidden = "" if given.hidden == "relu" else f" {given.hidden}"
+    report = Report(
+        f"train {given.optimizer}{hidden} {device}{own_network}",
+        f"An epoch of training on {device}: {given.optimizer}, {given.hidden}, float32",
+    )
+    panels = {}
+    for job in jobs:
+        outcome = time_peers(job, given.peers, given.repeat, given.epochs)
+        figures = report.add(job, outcome)
+        title = f"{name_of(job)}, {job.cases} cases, {threads_of(job)}"
+        report.tables.append(table(title, figures))
+        panels[f"{name_of(job)}, {threads_of(job)}"] = ratios(figures)
+    if given.plot:
+        from benchmarks.pictures import draw_bars
+
+        draw_bars(given.plot, report.title, panels)
+    return publish(report, given)
+
+
+def _jobs(given: argparse.Namespace) -> list[Job]:
+    """Return a job for each network and number of threads.
+
+    Raises
+    ------
+    Refused
+    """
+    if given.batch_size and not given.sizes:
+        raise Refused("--batch-size goes with --sizes; the networks of the table have their own")
+    if given.sizes and given.sizes[-1] < 2:
+        raise Refused("--sizes: the softmax at the output needs 2 units at least")
+    networks = [(given.sizes, given.batch_size or 128)] if given.sizes else NETWORKS
+    device = device_name(given)
+    cases = given.cases or CASES["cuda" if "cuda" in device else "cpu"]
+    return [
+        Job(
+            "train",
+            sizes,
+            batch_size,
+            whole_batches(cases, batch_size),
+            threads,
+            device,
+            given.optimizer,
+            given.hidden,
         )
-    return "\n".join(lines)
+        for threads in given.threads
+        for sizes, batch_size in networks
+    ]
 
 
-def known_peers() -> str:
-    """Return the names of the peers, for the command's help."""
-    return ",".join(PEERS)
+def table(title: str, figures: dict[str, Figures]) -> Table:
+    """Return the table of a job."""
+    rows = [
+        [
+            peer,
+            *(number(1e3 * (found[key] or 0)) for key in ("median", "minimum")),
+            *(number(found[key]) for key in ("ratio", "ratio_of_minima", "samples_per_second")),
+            *(number(found[key]) for key in ("gflop_per_second", "share_of_floor")),
+            number(found["figure"], 5),
+        ]
+        for peer, found in figures.items()
+    ]
+    return Table(title, HEAD, rows)
+
+
+def name_of(job: Job) -> str:
+    """Return the network and the batch in words."""
+    return f"{job.sizes}, batch {job.batch_size}"
+
+
+def threads_of(job: Job) -> str:
+    """Return the number of threads in words."""
+    return f"{job.threads} thread{'s' if job.threads > 1 else ''}"
+
+
+def ratios(figures: dict[str, Figures]) -> dict[str, float]:
+    """Return the ratio of each peer's time to this library's, where both are there."""
+    found = {peer: values["ratio"] for peer, values in figures.items() if peer != OWN}
+    return {peer: value for peer, value in found.items() if value is not None}

@@ -1,25 +1,71 @@
 """A process that times one peer: ``python -m benchmarks.worker PEER JOB``.
 
-It reads a number of epochs from each line of its input, runs them, and prints the seconds.
+It does the work once, and says so; then it reads a number from each line of its input, does the
+work so many times, and answers with the seconds. Answers are JSON, a line each. What goes wrong
+ends the process, with one line on its standard error.
 """
 
 import json
+import os
+import signal
 import sys
-import time
+from types import TracebackType
+from typing import Any, TextIO
 
-from benchmarks.peers import PEERS, Job
+import numpy as np
+
+from backprop_xp.backend import to_host
+from benchmarks.job import Job
+from benchmarks.peers import LeftOut, make
 
 
 def main() -> None:
     """Serve until the input ends."""
-    name, job = sys.argv[1], Job(**json.loads(sys.argv[2]))
-    run = PEERS[name](job)
-    run(1)  # warm-up: caches, compilers, allocators
-    print("ready", flush=True)
+    sys.excepthook = _say_in_one_line
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    answers = _own_output()
+    peer = make(sys.argv[1], Job(**json.loads(sys.argv[2])))
+    warm = np.ones((256, 256), np.float32)
+    warm @ warm  # the buffers of the BLAS are no memory of the peer
+    memory, result = peer.meter.memory(lambda: peer.run(1))
+    _answer(answers, memory=memory, figure=figure(result))
     for line in sys.stdin:
-        start = time.perf_counter()
-        run(int(line))
-        print(time.perf_counter() - start, flush=True)
+        times = int(line)
+        seconds, result = peer.meter.seconds(lambda times=times: peer.run(times))  # type: ignore[misc]
+        _answer(answers, seconds=seconds / times, figure=figure(result))
+
+
+def figure(result: Any) -> float | None:
+    """Return one number of what a peer returned, to compare peers by.
+
+    The mean of costs, or the mean of the largest output of each case (m, n_out); None for None.
+    """
+    if result is None:
+        return None
+    host = np.asarray(result, float) if isinstance(result, float) else to_host(result)
+    return float(np.mean(host.max(axis=-1) if host.ndim == 2 else host))
+
+
+def _own_output() -> TextIO:
+    """Return the output for answers; what the libraries print goes to the standard error."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def _answer(answers: TextIO, **content: Any) -> None:
+    print(json.dumps(content), file=answers, flush=True)
+
+
+def _say_in_one_line(
+    kind: type[BaseException], error: BaseException, _: TracebackType | None
+) -> None:
+    first = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, ModuleNotFoundError):
+        first = f"{error.name} is not installed"
+    elif not isinstance(error, LeftOut):
+        first = f"{kind.__name__}: {first}"
+    print(f"\n{first}", file=sys.stderr)
 
 
 if __name__ == "__main__":

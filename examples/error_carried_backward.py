@@ -59,7 +59,7 @@ def run_pass(connections: Sequence[Any] | None = None) -> Pass:
     theta = whole.init(seed=1, initializer=bp.initializers.Uniform(1.0), dtype="float64")
     rng = np.random.default_rng(2)
     x, y = rng.uniform(-1, 1, (SIZES[0], 1)), rng.uniform(0, 1, (SIZES[-1], 1))
-    layers = net.layers(theta, net.masks(theta))
+    layers = net.layers(theta, net.existing(theta))
     z, a = propagation.forward_pass(layers, net.activations, x)
     delta_out = net.output_with_loss.error(z[-1], a[-1], y, np.ones((1, 1)))
     deltas = propagation.backward_pass(layers, net.activations, z, a, delta_out)

@@ -5,9 +5,8 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.backend import namespace
-from backprop_xp.connections import Mask, checked_connections, masks_like, without_removed
+from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
-from backprop_xp.parameters import Layer
 
 SHAPES = [(3, 2), (2, 3)]
 MATRIX = np.array([[1, 0], [1, 1], [0, 1]])
@@ -89,27 +88,15 @@ def test_masks_that_do_not_fit_are_refused(connections, error, says):
     assert says in str(caught.value)
 
 
-def test_masks_are_arrays_like_theta(xp):
-    connections = checked_connections([MATRIX, None], SHAPES)
+def test_what_exists_is_an_array_like_theta(xp):
     theta = xp.array(np.zeros(17), "float32")
-    mask, none = masks_like(connections, theta)
-    assert none is None
-    assert mask.dtype == theta.dtype
-    assert mask.device == theta.device
-    assert namespace(mask) is namespace(theta)
-    np.testing.assert_array_equal(xp.host(mask), MATRIX)
-    layers = [
-        Layer(
-            xp.array(np.full((2, 3, 2), 7.0), "float32"), xp.array(np.ones((2, 3, 1)), "float32")
-        ),
-        Layer(
-            xp.array(np.full((2, 2, 3), 7.0), "float32"), xp.array(np.ones((2, 2, 1)), "float32")
-        ),
-    ]
-    first, second = without_removed(layers, (mask, none))
-    np.testing.assert_array_equal(xp.host(first.W), [7 * MATRIX] * 2)
-    assert first.b is layers[0].b
-    assert second is layers[1]
+    assert existing((None, None), SHAPES, theta) is None
+    exists = existing(checked_connections([MATRIX, None], SHAPES), SHAPES, theta)
+    assert exists.dtype == theta.dtype
+    assert exists.device == theta.device
+    assert namespace(exists) is namespace(theta)
+    expected = np.concatenate([MATRIX.ravel(), np.ones(3 + 6 + 2)])  # W^1, b^1, W^2, b^2
+    np.testing.assert_array_equal(xp.host(exists), expected)
 
 
 def test_removed_connections_carry_nothing_and_have_no_gradient(xp):

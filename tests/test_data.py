@@ -39,19 +39,19 @@ def cases(xp, labelled=True, lead=(), weights=None, dtype=None):
 
 def batches(xp, block):
     """Return the host's (X, Y, w, labels, weights, active) of each batch of a block."""
-    X, Y = xp.host(block.X), xp.host(block.Y)
-    count = X.shape[-3]
-    w = np.broadcast_to(xp.host(block.w), (*xp.host(block.w).shape[:-3], count, 1, X.shape[-2]))
+    X, Y, w = xp.host(block.X), np.swapaxes(xp.host(block.y), -1, -2), xp.host(block.w)
+    count, size = len(X), X.shape[-2]
+    w = np.broadcast_to(w[:, None, None], (count, 1, size)) if w.ndim == 1 else w
     labels = None if block.labels is None else xp.host(block.labels)
     given = None if block.weights is None else xp.host(block.weights)
     return [
         (
-            X[..., i, :, :],
-            Y[..., i, :, :],
-            w[..., i, 0, :],
-            None if labels is None else labels[..., i, :],
-            None if given is None else given[..., i, :],
-            block.active[..., i],
+            X[i],
+            Y[i],
+            w[i][..., 0, :],
+            None if labels is None else labels[i],
+            None if given is None else given[i],
+            block.active[i],
         )
         for i in range(count)
     ]
@@ -89,7 +89,7 @@ def test_spans_by_hand(monkeypatch):
 def test_an_epoch_holds_each_case_once(xp, monkeypatch):
     monkeypatch.setattr(data, "BLOCK_ROWS", 6)
     made = list(epochs_of_blocks(cases(xp), 2, seed=0)(0))
-    assert [block.X.shape[-3] for block in made] == [3, 2, 1]
+    assert [block.X.shape[0] for block in made] == [3, 2, 1]
     order = order_of(xp, made)
     assert sorted(order) == list(range(M))
     assert list(order) != list(range(M))
@@ -136,7 +136,7 @@ def test_everything_is_on_the_device_and_in_its_dtypes(xp):
     for weights in (None, np.ones(M)):
         block = next(iter(epochs_of_blocks(cases(xp, weights=weights), 4, seed=0)(0)))
         arrays = [
-            x for x in (block.X, block.Y, block.w, block.labels, block.weights) if x is not None
+            x for x in (block.X, block.y, block.w, block.labels, block.weights) if x is not None
         ]
         assert {id(namespace(x)) for x in arrays} == {id(xp.xp)}
         assert all(device_of(x) == xp.device for x in arrays)
@@ -236,9 +236,9 @@ def test_shared_cases_with_weights_of_each_network(xp):
     weights[0, ::2] = 0
     block = whole_block(cases(xp, weights=weights))
     assert tuple(block.X.shape) == (1, M, 2)
-    assert tuple(block.w.shape) == (2, 1, 1, M)
-    assert tuple(block.weights.shape) == (2, 1, M)
-    np.testing.assert_array_equal(block.active, [[True], [True]])
+    assert tuple(block.w.shape) == (1, 2, 1, M)
+    assert tuple(block.weights.shape) == (1, 2, M)
+    np.testing.assert_array_equal(block.active, [[True, True]])
 
 
 def test_the_whole_block_is_the_data_as_they_are(xp):
@@ -251,8 +251,8 @@ def test_the_whole_block_is_the_data_as_they_are(xp):
 def test_one_output_unit_takes_the_label_as_its_target(xp):
     X = xp.array(np.ones((4, 2)))
     block = whole_block(Cases(X, xp.array([0, 1, 1, 0], "int32"), 1, labelled=True))
-    np.testing.assert_array_equal(xp.host(block.Y), [[[0], [1], [1], [0]]])
-    assert block.Y.dtype == X.dtype
+    np.testing.assert_array_equal(xp.host(block.y), [[[0, 1, 1, 0]]])
+    assert block.y.dtype == X.dtype
 
 
 def test_rows(xp):

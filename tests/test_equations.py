@@ -240,9 +240,7 @@ MISFITS = {
 def test_shapes_that_do_not_fit_are_refused(xp, name):
     for shapes in MISFITS[name]:
         arguments = [xp.array(np.ones(shape)) for shape in shapes]
-        with pytest.raises(
-            ShapeError, match=f"^equations.{name}: got shapes .*; expected "
-        ) as caught:
+        with pytest.raises(ShapeError, match=f"^equations.{name}: got .*; expected ") as caught:
             getattr(equations, name)(*arguments)
         for shape in shapes:
             assert str(shape) in str(caught.value)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import equations, propagation
+from backprop_xp import activations, equations, propagation
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 
 SIZES, P = (3, 4, 2), 4 * 3 + 4 + 2 * 4 + 2
@@ -50,6 +50,8 @@ def planted(monkeypatch, name):
 
     monkeypatch.setattr(equations, name, wrong)
     monkeypatch.setattr(propagation, name, wrong, raising=False)
+    if name == "error":
+        monkeypatch.setattr(activations, "_error", wrong)
 
 
 @pytest.mark.parametrize("name", equations.__all__)

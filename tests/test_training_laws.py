@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, connections, data, losses, network, optimizers, training
+from backprop_xp import activations, connections, data, dropout, losses, network, settings, training
 from backprop_xp.backend import compiled, device_of, dtype_name, from_host
 from backprop_xp.data import Cases, epochs_of_blocks
 from backprop_xp.errors import BackpropError, DivergenceError
-from backprop_xp.optimizers import Settings
+from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
-from backprop_xp.scoring import Scorer
+from backprop_xp.settings import Numbers, Settings
+from backprop_xp.updates import step_of
 
 M = 10
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
@@ -257,21 +258,25 @@ def test_the_host_reads_only_at_the_edges_of_epochs(xp, events, weights):
     assert reads[0] > 0  # and the events are seen
 
 
-def step_arguments(net, make, stack=(), l2=None):
+def step_arguments(net, make, stack=(), l2=None, p=None):
     """Return what a step takes, each array made by `make` from one of the host."""
     P, (n_in, *_, n_out) = net.parameter_count, net.sizes
     rng = np.random.default_rng(0)
     theta, velocity = rng.standard_normal((2, *stack, P)) * 0.3
     targets = rng.uniform(0.1, 0.9, (M, n_out))
-    numbers = {name: make(np.array(0.1)) for name in ("learning_rate", "momentum")}
-    return (
-        make(theta),
-        (make(velocity),),
-        make(X[:, :n_in]),
-        make(targets / targets.sum(axis=1, keepdims=True)),
-        make(np.full((1, M), 1 / M)),
+    rates = {name: make(np.array(0.1)) for name in ("learning_rate", "momentum")}
+    numbers = Numbers(
+        rates,
         None if l2 is None else make(np.array(l2)),
+        None if p is None else make(np.array(p)),
+    )
+    return (
+        (make(theta), (make(velocity),)),
         numbers,
+        make(X[:, :n_in]),
+        make((targets / targets.sum(axis=1, keepdims=True)).T),
+        make(np.full((1, M), 1 / M)),
+        *(make(rng.uniform(size=(n, M))) for n in net.sizes[1:-1] if p is not None),
     )
 
 
@@ -297,11 +302,11 @@ def test_a_step_on_pytorchs_device_without_memory(xp, net):
     def make(x):
         return torch.empty(x.shape, dtype=torch.float32, device="meta")
 
-    for stack, l2 in (((), None), ((2,), 0.1)):
+    for stack, l2, p in (((), None, None), ((2,), 0.1, 0.5)):
         for nesterov in (False, True):
-            given = step_arguments(net, make, stack, l2)
-            step = training._step(net, bp.SGD(0.1, 0.9, nesterov=nesterov), given[0])
-            theta, state, z_out, penalty = step(*given)
+            given = step_arguments(net, make, stack, l2, p)
+            step = step_of(net, bp.SGD(0.1, 0.9, nesterov=nesterov), given[0][0])
+            (theta, state), (z_out, penalty) = step(*given)
             assert {x.device.type for x in (theta, *state, z_out)} == {"meta"}
             assert {x.dtype for x in (theta, *state, z_out)} == {torch.float32}
             assert tuple(theta.shape) == (*stack, net.parameter_count)
@@ -315,12 +320,13 @@ def train_an_epoch(net, xp, device, weights, labelled, stack):
     rows = from_host(X, xp, device, "float32")
     targets = from_host(LABELS if labelled else Y, xp, device, "int32" if labelled else "float32")
     cases = Cases(rows, targets, net.sizes[-1], labelled, weights)
-    sgd, record, scorer = bp.SGD(0.1, 0.9), EpochRecord(), Scorer(net, xp)
-    settings, state = Settings(sgd, 0.1, theta), sgd.init(theta)
-    step = training._step(net, sgd, theta)
+    sgd, record = bp.SGD(0.1, 0.9), EpochRecord()
+    numbers, state = Settings(sgd, theta, 0.1, 0.5), sgd.init(theta)
+    trainer = training._Trainer(Task(net, theta, cases, None, 0), sgd, numbers)
+    noise = dropout.noise_of_epoch(net.sizes, 0, 0, theta)
     for block in epochs_of_blocks(cases, 4, seed=0)(0):
-        theta, state = training._train_on(block, step, settings, theta, state, record, scorer)
-    scorer.cases(theta, cases)
+        theta, state = trainer.block(block, theta, state, noise, record)
+    trainer.score.cases(theta, cases)
     return theta
 
 
@@ -365,7 +371,8 @@ def sliced(x, key):
 @EPOCHS
 def test_an_epoch_on_a_pretended_gpu(xp, monkeypatch, net, weights, stack):
     # PyTorch's fake tensors raise where one of the CPU meets one of the GPU and where a value is
-    # read. A build for the CPU cannot slice one of the GPU in C++, so `sliced` does it.
+    # read. A build for the CPU cannot slice or copy one of the GPU in C++: `sliced` and an
+    # addition do it.
     torch = importlib.import_module("torch")
     fake = pytest.importorskip("torch._subclasses.fake_tensor", reason="no fake tensors here")
     overrides = importlib.import_module("torch.overrides")
@@ -374,12 +381,14 @@ def test_an_epoch_on_a_pretended_gpu(xp, monkeypatch, net, weights, stack):
         def __torch_function__(self, function, _, args=(), kwargs=None):
             if function is torch.Tensor.__getitem__:
                 return sliced(*args)
+            if function is torch.Tensor.copy_:
+                return torch.add(args[1], 0, out=args[0])
             return function(*args, **(kwargs or {}))
 
     def pretend(x, _, device, dtype):
         return torch.zeros(np.shape(x), dtype=getattr(torch, dtype), device=device)
 
-    for module in (connections, data, network, optimizers, training):
+    for module in (connections, data, dropout, network, settings):
         monkeypatch.setattr(module, "from_host", pretend)
     monkeypatch.setitem(globals(), "from_host", pretend)
     device = torch.device("cuda", 0)
@@ -393,27 +402,29 @@ def test_an_epoch_on_a_pretended_gpu(xp, monkeypatch, net, weights, stack):
 
 @pytest.mark.parametrize("xp", ["jax"], indirect=True)
 @pytest.mark.parametrize(
-    ("net", "stack", "l2"), [(CLASSES, (), None), (TARGETS, (2,), 0.1)], ids=["plain", "stack"]
+    ("net", "stack", "l2", "p"),
+    [(CLASSES, (), None, None), (TARGETS, (2,), 0.1, 0.5)],
+    ids=["plain", "stack"],
 )
-def test_a_compiled_step_is_the_step(xp, net, stack, l2):
+def test_a_compiled_step_is_the_step(xp, net, stack, l2, p):
     # a compiler may fuse and reorder: a few roundings of 1e-16
     sgd = bp.SGD(0.1, 0.1, nesterov=True)
-    step = training._step(net, sgd, xp.array(np.zeros((*stack, net.parameter_count))))
+    step = step_of(net, sgd, xp.array(np.zeros((*stack, net.parameter_count))))
     plain, fast = (
-        one(*step_arguments(net, xp.array, stack, l2)) for one in (step, compiled(step, xp.xp))
+        one(*step_arguments(net, xp.array, stack, l2, p)) for one in (step, compiled(step, xp.xp))
     )
-    plain, fast = ((theta, *state, *others) for theta, state, *others in (plain, fast))
+    plain, fast = ((theta, *state, *out) for (theta, state), out in (plain, fast))
     for by_hand, by_compiler in zip(plain, fast, strict=True):
         if by_hand is not None:
             close = {"rtol": 1e-12, "atol": 1e-15}
             np.testing.assert_allclose(xp.host(by_compiler), xp.host(by_hand), **close)
-    expected = step_on_numpy(net, stack, l2)
+    expected = step_on_numpy(net, stack, l2, p)
     np.testing.assert_allclose(xp.host(fast[0]), expected, rtol=1e-12, atol=1e-15)
 
 
-def step_on_numpy(net, stack, l2):
-    given = step_arguments(net, np.array, stack, l2)
-    return training._step(net, bp.SGD(0.1, 0.1, nesterov=True), given[0])(*given)[0]
+def step_on_numpy(net, stack, l2, p):
+    given = step_arguments(net, np.array, stack, l2, p)
+    return step_of(net, bp.SGD(0.1, 0.1, nesterov=True), given[0][0])(*given)[0][0]
 
 
 # ---------------------------------------------------------------------------------------------

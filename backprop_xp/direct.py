@@ -1,0 +1,98 @@
+"""What every step calls, straight from the array library.
+
+On small arrays the wrappers that make libraries alike cost more than the arithmetic: 10 µs for a
+product on PyTorch, 3 µs for a sum on NumPy. Each function here means on every library what the one
+of the same name means in the Array API standard.
+"""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp.backend import Array, Namespace, namespace
+
+__all__ = ["astype", "largest", "product", "total", "writes_products", "zero_for"]
+
+
+class _Direct(NamedTuple):
+    """The functions of one library."""
+
+    matmul: Callable[..., Array]
+    astype: Callable[..., Array]
+    sum: Callable[..., Array]
+    max: Callable[..., Array]
+
+
+def _of_namespace(xp: Namespace) -> _Direct:
+    """Return the functions as the library itself has them, where it is one of those known."""
+    if array_api_compat.is_numpy_namespace(xp):
+        return _Direct(np.matmul, np.ndarray.astype, np.add.reduce, np.maximum.reduce)
+    if array_api_compat.is_torch_namespace(xp):
+        torch = importlib.import_module("torch")
+
+        def matmul(A: Array, B: Array, out: Any) -> Array:
+            # for a stack and a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
+            result: Array = torch.mm(A, B, out=out) if A.ndim == B.ndim == 2 else out.copy_(A @ B)
+            return result
+
+        return _Direct(matmul, torch.Tensor.to, torch.sum, torch.amax)
+    if array_api_compat.is_cupy_namespace(xp):
+        cupy = importlib.import_module("cupy")
+        return _Direct(cupy.matmul, cupy.ndarray.astype, cupy.sum, cupy.max)
+    return _Direct(xp.matmul, xp.astype, xp.sum, xp.max)
+
+
+_KNOWN: dict[type, _Direct] = {}
+
+
+def _direct(x: Any) -> _Direct:
+    try:
+        return _KNOWN[type(x)]
+    except KeyError:
+        return _KNOWN.setdefault(type(x), _of_namespace(namespace(x)))
+
+
+def writes_products(xp: Namespace) -> bool:
+    """Tell whether `xp` has views, and writes matrix products into them."""
+    has = (
+        array_api_compat.is_numpy_namespace,
+        array_api_compat.is_torch_namespace,
+        array_api_compat.is_cupy_namespace,
+    )
+    return any(is_it(xp) for is_it in has)
+
+
+def product(A: Array, B: Array, out: Array | None = None) -> Array:
+    """Return the matrix product A B, written into `out` where it is given (`writes_products`)."""
+    return A @ B if out is None else _direct(A).matmul(A, B, out=out)
+
+
+def astype(x: Array, dtype: Any) -> Array:
+    """Return `x` in another dtype."""
+    return _direct(x).astype(x, dtype)
+
+
+def total(x: Array, axis: int) -> Array:
+    """Return the sum along an axis, which stays with length 1."""
+    return _direct(x).sum(x, axis=axis, keepdims=True)
+
+
+def largest(x: Array, axis: int) -> Array:
+    """Return the greatest number along an axis, which stays with length 1."""
+    return _direct(x).max(x, axis=axis, keepdims=True)
+
+
+def zero_for(z: Array) -> Any:
+    """Return a 0 for ``maximum(z, 0)``, on NumPy a row of zeros: that is three times as fast."""
+    return _zeros(z.shape[-1], z.dtype) if isinstance(z, np.ndarray) else 0.0
+
+
+@functools.lru_cache(maxsize=16)
+def _zeros(m: int, dtype: Any) -> np.ndarray[Any, Any]:
+    zeros = np.zeros(m, dtype=dtype)
+    zeros.flags.writeable = False
+    return zeros

@@ -1,0 +1,90 @@
+"""Dropout: units left out at random while training.
+
+A unit of a hidden layer is left out with probability p, for one case at a time, and what the others
+send up is divided by 1 − p, so that its mean stays as it was. Prediction leaves none out.
+
+References
+----------
+Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov, "Dropout: a simple way to prevent neural
+networks from overfitting", Journal of Machine Learning Research 15 (2014).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from backprop_xp.activations import Activation, error
+from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.randomness import generator
+
+__all__ = ["Dropped", "Noise", "dropped", "noise_of_epoch"]
+
+Noise: TypeAlias = Callable[[int, int], tuple[Array, ...]]
+
+
+class Dropped:
+    """An activation with some units left out, a = k ⊙ σ(z) with k = 0 or 1/(1 − p), for one pass.
+
+    It keeps z and σ(z) of its call for `vjp`.
+
+    Parameters
+    ----------
+    activation : Activation
+        σ.
+    noise : array (n, m)
+        Uniform in 0 … 1; a unit whose number is below p is left out.
+    p : array, broadcasting against (..., 1, 1)
+        0 ≤ p < 1.
+    """
+
+    def __init__(self, activation: Activation, noise: Array, p: Array) -> None:
+        self.name = f"dropped {activation.name}"
+        self._activation = activation
+        self._kept: Array = namespace(p).astype(noise >= p, p.dtype) / (1 - p)
+        self._z = self._a = noise
+
+    def __call__(self, z: Array) -> Array:
+        """Return a, (..., n, m)."""
+        self._z, self._a = z, self._activation(z)
+        a: Array = self._kept * self._a
+        return a
+
+    def vjp(self, dE_da: Array, a: Array) -> Array:  # noqa: ARG002  the interface of activations
+        """Return δ = ∂E/∂z, (..., n, m): the error of σ for k ⊙ ∂E/∂a."""
+        return error(self._activation, self._kept * dE_da, self._z, self._a)
+
+
+def dropped(
+    activations: Sequence[Activation], noise: Sequence[Array], p: Array
+) -> tuple[Activation, ...]:
+    """Return the activations of all layers, the hidden ones with units left out.
+
+    Parameters
+    ----------
+    activations : sequence of L Activation
+    noise : sequence of L − 1 arrays (n, m)
+    p : array, broadcasting against (..., 1)
+        One probability, or one for each network of a stack.
+    """
+    hidden = zip(activations[:-1], noise, strict=True)
+    return (*(Dropped(one, of_layer, p[..., None]) for one, of_layer in hidden), activations[-1])
+
+
+def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) -> Noise:
+    """Return the function that draws the noise of an epoch's next batches.
+
+    It takes the number of batches and their size, and returns an array (batches, n, size) like θ
+    for each hidden layer. The same seed leaves out the same units on every device, and in every
+    network of a stack.
+    """
+    rng, hidden = generator(seed, "dropout", epoch), sizes[1:-1]
+    xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
+
+    def draw(batches: int, size: int) -> tuple[Array, ...]:
+        uniform = rng.random((batches, sum(hidden), size), dtype=np.float32)
+        ends = np.cumsum(hidden)
+        parts = (uniform[:, end - n : end] for n, end in zip(hidden, ends, strict=True))
+        return tuple(from_host(part, xp, device, dtype) for part in parts)
+
+    return draw

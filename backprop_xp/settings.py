@@ -1,0 +1,124 @@
+"""The numbers of each step: learning rates and the like, checked, and moved to θ's device.
+
+A number is moved only when it changes, so that constants and arrays cost nothing at a step.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_xp.backend import (
+    Array,
+    broadcasts_to,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+)
+from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.optimizers import Optimizer
+from backprop_xp.schedules import AT_LEAST_0, BELOW_1, Setting, check_range, on_host, value_at
+
+__all__ = ["Numbers", "Settings"]
+
+
+class Numbers(NamedTuple):
+    """The numbers of one step, as arrays like θ.
+
+    Attributes
+    ----------
+    optimizer : dict
+        What the optimiser's `update` takes, by name.
+    l2, dropout : array or None
+        None where they are 0 throughout.
+    """
+
+    optimizer: dict[str, Array]
+    l2: Array | None
+    dropout: Array | None
+
+
+_LIMITS = {"l2": AT_LEAST_0, "dropout": BELOW_1._replace(text="probabilities >= 0 and < 1")}
+
+
+class Settings:
+    """The numbers of each step in turn; the same object again while none of them changes.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    theta : array (..., P)
+    l2, dropout : number, array or schedule
+
+    Raises
+    ------
+    OptionError, ShapeError
+        A number is out of range, or an array does not fit θ's leading axes.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, theta: Array, l2: Setting = 0.0, dropout: Setting = 0.0
+    ) -> None:
+        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+            expected = "an object with settings, init and update"
+            raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
+        given = {"l2": l2, "dropout": dropout}
+        for name, setting in given.items():
+            check_range(f"train({name})", setting, _LIMITS[name])
+        self._own = {name: s for name, s in given.items() if callable(s) or np.any(on_host(s))}
+        self._scheduled = any(callable(setting) for setting in self._own.values())
+        self._optimizer, self._theta = optimizer, theta
+        self._step = 0
+        self._moved: dict[str, tuple[Any, Array]] = {}
+        self._seen: tuple[Any, Any] = (None, None)
+        self._at(0)
+
+    def next(self) -> Numbers:
+        """Return the numbers of the next step."""
+        step, self._step = self._step, self._step + 1
+        return self._at(step)
+
+    def _at(self, step: int) -> Numbers:
+        of_optimizer = self._optimizer.settings(step)
+        own = self._own_at(step) if self._scheduled else self._own
+        if of_optimizer is not self._seen[0] or own is not self._seen[1]:
+            self._seen = of_optimizer, own
+            mine = {name: self._like_theta(name, value) for name, value in own.items()}
+            theirs = {name: self._like_theta(name, value) for name, value in of_optimizer.items()}
+            self._numbers = Numbers(theirs, mine.get("l2"), mine.get("dropout"))
+        return self._numbers
+
+    def _own_at(self, step: int) -> dict[str, Any]:
+        values = {name: value_at(setting, step) for name, setting in self._own.items()}
+        for name, value in values.items():
+            if callable(self._own[name]):
+                check_range(f"train({name})", value, _LIMITS[name])
+        return values
+
+    def _like_theta(self, name: str, value: Any) -> Array:
+        if name not in self._moved or self._moved[name][0] is not value:
+            host = self._checked(name, value)
+            theta = self._theta
+            moved = from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+            self._moved[name] = value, moved
+        return self._moved[name][1]
+
+    def _checked(self, name: str, value: Any) -> np.ndarray[Any, Any]:
+        dtype = dtype_name(self._theta.dtype)
+        try:
+            host = on_host(value)
+            good = bool(np.all(np.abs(host) <= np.finfo(dtype).max))
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            expected = f"finite numbers within the range of {dtype}"
+            raise OptionError(name, repr(value), expected, "Such as 0.1")
+        expected_shape = (*self._theta.shape[:-1], 1)
+        if not broadcasts_to(host.shape, expected_shape):
+            raise ShapeError(
+                name,
+                f"an array of shape {host.shape}",
+                f"one that broadcasts to {expected_shape}, θ's leading axes and 1",
+                "Add a last axis, such as rates[:, None]",
+            )
+        return host

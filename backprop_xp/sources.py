@@ -1,0 +1,381 @@
+"""Cases that stay in their file: read by runs of rows, shuffled on two levels.
+
+A source is a NumPy memmap, a data set of h5py or zarr, or any object with a shape, a dtype and rows
+that slices read. It may be larger than memory, and reading single rows all over a file is slow. So
+
+1. the m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled;
+2. a group of some hundred runs is read into memory, and its rows are shuffled among each other.
+
+Each row comes once an epoch. A source that fits into one group is shuffled as an array in memory
+is, into the same order. Otherwise the rows of a run always share their group: in a file sorted by
+class, with k runs in a group, the share of a class varies between batches of b rows with a variance
+of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffle has p (1 − p) / b.
+
+The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
+"""
+
+import mmap
+import os
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import array_api_compat
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from backprop_xp.errors import DataError, ShapeError
+from backprop_xp.randomness import generator
+
+__all__ = [
+    "Group",
+    "Plan",
+    "check_source",
+    "chunk_rows",
+    "is_source",
+    "plan",
+    "read_blocks",
+    "read_group",
+    "read_rows",
+    "shuffled_groups",
+]
+
+Rows: TypeAlias = np.ndarray[Any, Any]
+
+RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
+GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
+LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
+ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
+HUGE_PAGE = 2 * 1024**2  # what the system may map at one touch, around what was touched
+
+
+class Plan(NamedTuple):
+    """How many rows a run has, and how many runs a group has at most."""
+
+    run_rows: int
+    runs_per_group: int
+
+
+class Group(NamedTuple):
+    """The rows that are in memory at one time.
+
+    Attributes
+    ----------
+    runs : list of (start, stop)
+        In the order of the file.
+    order : ndarray of int64 (rows,)
+        A permutation: place i of the shuffled group takes row ``order[i]`` of the runs, as they
+        stand one after another.
+    """
+
+    runs: list[tuple[int, int]]
+    order: Rows
+
+    @property
+    def numbers(self) -> Rows:
+        """The numbers in the source of the shuffled rows, an ndarray of int64 (rows,)."""
+        return np.concatenate([np.arange(*run) for run in self.runs])[self.order]
+
+
+def is_source(x: Any) -> bool:
+    """Tell whether `x` is read by rows from elsewhere, rather than an array in memory.
+
+    So are memmaps and their views (`np.asarray` of one counts as memory), and every object with
+    `shape`, `dtype` and `__getitem__` that belongs to no library of arrays and has no method that
+    makes it an array, as data frames and sparse matrices have.
+    """
+    if isinstance(x, np.ndarray):
+        return _pages(x) is not None
+    in_memory = hasattr(x, "to_numpy") or hasattr(x, "toarray")
+    if in_memory or array_api_compat.is_array_api_obj(x):
+        return False
+    try:
+        np.dtype(x.dtype)
+    except (AttributeError, TypeError):
+        return False
+    return hasattr(x, "shape") and hasattr(x, "__getitem__")
+
+
+def check_source(x: Any, where: str) -> None:
+    """Refuse a source unless its first axis is the cases: stacks (K, m, n) have to be in memory.
+
+    Raises
+    ------
+    ShapeError
+    """
+    shape = tuple(x.shape)
+    if len(shape) not in (1, 2):
+        advice = "Share one file among the networks, or read the stack into memory with x[...]"
+        raise ShapeError(where, f"a file of shape {shape}", "rows (m, n) or labels (m,)", advice)
+
+
+def chunk_rows(x: Any) -> int | None:
+    """Return the number of rows that the file of `x` stores together, or None where it does not."""
+    chunks = getattr(x, "chunks", None)
+    return int(chunks[0]) if isinstance(chunks, tuple) and chunks else None
+
+
+def plan(row_bytes: int, chunk: int | None = None) -> Plan:
+    """Return the lengths of runs and groups for rows of `row_bytes`, in chunks of `chunk` rows.
+
+    Runs hold whole chunks, so that each is read once an epoch; or equal parts of a chunk where
+    `LEAST_RUNS` chunks exceed `GROUP_BYTES`, which reads such a chunk several times.
+
+    Examples
+    --------
+    >>> plan(784 * 4)
+    Plan(run_rows=83, runs_per_group=128)
+    >>> plan(784 * 4, chunk=1000), plan(784 * 4, chunk=60_000)
+    (Plan(run_rows=1000, runs_per_group=10), Plan(run_rows=1334, runs_per_group=8))
+    """
+    each = row_bytes + ORDER_BYTES
+    run_rows, most = (max(size // each, 1) for size in (RUN_BYTES, GROUP_BYTES // LEAST_RUNS))
+    if chunk is not None:
+        parts = -(-chunk // most)
+        run_rows = max(round(run_rows / chunk), 1) * chunk if parts == 1 else -(-chunk // parts)
+    return Plan(run_rows, max(GROUP_BYTES // (run_rows * each), LEAST_RUNS))
+
+
+def shuffled_groups(
+    m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int
+) -> Iterator[Group]:
+    """Yield the groups of an epoch, in which each of m ≥ 1 rows comes once.
+
+    The groups have equal numbers of runs, or one run less: no small one mixes badly at the end.
+    Memory: the order of m / run_rows runs and of the rows of one group.
+
+    Examples
+    --------
+    >>> [group.runs for group in shuffled_groups(10, 3, 2, seed=0, epoch=0)]
+    [[(3, 6), (6, 9)], [(0, 3), (9, 10)]]
+    """
+    random = generator(seed, "order", epoch)
+    count = -(-m // run_rows)
+    groups = -(-count // runs_per_group)
+    shuffled = np.arange(count) if groups == 1 else random.permutation(count)
+    for chosen in np.array_split(shuffled, groups):
+        starts = [int(run) * run_rows for run in np.sort(chosen)]
+        runs = [(start, min(start + run_rows, m)) for start in starts]
+        yield Group(runs, random.permutation(sum(stop - start for start, stop in runs)))
+
+
+def read_rows(x: Any, start: int, stop: int) -> Rows:
+    """Return rows start:stop of a source as a new ndarray in memory, (stop − start, …), its dtype.
+
+    What a memmap keeps in memory of its file does not grow, except in mode "c", whose pages hold
+    the caller's changes. Rows of a transposed memmap lie all over the file: right, but slow.
+
+    Raises
+    ------
+    ShapeError, DataError
+        The source returns rows that are not of its shape and dtype, or masked, or has become too
+        short. Errors of its own pass through.
+    """
+    start, stop, _ = slice(start, stop).indices(x.shape[0])
+    rows = np.empty((max(stop - start, 0), *x.shape[1:]), np.dtype(x.dtype))
+    if rows.size:
+        _fill(rows, x, start, stop)
+    return rows
+
+
+def read_group(sources: Sequence[Any], group: Group) -> tuple[Rows, ...]:
+    """Return the same rows of several sources or ndarrays, in the group's shuffled order.
+
+    Memory: beside what is returned, the rows of the sources as they stand in the file, so twice the
+    bytes of a group.
+
+    Parameters
+    ----------
+    sources : sequence of sources or ndarrays (m, …)
+    group : Group
+
+    Returns
+    -------
+    tuple of ndarray (rows, …)
+        Each of the dtype of its source.
+
+    Raises
+    ------
+    ShapeError, DataError
+        As `read_rows` does.
+    """
+    return tuple(np.take(x, order, axis=0) for x, order in _loaded(sources, group, {}))
+
+
+def read_blocks(
+    sources: Sequence[Any], groups: Iterable[Group], rows: int
+) -> Iterator[tuple[Rows, ...]]:
+    """Yield the shuffled rows of `groups`, as `read_group` does, `rows` at a time but for the last.
+
+    Faster than whole groups, and with less memory: the bytes of one group, which are used again for
+    the next, and of the blocks. Meanwhile the system reads the next group ahead.
+    """
+    buffers: dict[int, Rows] = {}
+    block: list[Rows] = []
+    filled = 0
+    for group in _announced(sources, groups):
+        loaded = _loaded(sources, group, buffers)
+        start = 0
+        while start < len(group.order):
+            if filled == 0:
+                block = [np.empty((rows, *x.shape[1:]), x.dtype) for x, _ in loaded]
+            stop = min(start + rows - filled, len(group.order))
+            part = slice(filled, filled + stop - start)
+            for x, (given, order) in zip(block, loaded, strict=True):
+                np.take(given, order[start:stop], axis=0, out=x[part], mode="clip")
+            start, filled = stop, part.stop % rows
+            if filled == 0:
+                yield tuple(block)
+    if filled:
+        yield tuple(x[:filled] for x in block)
+
+
+def _loaded(
+    sources: Sequence[Any], group: Group, buffers: dict[int, Rows]
+) -> list[tuple[Rows, Rows]]:
+    """Return an array and its order for each source; what is read is written into `buffers`."""
+    count = len(group.order)
+    loaded = []
+    for number, x in enumerate(sources):
+        if not is_source(x):
+            loaded.append((x, group.numbers))
+            continue
+        if number not in buffers or len(buffers[number]) < count:
+            buffers[number] = np.empty((count, *x.shape[1:]), np.dtype(x.dtype))
+        buffer = buffers[number][:count]
+        place = 0
+        for start, stop in group.runs if buffer.size else ():
+            _fill(buffer[place : place + stop - start], x, start, stop)
+            place += stop - start
+        loaded.append((buffer, group.order))
+    return loaded
+
+
+def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Group]:
+    """Yield the groups, each when the system has been told of the one after it."""
+    earlier = None
+    for group in groups:
+        for x in sources:
+            _announce(x, group.runs)
+        if earlier is not None:
+            yield earlier
+        earlier = group
+    if earlier is not None:
+        yield earlier
+
+
+def _fill(out: Rows, x: Any, start: int, stop: int) -> None:
+    rows = _checked(x[start:stop], out, f"rows {start}:{stop} of {type(x).__name__}")
+    file = _file(rows) if rows.dtype == out.dtype else None
+    if file is not None:
+        _read_file(out, rows, file)
+    elif _pages(rows) is not None:
+        _copy_pages(out, rows)
+    else:
+        out[...] = rows
+
+
+def _checked(given: Any, out: Rows, where: str) -> Rows:
+    """Return the rows that a source gave, a memmap as it is, after checking that they fit `out`."""
+    if np.ma.is_masked(given):
+        raise DataError(where, "masked values", "numbers", "Fill them in before training")
+    rows: Rows = np.asanyarray(given)
+    advice = "Let its shape and dtype tell what its slices return"
+    if rows.shape != out.shape:
+        raise ShapeError(where, f"shape {rows.shape}", f"{out.shape}, as its shape says", advice)
+    if rows.dtype.newbyteorder("=") != out.dtype.newbyteorder("="):
+        raise DataError(where, f"dtype {rows.dtype}", f"{out.dtype}, as its dtype says", advice)
+    return rows
+
+
+def _pages(x: Any) -> mmap.mmap | None:
+    """Return the pages of a memmap, None for any other array."""
+    return getattr(x, "_mmap", None) if isinstance(x, np.memmap) else None
+
+
+def _shortened(x: Any) -> DataError:
+    return DataError(
+        f"memmap of {x.filename}",
+        "a file that has become shorter",
+        "the length that it had when it was opened",
+        "Leave a file as it is while it is read, and open it again",
+    )
+
+
+def _copy_pages(out: Rows, rows: Any) -> None:
+    """Copy rows from the pages of a memmap, then give back the pages."""
+    pages: mmap.mmap = rows._mmap  # noqa: SLF001
+    start = rows.offset - rows.offset % mmap.ALLOCATIONGRANULARITY  # of the pages in the file
+    base = np.frombuffer(pages, np.uint8).ctypes.data
+    first, last = (address - base for address in byte_bounds(rows))
+    if start + last > pages.size():
+        raise _shortened(rows)  # to touch such a page would end the process
+    out[...] = rows
+    if rows.mode != "c" and hasattr(pages, "madvise"):  # changes in mode "c" are nowhere else
+        first -= first % HUGE_PAGE
+        pages.madvise(mmap.MADV_DONTNEED, first, -(-(last - first) // HUGE_PAGE) * HUGE_PAGE)
+
+
+class _File(NamedTuple):
+    """The file of a memmap: an address in its pages plus `shift` is a position in the file."""
+
+    descriptor: int
+    shift: int
+
+
+_FILES: weakref.WeakKeyDictionary[mmap.mmap, _File | None] = weakref.WeakKeyDictionary()
+
+
+def _file(rows: Any) -> _File | None:
+    """Return the open file of a read-only memmap, None where it cannot be read past the pages.
+
+    Reading it is twice as fast as copying pages and giving them back, and a file that has become
+    shorter is an error, where touching its pages would end the process.
+    """
+    pages = _pages(rows)
+    if pages is None or rows.mode != "r" or not rows.flags.c_contiguous:
+        return None
+    if pages not in _FILES:
+        _FILES[pages] = file = _open(rows)
+        if file is not None:
+            weakref.finalize(pages, os.close, file.descriptor)
+    return _FILES[pages]
+
+
+def _open(x: Any) -> _File | None:
+    """Open the file again; its name may be another file's by now, so the inodes have to agree."""
+    try:
+        with Path("/proc/self/maps").open() as lines:  # "start-end flags offset device inode name"
+            for line in lines:
+                addresses, _, offset, _, inode = line.split(maxsplit=5)[:5]
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                if start <= x.ctypes.data < end:
+                    break
+        descriptor = os.open(x.filename, os.O_RDONLY)
+    except (OSError, TypeError):  # another system than Linux; a file that has no name any more
+        return None
+    if os.fstat(descriptor).st_ino == int(inode):
+        return _File(descriptor, int(offset, 16) - start)
+    os.close(descriptor)
+    return None
+
+
+def _announce(x: Any, runs: list[tuple[int, int]]) -> None:
+    """Let the system read ahead what comes next: from a cold disk twice as fast."""
+    file = _file(x)
+    if file is not None:
+        for start, stop in runs:
+            rows = x[start:stop]
+            position = rows.ctypes.data + file.shift
+            os.posix_fadvise(file.descriptor, position, rows.nbytes, os.POSIX_FADV_WILLNEED)
+
+
+def _read_file(out: Rows, rows: Any, file: _File) -> None:
+    position = rows.ctypes.data + file.shift
+    rest = out.reshape(-1).view(np.uint8).data
+    while rest:
+        count = os.preadv(file.descriptor, [rest], position)
+        if count == 0:
+            raise _shortened(rows)
+        rest, position = rest[count:], position + count

@@ -1,0 +1,135 @@
+"""One update of θ: the gradient of a batch, the penalty on weights, and the optimiser's step."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from backprop_xp.activations import Activation
+from backprop_xp.backend import Array, copied, namespace
+from backprop_xp.direct import writes_products
+from backprop_xp.dropout import dropped
+from backprop_xp.network import Network
+from backprop_xp.optimizers import Optimizer, State
+from backprop_xp.outputs import for_classes
+from backprop_xp.parameters import Layer, pack, unpack
+from backprop_xp.propagation import backpropagate
+from backprop_xp.settings import Numbers
+
+__all__ = ["Carry", "Step", "only_active", "step_of"]
+
+Carry: TypeAlias = tuple[Array, State]
+Step: TypeAlias = Callable[..., tuple[Carry, tuple[Array, Array | None]]]
+
+
+def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = False) -> Step:
+    """Return the training step, a function of arrays that consumes θ and the optimiser's state.
+
+    Parameters
+    ----------
+    net : Network
+    optimizer : Optimizer
+    theta : array (..., P)
+        Tells the library, device and dtype.
+    labelled : bool
+        Whether the targets are classes.
+
+    Returns
+    -------
+    callable
+        ``step((theta, state), numbers, X, y, w, *noise) -> ((theta, state), (z_out, penalty))``:
+        `X` (..., m, n_in) holds the cases of a batch in rows, `y` (..., n_out, m) their targets in
+        columns, `w` their weights, which broadcast against (..., 1, m), `noise` one array (n, m)
+        for each hidden layer where units are dropped; z^L is (..., n_out, m), the penalty (...) is
+        ½ l2 Σ W², or None.
+    """
+    gradient, is_weight = _Gradient(net, theta, labelled), net.is_weight(theta)
+
+    def step(
+        carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
+    ) -> tuple[Carry, tuple[Array, Array | None]]:
+        theta, state = carry
+        activations, penalty = net.activations, None
+        if numbers.dropout is not None:
+            activations = dropped(activations, noise, numbers.dropout)
+        z_out, dE_dtheta = gradient(theta, activations, X.mT, y, w)
+        if numbers.l2 is not None:
+            shrinkage = numbers.l2 * is_weight * theta
+            penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
+            dE_dtheta += shrinkage
+        theta, state = optimizer.update(theta, state, dE_dtheta, **numbers.optimizer)
+        if any(kept is dE_dtheta for kept in (theta, *state)):
+            gradient.forget()
+        return (theta, state), (z_out, penalty)
+
+    return step
+
+
+class _Gradient:
+    """∂E/∂θ of a batch, written into one flat array where the library writes products.
+
+    What lasts from step to step is made once: the flat array and its views, the layers as views of
+    θ while θ is updated in place, and the column of ones of the biases.
+    """
+
+    def __init__(self, net: Network, theta: Array, labelled: bool) -> None:
+        self._net = net
+        self._output = for_classes(net.output_with_loss) if labelled else net.output_with_loss
+        self._exists = net.existing(theta)
+        self._in_place = writes_products(namespace(theta))
+        self._theta: Array | None = None
+        self._ones: Array | None = None
+        self._flat: Array | None = None
+        self._layers: tuple[Layer, ...] = ()
+        self._out: tuple[Layer, ...] = ()
+
+    def __call__(
+        self, theta: Array, activations: Sequence[Activation], a_in: Array, y: Array, w: Array
+    ) -> tuple[Array, Array]:
+        """Return z^L (..., n_out, m) and ∂E/∂θ (..., P), which the next call writes over."""
+        if self._in_place:
+            layers, dE_dtheta = self._prepared(theta, a_in)
+            z_out, _ = backpropagate(
+                layers, activations, self._output, a_in, y, w, self._ones, self._out
+            )
+        else:
+            layers = self._net.layers(theta, self._exists)
+            z_out, gradients = backpropagate(layers, activations, self._output, a_in, y, w)
+            dE_dtheta = pack(gradients)
+        if self._exists is not None:
+            dE_dtheta *= self._exists
+        return z_out, dE_dtheta
+
+    def forget(self) -> None:
+        """Take new memory for the next gradient: the last one is kept by another."""
+        self._flat = None
+
+    def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[Layer, ...], Array]:
+        """Return the layers of θ, and the flat array that the views `_out` fill."""
+        xp = namespace(theta)
+        if self._flat is None:
+            self._flat = xp.empty_like(theta)
+            self._out = unpack(self._net.sizes, self._flat)
+        if theta is not self._theta or self._exists is not None:
+            self._theta, self._layers = theta, self._net.layers(theta, self._exists)
+        if self._ones is None or self._ones.shape[0] != a_in.shape[-1]:
+            self._ones = xp.ones_like(a_in[..., :1, :]).mT
+        return self._layers, self._flat
+
+
+def only_active(step: Step) -> Step:
+    """Return the step that leaves θ and state of a network as they were where its batch is empty.
+
+    It takes one more array before X: `active` (..., 1), whether the batch has a weight above zero.
+    """
+
+    def guarded(
+        carry: Carry, numbers: Numbers, active: Array, *batch: Array
+    ) -> tuple[Carry, tuple[Array, Array | None]]:
+        theta, state = carry
+        before = copied(theta), tuple(copied(x) for x in state)
+        (theta, state), out = step(carry, numbers, *batch)
+        where = namespace(theta).where
+        theta = where(active, theta, before[0])
+        state = tuple(where(active, new, old) for new, old in zip(state, before[1], strict=True))
+        return (theta, state), out
+
+    return guarded

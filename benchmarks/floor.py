@@ -1,0 +1,99 @@
+"""The floor: nothing but the matrix products of a step, each in its fastest layout.
+
+No training step on a CPU can be faster than its products, so their share of a peer's time says how
+much of it is arithmetic that must be done. On CUDA the products are started one by one, so that a
+graph of small ones can be faster than this floor.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.job import Job
+from benchmarks.meters import Meter, meter_for
+from benchmarks.peers import LeftOut, Peer
+from benchmarks.products import Orders, Plan, Product, fastest, operands, places_of, products_of
+
+TRIAL_SECONDS = 0.004  # of one candidate, repeated until it lasts as long
+LONG_SECONDS = 0.1  # of work that needs no warming up
+
+Multiply = Callable[[Any, Any, Any], Any]
+ToDevice = Callable[[np.ndarray[Any, Any]], Any]
+
+
+def arrays_for(plan: Plan, to_device: ToDevice) -> dict[str, Any]:
+    """Return the memory of the products: an array for each matrix and storage in the plan."""
+    rng, arrays = np.random.default_rng(0), {}
+    for product, orders in plan:
+        for place in places_of(product, orders):
+            if place.key not in arrays:
+                numbers = rng.standard_normal(place.shape, dtype=np.float32)
+                numbers /= np.float32(math.sqrt(place.shape[-1]))
+                arrays[place.key] = to_device(numbers)
+    return arrays
+
+
+def floor(job: Job) -> Peer:
+    """Return the floor in the array library of the job's device."""
+    if job.device.startswith("jax"):
+        from benchmarks.peers_jax import floor as floor_of_jax
+
+        return floor_of_jax(job)
+    to_device, multiply, meter = _library(job)
+    products = products_of(job)
+
+    def seconds(product: Product, orders: Orders) -> float:
+        x, y, out = operands(product, orders, arrays_for([(product, orders)], to_device))
+        return trial(meter, lambda: multiply(x, y, out))
+
+    plan = list(zip(products, fastest(products, seconds), strict=True))
+    arrays = arrays_for(plan, to_device)
+    steps = [operands(product, orders, arrays) for product, orders in plan]
+    per_time = 1 if job.task == "predict" else job.batches
+
+    def run(times: int) -> None:
+        for _ in range(times * per_time):
+            for x, y, out in steps:
+                multiply(x, y, out)
+
+    return Peer(run, meter)
+
+
+def trial(meter: Meter, work: Callable[[], Any]) -> float:
+    """Return the seconds of a piece of work, the mean of as many as fill a trial."""
+    first, _ = meter.seconds(work)
+    if first > LONG_SECONDS:
+        return first
+    once, _ = meter.seconds(work)
+    times = max(1, min(1000, int(TRIAL_SECONDS / max(once, 1e-7))))
+
+    def repeated() -> None:
+        for _ in range(times):
+            work()
+
+    return meter.seconds(repeated)[0] / times
+
+
+def _library(job: Job) -> tuple[ToDevice, Multiply, Meter]:
+    """Return how to move an array, how to multiply into memory that is there, and the meter."""
+    index = job.cuda_index
+    if job.device.startswith("torch"):
+        import torch
+
+        torch.set_num_threads(job.threads)
+        place = torch.device("cpu") if index is None else torch.device("cuda", index)
+        return (
+            lambda x: torch.from_numpy(x).to(place),
+            lambda x, y, out: torch.matmul(x, y, out=out),
+            meter_for("torch", index),
+        )
+    if index is None:
+        return np.asarray, lambda x, y, out: np.matmul(x, y, out=out), meter_for("numpy", None)
+    try:
+        import cupy
+    except ImportError as error:
+        raise LeftOut(f"no CuPy: {error}") from error
+    cupy.cuda.Device(index).use()
+    return cupy.asarray, lambda x, y, out: cupy.matmul(x, y, out=out), meter_for("cupy", index)

@@ -1,0 +1,180 @@
+"""Peers in processes of their own, each timed in turn, round after round."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.job import Job
+from benchmarks.meters import Memory
+
+ROOT = Path(__file__).parents[1]
+# variables that make NumPy's OpenBLAS choose slower kernels, and so compress every ratio
+SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
+SAME_WORK = 0.01  # the largest relative difference between the figures of peers that do the same
+
+
+class Ended(Exception):  # noqa: N818  one peer's end is no end of the benchmark
+    """The process of a peer ended; the message is its reason."""
+
+
+@dataclass
+class Outcome:
+    """What was measured of each peer.
+
+    Attributes
+    ----------
+    seconds : dict
+        Of one piece of work (an epoch, a pass) in each round, in the order of the rounds.
+    figures : dict
+        One number of the first piece of work, to compare peers by; None for the floor.
+    last_figures : dict
+        The same number of the last work.
+    memory : dict
+        Bytes at the peak of the first piece of work beyond those before.
+    left_out : dict
+        The reason for each peer that is missing.
+    """
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    figures: dict[str, float | None] = field(default_factory=dict)
+    last_figures: dict[str, float | None] = field(default_factory=dict)
+    memory: dict[str, Memory] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Forget the times of a peer and keep the reason, which is also said at once."""
+        self.left_out[name] = reason
+        self.seconds.pop(name, None)
+        print(f"{name} is left out: {reason}", file=sys.stderr)
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return the variables of a worker."""
+    kept = {key: value for key, value in os.environ.items() if key not in SLOWING}
+    return (
+        kept
+        | dict.fromkeys(THREADS, str(threads))
+        | {
+            "JAX_DEFAULT_MATMUL_PRECISION": "float32",  # as in the others, where TF32 is off
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        }
+    )
+
+
+class Worker:
+    """A peer in a process of its own, which starts when it is entered."""
+
+    def __init__(self, peer: str, job: Job) -> None:
+        # closed in __exit__
+        self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", peer, json.dumps(asdict(job))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            cwd=ROOT,
+            env=environment(job.threads),
+        )
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next answer.
+
+        Raises
+        ------
+        Ended
+            The process ended in its place.
+        """
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().strip().splitlines()
+        raise Ended(said[-1] if said and status > 0 else f"its process ended with status {status}")
+
+    def seconds(self, times: int) -> dict[str, Any]:
+        """Let the work be done so many times and return the answer, seconds for one of them.
+
+        Raises
+        ------
+        Ended
+        """
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.write(f"{times}\n")
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                pass  # the answer says why
+        return self.answer()
+
+
+def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Outcome:
+    """Time each piece of work in turn, `repeat` rounds.
+
+    Parameters
+    ----------
+    work : dict
+        A peer and its job by the name to report.
+    repeat : int
+        Rounds.
+    times : int
+        How often the work is done for one time, the mean of them.
+    """
+    outcome, workers = Outcome(), {}
+    with ExitStack() as stack:
+        for name, (peer, job) in work.items():  # one after another: floors measure as they start
+            worker = stack.enter_context(Worker(peer, job))
+            try:
+                first = worker.answer()
+            except Ended as ended:
+                outcome.leave_out(name, str(ended))
+                continue
+            workers[name] = worker
+            outcome.seconds[name] = []
+            outcome.memory[name], outcome.figures[name] = first["memory"], first["figure"]
+        for _ in range(repeat):
+            for name, worker in list(workers.items()):
+                try:
+                    answer = worker.seconds(times)
+                except Ended as ended:
+                    outcome.leave_out(name, str(ended))
+                    del workers[name]
+                    continue
+                outcome.seconds[name].append(answer["seconds"])
+                outcome.last_figures[name] = answer["figure"]
+    return outcome
+
+
+def time_peers(job: Job, peers: list[str], repeat: int, times: int) -> Outcome:
+    """Time the peers on one job."""
+    return interleave({peer: (peer, job) for peer in peers}, repeat, times)
+
+
+def different_work(outcome: Outcome, own: str) -> list[str]:
+    """Return a warning for each peer whose figure is not that of `own` within 1 %."""
+    mine = outcome.figures.get(own)
+    return [
+        f"{peer} does not do the same work: its first figure is {figure:.6g}, {own}'s {mine:.6g}"
+        for peer, figure in outcome.figures.items()
+        if mine is not None
+        and figure is not None
+        and not abs(figure - mine) <= SAME_WORK * abs(mine)
+    ]

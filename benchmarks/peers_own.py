@@ -1,0 +1,145 @@
+"""The library itself as a peer, on any of its devices."""
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+import backprop_xp as bp
+from benchmarks.job import Job
+from benchmarks.meters import FileMeter, Meter, meter_for
+from benchmarks.peers import LeftOut, Peer
+
+SYMMETRY_RATE = 0.1 * 64  # 0.1 for a sum over 64 cases, as in 1986, is this for their mean
+
+
+def train(job: Job) -> Peer:
+    """Train with one call, one network or a stack."""
+    X, Y, device = _data(job)
+    net, optimizer = job.network(), _optimizer(job)
+    theta = net.init(seed=0, device=device, stack=job.stack or ())
+
+    def run(epochs: int) -> float:
+        done = bp.train(
+            net,
+            X,
+            Y,
+            theta,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=job.batch_size,
+            device=device,
+        )
+        _wait(done.theta)
+        return float(np.mean(done.history["cost"][0]))
+
+    return Peer(run, _meter(job, device))
+
+
+def train_one_by_one(job: Job) -> Peer:
+    """Train the networks of a stack one after another."""
+    X, Y, device = _data(job)
+    net, optimizer = job.network(), _optimizer(job)
+    theta = net.init(seed=0, device=device, stack=job.stack)
+
+    def run(epochs: int) -> float:
+        costs = []
+        for network in range(job.stack):
+            done = bp.train(
+                net,
+                X,
+                Y,
+                theta[network, :],
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=job.batch_size,
+                device=device,
+            )
+            _wait(done.theta)
+            costs.append(done.history["cost"][0])
+        return float(np.mean(costs))
+
+    return Peer(run, _meter(job, device))
+
+
+def solve_symmetry(job: Job) -> Peer:
+    """Train many starts of the symmetry network of 1986; `run` returns the share that solved it."""
+    device = bp.select_device(job.device)
+    X, Y = (device.xp.asarray(x, device=device.handle) for x in bp.datasets.symmetry())
+    net = bp.Network(job.sizes, hidden="sigmoid", output="sigmoid", loss="squared_error")
+    theta = net.init(seed=0, initializer="uniform", device=device, stack=job.stack)
+
+    def run(sweeps: int) -> float:
+        done = bp.train(
+            net,
+            X,
+            Y,
+            theta,
+            optimizer=bp.SGD(SYMMETRY_RATE, momentum=0.9),
+            epochs=sweeps,
+            batch_size=None,
+            device=device,
+        )
+        right = (net.forward(done.theta, X) > 0.5) == (Y > 0.5)
+        solved = device.xp.all(right, axis=(-2, -1))
+        return float(device.xp.mean(device.xp.astype(solved, device.xp.float32)))
+
+    return Peer(run, _meter(job, device))
+
+
+def forward(job: Job) -> Peer:
+    """Predict with ``net.forward``."""
+    X, _, device = _data(job)
+    net = job.network()
+    theta = net.init(seed=0, device=device)
+    return Peer(
+        lambda passes: _repeated(passes, lambda: net.forward(theta, X)), _meter(job, device)
+    )
+
+
+def predict(job: Job) -> Peer:
+    """Predict with ``bp.predict``."""
+    if not hasattr(bp, "predict"):
+        raise LeftOut("this version of backprop_xp has no predict")
+    X, _, device = _data(job)
+    net = job.network()
+    theta = net.init(seed=0, device=device)
+    return Peer(
+        lambda passes: _repeated(passes, lambda: bp.predict(net, theta, X)), _meter(job, device)
+    )
+
+
+def _repeated(times: int, work: Any) -> Any:
+    for _ in range(times):
+        outputs = work()
+        _wait(outputs)
+    return outputs
+
+
+def _data(job: Job) -> tuple[Any, Any, bp.Device]:
+    """Return X and Y on the device, X as it is where it is in a file, and the device."""
+    device = bp.select_device(job.device)
+    X, Y = job.data()
+    resident = X if job.file else device.xp.asarray(X, device=device.handle)
+    return resident, device.xp.asarray(Y, device=device.handle), device
+
+
+def _optimizer(job: Job) -> Any:
+    if job.optimizer == "sgd":
+        return bp.SGD(job.learning_rate)
+    if not hasattr(bp, "Adam"):
+        raise LeftOut("this version of backprop_xp has no Adam")
+    return bp.Adam(job.learning_rate)
+
+
+def _meter(job: Job, device: bp.Device) -> Meter:
+    if job.file and job.cuda_index is None:
+        return FileMeter()
+    library = device.name.partition(":")[0]
+    return meter_for(library if library in ("torch", "jax") else "cupy", job.cuda_index)
+
+
+def _wait(x: Any) -> None:
+    """Wait for an array of JAX, whose work goes on after a call; others end with the meter."""
+    if array_api_compat.is_jax_array(x):
+        x.block_until_ready()

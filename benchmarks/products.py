@@ -1,0 +1,155 @@
+"""The matrix products of a step, and which storage makes each of them fastest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from benchmarks.job import Job
+
+Orders = tuple[bool, bool, bool]
+ORDERS: list[Orders] = [
+    (a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)
+]
+NEAR = 1.25  # as a multiple of the best time at first: what is tried again
+
+
+@dataclass(frozen=True)
+class Product:
+    """C (p, r) = A (p, q) B (q, r), once for each network of a stack.
+
+    Attributes
+    ----------
+    A, B, C : str
+        Names of the matrices; the same name is the same memory.
+    p, q, r : int
+    stack : int
+        0: without a leading axis.
+    """
+
+    A: str
+    B: str
+    C: str
+    p: int
+    q: int
+    r: int
+    stack: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(stack, p, q, r)."""
+        return self.stack, self.p, self.q, self.r
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations, 2 p q r for each network."""
+        return 2.0 * self.p * self.q * self.r * max(self.stack, 1)
+
+
+Plan = list[tuple[Product, Orders]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a matrix is stored, row after row, itself or its transpose.
+
+    Attributes
+    ----------
+    key : str
+        Of the array that holds it.
+    shape : tuple of int
+        As it is stored, with the stack's axis in front.
+    transposed : bool
+        Whether what is stored is the transpose.
+    """
+
+    key: str
+    shape: tuple[int, ...]
+    transposed: bool
+
+    def view(self, arrays: Mapping[str, Any]) -> Any:
+        """Return the matrix as a view of its array."""
+        stored = arrays[self.key].reshape(self.shape)
+        return stored.mT if self.transposed else stored
+
+
+def places_of(product: Product, orders: Orders) -> list[Place]:
+    """Return where A, B and C are; a name with ``.T`` is the transpose of the matrix of that name.
+
+    Aᵀ stored row by row is A stored column by column, the same memory.
+    """
+    names = (product.A, product.B, product.C)
+    shapes = ((product.p, product.q), (product.q, product.r), (product.p, product.r))
+    found = []
+    for name, shape, transposed in zip(names, shapes, orders, strict=True):
+        of, is_transpose, _ = name.partition(".T")
+        stored = shape[::-1] if transposed else shape
+        by_columns = transposed != bool(is_transpose)
+        lead = (product.stack,) if product.stack else ()
+        key = f"{of} by {'columns' if by_columns else 'rows'}"
+        found.append(Place(key, (*lead, *stored), transposed))
+    return found
+
+
+def operands(product: Product, orders: Orders, arrays: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Return x, y and out such that out = x y is the product; out is stored row by row.
+
+    Where C is stored transposed, x y is Bᵀ Aᵀ.
+    """
+    A, B, C = (place.view(arrays) for place in places_of(product, orders))
+    return (B.mT, A.mT, C.mT) if orders[2] else (A, B, C)
+
+
+def products_of(job: Job) -> list[Product]:
+    """Return the products of one step, or of one forward pass, in their order.
+
+    Networks of a stack share their inputs, so that their first layers are one larger product.
+    """
+    m = job.cases if job.task == "predict" else job.batch_size
+    layers = [
+        (layer, n_out, n_in, job.stack)
+        for layer, (n_in, n_out) in enumerate(pairwise(job.sizes), start=1)
+    ]
+    _, n_out, n_in, _ = layers[0]
+    layers[0] = (1, n_out * job.networks, n_in, 0)
+    forward = [
+        Product(f"W{layer}", f"a{layer - 1}", f"a{layer}", n_out, n_in, m, stack)
+        for layer, n_out, n_in, stack in layers
+    ]
+    if job.task == "predict":
+        return forward
+    backward = []
+    for layer, n_out, n_in, stack in reversed(layers):
+        delta, below = f"delta{layer}", f"delta{layer - 1}"
+        # ∂E/∂W = δ a_prevᵀ, and ∂E/∂a_prev = Wᵀ δ
+        a_prev = f"a{layer - 1}"
+        backward.append(Product(delta, f"{a_prev}.T", f"dW{layer}", n_out, m, n_in, stack))
+        if layer > 1:
+            backward.append(Product(f"W{layer}.T", delta, below, n_in, n_out, m, stack))
+    return forward + backward
+
+
+def fastest(
+    products: list[Product], seconds: Callable[[Product, Orders], float], rounds: int = 2
+) -> list[Orders]:
+    """Return for each product which of A, B and C to store transposed, by trying all eight.
+
+    Parameters
+    ----------
+    products : list of Product
+        Products of the same shape are tried once.
+    seconds : function
+        The time of a product with given orders.
+    rounds : int
+        How often the better ones are tried again; the least time counts.
+    """
+    best: dict[tuple[int, ...], Orders] = {}
+    for product in products:
+        if product.shape in best:
+            continue
+        times = {orders: seconds(product, orders) for orders in ORDERS}
+        near = [orders for orders in ORDERS if times[orders] <= NEAR * min(times.values())]
+        for orders in near * rounds:
+            times[orders] = min(times[orders], seconds(product, orders))
+        best[product.shape] = min(near, key=times.__getitem__)
+    return [best[product.shape] for product in products]

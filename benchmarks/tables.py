@@ -1,0 +1,77 @@
+"""Tables as text and as Markdown, and sections of a Markdown file that commands replace."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+END = "<!-- end -->"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of text under a head; the first column stands left, numbers right.
+
+    Attributes
+    ----------
+    title : str
+    head : list of str
+    rows : list of list of str
+    """
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+
+    def text(self) -> str:
+        """Return the table for a terminal."""
+        lines = [self.head, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
+        aligned = [
+            "  ".join(
+                cell.rjust(width) if i else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([self.title, *aligned])
+
+    def markdown(self) -> str:
+        """Return the table in Markdown."""
+        ruler = ["---", *["---:"] * (len(self.head) - 1)]
+        lines = [f"| {' | '.join(cells)} |" for cells in (self.head, ruler, *self.rows)]
+        return "\n".join([f"**{self.title}**", "", *lines])
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with so many significant digits and without an exponent.
+
+    Examples
+    --------
+    >>> number(0.012345), number(12345.6), number(None)
+    ('0.0123', '12,346', '–')
+    """
+    if value is None:
+        return "–"
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    text = f"{value:.{digits}g}"
+    return np.format_float_positional(float(text), trim="-") if "e" in text else text
+
+
+def replace_section(document: str, key: str, body: str) -> str:
+    r"""Return the document with the section of that key replaced, or added at its end.
+
+    Examples
+    --------
+    >>> print(replace_section("<!-- a -->\nold\n<!-- end -->\n", "a", "new"), end="")
+    <!-- a -->
+    new
+    <!-- end -->
+    """
+    section = f"<!-- {key} -->\n{body.strip()}\n{END}"
+    found = re.compile(rf"<!-- {re.escape(key)} -->.*?{re.escape(END)}", re.DOTALL)
+    if found.search(document):
+        return found.sub(lambda _: section, document, count=1)
+    before = f"{document.rstrip()}\n\n" if document.strip() else ""
+    return f"{before}{section}\n"

@@ -1,0 +1,139 @@
+"""The numbers of each step: checked, moved when they change, the same object while they do not."""
+
+import numpy as np
+import pytest
+
+from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.optimizers import SGD
+from backprop_xp.schedules import Piecewise
+from backprop_xp.settings import Settings
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3, 1), (2, 1, 1), (1, 3, 1), (2, 3, 1)])
+def test_shapes_that_broadcast_against_the_leading_axes(shape):
+    theta = np.zeros((2, 3, 5))
+    numbers, _, _ = Settings(SGD(np.full(shape, 0.5)), theta, np.full(shape, 0.25)).next()
+    assert numbers["learning_rate"].shape == shape
+
+
+@pytest.mark.parametrize("shape", [(2,), (3,), (5,), (4, 1), (2, 1), (2, 3), (1, 2, 3, 1)])
+@pytest.mark.parametrize("name", ["learning_rate", "momentum", "l2"])
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_shapes_that_do_not_fit(shape, name, scheduled):
+    values = np.full(shape, 0.5)
+    setting = (lambda _: values) if scheduled else values
+    chosen = {"learning_rate": 0.1, "momentum": 0.0, "l2": 0.0, name: setting}
+    l2 = chosen.pop("l2")
+    with pytest.raises(ShapeError, match=rf"{name}: got an array of shape .* \(2, 3, 1\)"):
+        Settings(SGD(**chosen), np.zeros((2, 3, 5)), l2)
+
+
+def test_a_single_network_takes_no_array():
+    with pytest.raises(ShapeError, match=r"learning_rate: got an array of shape \(2,\)"):
+        Settings(SGD(np.array([0.1, 0.2])), np.zeros(5))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_numbers_of_numpy_do_not_promote(xp, nesterov):
+    # float32 · np.float64 is float64 on NumPy: every number is moved into θ's dtype first
+    theta = xp.array([1.0, 2.0], "float32") * 1
+    sgd = SGD(np.float64(0.1), momentum=np.float64(0.5), nesterov=nesterov)
+    settings, state = Settings(sgd, theta, np.float64(0.01)), sgd.init(theta)
+    numbers, l2, _ = settings.next()
+    for number in (l2, *numbers.values()):
+        assert (dtype_name(number.dtype), device_of(number)) == ("float32", xp.device)
+        assert namespace(number) is xp.xp
+    theta, state = sgd.update(theta, state, xp.array([1.0, 1.0], "float32") * 1, **numbers)
+    assert [dtype_name(x.dtype) for x in (theta, *state)] == ["float32"] * 2
+
+
+def test_numbers_are_moved_only_when_they_change():
+    rates = [0.5, 0.5, 0.25]
+    theta = np.zeros(3)
+    settings = Settings(SGD(lambda step: rates[step], momentum=0.5), theta, 0.1)
+    moved = [settings.next() for _ in range(3)]
+    assert moved[0].optimizer["momentum"] is moved[2].optimizer["momentum"]
+    assert moved[0].l2 is moved[2].l2
+    assert [float(numbers.optimizer["learning_rate"]) for numbers in moved] == rates
+
+
+def test_numbers_may_be_arrays_of_any_library(xp):
+    numbers = xp.array([[0.5], [0.25]])
+    sgd = SGD(numbers, momentum=numbers)
+    for setting in (numbers, lambda _: numbers):
+        moved, l2, _ = Settings(sgd, xp.array(np.zeros((2, 3))), setting).next()
+        for one in (l2, *moved.values()):
+            np.testing.assert_array_equal(xp.host(one), [[0.5], [0.25]])
+            assert device_of(one) == xp.device
+    with pytest.raises(OptionError, match=r"SGD\(momentum\)"):
+        SGD(0.1, momentum=xp.array([[0.5], [1.0]]))
+
+
+@pytest.mark.parametrize("bad", ["fast", None, np.nan, 1j, [[1], [1, 2]]])
+def test_a_schedule_that_returns_no_number(bad):
+    with pytest.raises(OptionError, match=r"(?s)learning_rate.*: got .*; expected finite numbers"):
+        Settings(SGD(lambda _: bad), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "l2"),
+    [
+        (SGD(lambda _: -1.0), 0.0),
+        (SGD(0.1, momentum=lambda _: 1.0), 0.0),
+        (SGD(0.1), lambda _: -1.0),
+    ],
+)
+def test_schedules_stay_within_the_range_of_numbers(optimizer, l2):
+    with pytest.raises(OptionError, match=r"expected .*numbers >= 0"):
+        Settings(optimizer, np.zeros(3), l2).next()
+
+
+def test_l2_of_0_costs_nothing():
+    for zero in (0, 0.0, np.float64(0), np.zeros((2, 1))):
+        assert Settings(SGD(0.1), np.zeros((2, 3)), zero).next().l2 is None
+    l2 = Settings(SGD(0.1), np.zeros(3), Piecewise([1], [0.0, 0.5]))
+    assert [float(l2.next().l2) for _ in range(2)] == [0, 0.5]
+
+
+@pytest.mark.parametrize("bad", [-0.1, np.nan, np.inf, "some", None, [[0.1], [-0.1]]])
+def test_an_l2_out_of_range(bad):
+    with pytest.raises(OptionError, match=r"train\(l2\): got .*; expected finite numbers >= 0"):
+        Settings(SGD(0.1), np.zeros((2, 3)), bad)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "l2"])
+@pytest.mark.parametrize("large", [1e39, np.array([[0.1], [1e39]])])
+def test_numbers_beyond_the_range_of_theta(name, large):
+    # 1e39 is infinite in float32
+    chosen = {"learning_rate": 0.1, "l2": 0.0, name: large}
+    with pytest.raises(OptionError, match=rf"(?s){name}.*float32"):
+        Settings(SGD(chosen["learning_rate"]), np.zeros((2, 3), "float32"), chosen["l2"])
+    Settings(SGD(chosen["learning_rate"]), np.zeros((2, 3), "float64"), chosen["l2"])
+
+
+def test_the_same_numbers_are_the_same_object():
+    theta = np.zeros((2, 3))
+    constant = Settings(SGD(0.1, momentum=0.5), theta, 0.1, 0.5)
+    assert constant.next() is constant.next()
+    scheduled = Settings(SGD(Piecewise([1], [0.1, 0.2]), momentum=0.5), theta)
+    assert scheduled.next() is not scheduled.next()
+
+
+def test_dropout_by_itself_and_for_each_network():
+    theta = np.zeros((2, 3), "float32")
+    assert Settings(SGD(0.1), theta).next().dropout is None
+    p = Settings(SGD(0.1), theta, dropout=np.array([[0.0], [0.5]])).next().dropout
+    assert p.dtype == np.float32
+    np.testing.assert_array_equal(p, [[0], [0.5]])
+    falling = Settings(SGD(0.1), theta, dropout=Piecewise([1], [0.5, 0.25]))
+    assert [float(falling.next().dropout) for _ in range(2)] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1, 1.0, np.nan, "some", None, [[0.1], [1.0]]])
+def test_a_dropout_out_of_range(bad):
+    with pytest.raises(OptionError, match=r"train\(dropout\): got .*; expected probab"):
+        Settings(SGD(0.1), np.zeros((2, 3)), dropout=bad)
+    if bad is not None and not isinstance(bad, (str, list)):
+        with pytest.raises(OptionError, match=r"train\(dropout\): got .*; expected probab"):
+            Settings(SGD(0.1), np.zeros((2, 3)), dropout=lambda _: bad)
