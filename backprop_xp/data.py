@@ -6,18 +6,19 @@ gathering every batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_xp.backend import Array, context, device_of, dtype_name, from_host, namespace
+from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
 
-__all__ = ["Block", "Cases", "epochs_of_blocks", "spans", "whole_block"]
+__all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
+BLOCK_BYTES = 2**24  # larger memory the C library maps anew for every block
 
 
 class Block(NamedTuple):
@@ -58,68 +59,45 @@ class Block(NamedTuple):
         return from_host(self.active.reshape(shape), namespace(theta), device_of(theta), "bool")
 
 
-@dataclass(frozen=True)
-class Cases:
-    """A data set on its device, as training uses it.
-
-    Attributes
-    ----------
-    X : array (..., m, n_in)
-    Y : array (..., m, n_out), or class labels (..., m) of dtype int32
-    n_out : int
-    labelled : bool
-        Whether Y holds labels.
-    weights : ndarray (..., m) or None
-        Relative weights of the cases, on the host; None where all are equal.
-    """
-
-    X: Array
-    Y: Array
-    n_out: int
-    labelled: bool
-    weights: np.ndarray[Any, Any] | None = None
-
-    @property
-    def count(self) -> int:
-        """The number of cases, m."""
-        return self.X.shape[-2]
-
-    @property
-    def total_weight(self) -> Any:
-        """The sum of the weights, one for each network where they differ; m where all are equal."""
-        return self.count if self.weights is None else self.weights.sum(axis=-1)
-
-    def rows(self, start: int, stop: int) -> "Cases":
-        """Return the cases from `start` to `stop`, as views where the library has views."""
-        Y = self.Y[..., start:stop] if self.labelled else self.Y[..., start:stop, :]
-        weights = None if self.weights is None else self.weights[..., start:stop]
-        return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
-
-
-def spans(m: int, batch_size: int) -> list[tuple[int, int, int]]:
-    """Return (start, stop, size of a batch) of each block of an epoch.
+def block_rows(batch_size: int, row_bytes: int) -> int:
+    """Return the rows of a block, a whole number of batches.
 
     Examples
     --------
-    >>> spans(20_000, 100)
+    >>> block_rows(100, row_bytes=256), block_rows(100, row_bytes=16_384)
+    (8100, 1000)
+    """
+    most = min(BLOCK_ROWS, BLOCK_BYTES // max(row_bytes, 1))
+    return max(most // batch_size, 1) * batch_size
+
+
+def spans(m: int, batch_size: int, rows: int) -> list[tuple[int, int, int]]:
+    """Return (start, stop, size of a batch) of each block of `rows` cases of an epoch.
+
+    Examples
+    --------
+    >>> spans(20_000, 100, 8100)
     [(0, 8100, 100), (8100, 16200, 100), (16200, 20000, 100)]
-    >>> spans(250, 100)
+    >>> spans(250, 100, 8100)
     [(0, 200, 100), (200, 250, 50)]
     """
     whole = m - m % batch_size
-    rows = max(BLOCK_ROWS // batch_size, 1) * batch_size
     found = [(start, min(start + rows, whole), batch_size) for start in range(0, whole, rows)]
     return found + ([(whole, m, m - whole)] if whole < m else [])
 
 
-def epochs_of_blocks(cases: Cases, batch_size: int, seed: int) -> Callable[[int], Iterable[Block]]:
+def epochs_of_blocks(
+    cases: Cases | FileCases, batch_size: int, seed: int
+) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
     The order of the cases follows from `seed` and the epoch alone. A full batch is not shuffled.
     """
     if batch_size >= cases.count:
-        whole = whole_block(cases)
+        whole = whole_block(cases.rows(0, cases.count))
         return lambda epoch: [whole]  # noqa: ARG005
+    if isinstance(cases, FileCases):
+        return lambda epoch: _blocks_of_file(cases, batch_size, seed, epoch)
     return lambda epoch: _shuffled_blocks(cases, batch_size, seed, epoch)
 
 
@@ -128,11 +106,20 @@ def whole_block(cases: Cases) -> Block:
     return _block(cases, None, cases.count, cases.weights)
 
 
+def _blocks_of_file(cases: FileCases, batch_size: int, seed: int, epoch: int) -> Iterator[Block]:
+    rows = block_rows(batch_size, cases.row_bytes)
+    for part in cases.shuffled(rows, seed, epoch):
+        for start, stop, size in spans(part.count, batch_size, rows):
+            batches = part.rows(start, stop)
+            yield _block(batches, None, size, batches.weights)
+
+
 def _shuffled_blocks(cases: Cases, batch_size: int, seed: int, epoch: int) -> Iterator[Block]:
     order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
     on_device = from_host(order, namespace(cases.X), device_of(cases.X), "int32")
     weights = None if cases.weights is None else cases.weights[..., order]
-    for start, stop, size in spans(cases.count, batch_size):
+    rows = block_rows(batch_size, cases.row_bytes)
+    for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]
         yield _block(cases, on_device[start:stop], size, part)
 

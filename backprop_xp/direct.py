@@ -19,7 +19,7 @@ __all__ = ["astype", "largest", "product", "total", "writes_products", "zero_for
 
 
 class _Direct(NamedTuple):
-    """The functions of one library."""
+    """The functions of one library; `sum` and `max` are along an axis that stays with length 1."""
 
     matmul: Callable[..., Array]
     astype: Callable[..., Array]
@@ -27,23 +27,51 @@ class _Direct(NamedTuple):
     max: Callable[..., Array]
 
 
+def _of_numpy() -> _Direct:
+    matmul: Any = np.matmul
+    astype: Any = np.ndarray.astype
+    add: Any = np.add.reduce
+    maximum: Any = np.maximum.reduce  # arguments by name would take longer
+    return _Direct(
+        matmul,
+        astype,
+        lambda x, axis: add(x, axis, None, None, True),
+        lambda x, axis: maximum(x, axis, None, None, True),
+    )
+
+
+def _of_torch() -> _Direct:
+    torch = importlib.import_module("torch")
+
+    def matmul(A: Array, B: Array, out: Any) -> Any:
+        # for a stack and a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
+        return torch.mm(A, B, out=out) if A.ndim == B.ndim == 2 else out.copy_(A @ B)
+
+    return _Direct(
+        matmul,
+        torch.Tensor.to,
+        lambda x, axis: torch.sum(x, axis, True),
+        lambda x, axis: torch.amax(x, axis, True),
+    )
+
+
+def _of_standard(xp: Namespace) -> _Direct:
+    def matmul(A: Array, B: Array, out: Any) -> Any:
+        return xp.matmul(A, B, out=out)  # CuPy's, where it is called at all
+
+    return _Direct(
+        matmul,
+        xp.astype,
+        lambda x, axis: xp.sum(x, axis=axis, keepdims=True),
+        lambda x, axis: xp.max(x, axis=axis, keepdims=True),
+    )
+
+
 def _of_namespace(xp: Namespace) -> _Direct:
-    """Return the functions as the library itself has them, where it is one of those known."""
+    """Return the functions as the library itself has them, where it is one whose wrappers cost."""
     if array_api_compat.is_numpy_namespace(xp):
-        return _Direct(np.matmul, np.ndarray.astype, np.add.reduce, np.maximum.reduce)
-    if array_api_compat.is_torch_namespace(xp):
-        torch = importlib.import_module("torch")
-
-        def matmul(A: Array, B: Array, out: Any) -> Array:
-            # for a stack and a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
-            result: Array = torch.mm(A, B, out=out) if A.ndim == B.ndim == 2 else out.copy_(A @ B)
-            return result
-
-        return _Direct(matmul, torch.Tensor.to, torch.sum, torch.amax)
-    if array_api_compat.is_cupy_namespace(xp):
-        cupy = importlib.import_module("cupy")
-        return _Direct(cupy.matmul, cupy.ndarray.astype, cupy.sum, cupy.max)
-    return _Direct(xp.matmul, xp.astype, xp.sum, xp.max)
+        return _of_numpy()
+    return _of_torch() if array_api_compat.is_torch_namespace(xp) else _of_standard(xp)
 
 
 _KNOWN: dict[type, _Direct] = {}
@@ -68,7 +96,7 @@ def writes_products(xp: Namespace) -> bool:
 
 def product(A: Array, B: Array, out: Array | None = None) -> Array:
     """Return the matrix product A B, written into `out` where it is given (`writes_products`)."""
-    return A @ B if out is None else _direct(A).matmul(A, B, out=out)
+    return A @ B if out is None else _direct(A).matmul(A, B, out)
 
 
 def astype(x: Array, dtype: Any) -> Array:
@@ -78,12 +106,12 @@ def astype(x: Array, dtype: Any) -> Array:
 
 def total(x: Array, axis: int) -> Array:
     """Return the sum along an axis, which stays with length 1."""
-    return _direct(x).sum(x, axis=axis, keepdims=True)
+    return _direct(x).sum(x, axis)
 
 
 def largest(x: Array, axis: int) -> Array:
     """Return the greatest number along an axis, which stays with length 1."""
-    return _direct(x).max(x, axis=axis, keepdims=True)
+    return _direct(x).max(x, axis)
 
 
 def zero_for(z: Array) -> Any:

@@ -19,11 +19,12 @@ from backprop_xp.backend import (
     namespace,
     to_host,
 )
-from backprop_xp.data import Cases
+from backprop_xp.cases import Cases, FileCases
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, float_name, stack_shape
+from backprop_xp.sources import check_source, is_source, read_rows
 
 __all__ = ["Task", "prepare"]
 
@@ -37,14 +38,14 @@ class Task:
     net : Network
     theta : array (*stack, P)
         Where to start, with 0 for the weights of removed connections.
-    cases, validation : Cases
+    cases, validation : Cases or FileCases
     seed : int
     """
 
     net: Network
     theta: Array
-    cases: Cases
-    validation: Cases | None
+    cases: Cases | FileCases
+    validation: Cases | FileCases | None
     seed: int
 
 
@@ -85,14 +86,15 @@ def prepare(
         )
     check_count(seed, "train(seed)", least=0)
     chosen = None if device is None else select_device(device)
-    X = _array(X, "train(X)")
+    X = X if is_source(X) else _array(X, "train(X)")
+    like = _stand_in(X, "train(X)")
     place = _Place(
-        namespace(X) if chosen is None else chosen.xp,
-        device_of(X) if chosen is None else chosen.handle,
-        _dtype(X, dtype),
+        namespace(like) if chosen is None else chosen.xp,
+        device_of(like) if chosen is None else chosen.handle,
+        _dtype(like, dtype),
         _lead(net, theta, stack),
     )
-    follow = X if chosen is None else None
+    follow = like if chosen is None else None
     cases = _cases(net, X, Y, case_weights, place, follow, "train")
     others = None
     if validation is not None:
@@ -103,6 +105,9 @@ def prepare(
 
 def _array(x: Any, where: str) -> Any:
     """Return an array of real numbers: `x` itself, or a NumPy array made of a list or the like."""
+    if is_source(x):
+        check_source(x, where)
+        x = read_rows(x, 0, x.shape[0])
     if not array_api_compat.is_array_api_obj(x):
         return inputs.real_host_array(x, where)
     inputs.check_real(x, where)
@@ -111,7 +116,7 @@ def _array(x: Any, where: str) -> Any:
 
 def _beside(x: Any, follow: Any, where: str) -> Any:
     """Return `x` as an array; where no device was named it must be where X is."""
-    if follow is not None:
+    if follow is not None and not is_source(x):
         x = inputs.same_place(x, follow, where, "X")
     return _array(x, where)
 
@@ -154,25 +159,52 @@ def _cases(
     place: _Place,
     follow: Any,
     where: str,
-) -> Cases:
-    X = _beside(X, follow, f"{where}(X)")
-    Y = _beside(Y, follow, f"{where}(Y)")
-    values.check_not_empty(X, f"{where}(X)")
-    inputs.check_shape_of_inputs(X, place.lead, net.sizes[0], f"{where}(X)")
-    m, n_out = X.shape[-2], net.sizes[-1]
-    kind = inputs.kind_of_targets(Y, m, n_out, place.lead, f"{where}(Y)")
+) -> Cases | FileCases:
+    in_file = is_source(X)
+    X = X if in_file else _beside(X, follow, f"{where}(X)")
+    Y = Y if in_file and is_source(Y) else _beside(Y, follow, f"{where}(Y)")
+    X_like, Y_like = _stand_in(X, f"{where}(X)"), _stand_in(Y, f"{where}(Y)")
+    values.check_not_empty(X_like, f"{where}(X)")
+    inputs.check_shape_of_inputs(X_like, place.lead, net.sizes[0], f"{where}(X)")
+    m, n_out = X_like.shape[-2], net.sizes[-1]
+    kind = inputs.kind_of_targets(Y_like, m, n_out, place.lead, f"{where}(Y)")
     labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
     weights = _weights(case_weights, m, place, follow)
+
+    def load(X: Any, Y: Any, weights: Any) -> Cases:
+        _check_values(net, X, Y, labelled, place, where)
+        moved = place.move(Y, "int32" if labelled else None)
+        if not labelled and kind != "targets":
+            moved = place.xp.expand_dims(moved, axis=-1)
+        return Cases(place.move(X), moved, n_out, labelled, weights)
+
+    if not in_file:
+        return load(X, Y, weights)
+    if Y_like.ndim > 1 + (kind == "targets"):
+        advice = "Share one set of targets among the networks, or read X into memory with X[...]"
+        raise ShapeError(f"{where}(Y)", f"shape {tuple(Y_like.shape)}", f"({m}, ...)", advice)
+    return FileCases(X, Y if is_source(Y) else to_host(Y), labelled, load, weights)
+
+
+def _stand_in(x: Any, where: str) -> Any:
+    """Return `x`, or for a source an array of its shape and dtype that takes no memory."""
+    if not is_source(x):
+        return x
+    check_source(x, where)
+    like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
+    inputs.check_real(like, where)
+    return like
+
+
+def _check_values(
+    net: Network, X: Any, Y: Any, labelled: bool, place: _Place, where: str
+) -> None:
     values.check_finite(X, f"{where}(X)", place.dtype)
     if labelled:
-        values.check_labels(Y, n_out, f"{where}(Y)")
+        values.check_labels(Y, net.sizes[-1], f"{where}(Y)")
     else:
         values.check_finite(Y, f"{where}(Y)", place.dtype)
         values.check_range(Y, getattr(net.loss, "target_range", None), net.loss.name, f"{where}(Y)")
-    moved = place.move(Y, "int32" if labelled else None)
-    if not labelled and kind != "targets":
-        moved = place.xp.expand_dims(moved, axis=-1)
-    return Cases(place.move(X), moved, n_out, labelled, weights)
 
 
 def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from backprop_xp.activations import Activation
 from backprop_xp.backend import Array, Namespace, compiled, context, device_of, namespace
-from backprop_xp.data import Block, Cases, whole_block
+from backprop_xp.cases import Cases, FileCases
+from backprop_xp.data import Block, whole_block
 from backprop_xp.network import Network
 from backprop_xp.propagation import forward_pass
 
@@ -45,7 +46,7 @@ class Scorer:
         self.block: Callable[[Array, Block], Scores] = compiled(partial(_score_block, net), xp)
         self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
 
-    def cases(self, theta: Array, cases: Cases) -> Scores:
+    def cases(self, theta: Array, cases: Cases | FileCases) -> Scores:
         """Return the mean cost (...) and the right classes (...) of all cases, in chunks.
 
         Without weights, and without regularisation.

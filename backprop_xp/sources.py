@@ -14,18 +14,14 @@ of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffl
 The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
 """
 
-import mmap
-import os
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import array_api_compat
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from backprop_xp.errors import DataError, ShapeError
+from backprop_xp.memmaps import copy_rows, pages_of, read_ahead
 from backprop_xp.randomness import generator
 
 __all__ = [
@@ -36,7 +32,6 @@ __all__ = [
     "is_source",
     "plan",
     "read_blocks",
-    "read_group",
     "read_rows",
     "shuffled_groups",
 ]
@@ -47,7 +42,6 @@ RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer
 GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
 LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
 ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
-HUGE_PAGE = 2 * 1024**2  # what the system may map at one touch, around what was touched
 
 
 class Plan(NamedTuple):
@@ -86,7 +80,7 @@ def is_source(x: Any) -> bool:
     makes it an array, as data frames and sparse matrices have.
     """
     if isinstance(x, np.ndarray):
-        return _pages(x) is not None
+        return pages_of(x) is not None
     in_memory = hasattr(x, "to_numpy") or hasattr(x, "toarray")
     if in_memory or array_api_compat.is_array_api_obj(x):
         return False
@@ -179,37 +173,30 @@ def read_rows(x: Any, start: int, stop: int) -> Rows:
     return rows
 
 
-def read_group(sources: Sequence[Any], group: Group) -> tuple[Rows, ...]:
-    """Return the same rows of several sources or ndarrays, in the group's shuffled order.
+def read_blocks(
+    sources: Sequence[Any], groups: Iterable[Group], rows: int
+) -> Iterator[tuple[Rows, ...]]:
+    """Yield the same rows of several sources or ndarrays, shuffled, `rows` at a time but the last.
 
-    Memory: beside what is returned, the rows of the sources as they stand in the file, so twice the
-    bytes of a group.
+    Memory: the bytes of one group, which are used again for the next, and of one block.
 
     Parameters
     ----------
     sources : sequence of sources or ndarrays (m, …)
-    group : Group
+    groups : iterable of Group
+        From `shuffled_groups`.
+    rows : int
+        In a block; the last may be shorter.
 
-    Returns
-    -------
+    Yields
+    ------
     tuple of ndarray (rows, …)
-        Each of the dtype of its source.
+        New arrays, each of the dtype of its source.
 
     Raises
     ------
     ShapeError, DataError
         As `read_rows` does.
-    """
-    return tuple(np.take(x, order, axis=0) for x, order in _loaded(sources, group, {}))
-
-
-def read_blocks(
-    sources: Sequence[Any], groups: Iterable[Group], rows: int
-) -> Iterator[tuple[Rows, ...]]:
-    """Yield the shuffled rows of `groups`, as `read_group` does, `rows` at a time but for the last.
-
-    Faster than whole groups, and with less memory: the bytes of one group, which are used again for
-    the next, and of the blocks. Meanwhile the system reads the next group ahead.
     """
     buffers: dict[int, Rows] = {}
     block: list[Rows] = []
@@ -257,7 +244,8 @@ def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Grou
     earlier = None
     for group in groups:
         for x in sources:
-            _announce(x, group.runs)
+            for start, stop in group.runs if pages_of(x) is not None else ():
+                read_ahead(x[start:stop])
         if earlier is not None:
             yield earlier
         earlier = group
@@ -267,13 +255,10 @@ def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Grou
 
 def _fill(out: Rows, x: Any, start: int, stop: int) -> None:
     rows = _checked(x[start:stop], out, f"rows {start}:{stop} of {type(x).__name__}")
-    file = _file(rows) if rows.dtype == out.dtype else None
-    if file is not None:
-        _read_file(out, rows, file)
-    elif _pages(rows) is not None:
-        _copy_pages(out, rows)
-    else:
+    if pages_of(rows) is None:
         out[...] = rows
+    else:
+        copy_rows(out, rows)
 
 
 def _checked(given: Any, out: Rows, where: str) -> Rows:
@@ -287,95 +272,3 @@ def _checked(given: Any, out: Rows, where: str) -> Rows:
     if rows.dtype.newbyteorder("=") != out.dtype.newbyteorder("="):
         raise DataError(where, f"dtype {rows.dtype}", f"{out.dtype}, as its dtype says", advice)
     return rows
-
-
-def _pages(x: Any) -> mmap.mmap | None:
-    """Return the pages of a memmap, None for any other array."""
-    return getattr(x, "_mmap", None) if isinstance(x, np.memmap) else None
-
-
-def _shortened(x: Any) -> DataError:
-    return DataError(
-        f"memmap of {x.filename}",
-        "a file that has become shorter",
-        "the length that it had when it was opened",
-        "Leave a file as it is while it is read, and open it again",
-    )
-
-
-def _copy_pages(out: Rows, rows: Any) -> None:
-    """Copy rows from the pages of a memmap, then give back the pages."""
-    pages: mmap.mmap = rows._mmap  # noqa: SLF001
-    start = rows.offset - rows.offset % mmap.ALLOCATIONGRANULARITY  # of the pages in the file
-    base = np.frombuffer(pages, np.uint8).ctypes.data
-    first, last = (address - base for address in byte_bounds(rows))
-    if start + last > pages.size():
-        raise _shortened(rows)  # to touch such a page would end the process
-    out[...] = rows
-    if rows.mode != "c" and hasattr(pages, "madvise"):  # changes in mode "c" are nowhere else
-        first -= first % HUGE_PAGE
-        pages.madvise(mmap.MADV_DONTNEED, first, -(-(last - first) // HUGE_PAGE) * HUGE_PAGE)
-
-
-class _File(NamedTuple):
-    """The file of a memmap: an address in its pages plus `shift` is a position in the file."""
-
-    descriptor: int
-    shift: int
-
-
-_FILES: weakref.WeakKeyDictionary[mmap.mmap, _File | None] = weakref.WeakKeyDictionary()
-
-
-def _file(rows: Any) -> _File | None:
-    """Return the open file of a read-only memmap, None where it cannot be read past the pages.
-
-    Reading it is twice as fast as copying pages and giving them back, and a file that has become
-    shorter is an error, where touching its pages would end the process.
-    """
-    pages = _pages(rows)
-    if pages is None or rows.mode != "r" or not rows.flags.c_contiguous:
-        return None
-    if pages not in _FILES:
-        _FILES[pages] = file = _open(rows)
-        if file is not None:
-            weakref.finalize(pages, os.close, file.descriptor)
-    return _FILES[pages]
-
-
-def _open(x: Any) -> _File | None:
-    """Open the file again; its name may be another file's by now, so the inodes have to agree."""
-    try:
-        with Path("/proc/self/maps").open() as lines:  # "start-end flags offset device inode name"
-            for line in lines:
-                addresses, _, offset, _, inode = line.split(maxsplit=5)[:5]
-                start, end = (int(address, 16) for address in addresses.split("-"))
-                if start <= x.ctypes.data < end:
-                    break
-        descriptor = os.open(x.filename, os.O_RDONLY)
-    except (OSError, TypeError):  # another system than Linux; a file that has no name any more
-        return None
-    if os.fstat(descriptor).st_ino == int(inode):
-        return _File(descriptor, int(offset, 16) - start)
-    os.close(descriptor)
-    return None
-
-
-def _announce(x: Any, runs: list[tuple[int, int]]) -> None:
-    """Let the system read ahead what comes next: from a cold disk twice as fast."""
-    file = _file(x)
-    if file is not None:
-        for start, stop in runs:
-            rows = x[start:stop]
-            position = rows.ctypes.data + file.shift
-            os.posix_fadvise(file.descriptor, position, rows.nbytes, os.POSIX_FADV_WILLNEED)
-
-
-def _read_file(out: Rows, rows: Any, file: _File) -> None:
-    position = rows.ctypes.data + file.shift
-    rest = out.reshape(-1).view(np.uint8).data
-    while rest:
-        count = os.preadv(file.descriptor, [rest], position)
-        if count == 0:
-            raise _shortened(rows)
-        rest, position = rest[count:], position + count

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.backend import Array, context, copied, namespace, to_host
+from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.device_selection import Device
 from backprop_xp.dropout import Noise, noise_of_epoch
-from backprop_xp.errors import DivergenceError
+from backprop_xp.errors import DivergenceError, OptionError
 from backprop_xp.network import Network
 from backprop_xp.optimizers import SGD, Optimizer, State
 from backprop_xp.options import check_count
@@ -72,7 +73,9 @@ def train(
     ----------
     net : Network
     X : array (m, n_in), or (*stack, m, n_in)
-        Inputs in rows.
+        Inputs in rows. A `numpy.memmap`, an h5py or zarr data set, or anything with ``shape``,
+        ``dtype`` and rows that slices read, is never read whole: see `sources` for the order in
+        which it is shuffled. So is Y, beside such an X.
     Y : array
         Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
     theta : array (..., P), optional
@@ -127,7 +130,18 @@ def train(
     task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
     settings = Settings(optimizer, task.theta, l2, dropout)
     with context(task.theta), np.errstate(all="ignore"):  # the cost is checked after each epoch
-        return _run(task, optimizer, settings, epochs, batch_size or task.cases.count, progress)
+        return _run(task, optimizer, settings, epochs, _size_of(batch_size, task.cases), progress)
+
+
+def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
+    if batch_size is None and isinstance(cases, FileCases):
+        raise OptionError(
+            "train(batch_size)",
+            "None, the full batch, for X in a file",
+            "a number of cases",
+            "Such as 128; or read the file into memory first, with X[...]",
+        )
+    return batch_size or cases.count
 
 
 def _run(

@@ -56,8 +56,9 @@ def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = F
             penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
             dE_dtheta += shrinkage
         theta, state = optimizer.update(theta, state, dE_dtheta, **numbers.optimizer)
-        if any(kept is dE_dtheta for kept in (theta, *state)):
-            gradient.forget()
+        for kept in state:
+            if kept is dE_dtheta:
+                gradient.forget()
         return (theta, state), (z_out, penalty)
 
     return step

@@ -8,7 +8,8 @@ import pytest
 import backprop_xp as bp
 from backprop_xp import activations, connections, data, dropout, losses, network, settings, training
 from backprop_xp.backend import compiled, device_of, dtype_name, from_host
-from backprop_xp.data import Cases, epochs_of_blocks
+from backprop_xp.cases import Cases
+from backprop_xp.data import epochs_of_blocks
 from backprop_xp.errors import BackpropError, DivergenceError
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord

@@ -1,0 +1,118 @@
+"""Cases: a data set as training uses it, in memory on its device, or in a file."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.backend import Array, dtype_name
+from backprop_xp.sources import chunk_rows, is_source, plan, read_blocks, read_rows, shuffled_groups
+
+__all__ = ["Cases", "FileCases"]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A data set on its device, as training uses it.
+
+    Attributes
+    ----------
+    X : array (..., m, n_in)
+    Y : array (..., m, n_out), or class labels (..., m) of dtype int32
+    n_out : int
+    labelled : bool
+        Whether Y holds labels.
+    weights : ndarray (..., m) or None
+        Relative weights of the cases, on the host; None where all are equal.
+    """
+
+    X: Array
+    Y: Array
+    n_out: int
+    labelled: bool
+    weights: np.ndarray[Any, Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of cases, m."""
+        return self.X.shape[-2]
+
+    @property
+    def total_weight(self) -> Any:
+        """The sum of the weights, one for each network where they differ; m where all are equal."""
+        return self.count if self.weights is None else self.weights.sum(axis=-1)
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of the inputs of a case, for all networks."""
+        itemsize = np.dtype(dtype_name(self.X.dtype)).itemsize
+        return math.prod(self.X.shape) // self.count * itemsize
+
+    def rows(self, start: int, stop: int) -> "Cases":
+        """Return the cases from `start` to `stop`, as views where the library has views."""
+        Y = self.Y[..., start:stop] if self.labelled else self.Y[..., start:stop, :]
+        weights = None if self.weights is None else self.weights[..., start:stop]
+        return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
+
+
+@dataclass(frozen=True)
+class FileCases:
+    """A data set in a file, of which some rows at a time are in memory.
+
+    Attributes
+    ----------
+    X : source (m, n_in)
+    Y : source or ndarray, (m, n_out) or class labels (m,)
+    labelled : bool
+        Whether Y holds labels.
+    load : callable
+        ``load(X, Y, weights) -> Cases``: moves rows that were read to the device, after a check.
+    weights : ndarray (..., m) or None
+        As those of `Cases`.
+    """
+
+    X: Any
+    Y: Any
+    labelled: bool
+    load: Callable[[Any, Any, np.ndarray[Any, Any] | None], Cases]
+    weights: np.ndarray[Any, Any] | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of cases, m."""
+        return int(self.X.shape[0])
+
+    @property
+    def total_weight(self) -> Any:
+        """The sum of the weights, one for each network where they differ; m where all are equal."""
+        return self.count if self.weights is None else self.weights.sum(axis=-1)
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes of the inputs of a case."""
+        return _row_bytes(self.X)
+
+    def rows(self, start: int, stop: int) -> Cases:
+        """Return the cases from `start` to `stop`, in memory."""
+        parts = self.X, self.Y
+        X, Y = (read_rows(x, start, stop) if is_source(x) else x[start:stop] for x in parts)
+        weights = None if self.weights is None else self.weights[..., start:stop]
+        return self.load(X, Y, weights)
+
+    def shuffled(self, rows: int, seed: int, epoch: int) -> Iterator[Cases]:
+        """Yield all cases in the order of an epoch, `rows` at a time; see `sources`."""
+        parts = [self.X, self.Y]
+        if self.weights is not None:
+            parts.append(np.moveaxis(self.weights, -1, 0))
+        row_bytes = sum(_row_bytes(x) for x in parts if is_source(x))
+        groups = shuffled_groups(
+            self.count, *plan(row_bytes, chunk_rows(self.X)), seed=seed, epoch=epoch
+        )
+        for X, Y, *w in read_blocks(parts, groups, rows):
+            yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None)
+
+
+def _row_bytes(x: Any) -> int:
+    return math.prod(x.shape[1:]) * int(np.dtype(x.dtype).itemsize)
