@@ -26,10 +26,12 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
     ShapeError,
+    StackIndexError,
 )
 from backprop_xp.network import Network
 from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.parameters import Layer
+from backprop_xp.prediction import Ensemble, ensemble, predict
 from backprop_xp.training import Run, train
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ __all__ = [
     "DeviceError",
     "DeviceStatus",
     "DivergenceError",
+    "Ensemble",
     "GradientCheck",
     "Layer",
     "MissingExtraError",
@@ -59,14 +62,17 @@ __all__ = [
     "OptionError",
     "Run",
     "ShapeError",
+    "StackIndexError",
     "activations",
     "check_gradient",
     "datasets",
     "devices",
+    "ensemble",
     "equations",
     "initializers",
     "load",
     "losses",
+    "predict",
     "save",
     "schedules",
     "select_device",

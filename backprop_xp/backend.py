@@ -27,6 +27,7 @@ __all__ = [
     "from_host",
     "ignore_overflow",
     "is_floating",
+    "is_on_cpu",
     "library_name",
     "move",
     "namespace",
@@ -122,6 +123,12 @@ def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 def is_floating(x: Any) -> bool:
     """Tell whether `x` is an array of real floating-point numbers."""
     return bool(namespace(x).isdtype(x.dtype, "real floating"))
+
+
+def is_on_cpu(x: Any) -> bool:
+    """Tell whether the array `x` lies in the memory of the host."""
+    device = str(device_of(x)).lower()
+    return not any(name in device for name in ("cuda", "gpu", "rocm", "mps", "tpu", "xpu"))
 
 
 def astype(x: Any, dtype: Any) -> Array:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ class Cases:
 
     Attributes
     ----------
-    X : array (..., m, n_in)
-    Y : array (..., m, n_out), or class labels (..., m) of dtype int32
+    X : array (m, n_in), or (K, m, n_in) with one set for each of K networks
+    Y : array (m, n_out), or class labels (m,) of dtype int32; or one set for each network
     n_out : int
     labelled : bool
         Whether Y holds labels.
-    weights : ndarray (..., m) or None
+    weights : ndarray (m,) or (K, m), or None
         Relative weights of the cases, on the host; None where all are equal.
     """
 
@@ -55,6 +55,13 @@ class Cases:
         Y = self.Y[..., start:stop] if self.labelled else self.Y[..., start:stop, :]
         weights = None if self.weights is None else self.weights[..., start:stop]
         return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
+
+    def part(self, group: slice) -> "Cases":
+        """Return the cases of a group of the stack's networks."""
+        X = self.X[group, ...] if self.X.ndim > 2 else self.X
+        Y = self.Y[group, ...] if self.Y.ndim > 2 - self.labelled else self.Y
+        w = self.weights
+        return Cases(X, Y, self.n_out, self.labelled, w if w is None or w.ndim == 1 else w[group])
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,12 @@ class FileCases:
         weights = None if self.weights is None else self.weights[..., start:stop]
         return self.load(X, Y, weights)
 
+    def part(self, group: slice) -> "FileCases":
+        """Return the cases of a group of the stack's networks."""
+        if self.weights is None or self.weights.ndim == 1:
+            return self
+        return replace(self, weights=self.weights[group])
+
     def shuffled(self, rows: int, seed: int, epoch: int) -> Iterator[Cases]:
         """Yield all cases in the order of an epoch, `rows` at a time; see `sources`."""
         parts = [self.X, self.Y]
@@ -115,4 +128,4 @@ class FileCases:
 
 
 def _row_bytes(x: Any) -> int:
-    return math.prod(x.shape[1:]) * int(np.dtype(x.dtype).itemsize)
+    return int(math.prod(x.shape[1:]) * np.dtype(x.dtype).itemsize)

@@ -18,7 +18,8 @@ from backprop_xp.randomness import generator
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
-BLOCK_BYTES = 2**24  # larger memory the C library maps anew for every block
+BLOCK_BYTES = 2**24  # of inputs; larger memory the C library maps anew for every block
+OUTPUT_BYTES = 2**20  # of outputs of all networks, from which costs are computed at once
 
 
 class Block(NamedTuple):
@@ -26,18 +27,20 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    X : array (batches, ..., size, n_in)
+    X : array (batches, size, n_in)
         Inputs in rows.
-    y : array (batches, ..., n_out, size)
+    y : array (batches, n_out, size)
         Targets in columns.
-    w : array (batches, ..., 1, size), or (batches,) where those of a batch are equal
+    w : array (batches, 1, size), or (batches,) where those of a batch are equal
         Weights of the cases, which sum to 1 in each batch.
-    labels : array (batches, ..., size) or None
+    labels : array (batches, size) or None
         Class labels, where the targets are classes.
-    weights : array (batches, ..., size) or None
+    weights : array (batches, size) or None
         The weights of the cases as they were given.
-    active : ndarray of bool (batches, ...)
+    active : ndarray of bool (batches,)
         On the host: which batches have a weight above zero; the others change nothing.
+
+    What differs between the networks of a stack has one more axis, the second.
     """
 
     X: Array
@@ -58,16 +61,28 @@ class Block(NamedTuple):
         shape = (len(self.active), *(1,) * missing, *self.active.shape[1:], 1)
         return from_host(self.active.reshape(shape), namespace(theta), device_of(theta), "bool")
 
+    def part(self, group: slice) -> "Block":
+        """Return the block of a group of the stack's networks."""
+        axes = {"X": 3, "y": 3, "w": 3, "labels": 2, "weights": 2, "active": 1}
+        own = {
+            name: x[:, group, ...]
+            for name, x in self._asdict().items()
+            if x is not None and x.ndim > axes[name]
+        }
+        return self._replace(**own)
 
-def block_rows(batch_size: int, row_bytes: int) -> int:
-    """Return the rows of a block, a whole number of batches.
+
+def block_rows(batch_size: int, row_bytes: int, output_bytes: int) -> int:
+    """Return the rows of a block, a whole number of batches, for the bytes of a case.
 
     Examples
     --------
-    >>> block_rows(100, row_bytes=256), block_rows(100, row_bytes=16_384)
-    (8100, 1000)
+    >>> block_rows(100, row_bytes=256, output_bytes=40)
+    8100
+    >>> block_rows(100, row_bytes=16_384, output_bytes=40), block_rows(100, 256, 64 * 40)
+    (1000, 400)
     """
-    most = min(BLOCK_ROWS, BLOCK_BYTES // max(row_bytes, 1))
+    most = min(BLOCK_ROWS, BLOCK_BYTES // max(row_bytes, 1), OUTPUT_BYTES // max(output_bytes, 1))
     return max(most // batch_size, 1) * batch_size
 
 
@@ -87,18 +102,20 @@ def spans(m: int, batch_size: int, rows: int) -> list[tuple[int, int, int]]:
 
 
 def epochs_of_blocks(
-    cases: Cases | FileCases, batch_size: int, seed: int
+    cases: Cases | FileCases, batch_size: int, seed: int, output_bytes: int = 4
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
-    The order of the cases follows from `seed` and the epoch alone. A full batch is not shuffled.
+    `output_bytes` are those that all networks of a stack put out for a case. The order of the cases
+    follows from `seed` and the epoch alone. A full batch is not shuffled.
     """
     if batch_size >= cases.count:
         whole = whole_block(cases.rows(0, cases.count))
         return lambda epoch: [whole]  # noqa: ARG005
+    rows = block_rows(batch_size, cases.row_bytes, output_bytes)
     if isinstance(cases, FileCases):
-        return lambda epoch: _blocks_of_file(cases, batch_size, seed, epoch)
-    return lambda epoch: _shuffled_blocks(cases, batch_size, seed, epoch)
+        return lambda epoch: _blocks_of_file(cases, batch_size, rows, seed, epoch)
+    return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
 
 
 def whole_block(cases: Cases) -> Block:
@@ -106,19 +123,21 @@ def whole_block(cases: Cases) -> Block:
     return _block(cases, None, cases.count, cases.weights)
 
 
-def _blocks_of_file(cases: FileCases, batch_size: int, seed: int, epoch: int) -> Iterator[Block]:
-    rows = block_rows(batch_size, cases.row_bytes)
+def _blocks_of_file(
+    cases: FileCases, batch_size: int, rows: int, seed: int, epoch: int
+) -> Iterator[Block]:
     for part in cases.shuffled(rows, seed, epoch):
         for start, stop, size in spans(part.count, batch_size, rows):
             batches = part.rows(start, stop)
             yield _block(batches, None, size, batches.weights)
 
 
-def _shuffled_blocks(cases: Cases, batch_size: int, seed: int, epoch: int) -> Iterator[Block]:
+def _shuffled_blocks(
+    cases: Cases, batch_size: int, rows: int, seed: int, epoch: int
+) -> Iterator[Block]:
     order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
     on_device = from_host(order, namespace(cases.X), device_of(cases.X), "int32")
     weights = None if cases.weights is None else cases.weights[..., order]
-    rows = block_rows(batch_size, cases.row_bytes)
     for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]
         yield _block(cases, on_device[start:stop], size, part)

@@ -19,6 +19,7 @@ __all__ = [
     "ModelFileError",
     "OptionError",
     "ShapeError",
+    "StackIndexError",
     "nearest_name",
 ]
 
@@ -70,6 +71,10 @@ class DataError(BackpropError, ValueError):
 
 class OptionError(BackpropError, ValueError):
     """An option has a value or a name that is not known."""
+
+
+class StackIndexError(BackpropError, IndexError):
+    """A stack of networks has none of this index."""
 
 
 class DeviceError(BackpropError, ValueError, RuntimeError):

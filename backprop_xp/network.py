@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from backprop_xp import inputs, parameters, propagation
 from backprop_xp.activations import Activation, find_activation
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, ignore_overflow, namespace
+from backprop_xp.chunking import cases_at_once, joined, pieces
 from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DataError, ShapeError
@@ -168,6 +170,11 @@ class Network:
     def forward(self, theta: Array, X: Any) -> Array:
         """Return the outputs as rows, (..., m, n_out), for inputs in rows.
 
+        Many cases go through the layers in chunks (`chunking`), so that memory is needed for the
+        outputs of all of them, but for the hidden layers of some. Where the library compiles or
+        differentiates the call, that is its own business: under JAX there is one chunk, and
+        PyTorch keeps what it needs for a derivative.
+
         Parameters
         ----------
         theta : array (..., P)
@@ -177,12 +184,22 @@ class Network:
         Raises
         ------
         ShapeError, DTypeError, DeviceError
+
+        See Also
+        --------
+        backprop_xp.prediction.predict : for inputs of another library, device or in a file.
         """
-        inputs.check_theta(theta, self.parameter_count, "forward")
-        a_in = inputs.columns(X, theta, self.sizes[0], "forward(X)")
-        layers = self.layers(theta, self.existing(theta))
-        _, a = propagation.forward_pass(layers, self.activations, a_in)
-        return a[-1].mT
+        where = "forward(X)"
+        xp = inputs.check_theta(theta, self.parameter_count, "forward")
+        rows = inputs.same_place(X, theta, where)
+        inputs.check_shape_of_inputs(rows, tuple(theta.shape[:-1]), self.sizes[0], where)
+        all_at_once = array_api_compat.is_jax_namespace(xp)  # its tracer would unroll the chunks
+        length = rows.shape[-2] if all_at_once else cases_at_once(self.sizes, theta)
+        layers, parts = self.layers(theta, self.existing(theta)), []
+        for piece in pieces(rows, length):
+            a_in = inputs.columns(piece, theta, self.sizes[0], where)
+            parts.append(propagation.outputs(layers, self.activations, a_in).mT)
+        return joined(parts)
 
     @ignore_overflow
     def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:

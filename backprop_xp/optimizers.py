@@ -151,7 +151,7 @@ class Adam:
     θ ← θ − ε m̂ / (√v̂ + ε₀), for the gradient g = ∂E/∂θ at update t = 1, 2, ….
 
     The state holds m / (1 − β₁) and v / (1 − β₂): their factors join the rate, which saves four
-    sweeps through memory in a step.
+    sweeps through memory in a step. Where a schedule changes a β, it holds m and v themselves.
 
     Parameters
     ----------
@@ -191,6 +191,10 @@ class Adam:
         self._settings  # noqa: B018  it checks them
 
     @cached_property
+    def _varies(self) -> bool:
+        return callable(self.beta1) or callable(self.beta2)
+
+    @cached_property
     def _settings(self) -> _Settings:
         return _Settings(
             "Adam",
@@ -205,7 +209,10 @@ class Adam:
         return self._settings.at(step)
 
     def init(self, theta: Array) -> State:
-        """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) at t = 0: the powers are (..., 1)."""
+        """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) at t = 0: the powers are (..., 1).
+
+        βᵗ is the product of the β so far.
+        """
         xp = namespace(theta)
         power = xp.ones_like(theta[..., :1])
         return xp.zeros_like(theta), xp.zeros_like(theta), power, power * 1
@@ -218,13 +225,20 @@ class Adam:
         beta1, beta2 = settings["beta1"], settings["beta2"]
         power1 *= beta1
         power2 *= beta2
+        share1: Any = 1 - beta1
+        share2: Any = 1 - beta2
         m *= beta1
-        m += dE_dtheta
         v *= beta2
-        v += dE_dtheta * dE_dtheta
+        if self._varies:
+            m += share1 * dE_dtheta
+            v += share2 * dE_dtheta * dE_dtheta
+            share1 = share2 = 1
+        else:
+            m += dE_dtheta
+            v += dE_dtheta * dE_dtheta
         sqrt = namespace(theta).sqrt
-        rms_per_root = sqrt((1 - beta2) / (1 - power2))  # √v̂ for √(v / (1 − β₂))
-        rate = settings["learning_rate"] * (1 - beta1) / ((1 - power1) * rms_per_root)
+        rms_per_root = sqrt(share2 / (1 - power2))  # √v̂ for √v as the state holds it
+        rate = settings["learning_rate"] * share1 / ((1 - power1) * rms_per_root)
         size = sqrt(v)
         size += settings["epsilon"] / rms_per_root
         step = m / size

@@ -1,5 +1,6 @@
 """The door of training: everything that came in is checked and moved before any work."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,14 +37,17 @@ class Task:
     Attributes
     ----------
     net : Network
-    theta : array (*stack, P)
+    theta : array (P,), or (K, P) for a stack of K networks
         Where to start, with 0 for the weights of removed connections.
+    stack : tuple of int
+        The leading axes that were asked for; their product is K.
     cases, validation : Cases or FileCases
     seed : int
     """
 
     net: Network
     theta: Array
+    stack: tuple[int, ...]
     cases: Cases | FileCases
     validation: Cases | FileCases | None
     seed: int
@@ -60,6 +64,16 @@ class _Place:
 
     def move(self, x: Any, dtype: str | None = None) -> Array:
         return move(x, self.xp, self.device, dtype or self.dtype)
+
+    def flat(self, x: Any, axes: int) -> Any:
+        """Return x with the networks of all axes of the stack one after another, if at all."""
+        lead, own = tuple(x.shape[: x.ndim - axes]), tuple(x.shape[x.ndim - axes :])
+        if math.prod(lead) == 1:
+            return x if not lead else namespace(x).reshape(x, own)
+        if lead == self.lead and len(lead) == 1:
+            return x
+        xp = namespace(x)
+        return xp.reshape(xp.broadcast_to(x, (*self.lead, *own)), (-1, *own))
 
 
 def prepare(
@@ -100,7 +114,10 @@ def prepare(
     if validation is not None:
         X_others, Y_others = _pair(validation)
         others = _cases(net, X_others, Y_others, None, place, follow, "train(validation)")
-    return Task(net, _theta(net, theta, seed, stack, place, follow), cases, others, seed)
+    start = _theta(net, theta, seed, stack, place, follow)
+    if place.lead:
+        start = place.xp.reshape(start, (-1, net.parameter_count))
+    return Task(net, start, place.lead, cases, others, seed)
 
 
 def _array(x: Any, where: str) -> Any:
@@ -176,7 +193,8 @@ def _cases(
         moved = place.move(Y, "int32" if labelled else None)
         if not labelled and kind != "targets":
             moved = place.xp.expand_dims(moved, axis=-1)
-        return Cases(place.move(X), moved, n_out, labelled, weights)
+        X, Y = place.flat(place.move(X), 2), place.flat(moved, 2 - labelled)
+        return Cases(X, Y, n_out, labelled, weights)
 
     if not in_file:
         return load(X, Y, weights)
@@ -196,9 +214,7 @@ def _stand_in(x: Any, where: str) -> Any:
     return like
 
 
-def _check_values(
-    net: Network, X: Any, Y: Any, labelled: bool, place: _Place, where: str
-) -> None:
+def _check_values(net: Network, X: Any, Y: Any, labelled: bool, place: _Place, where: str) -> None:
     values.check_finite(X, f"{where}(X)", place.dtype)
     if labelled:
         values.check_labels(Y, net.sizes[-1], f"{where}(Y)")
@@ -216,7 +232,8 @@ def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarra
     values.check_case_weights(weights, where, place.dtype)
     host = np.array(to_host(weights), dtype=np.float64)
     host /= host.max(axis=-1, keepdims=True)  # only their proportions count
-    return host
+    flat: np.ndarray[Any, Any] = place.flat(host, 1)
+    return flat
 
 
 def _theta(

@@ -21,7 +21,14 @@ from backprop_xp.backend import Array
 from backprop_xp.outputs import Output
 from backprop_xp.parameters import Layer
 
-__all__ = ["backpropagate", "backward_pass", "forward_pass", "parameter_gradients"]
+__all__ = [
+    "backpropagate",
+    "backward_pass",
+    "forward_pass",
+    "output_weighted_input",
+    "outputs",
+    "parameter_gradients",
+]
 
 # layers of one network fit each other: at every step a check of shapes would cost as much as some
 # of the arithmetic
@@ -89,6 +96,28 @@ def forward_pass(
         z.append(weighted_input(layer.W, a[-1], layer.b))
         a.append(activation(z[-1]))
     return z, a
+
+
+def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array) -> Array:
+    """Return a^L (..., n_out, m) for the inputs a^0 (..., n_in, m); what came before is not kept.
+
+    Parameters as of `forward_pass`.
+    """
+    return activations[-1](output_weighted_input(layers, activations, a_in))
+
+
+def output_weighted_input(
+    layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array
+) -> Array:
+    """Return z^L (..., n_out, m) for the inputs a^0 (..., n_in, m); what came before is not kept.
+
+    Parameters as of `forward_pass`.
+    """
+    a = a_in
+    for layer, activation in zip(layers[:-1], activations[:-1], strict=True):
+        a = activation(weighted_input(layer.W, a, layer.b))
+    z_out: Array = weighted_input(layers[-1].W, a, layers[-1].b)
+    return z_out
 
 
 def backward_pass(

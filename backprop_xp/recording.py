@@ -8,7 +8,7 @@ import numpy as np
 from backprop_xp.backend import Array, namespace, to_host
 from backprop_xp.scoring import Scores
 
-__all__ = ["BatchCosts", "EpochRecord", "History", "append"]
+__all__ = ["BatchCosts", "EpochRecord", "History", "append", "of_validation"]
 
 History: TypeAlias = dict[str, list[Any]]
 HostArray: TypeAlias = np.ndarray[Any, Any]
@@ -68,23 +68,31 @@ class EpochRecord:
         mean = costs.sum(axis=0) / active.sum(axis=0)
         return BatchCosts(mean, first_bad, bool(good_start), len(costs))
 
-    def correct(self) -> HostArray | None:
-        """Read the weight of the cases whose class is right, None where there are no labels."""
+    def accuracy(self, total_weight: Any) -> HostArray | None:
+        """Read the share of the cases whose class is right, None where there are no labels."""
         found = [scores.correct for scores in self._scores if scores.correct is not None]
         if not found:
             return None
         total: HostArray = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
-        return total
+        share: HostArray = total / total_weight
+        return share
 
 
-def append(history: History, name: str, value: Any, divisor: Any = 1) -> None:
-    """Append value / divisor to its list, a float for a single network, an array for a stack.
+def of_validation(scores: Scores, count: int) -> dict[str, HostArray | None]:
+    """Read the entries of a history from the scores of `count` cases."""
+    correct = None if scores.correct is None else _host64(scores.correct) / count
+    return {"validation_cost": _host64(scores.cost), "validation_accuracy": correct}
+
+
+def append(history: History, entries: dict[str, HostArray | None], stack: tuple[int, ...]) -> None:
+    """Append each entry to its list, a float for a single network, an array (*stack).
 
     None is left out.
     """
-    if value is not None:
-        entry = _host64(value) / divisor
-        history.setdefault(name, []).append(float(entry) if entry.ndim == 0 else entry)
+    for name, entry in entries.items():
+        if entry is not None:
+            shaped = entry.reshape(stack)
+            history.setdefault(name, []).append(shaped if stack else float(shaped))
 
 
 def _host64(x: Any) -> HostArray:

@@ -1,11 +1,20 @@
 """Cost and accuracy of outputs, on the device."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from backprop_xp.activations import Activation
-from backprop_xp.backend import Array, Namespace, compiled, context, device_of, namespace
+from backprop_xp.activations import Activation, Softmax
+from backprop_xp.backend import (
+    Array,
+    Namespace,
+    compiled,
+    context,
+    device_of,
+    dtype_name,
+    namespace,
+)
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, whole_block
 from backprop_xp.network import Network
@@ -13,7 +22,8 @@ from backprop_xp.propagation import forward_pass
 
 __all__ = ["Scorer", "Scores"]
 
-CHUNK_ROWS = 8192  # bounds the memory of a forward pass over many cases
+CHUNK_ROWS = 8192  # of a forward pass over many cases,
+CHUNK_BYTES = 2**26  # or as many as keep every z and a of all networks within this memory
 
 
 class Scores(NamedTuple):
@@ -29,6 +39,16 @@ class Scores(NamedTuple):
 
     cost: Array
     correct: Array | None
+
+    @classmethod
+    def joined(cls, groups: Sequence["Scores"]) -> "Scores":
+        """Return the scores of a stack from those of its groups of networks."""
+        if len(groups) == 1:
+            return groups[0]
+        concat = namespace(groups[0].cost).concat
+        correct = [scores.correct for scores in groups if scores.correct is not None]
+        cost = concat([scores.cost for scores in groups], axis=-1)
+        return cls(cost, concat(correct, axis=-1) if correct else None)
 
 
 class Scorer:
@@ -53,8 +73,11 @@ class Scorer:
         """
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
-        for start in range(0, cases.count, CHUNK_ROWS):
-            part = cases.rows(start, min(start + CHUNK_ROWS, cases.count))
+        itemsize = int(dtype_name(theta.dtype)[-2:]) // 8
+        row_bytes = 2 * sum(self._net.sizes) * itemsize * math.prod(theta.shape[:-1])
+        rows = max(min(CHUNK_ROWS, CHUNK_BYTES // row_bytes), 1)
+        for start in range(0, cases.count, rows):
+            part = cases.rows(start, min(start + rows, cases.count))
             scores = self._chunk(theta, exists, whole_block(part))
             costs.append(scores.cost[0, ...] * (part.count / cases.count))
             correct.append(scores.correct)
@@ -99,9 +122,9 @@ def _for_networks(x: Array, axes: int, networks: int) -> Array:
 def _classes(output: Activation, z_out: Array) -> Array:
     """Return the class of each case, int32: the first largest output, or one output above ½.
 
-    Not by argmax: it counts in int64, which a device need not have.
+    Softmax keeps the order of z. Not by argmax: it counts in int64, which a device need not have.
     """
-    xp, a = namespace(z_out), output(z_out)
+    xp, a = namespace(z_out), z_out if isinstance(output, Softmax) else output(z_out)
     n_out = a.shape[-2]
     if n_out == 1:
         above: Array = xp.astype(a[..., 0, :] > 0.5, xp.int32)

@@ -19,11 +19,11 @@ from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers import Optimizer
 from backprop_xp.schedules import AT_LEAST_0, BELOW_1, Setting, check_range, on_host, value_at
 
-__all__ = ["Numbers", "Settings"]
+__all__ = ["Numbers", "Settings", "parts_of"]
 
 
 class Numbers(NamedTuple):
-    """The numbers of one step, as arrays like θ.
+    """The numbers of one step, as arrays like θ: (), or (K, 1) for a stack of K networks.
 
     Attributes
     ----------
@@ -37,6 +37,24 @@ class Numbers(NamedTuple):
     l2: Array | None
     dropout: Array | None
 
+    def part(self, group: slice) -> "Numbers":
+        """Return the numbers of a group of the stack's networks."""
+        mine = {name: _part(x, group) for name, x in self.optimizer.items()}
+        return Numbers(mine, _part(self.l2, group), _part(self.dropout, group))
+
+
+def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
+    """Return the group's part of the numbers of some steps; the same object where they are."""
+    made: dict[int, Numbers] = {}
+    return [
+        made[id(one)] if id(one) in made else made.setdefault(id(one), one.part(group))
+        for one in numbers
+    ]
+
+
+def _part(x: Any, group: slice) -> Any:
+    return x if x is None or x.ndim == 0 else x[group, ...]
+
 
 _LIMITS = {"l2": AT_LEAST_0, "dropout": BELOW_1._replace(text="probabilities >= 0 and < 1")}
 
@@ -48,7 +66,10 @@ class Settings:
     ----------
     optimizer : Optimizer
     theta : array (..., P)
+        For its library, device and dtype.
     l2, dropout : number, array or schedule
+    stack : tuple of int, optional
+        The leading axes that an array broadcasts against; θ's unless given.
 
     Raises
     ------
@@ -57,7 +78,12 @@ class Settings:
     """
 
     def __init__(
-        self, optimizer: Optimizer, theta: Array, l2: Setting = 0.0, dropout: Setting = 0.0
+        self,
+        optimizer: Optimizer,
+        theta: Array,
+        l2: Setting = 0.0,
+        dropout: Setting = 0.0,
+        stack: tuple[int, ...] | None = None,
     ) -> None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
             expected = "an object with settings, init and update"
@@ -68,10 +94,16 @@ class Settings:
         self._own = {name: s for name, s in given.items() if callable(s) or np.any(on_host(s))}
         self._scheduled = any(callable(setting) for setting in self._own.values())
         self._optimizer, self._theta = optimizer, theta
+        self._stack = tuple(theta.shape[:-1]) if stack is None else stack
         self._step = 0
         self._moved: dict[str, tuple[Any, Array]] = {}
         self._seen: tuple[Any, Any] = (None, None)
         self._at(0)
+
+    @property
+    def drops_units(self) -> bool:
+        """Whether there is dropout at any step."""
+        return "dropout" in self._own
 
     def next(self) -> Numbers:
         """Return the numbers of the next step."""
@@ -113,7 +145,7 @@ class Settings:
         if not good:
             expected = f"finite numbers within the range of {dtype}"
             raise OptionError(name, repr(value), expected, "Such as 0.1")
-        expected_shape = (*self._theta.shape[:-1], 1)
+        expected_shape = (*self._stack, 1)
         if not broadcasts_to(host.shape, expected_shape):
             raise ShapeError(
                 name,
@@ -121,4 +153,8 @@ class Settings:
                 f"one that broadcasts to {expected_shape}, θ's leading axes and 1",
                 "Add a last axis, such as rates[:, None]",
             )
-        return host
+        return host.reshape(()) if host.size == 1 else self._flat(host)
+
+    def _flat(self, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return (K, 1), the networks of all axes of the stack one after another."""
+        return np.broadcast_to(host, (*self._stack, 1)).reshape(-1, 1)

@@ -8,7 +8,12 @@ import array_api_compat
 
 from backprop_xp.backend import Array, Namespace
 
-__all__ = ["over_batches"]
+__all__ = ["compiles", "over_batches"]
+
+
+def compiles(xp: Namespace) -> bool:
+    """Tell whether steps are compiled, which takes seconds."""
+    return bool(array_api_compat.is_jax_namespace(xp))
 
 
 def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
@@ -28,7 +33,7 @@ def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
         step, the first axis of each array in `batches` is the steps, as is that of each array in
         `outs`.
     """
-    if array_api_compat.is_jax_namespace(xp):
+    if compiles(xp):
         return _scanned(step)
 
     def steps(carry: Any, numbers: Sequence[Any], *batches: Array) -> tuple[Any, tuple[Any, ...]]:

@@ -1,27 +1,26 @@
 """The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from backprop_xp.backend import Array, context, copied, namespace, to_host
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.data import Block, epochs_of_blocks
+from backprop_xp.data import epochs_of_blocks
 from backprop_xp.device_selection import Device
-from backprop_xp.dropout import Noise, noise_of_epoch
-from backprop_xp.errors import DivergenceError, OptionError
+from backprop_xp.dropout import noise_of_epoch
+from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.network import Network
-from backprop_xp.optimizers import SGD, Optimizer, State
+from backprop_xp.optimizers import SGD, Optimizer
 from backprop_xp.options import check_count
+from backprop_xp.picking import network_numbers, picked_entry, picked_theta
 from backprop_xp.preparation import Task, prepare
-from backprop_xp.recording import EpochRecord, History, append
+from backprop_xp.recording import EpochRecord, History, append, of_validation
 from backprop_xp.schedules import Setting
-from backprop_xp.scoring import Scorer
 from backprop_xp.settings import Settings
-from backprop_xp.stepping import over_batches
-from backprop_xp.updates import only_active, step_of
+from backprop_xp.trainer import Trainer
 
 __all__ = ["Run", "train"]
 
@@ -41,11 +40,74 @@ class Run:
         "validation_accuracy" after the epoch, without regularisation. Numbers, or arrays over the
         stack.
     network : Network
+
+    Examples
+    --------
+    Networks are picked as NumPy indexes an array of the stack's shape:
+
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> run = bp.train(net, X, Y, stack=5, epochs=3)
+    >>> run[2:5].theta.shape, run[[0, 2]].theta.shape, run[-1].theta.shape
+    ((3, 17), (2, 17), (17,))
+    >>> costs = run.history["cost"][-1]
+    >>> bool(run.best("cost").history["cost"][-1] == costs.min())
+    True
     """
 
     theta: Any = field(repr=False)
     history: History = field(repr=False)
     network: Network
+
+    def __getitem__(self, key: Any) -> "Run":
+        """Return the run of some networks of a stack, which shares no memory with this one.
+
+        Parameters
+        ----------
+        key : int, slice, list, mask, or a tuple of them
+            What indexes a NumPy array of shape ``theta.shape[:-1]``, and picks one at least. A
+            single network has θ (P,), and numbers in its history.
+
+        Raises
+        ------
+        StackIndexError
+            An IndexError: out of range, no network, or no index. So a loop over the run ends.
+        ShapeError
+            This run is of a single network.
+        """
+        lead = tuple(self.theta.shape[:-1])
+        numbers = network_numbers(key, lead)
+        history = {
+            name: [picked_entry(entry, lead, numbers) for entry in entries]
+            for name, entries in self.history.items()
+        }
+        return replace(self, theta=picked_theta(self.theta, numbers), history=history)
+
+    def best(self, name: str = "validation_cost") -> "Run":
+        """Return the run of the network of a stack whose last entry of a history is the best.
+
+        Parameters
+        ----------
+        name : str
+            A name in `history`: the lowest is the best, for accuracies the highest, and of equals
+            the first.
+
+        Raises
+        ------
+        OptionError
+            `history` has no such entries.
+        ShapeError
+            This run is of a single network.
+        """
+        if not self.history.get(name):
+            known = ", ".join(self.history) or "those that an epoch records"
+            missing = name in ("validation_cost", "validation_accuracy")
+            advice = "Train with validation=" if missing else nearest_name(name, self.history)
+            raise OptionError("run.best(name)", repr(name), f"one of {known}", advice)
+        last = np.asarray(self.history[name][-1])
+        sign = -1 if name.endswith("accuracy") else 1
+        return self[np.unravel_index(np.argmin(sign * last), last.shape)]
 
 
 def train(
@@ -128,9 +190,10 @@ def train(
     if batch_size is not None:
         check_count(batch_size, "train(batch_size)", least=1)
     task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
-    settings = Settings(optimizer, task.theta, l2, dropout)
+    settings = Settings(optimizer, task.theta, l2, dropout, task.stack)
+    size = _size_of(batch_size, task.cases)
     with context(task.theta), np.errstate(all="ignore"):  # the cost is checked after each epoch
-        return _run(task, optimizer, settings, epochs, _size_of(batch_size, task.cases), progress)
+        return _run(task, Trainer(task, optimizer, settings, size), epochs, size, progress)
 
 
 def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
@@ -144,20 +207,12 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
     return batch_size or cases.count
 
 
-def _run(
-    task: Task,
-    optimizer: Optimizer,
-    settings: Settings,
-    epochs: int,
-    batch_size: int,
-    progress: bool,
-) -> Run:
+def _run(task: Task, trainer: Trainer, epochs: int, batch_size: int, progress: bool) -> Run:
     from tqdm.auto import tqdm
 
-    trainer = _Trainer(task, optimizer, settings)
-    blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed)
+    blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed, trainer.output_bytes)
     theta, others, good = copied(task.theta), task.validation, task.theta
-    state = optimizer.init(theta)
+    state = trainer.init(theta)
     history: History = {}
     with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         for epoch in range(epochs):
@@ -168,52 +223,31 @@ def _run(
             costs = record.batch_costs(theta)
             good = start if costs.good_start else good
             if costs.first_bad is not None:
-                raise _diverged(epoch, costs.first_bad, good, history)
-            on_others = None if others is None else trainer.score.cases(theta, others)
+                raise _diverged(task, epoch, costs.first_bad, good, history)
+            on_others = None if others is None else trainer.scores(theta, others)
             if on_others is not None and not np.isfinite(to_host(on_others.cost)).all():
-                raise _diverged(epoch, costs.batches - 1, good, history)
-            append(history, "cost", costs.mean)
-            append(history, "accuracy", record.correct(), task.cases.total_weight)
-            if others is not None and on_others is not None:
-                append(history, "validation_cost", on_others.cost)
-                append(history, "validation_accuracy", on_others.correct, others.count)
+                raise _diverged(task, epoch, costs.batches - 1, good, history)
+            entries = {
+                "cost": costs.mean,
+                "accuracy": record.accuracy(task.cases.total_weight),
+                **(of_validation(on_others, others.count) if others and on_others else {}),
+            }
+            append(history, entries, task.stack)
             last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
             bar.set_postfix(last, refresh=False)
             bar.update()
-    return Run(theta, history, task.net)
+    return Run(_in_axes(theta, task), history, task.net)
 
 
-class _Trainer:
-    """Trains on block after block; what is to be recorded stays on the device."""
-
-    def __init__(self, task: Task, optimizer: Optimizer, settings: Settings) -> None:
-        xp = namespace(task.theta)
-        step = step_of(task.net, optimizer, task.theta, task.cases.labelled)
-        self._steps = over_batches(step, xp)
-        self._guarded_steps = over_batches(only_active(step), xp)
-        self._settings = settings
-        self.score = Scorer(task.net, xp)
-
-    def block(
-        self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
-    ) -> tuple[Array, State]:
-        """Make one update for each batch of the block; θ and state are consumed."""
-        batches, size = block.X.shape[0], block.X.shape[-2]
-        numbers = [self._settings.next() for _ in range(batches)]
-        dropping = any(each.dropout is not None for each in numbers)
-        arrays = (block.X, block.y, block.w, *(noise(batches, size) if dropping else ()))
-        if block.all_active:
-            carry, outs = self._steps((theta, state), numbers, *arrays)
-        else:
-            active = block.active_like(theta)
-            carry, outs = self._guarded_steps((theta, state), numbers, active, *arrays)
-        theta, state = carry
-        z_out, penalties = outs
-        record.add(self.score.block(z_out, block), penalties, block.active)
-        return theta, state
+def _in_axes(theta: Array, task: Task) -> Array:
+    """Return θ (*stack, P) from θ (K, P)."""
+    shaped: Array = namespace(theta).reshape(theta, (*task.stack, theta.shape[-1]))
+    return shaped
 
 
-def _diverged(epoch: int, batch: int, theta: Array, history: History) -> DivergenceError:
+def _diverged(
+    task: Task, epoch: int, batch: int, theta: Array, history: History
+) -> DivergenceError:
     error = DivergenceError(
         f"train, epoch {epoch}, batch {batch} (counted from 0)",
         "a cost or parameters that are infinite or NaN",
@@ -221,5 +255,6 @@ def _diverged(epoch: int, batch: int, theta: Array, history: History) -> Diverge
         "Try a smaller learning rate or inputs of mean 0 and variance 1; the last good parameters "
         "are this error's .theta",
     )
-    error.theta, error.epoch, error.batch, error.history = theta, epoch, batch, history
+    error.theta, error.epoch, error.batch = _in_axes(theta, task), epoch, batch
+    error.history = history
     return error

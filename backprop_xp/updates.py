@@ -106,7 +106,7 @@ class _Gradient:
     def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[Layer, ...], Array]:
         """Return the layers of θ, and the flat array that the views `_out` fill."""
         xp = namespace(theta)
-        if self._flat is None:
+        if self._flat is None or self._flat.shape != theta.shape:
             self._flat = xp.empty_like(theta)
             self._out = unpack(self._net.sizes, self._flat)
         if theta is not self._theta or self._exists is not None:

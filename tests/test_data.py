@@ -64,10 +64,12 @@ def order_of(xp, made):
     return np.concatenate([part.reshape(-1) for part in found]).astype(int)
 
 
-@given(m=st.integers(1, 30_000), batch_size=st.integers(1, 30_000), row_bytes=st.integers(1, 10**8))
-def test_spans_cover_each_row_once(m, batch_size, row_bytes):
+@given(
+    m=st.integers(1, 30_000), batch_size=st.integers(1, 30_000), case_bytes=st.integers(1, 10**8)
+)
+def test_spans_cover_each_row_once(m, batch_size, case_bytes):
     batch_size = min(m, batch_size)
-    rows = block_rows(batch_size, row_bytes)
+    rows = block_rows(batch_size, case_bytes, case_bytes)
     found = spans(m, batch_size, rows)
     assert [start for start, _, _ in found] == [0, *(stop for _, stop, _ in found[:-1])]
     assert found[-1][1] == m
@@ -76,12 +78,12 @@ def test_spans_cover_each_row_once(m, batch_size, row_bytes):
         assert (stop - start) % size == 0
         assert size == batch_size or (start, stop, size) == (m - m % batch_size, m, m % batch_size)
         assert stop - start <= max(data.BLOCK_ROWS, batch_size)
-        assert stop - start <= batch_size or (stop - start) * row_bytes <= data.BLOCK_BYTES
+        assert stop - start <= batch_size or (stop - start) * case_bytes <= data.OUTPUT_BYTES
 
 
 def test_spans_by_hand(monkeypatch):
     monkeypatch.setattr(data, "BLOCK_ROWS", 6)
-    assert [block_rows(size, 1) for size in (2, 4, 7)] == [6, 4, 7]  # a long batch is a block
+    assert [block_rows(size, 1, 1) for size in (2, 4, 7)] == [6, 4, 7]  # a long batch is a block
     assert spans(11, 2, 6) == [(0, 6, 2), (6, 10, 2), (10, 11, 1)]
     assert spans(12, 4, 4) == [(0, 4, 4), (4, 8, 4), (8, 12, 4)]
     assert spans(8, 7, 7) == [(0, 7, 7), (7, 8, 1)]

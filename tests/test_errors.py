@@ -12,6 +12,7 @@ FAMILY = {
     "DTypeError": (TypeError,),
     "DataError": (ValueError,),
     "OptionError": (ValueError,),
+    "StackIndexError": (IndexError,),
     "DeviceError": (ValueError, RuntimeError),
     "MissingExtraError": (ImportError,),
     "MissingFileError": (FileNotFoundError, OSError),

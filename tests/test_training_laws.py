@@ -1,12 +1,13 @@
 """Laws 3, 4, 5 and 8 of training: stacks, libraries, devices, refusals."""
 
 import importlib
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, connections, data, dropout, losses, network, settings, training
+from backprop_xp import activations, connections, data, dropout, losses, network, settings
 from backprop_xp.backend import compiled, device_of, dtype_name, from_host
 from backprop_xp.cases import Cases
 from backprop_xp.data import epochs_of_blocks
@@ -14,6 +15,7 @@ from backprop_xp.errors import BackpropError, DivergenceError
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
 from backprop_xp.settings import Numbers, Settings
+from backprop_xp.trainer import Trainer
 from backprop_xp.updates import step_of
 
 M = 10
@@ -41,6 +43,8 @@ STACKED = {
 
 
 RATES, MOMENTA, L2 = (np.array(x)[:, None] for x in ([0.1, 0.2, 0.05], [0, 0.5, 0.9], [0, 0.1, 1]))
+ADAM = bp.Adam(RATES / 10, MOMENTA, MOMENTA[::-1], RATES)
+DROPOUT = np.array([[0.5], [0.0], [0.2]])
 STACKS = {
     "shared": (CLASSES, X, LABELS, {}),
     "shared, full batch": (CLASSES, X, LABELS, {"batch_size": None}),
@@ -56,12 +60,33 @@ STACKS = {
         {"case_weights": STACKED["WEIGHTS"], "optimizer": bp.SGD(RATES, MOMENTA), "l2": L2},
     ),
     "nesterov": (TARGETS, X, Y, {"optimizer": bp.SGD(RATES, MOMENTA, nesterov=True), "l2": L2}),
+    "adam": (TARGETS, STACKED["X"], Y, {"optimizer": ADAM}),
+    "adam, own weights": (
+        CLASSES,
+        X,
+        LABELS,
+        {"optimizer": ADAM, "case_weights": STACKED["WEIGHTS"]},
+    ),
+    "dropout": (CLASSES, X, STACKED["LABELS"], {"dropout": 0.5}),
+    "own dropout": (TARGETS, X, Y, {"dropout": DROPOUT, "optimizer": ADAM, "l2": L2}),
+    "own dropout and weights": (
+        TARGETS,
+        X,
+        STACKED["Y"],
+        {"dropout": DROPOUT, "case_weights": STACKED["WEIGHTS"]},
+    ),
 }
 
 
 def own(x, k, axes):
     """Return what network k has of `x`: its own part where `x` has one more axis than `axes`."""
     return x[k] if np.ndim(x) > axes else x
+
+
+def optimizer_of(optimizer, k):
+    """Return the optimiser with the numbers of network k."""
+    numbers = {field.name: getattr(optimizer, field.name) for field in fields(optimizer)}
+    return replace(optimizer, **{name: own(number, k, 0) for name, number in numbers.items()})
 
 
 @pytest.mark.parametrize("case", STACKS)
@@ -73,12 +98,11 @@ def test_a_stack_trains_as_each_network_alone(case):
     theta = net.init(seed=2, stack=3, dtype="float64")
     run = bp.train(net, X, Y, theta, **settings)
     for k in range(3):
-        sgd = settings["optimizer"]
-        rate, momentum = (own(x, k, 0) for x in (sgd.learning_rate, sgd.momentum))
         mine = {
             **settings,
-            "optimizer": bp.SGD(rate, momentum, nesterov=sgd.nesterov),
+            "optimizer": optimizer_of(settings["optimizer"], k),
             "l2": own(settings.get("l2", 0.0), k, 0),
+            "dropout": own(settings.get("dropout", 0.0), k, 0),
             "case_weights": own(settings.get("case_weights"), k, 1),
         }
         targets = 1 if np.issubdtype(Y.dtype, np.integer) else 2
@@ -132,16 +156,15 @@ def test_every_library_draws_the_same_parameters_and_orders(xp):
         np.testing.assert_array_equal(order, np.random.default_rng(key).permutation(M))
 
 
-def test_every_library_trains_the_same_network(xp64):
+@pytest.mark.parametrize(
+    "chosen",
+    [{"optimizer": bp.SGD(0.1, momentum=0.9)}, {"optimizer": bp.Adam(0.01), "dropout": 0.3}],
+    ids=["momentum", "adam and dropout"],
+)
+def test_every_library_trains_the_same_network(xp64, chosen):
     # exp and tanh of two libraries differ in the last bit, sums in their order: about 1e-15 a step,
     # and 15 steps of a rate that lets no error grow
-    settings = {
-        "optimizer": bp.SGD(0.1, momentum=0.9),
-        "epochs": 5,
-        "batch_size": 4,
-        "l2": 0.01,
-        "seed": 4,
-    }
+    settings = {**chosen, "epochs": 5, "batch_size": 4, "l2": 0.01, "seed": 4}
     here = bp.train(CLASSES, X, LABELS, case_weights=WEIGHTS, **settings)
     there = bp.train(
         CLASSES, *arrays(xp64, X, LABELS), case_weights=xp64.array(WEIGHTS), **settings
@@ -175,7 +198,10 @@ def test_on_another_device_training_is_that_of_numpy_to_the_bit(xp, case):
     "xp", ["strict-no_float64", "strict-no_x64", "strict-flags-off"], indirect=True
 )
 @pytest.mark.parametrize("net", [CLASSES, TARGETS, BINARY], ids=["classes", "targets", "binary"])
-def test_without_float64_int64_and_masks_training_is_that_of_numpy_to_the_bit(xp, net):
+@pytest.mark.parametrize(
+    "chosen", [{}, {"optimizer": bp.Adam(0.01), "dropout": 0.3}], ids=["plain", "adam and dropout"]
+)
+def test_without_float64_int64_and_masks_training_is_that_of_numpy_to_the_bit(xp, net, chosen):
     Y_here = {3: LABELS, 2: Y, 1: LABELS % 2}[net.sizes[-1]]
     here, there = (
         bp.train(
@@ -188,6 +214,7 @@ def test_without_float64_int64_and_masks_training_is_that_of_numpy_to_the_bit(xp
             epochs=2,
             batch_size=4,
             dtype="float32",
+            **chosen,
         )
         for given, weights in (
             ((X.astype("float32"), Y_here), WEIGHTS.astype("float32")),
@@ -201,15 +228,15 @@ def test_without_float64_int64_and_masks_training_is_that_of_numpy_to_the_bit(xp
 
 
 class Watched:
-    """An optimiser that notes each step in a list of events."""
+    """An optimiser that notes each step of another in a list of events."""
 
-    def __init__(self, events):
-        self.sgd, self.events = bp.SGD(0.1, momentum=0.9), events
-        self.settings, self.init = self.sgd.settings, self.sgd.init
+    def __init__(self, events, optimizer):
+        self.optimizer, self.events = optimizer, events
+        self.settings, self.init = optimizer.settings, optimizer.init
 
     def update(self, *args, **settings):
         self.events.append("step")
-        return self.sgd.update(*args, **settings)
+        return self.optimizer.update(*args, **settings)
 
 
 @pytest.fixture
@@ -234,7 +261,10 @@ def events(xp, monkeypatch):
 
 @pytest.mark.parametrize("xp", ["strict-device1"], indirect=True)
 @pytest.mark.parametrize("weights", [None, WEIGHTS, STACKED["WEIGHTS"]], ids=["none", "one", "own"])
-def test_the_host_reads_only_at_the_edges_of_epochs(xp, events, weights):
+@pytest.mark.parametrize(
+    "optimizer", [bp.SGD(0.1, momentum=0.9), bp.Adam(0.01)], ids=["momentum", "adam"]
+)
+def test_the_host_reads_only_at_the_edges_of_epochs(xp, events, weights, optimizer):
     given = arrays(xp, X, LABELS)
     reads = []
     for batch_size in (5, 1):
@@ -242,10 +272,11 @@ def test_the_host_reads_only_at_the_edges_of_epochs(xp, events, weights):
         bp.train(
             CLASSES,
             *given,
-            optimizer=Watched(events),
+            optimizer=Watched(events, optimizer),
             validation=tuple(given),
             case_weights=None if weights is None else xp.array(weights),
             l2=0.1,
+            dropout=0.5,
             stack=3,
             epochs=3,
             batch_size=batch_size,
@@ -323,11 +354,11 @@ def train_an_epoch(net, xp, device, weights, labelled, stack):
     cases = Cases(rows, targets, net.sizes[-1], labelled, weights)
     sgd, record = bp.SGD(0.1, 0.9), EpochRecord()
     numbers, state = Settings(sgd, theta, 0.1, 0.5), sgd.init(theta)
-    trainer = training._Trainer(Task(net, theta, cases, None, 0), sgd, numbers)
+    trainer = Trainer(Task(net, theta, stack, cases, None, 0), sgd, numbers, 4)
     noise = dropout.noise_of_epoch(net.sizes, 0, 0, theta)
     for block in epochs_of_blocks(cases, 4, seed=0)(0):
         theta, state = trainer.block(block, theta, state, noise, record)
-    trainer.score.cases(theta, cases)
+    trainer.scores(theta, cases)
     return theta
 
 

@@ -1,0 +1,126 @@
+"""Training on one block of batches after another, in groups of networks where a stack is large."""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_xp.backend import Array, Namespace, device_of, dtype_name, from_host, namespace
+from backprop_xp.cases import Cases, FileCases
+from backprop_xp.data import Block
+from backprop_xp.dropout import Noise
+from backprop_xp.groups import groups_of
+from backprop_xp.network import Network
+from backprop_xp.optimizers import Optimizer, State
+from backprop_xp.preparation import Task
+from backprop_xp.recording import EpochRecord
+from backprop_xp.scoring import Scorer, Scores
+from backprop_xp.settings import Numbers, Settings, parts_of
+from backprop_xp.stepping import compiles, over_batches
+from backprop_xp.updates import only_active, step_of
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains on block after block; what is to be recorded stays on the device."""
+
+    def __init__(
+        self, task: Task, optimizer: Optimizer, settings: Settings, batch_size: int
+    ) -> None:
+        theta, sizes = task.theta, task.net.sizes
+        self._steps, self._guarded_steps, self._score = _functions(task, optimizer)
+        self._settings = settings
+        found = groups_of(theta, sizes, batch_size) if theta.ndim > 1 else []
+        self._groups = found if len(found) > 1 else []
+        self.init = optimizer.init
+        self.output_bytes = sizes[-1] * 4 * max(math.prod(task.stack), 1)
+
+    def block(
+        self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
+    ) -> tuple[Array, State]:
+        """Make one update for each batch of the block; θ and state are consumed."""
+        batches, size = block.X.shape[0], block.X.shape[-2]
+        numbers = [self._settings.next() for _ in range(batches)]
+        drawn = noise(batches, size) if self._settings.drops_units else ()
+        if not self._groups:
+            theta, state, scores, penalties = self._group(block, theta, state, numbers, drawn)
+        else:
+            concat = namespace(theta).concat
+            done = [
+                self._group(
+                    block.part(group),
+                    theta[group, ...],
+                    tuple(x[group, ...] for x in state),
+                    parts_of(numbers, group),
+                    drawn,
+                )
+                for group in self._groups
+            ]
+            thetas, states, of_groups, penalties_of = zip(*done, strict=True)
+            theta = concat(thetas, axis=0)
+            state = tuple(concat(x, axis=0) for x in zip(*states, strict=True))
+            scores = Scores.joined(of_groups)
+            penalties = None if penalties_of[0] is None else concat(penalties_of, axis=-1)
+        record.add(scores, penalties, block.active)
+        return theta, state
+
+    def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
+        """Return the mean cost and the right classes of all cases."""
+        if not self._groups:
+            return self._score.cases(theta, cases)
+        return Scores.joined(
+            [self._score.cases(theta[group, ...], cases.part(group)) for group in self._groups]
+        )
+
+    def _group(
+        self,
+        block: Block,
+        theta: Array,
+        state: State,
+        numbers: list[Numbers],
+        noise: tuple[Array, ...],
+    ) -> tuple[Array, State, Scores, Array | None]:
+        arrays = (block.X, block.y, block.w, *noise)
+        if block.all_active:
+            carry, outs = self._steps((theta, state), numbers, *arrays)
+        else:
+            active = block.active_like(theta)
+            carry, outs = self._guarded_steps((theta, state), numbers, active, *arrays)
+        z_out, penalties = outs
+        return *carry, self._score.block(z_out, block), penalties
+
+
+class _Functions(NamedTuple):
+    """What training calls block after block."""
+
+    steps: Callable[..., Any]
+    guarded_steps: Callable[..., Any]
+    score: Scorer
+
+
+def _functions(task: Task, optimizer: Optimizer) -> _Functions:
+    """Return the functions for a task; where they are compiled, those of an equal task before."""
+    theta = task.theta
+    what: tuple[Any, ...] = (task.net, optimizer, task.cases.labelled)
+    if compiles(namespace(theta)):
+        try:
+            return _compiled(*what, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+        except TypeError:  # a part of the network or the optimiser has no hash
+            pass
+    return _made(*what, theta)
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    net: Network, optimizer: Optimizer, labelled: bool, xp: Namespace, device: Any, dtype: str
+) -> _Functions:
+    like = from_host(np.zeros(net.parameter_count), xp, device, dtype)
+    return _made(net, optimizer, labelled, like)
+
+
+def _made(net: Network, optimizer: Optimizer, labelled: bool, theta: Array) -> _Functions:
+    xp, step = namespace(theta), step_of(net, optimizer, theta, labelled)
+    return _Functions(over_batches(step, xp), over_batches(only_active(step), xp), Scorer(net, xp))
