@@ -26,7 +26,7 @@ from typing import ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
 from backprop_xp.backend import Array, ignore_overflow, namespace
-from backprop_xp.direct import astype, largest, total, zero_for
+from backprop_xp.direct import astype, constant, largest, maximum, total, zero_for
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.options import finite_number
 
@@ -97,7 +97,7 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
 
 def _step(z: Array) -> Array:
     """Return 1 where z > 0, else 0, in z's dtype."""
-    return astype(z > 0, z.dtype)
+    return astype(z > zero_for(z), z.dtype)
 
 
 @dataclass(frozen=True)
@@ -115,11 +115,13 @@ class Sigmoid:
 
     @ignore_overflow
     def __call__(self, z: Array) -> Array:
-        a: Array = 1 / (1 + namespace(z).exp(-z))
+        one = constant(1.0, z)
+        a: Array = one / (one + namespace(z).exp(-z))
         return a
 
     def da_dz(self, z: Array, a: Array) -> Array:
-        return a * (1 - a)
+        slope: Array = a * (constant(1.0, a) - a)
+        return slope
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ class Tanh:
         return a
 
     def da_dz(self, z: Array, a: Array) -> Array:
-        return 1 - a * a
+        slope: Array = constant(1.0, a) - a * a
+        return slope
 
 
 @dataclass(frozen=True)
@@ -143,8 +146,7 @@ class ReLU:
     name: ClassVar[str] = "relu"
 
     def __call__(self, z: Array) -> Array:
-        a: Array = namespace(z).maximum(z, zero_for(z))
-        return a
+        return maximum(z, zero_for(z))
 
     def da_dz(self, z: Array, a: Array) -> Array:
         return _step(z)

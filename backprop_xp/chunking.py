@@ -14,7 +14,7 @@ from backprop_xp.backend import Array, is_on_cpu, namespace
 __all__ = ["cases_at_once", "joined", "pieces"]
 
 CPU_BYTES = 4 * 1024**2  # of an array (..., n, cases): faster than all at once, and at any width
-DEVICE_BYTES = 64 * 1024**2  # fills the device, and costs few launches
+DEVICE_BYTES = 64 * 1024**2  # larger products and fewer launches; not yet measured on a GPU
 LEAST_CASES = 128  # fewer make the products of a large stack slow
 
 

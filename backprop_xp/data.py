@@ -6,11 +6,21 @@ gathering every batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.backend import Array, context, device_of, dtype_name, from_host, namespace
+from backprop_xp.backend import (
+    Array,
+    Namespace,
+    compiled,
+    context,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+)
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
@@ -146,17 +156,25 @@ def _shuffled_blocks(
 def _block(
     cases: Cases, rows: Array | None, size: int, weights: np.ndarray[Any, Any] | None
 ) -> Block:
-    xp = namespace(cases.X)
-
-    def gather(x: Array, axis: int) -> Array:
-        taken: Array = x if rows is None else xp.take(x, rows, axis=axis)
-        return _in_batches(taken, size, axis)
-
-    X = gather(cases.X, -2)
-    labels = gather(cases.Y, -1) if cases.labelled else None
-    y = gather(cases.Y, -2).mT if labels is None else one_hot(labels, cases.X, cases.n_out)
+    gather = _gatherer(namespace(cases.X), size, cases.n_out, cases.labelled)
+    X, y, labels = gather(cases.X, cases.Y, rows)
     w, given, active = _weights(cases, X.shape[0], size, weights)
     return Block(X, y, w, labels, given, active)
+
+
+@lru_cache(maxsize=64)
+def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[..., Any]:
+    """Return the function from X, Y and the rows to take, or None for all, to X, y and labels."""
+
+    def gather(X: Array, Y: Array, rows: Array | None) -> tuple[Array, Array, Array | None]:
+        def batches(x: Array, axis: int) -> Array:
+            return _in_batches(x if rows is None else xp.take(x, rows, axis=axis), size, axis)
+
+        labels = batches(Y, -1) if labelled else None
+        y = batches(Y, -2).mT if labels is None else one_hot(labels, X, n_out)
+        return batches(X, -2), y, labels
+
+    return compiled(gather, xp)
 
 
 def _in_batches(x: Array, size: int, axis: int) -> Array:

@@ -8,10 +8,17 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp import inputs, parameters, propagation
+from backprop_xp import chunking, inputs, parameters, propagation
 from backprop_xp.activations import Activation, find_activation
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, ignore_overflow, namespace
-from backprop_xp.chunking import cases_at_once, joined, pieces
+from backprop_xp.backend import (
+    Array,
+    astype,
+    device_of,
+    dtype_name,
+    from_host,
+    ignore_overflow,
+    namespace,
+)
 from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DataError, ShapeError
@@ -193,13 +200,17 @@ class Network:
         xp = inputs.check_theta(theta, self.parameter_count, "forward")
         rows = inputs.same_place(X, theta, where)
         inputs.check_shape_of_inputs(rows, tuple(theta.shape[:-1]), self.sizes[0], where)
-        all_at_once = array_api_compat.is_jax_namespace(xp)  # its tracer would unroll the chunks
-        length = rows.shape[-2] if all_at_once else cases_at_once(self.sizes, theta)
+        if rows.dtype != theta.dtype:
+            inputs.check_real(rows, where)
+        m = length = rows.shape[-2]
+        # a tracer of JAX would unroll the chunks
+        if m > chunking.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
+            length = chunking.cases_at_once(self.sizes, theta)
         layers, parts = self.layers(theta, self.existing(theta)), []
-        for piece in pieces(rows, length):
-            a_in = inputs.columns(piece, theta, self.sizes[0], where)
+        for piece in chunking.pieces(rows, length):
+            a_in = astype(piece, theta.dtype).mT
             parts.append(propagation.outputs(layers, self.activations, a_in).mT)
-        return joined(parts)
+        return chunking.joined(parts)
 
     @ignore_overflow
     def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:

@@ -141,8 +141,10 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
     means, spreads = [], []
     with context(theta):
         for a in _outputs(net, theta, X, "ensemble", shared=True):
-            means.append(xp.mean(a, axis=networks))
-            spreads.append(xp.std(a, axis=networks))
+            mean = xp.mean(a, axis=networks)
+            off = a - mean
+            means.append(mean)
+            spreads.append(xp.sqrt(xp.mean(off * off, axis=networks)))
         return Ensemble(joined(means), joined(spreads))
 
 
@@ -161,9 +163,14 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
     inputs.check_shape_of_inputs(X, () if shared else tuple(theta.shape[:-1]), n_in, name)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
-    for block in _blocks(X, _block_length(X, theta, length)):
-        for rows in pieces(move(block, xp, device, dtype), length):
+
+    def outputs(block: Array) -> Iterator[Array]:
+        for rows in pieces(block, length):
             yield propagation.outputs(layers, net.activations, rows.mT).mT
+
+    m, at_once = X.shape[-2], _block_length(X, theta, length)
+    for start in range(0, max(m, 1), at_once):  # no name here keeps a block while the next is read
+        yield from outputs(move(_read(X, start, min(start + at_once, m)), xp, device, dtype))
 
 
 def _readable(X: Any, where: str) -> Any:
@@ -190,10 +197,5 @@ def _block_length(X: Any, theta: Array, length: int) -> int:
     return max(int(BLOCK_BYTES // (row_bytes * length)), 1) * length
 
 
-def _blocks(X: Any, length: int) -> Iterator[Any]:
-    if not sources.is_source(X):
-        yield from pieces(X, length)
-        return
-    m = X.shape[0]
-    for start in range(0, max(m, 1), length):
-        yield sources.read_rows(X, start, min(start + length, m))
+def _read(X: Any, start: int, stop: int) -> Any:
+    return sources.read_rows(X, start, stop) if sources.is_source(X) else X[..., start:stop, :]

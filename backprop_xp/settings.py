@@ -145,13 +145,15 @@ class Settings:
         if not good:
             expected = f"finite numbers within the range of {dtype}"
             raise OptionError(name, repr(value), expected, "Such as 0.1")
+        if host.shape == self._stack:
+            host = host[..., None]
         expected_shape = (*self._stack, 1)
         if not broadcasts_to(host.shape, expected_shape):
             raise ShapeError(
                 name,
                 f"an array of shape {host.shape}",
-                f"one that broadcasts to {expected_shape}, θ's leading axes and 1",
-                "Add a last axis, such as rates[:, None]",
+                f"{self._stack}, the stack's shape, or one that broadcasts to {expected_shape}",
+                "Pass one number for each network",
             )
         return host.reshape(()) if host.size == 1 else self._flat(host)
 

@@ -110,7 +110,8 @@ def _functions(task: Task, optimizer: Optimizer) -> _Functions:
             return _compiled(*what, namespace(theta), device_of(theta), dtype_name(theta.dtype))
         except TypeError:  # a part of the network or the optimiser has no hash
             pass
-    return _made(*what, theta)
+    net, optimizer, labelled = what
+    return _made(net, optimizer, labelled, theta)
 
 
 @lru_cache(maxsize=16)

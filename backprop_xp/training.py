@@ -154,7 +154,8 @@ def train(
         zero changes nothing. Accuracy counts each case by its weight.
     l2 : number, array or schedule
         Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
-        network of a stack and broadcasts against θ's leading axes and a last axis of 1.
+        network of a stack: of the stack's shape, or one that broadcasts against θ's leading axes
+        and a last axis of 1.
     dropout : number, array or schedule
         The probability, ≥ 0 and < 1, with which a unit of a hidden layer is left out of a case;
         the others send up 1/(1 − dropout) times as much. An array is as for `l2`.

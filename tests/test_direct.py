@@ -7,7 +7,7 @@ import pytest
 
 from backprop_xp.activations import ReLU
 from backprop_xp.backend import device_of, dtype_name, namespace
-from backprop_xp.direct import astype, largest, product, total, writes_products, zero_for
+from backprop_xp.direct import astype, constant, largest, product, total, writes_products, zero_for
 
 _rng = np.random.default_rng(0)
 IN_PLACE = pytest.mark.parametrize(
@@ -169,10 +169,28 @@ def test_zeros_of_many_lengths_are_the_right_ones():
             assert (zeros.shape, zeros.dtype) == ((m,), dtype)
 
 
-@pytest.mark.parametrize("xp", ["strict", "torch", "jax"], indirect=True)
+@pytest.mark.parametrize("xp", ["strict", "jax"], indirect=True)
 def test_zero_is_a_number_elsewhere(xp):
     assert zero_for(xp.array([[1.0]])) == 0
     assert isinstance(zero_for(xp.array([[1.0]])), float)
+
+
+@pytest.mark.parametrize("xp", ["numpy", "torch"], indirect=True)
+def test_numbers_without_axes_are_made_once(xp):
+    z = xp.array([[1.0]], "float32")
+    one = constant(1.0, z)
+    assert (one.dtype, tuple(one.shape), float(one)) == (z.dtype, (), 1.0)
+    assert constant(1.0, z) is one
+    assert constant(1.0, xp.array([[1.0]], "float64")).dtype != one.dtype
+
+
+def test_numbers_made_without_derivatives_do_not_forbid_them():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with torch.inference_mode():
+        constant(0.123, torch.ones(1))
+    x = torch.ones(1, requires_grad=True)
+    (constant(0.123, torch.ones(1)) * x * x).backward()
+    assert x.grad == pytest.approx(0.246)
 
 
 def test_what_goes_through_relu(xp):

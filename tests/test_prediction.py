@@ -318,18 +318,34 @@ REFUSED = {
     "a list for theta": (DTypeError, "(theta): got list; expected an array", (NET, [1.0], X)),
     "integers for theta": (DTypeError, "(theta): got dtype int64", (NET, STACK.astype(int), X)),
     "another network": (ShapeError, "(theta): got shape (2, 3, 25)", (NET, STACK[..., 1:], X)),
-    "too few columns": (ShapeError, "(X): got shape (23, 2); expected (m, 3)", (NET, STACK, X[:, :2])),
+    "too few columns": (
+        ShapeError,
+        "(X): got shape (23, 2); expected (m, 3)",
+        (NET, STACK, X[:, :2]),
+    ),
     "one case": (ShapeError, "(X): got shape (3,)", (NET, STACK, X[0])),
-    "a stack of a wrong size": (ShapeError, "(X): got shape (4, 5, 3)", (NET, STACK, np.ones((4, 5, 3)))),
+    "a stack of a wrong size": (
+        ShapeError,
+        "(X): got shape (4, 5, 3)",
+        (NET, STACK, np.ones((4, 5, 3))),
+    ),
     "text": (DTypeError, "(X): got dtype <U1", (NET, STACK, [["a", "b", "c"]])),
     "complex numbers": (DTypeError, "(X): got dtype complex128", (NET, STACK, X + 1j)),
     "masked": (DTypeError, "(X): got a masked array", (NET, STACK, MASKED)),
     "ragged": (ShapeError, "(X): got rows of different lengths", (NET, STACK, [[1.0], [1.0, 2.0]])),
-    "a stack in a file": (ShapeError, "(X): got a file of shape (2, 3, 3)", (NET, STACK, Rows(np.ones((2, 3, 3))))),
+    "a stack in a file": (
+        ShapeError,
+        "(X): got a file of shape (2, 3, 3)",
+        (NET, STACK, Rows(np.ones((2, 3, 3)))),
+    ),
     "a file of text": (DTypeError, "(X): got dtype |S1", (NET, STACK, Rows(np.full((2, 3), b"a")))),
     "a file of labels": (ShapeError, "(X): got shape (5,)", (NET, STACK, Rows(np.ones(5)))),
-    "a file that lies": (DataError, "got dtype float64; expected float32", (NET, STACK, Rows(X, np.dtype("float32")))),
-}  # fmt: skip
+    "a file that lies": (
+        DataError,
+        "got dtype float64; expected float32",
+        (NET, STACK, Rows(X, np.dtype("float32"))),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -126,7 +126,7 @@ def test_training_goes_on_from_a_pick(xp):
         ([True, False], "boolean index did not match"),
         ("cost", "only integers, slices"),
         (1.5, "only integers, slices"),
-        ([0.5], "arrays used as indices must be of integer"),
+        (np.array([0.5]), "must be of integer"),
         ([[0], [1, 2]], "inhomogeneous"),
         (None, "None"),
         (True, "True"),
@@ -138,7 +138,7 @@ def test_training_goes_on_from_a_pick(xp):
     ],
 )
 def test_what_picks_nothing_is_refused(key, came):
-    with pytest.raises(StackIndexError, match="^run") as caught:
+    with pytest.raises(StackIndexError, match=r"^run\[") as caught:
         run_of((5,))[key]
     assert isinstance(caught.value, IndexError)
     assert isinstance(caught.value, BackpropError)
