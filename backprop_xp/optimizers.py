@@ -41,7 +41,11 @@ class Optimizer(Protocol):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; θ, state and gradient are consumed."""
+        """Return the next θ and state; θ and state are consumed, the gradient is lent.
+
+        Its memory is the next gradient's, unless the array itself is returned as θ or in the state:
+        what else shall last is to be copied.
+        """
 
 
 class _Settings:

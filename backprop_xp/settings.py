@@ -145,6 +145,10 @@ class Settings:
         if not good:
             expected = f"finite numbers within the range of {dtype}"
             raise OptionError(name, repr(value), expected, "Such as 0.1")
+        rounded = host.astype(dtype)
+        if np.any((host != 0) & (rounded == 0)) or np.any((host < 1) & (rounded >= 1)):
+            expected = f"numbers that do not become 0 or 1 in {dtype}"
+            raise OptionError(name, repr(value), expected, "Choose another, or a wider dtype")
         if host.shape == self._stack:
             host = host[..., None]
         expected_shape = (*self._stack, 1)

@@ -56,9 +56,8 @@ def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = F
             penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
             dE_dtheta += shrinkage
         theta, state = optimizer.update(theta, state, dE_dtheta, **numbers.optimizer)
-        for kept in state:
-            if kept is dE_dtheta:
-                gradient.forget()
+        if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
+            gradient.forget()
         return (theta, state), (z_out, penalty)
 
     return step
@@ -112,7 +111,8 @@ class _Gradient:
         if theta is not self._theta or self._exists is not None:
             self._theta, self._layers = theta, self._net.layers(theta, self._exists)
         if self._ones is None or self._ones.shape[0] != a_in.shape[-1]:
-            self._ones = xp.ones_like(a_in[..., :1, :]).mT
+            row = a_in[(0,) * (a_in.ndim - 2) + (slice(0, 1),)]
+            self._ones = xp.ones_like(row).mT  # one column serves all networks
         return self._layers, self._flat
 
 

@@ -5,12 +5,14 @@ import pytest
 
 from backprop_xp.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.optimizers import SGD
+from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.schedules import Piecewise
 from backprop_xp.settings import Settings
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3, 1), (2, 1, 1), (1, 3, 1), (2, 3, 1), (2, 3)])
+@pytest.mark.parametrize(
+    "shape", [(), (1,), (1, 1), (3, 1), (2, 1, 1), (1, 3, 1), (2, 3, 1), (2, 3)]
+)
 def test_shapes_that_broadcast_against_the_leading_axes(shape):
     theta = np.zeros((2, 3, 5))
     numbers, _, _ = Settings(SGD(np.full(shape, 0.5)), theta, np.full(shape, 0.25)).next()
@@ -138,3 +140,18 @@ def test_a_dropout_out_of_range(bad):
     if bad is not None and not isinstance(bad, (str, list)):
         with pytest.raises(OptionError, match=r"train\(dropout\): got .*; expected probab"):
             Settings(SGD(0.1), np.zeros((2, 3)), dropout=lambda _: bad)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        (Adam(epsilon=1e-50), "epsilon"),
+        (Adam(beta2=1 - 1e-9), "beta2"),
+        (SGD(0.1, momentum=1 - 1e-9), "momentum"),
+        (SGD(1e-50), "learning_rate"),
+    ],
+)
+def test_numbers_that_rounding_would_make_0_or_1(optimizer, name):
+    with pytest.raises(OptionError, match=f"{name}: got .*do not become 0 or 1 in float32"):
+        Settings(optimizer, np.zeros(3, "float32"))
+    Settings(optimizer, np.zeros(3))
