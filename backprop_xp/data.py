@@ -24,6 +24,7 @@ from backprop_xp.backend import (
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
+from backprop_xp.stepping import compiles
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
@@ -38,7 +39,7 @@ class Block(NamedTuple):
     Attributes
     ----------
     X : array (batches, size, n_in)
-        Inputs in rows.
+        Inputs in rows; or (batches, size), which rows of `source` they are.
     y : array (batches, n_out, size)
         Targets in columns.
     w : array (batches, 1, size), or (batches,) where those of a batch are equal
@@ -49,6 +50,8 @@ class Block(NamedTuple):
         The weights of the cases as they were given.
     active : ndarray of bool (batches,)
         On the host: which batches have a weight above zero; the others change nothing.
+    source : array (m, n_in) or None
+        Where X holds numbers of rows: a compiled step gathers them itself, at no cost.
 
     What differs between the networks of a stack has one more axis, the second.
     """
@@ -59,6 +62,17 @@ class Block(NamedTuple):
     labels: Array | None
     weights: Array | None
     active: np.ndarray[Any, Any]
+    source: Array | None = None
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return self.y.shape[0]
+
+    @property
+    def size(self) -> int:
+        """The number of cases of a batch."""
+        return self.y.shape[-1]
 
     @property
     def all_active(self) -> bool:
@@ -74,11 +88,14 @@ class Block(NamedTuple):
     def part(self, group: slice) -> "Block":
         """Return the block of a group of the stack's networks."""
         axes = {"X": 3, "y": 3, "w": 3, "labels": 2, "weights": 2, "active": 1}
+        parts = {name: getattr(self, name) for name in axes}
         own = {
             name: x[:, group, ...]
-            for name, x in self._asdict().items()
+            for name, x in parts.items()
             if x is not None and x.ndim > axes[name]
         }
+        if self.source is not None and self.source.ndim > 2:
+            own["source"] = self.source[group, ...]
         return self._replace(**own)
 
 
@@ -156,10 +173,12 @@ def _shuffled_blocks(
 def _block(
     cases: Cases, rows: Array | None, size: int, weights: np.ndarray[Any, Any] | None
 ) -> Block:
-    gather = _gatherer(namespace(cases.X), size, cases.n_out, cases.labelled)
+    xp = namespace(cases.X)
+    gather = _gatherer(xp, size, cases.n_out, cases.labelled)
+    source = cases.X if rows is not None and compiles(xp) else None
     X, y, labels = gather(cases.X, cases.Y, rows)
-    w, given, active = _weights(cases, X.shape[0], size, weights)
-    return Block(X, y, w, labels, given, active)
+    w, given, active = _weights(cases, y.shape[0], size, weights)
+    return Block(X, y, w, labels, given, active, source)
 
 
 @lru_cache(maxsize=64)
@@ -172,6 +191,8 @@ def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[
 
         labels = batches(Y, -1) if labelled else None
         y = batches(Y, -2).mT if labels is None else one_hot(labels, X, n_out)
+        if rows is not None and compiles(xp):
+            return xp.reshape(rows, (-1, size)), y, labels
         return batches(X, -2), y, labels
 
     return compiled(gather, xp)

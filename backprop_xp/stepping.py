@@ -22,24 +22,27 @@ def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
     Parameters
     ----------
     step : callable
-        ``step(carry, numbers, *batch) -> (carry, out)`` with a tuple of arrays or None as `out`.
+        ``step(carry, numbers, shared, *batch) -> (carry, out)`` with a tuple of arrays or None as
+        `out`.
     xp : module
         The namespace of the arrays to come.
 
     Returns
     -------
     callable
-        ``steps(carry, numbers, *batches) -> (carry, outs)``: `numbers` has one entry for each
-        step, the first axis of each array in `batches` is the steps, as is that of each array in
-        `outs`.
+        ``steps(carry, numbers, shared, *batches) -> (carry, outs)``: `numbers` has one entry for
+        each step, `shared` is for all of them, the first axis of each array in `batches` is the
+        steps, as is that of each array in `outs`.
     """
     if compiles(xp):
         return _scanned(step)
 
-    def steps(carry: Any, numbers: Sequence[Any], *batches: Array) -> tuple[Any, tuple[Any, ...]]:
+    def steps(
+        carry: Any, numbers: Sequence[Any], shared: Any, *batches: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
         outs = []
         for each, *batch in zip(numbers, *(xp.unstack(x) for x in batches), strict=True):
-            carry, out = step(carry, each, *batch)
+            carry, out = step(carry, each, shared, *batch)
             outs.append(out)
         stacked = (None if x[0] is None else xp.stack(x) for x in zip(*outs, strict=True))
         return carry, tuple(stacked)
@@ -50,21 +53,24 @@ def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
 def _scanned(step: Callable[..., Any]) -> Callable[..., Any]:
     jax = importlib.import_module("jax")
 
-    def constant(carry: Any, numbers: Any, *batches: Array) -> Any:
-        return jax.lax.scan(lambda carry, batch: step(carry, numbers, *batch), carry, batches)
-
-    def varied(carry: Any, numbers: Any, *batches: Array) -> Any:
+    def constant(carry: Any, numbers: Any, shared: Any, *batches: Array) -> Any:
         def body(carry: Any, batch: Any) -> Any:
-            return step(carry, batch[0], *batch[1:])
+            return step(carry, numbers, shared, *batch)
+
+        return jax.lax.scan(body, carry, batches)
+
+    def varied(carry: Any, numbers: Any, shared: Any, *batches: Array) -> Any:
+        def body(carry: Any, batch: Any) -> Any:
+            return step(carry, batch[0], shared, *batch[1:])
 
         return jax.lax.scan(body, carry, (numbers, *batches))
 
     fast_constant, fast_varied = jax.jit(constant), jax.jit(varied)
 
-    def steps(carry: Any, numbers: Sequence[Any], *batches: Array) -> Any:
+    def steps(carry: Any, numbers: Sequence[Any], shared: Any, *batches: Array) -> Any:
         if all(each is numbers[0] for each in numbers):
-            return fast_constant(carry, numbers[0], *batches)
+            return fast_constant(carry, numbers[0], shared, *batches)
         stacked = jax.tree.map(lambda *of_steps: jax.numpy.stack(of_steps), *numbers)
-        return fast_varied(carry, stacked, *batches)
+        return fast_varied(carry, stacked, shared, *batches)
 
     return steps

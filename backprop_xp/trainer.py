@@ -42,9 +42,8 @@ class Trainer:
         self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
     ) -> tuple[Array, State]:
         """Make one update for each batch of the block; θ and state are consumed."""
-        batches, size = block.X.shape[0], block.X.shape[-2]
-        numbers = [self._settings.next() for _ in range(batches)]
-        drawn = noise(batches, size) if self._settings.drops_units else ()
+        numbers = [self._settings.next() for _ in range(block.batches)]
+        drawn = noise(block.batches, block.size) if self._settings.drops_units else ()
         if not self._groups:
             theta, state, scores, penalties = self._group(block, theta, state, numbers, drawn)
         else:
@@ -85,10 +84,12 @@ class Trainer:
     ) -> tuple[Array, State, Scores, Array | None]:
         arrays = (block.X, block.y, block.w, *noise)
         if block.all_active:
-            carry, outs = self._steps((theta, state), numbers, *arrays)
+            carry, outs = self._steps((theta, state), numbers, block.source, *arrays)
         else:
             active = block.active_like(theta)
-            carry, outs = self._guarded_steps((theta, state), numbers, active, *arrays)
+            carry, outs = self._guarded_steps(
+                (theta, state), numbers, block.source, active, *arrays
+            )
         z_out, penalties = outs
         return *carry, self._score.block(z_out, block), penalties
 

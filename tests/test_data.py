@@ -38,10 +38,19 @@ def cases(xp, labelled=True, lead=(), weights=None, dtype=None):
     return Cases(xp.array(X, dtype), xp.array(Y, dtype), 3, labelled=False, weights=weights)
 
 
+def inputs(xp, block):
+    """Return X of a block on the host, gathered where a compiled step would gather it."""
+    X = xp.host(block.X)
+    if block.source is None:
+        return X
+    rows = xp.host(block.source)
+    return np.moveaxis(np.take(rows, X, axis=-2), rows.ndim - 2, 0)
+
+
 def batches(xp, block):
     """Return the host's (X, Y, w, labels, weights, active) of each batch of a block."""
-    X, Y, w = xp.host(block.X), np.swapaxes(xp.host(block.y), -1, -2), xp.host(block.w)
-    count, size = len(X), X.shape[-2]
+    X, Y, w = inputs(xp, block), np.swapaxes(xp.host(block.y), -1, -2), xp.host(block.w)
+    count, size = block.batches, block.size
     w = np.broadcast_to(w[:, None, None], (count, 1, size)) if w.ndim == 1 else w
     labels = None if block.labels is None else xp.host(block.labels)
     given = None if block.weights is None else xp.host(block.weights)
@@ -147,6 +156,9 @@ def test_everything_is_on_the_device_and_in_its_dtypes(xp):
         assert {id(namespace(x)) for x in arrays} == {id(xp.xp)}
         assert all(device_of(x) == xp.device for x in arrays)
         floats = [x for x in arrays if x is not block.labels]
+        if block.source is not None:
+            floats[0] = block.source
+            assert dtype_name(block.X.dtype) == "int32"
         assert {dtype_name(x.dtype) for x in floats} == {xp.float_dtypes[-1]}
         assert dtype_name(block.labels.dtype) == "int32"
         assert isinstance(block.active, np.ndarray)
