@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, context, copied, namespace, to_host
+from backprop_xp.backend import Array, context, copied, namespace, to_host, without_derivatives
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.device_selection import Device
@@ -193,8 +193,15 @@ def train(
     task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
     settings = Settings(optimizer, task.theta, l2, dropout, task.stack)
     size = _size_of(batch_size, task.cases)
-    with context(task.theta), np.errstate(all="ignore"):  # the cost is checked after each epoch
-        return _run(task, Trainer(task, optimizer, settings, size), epochs, size, progress)
+    quiet = np.errstate(all="ignore")  # the cost is checked after each epoch
+    try:
+        with context(task.theta), without_derivatives(task.theta), quiet:
+            run = _run(task, Trainer(task, optimizer, settings, size), epochs, size, progress)
+    except DivergenceError as error:
+        error.theta = copied(error.theta)
+        raise
+    with context(task.theta):
+        return replace(run, theta=copied(run.theta))
 
 
 def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:

@@ -51,33 +51,33 @@ def write(path: Path, labels: Any) -> Any:
     return np.memmap(path, dtype=np.float32, mode="r", shape=(len(labels), N_IN))
 
 
-def in_memory(name: str = "VmRSS") -> float | None:
-    """Return the resident memory of this process in MB, its peak for "VmHWM"; None if not told."""
+def resident() -> tuple[float, float] | None:
+    """Return the resident memory of this process now and at its peak, in MB; None if not told."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:  # a system other than Linux
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        kibibytes = {line.split()[0]: int(line.split()[1]) for line in lines if "kB" in line}
+        now, peak = (kibibytes[name] * 1024 / 1e6 for name in ("VmRSS:", "VmHWM:"))
+    except (OSError, KeyError):  # a system other than Linux
         return None
-    return next(
-        (int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith(name)), None
-    )
+    return now, peak
 
 
-def show_memory(when: str) -> None:
+def show_memory() -> None:
     """Print how much memory is resident, and its peak so far."""
-    now, peak = in_memory(), in_memory("VmHWM")
-    told = "not told by this system" if now is None else f"{now:.0f} MB, at most {peak:.0f} MB"
-    print(f"  resident memory {when}: {told}")
+    found = resident()
+    told = "{:.0f} MB, peak {:.0f} MB".format(*found) if found else "not told by this system"
+    print(f"  resident memory: {told}")
 
 
 def show_training(X: Any, Y: Any, epochs: int) -> bool:
     """Train on the file and predict from it; return whether new cases are right as well."""
     run = bp.train(NET, X, Y, epochs=epochs, **SETTINGS)
     costs = ", ".join(f"{cost:.3f}" for cost in run.history["cost"])
-    print(f"Trained on it: cost {costs} in epochs 1 to {epochs}")
-    show_memory("after it")
+    print(f"Trained on it: cost {costs} in epoch after epoch")
+    show_memory()
     classes = bp.predict(NET, run.theta, X).argmax(axis=-1)
     print(f"Predicted from it: {np.mean(classes == Y):.1%} of its cases are right")
-    show_memory("after it")
+    show_memory()
     labels = np.arange(NEW_CASES) % CLASSES
     new = draw(labels, np.random.default_rng(2))
     accuracy = np.mean(bp.predict(NET, run.theta, new).argmax(axis=-1) == labels)
@@ -95,8 +95,7 @@ def show_same(X: Any, Y: Any) -> bool:
     from_array = bp.train(NET, np.array(X), Y, epochs=2, **SETTINGS)
     same = bool(np.array_equal(from_file.theta, from_array.theta))
     print(f"The first {len(X):,} rows fit into one group. Trained on them from the file and from")
-    print(f"an array in memory, all {from_file.theta.size:,} parameters are the same to the last ", end="")
-    print(f"bit: {'yes' if same else 'NO'}")
+    print(f"memory, all parameters are the same to the last bit: {'yes' if same else 'NO'}")
     return same
 
 
@@ -118,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print all of it; return 0 where the file is learnt, and as an array is, else 1."""
     parser = argparse.ArgumentParser(description="Train on a file that is never read whole.")
     parser.add_argument("--megabytes", type=float, default=200, help="of the file (default: 200)")
-    parser.add_argument("--epochs", type=int, default=3, help="sweeps through it (default: 3)")
+    parser.add_argument("--epochs", type=int, default=2, help="sweeps through it (default: 2)")
     parser.add_argument("--folder", type=Path, help="where to make the file for a while")
     options = parser.parse_args(argv)
     if wrong := refusal(options):
@@ -128,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder, ignore_cleanup_errors=True) as folder:
         X = write(Path(folder) / "X.float32", Y)
         print(f"A file of {X.nbytes / 1e6:,.0f} MB: {m:,} cases of {N_IN} numbers, sorted by class")
-        show_memory("after writing it")
+        show_memory()
         good = show_training(X, Y, options.epochs)
         print()
         good &= show_same(X, Y)

@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, equations, losses, propagation
+from backprop_xp import activations, equations, losses, propagation, sources
 
 FOLDER = Path(__file__).parents[1] / "examples"
 CHECKED = ("one_weight_chain", "four_layer_network", "error_carried_backward")
+BY_SIZE = {  # what makes them quick
+    "many_networks": ["--starts", "20"],
+    "larger_than_memory": ["--megabytes", "10"],
+}
 
 
 def load(name: str) -> ModuleType:
@@ -44,9 +48,19 @@ def selection() -> ModuleType:
     return load("device_selection")
 
 
-@pytest.mark.parametrize("name", CHECKED)
+@pytest.fixture
+def many() -> ModuleType:
+    return load("many_networks")
+
+
+@pytest.fixture
+def larger() -> ModuleType:
+    return load("larger_than_memory")
+
+
+@pytest.mark.parametrize("name", [*CHECKED, *BY_SIZE])
 def test_main_agrees_and_prints_plain_text(name, capsys):
-    assert load(name).main([]) == 0
+    assert load(name).main(BY_SIZE.get(name, [])) == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert "yes" in out
@@ -55,7 +69,7 @@ def test_main_agrees_and_prints_plain_text(name, capsys):
     assert max(map(len, out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", [*CHECKED, "device_selection"])
+@pytest.mark.parametrize("name", [*CHECKED, "device_selection", *BY_SIZE])
 def test_a_script_explains_itself_and_imports_no_framework(name):
     tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
     assert len(ast.get_docstring(tree)) > 200
@@ -335,12 +349,128 @@ def test_no_epochs_are_refused(selection, capsys):
 
 
 # -------------------------------------------------------------------------------------------------
+# many networks
+
+
+def test_sweeps_until_all_is_right_for_good(many):
+    T, F = True, False
+    right = np.array([[F, F, T, F, F], [F, T, T, F, T], [F, F, T, F, T], [T, T, T, F, F]])
+    assert many.sweeps_needed(right).tolist() == [3, 3, 0, -1, -1]
+
+
+def test_the_pattern_of_1986(many):
+    row = np.array([3.0, -12, 6, -6, 12, -3])
+    W = np.array([[row, -2 * row], [row, row + np.eye(6)[5]], [row, row[[0, 0, 0, 5, 5, 5]]]])
+    assert many.asymmetry(W).tolist() == pytest.approx([0, 1 / 12, 0])
+    np.testing.assert_allclose(many.ratios(W)[0], [[1, 2, 4], [1, 2, 4]])
+    assert many.one_two_four(W).tolist() == [True, True, False]
+
+
+def test_the_sweeps_of_1986(many):
+    # three sweeps by the equation of the paper: Δθ(t) = −ε ∂E/∂θ + α Δθ(t−1), E a sum over cases
+    theta = many.NET.init(seed=0, initializer="uniform", stack=4)
+    change = np.zeros_like(theta)
+    for _ in range(3):
+        _, dE_dtheta = many.NET.gradient(theta, many.X, many.Y, case_weights=np.ones(64))
+        change = 0.9 * change - 0.1 * dE_dtheta
+        theta = theta + change
+    done = many.train(starts=4, sweeps=3)
+    np.testing.assert_allclose(done.theta, theta, rtol=1e-5, atol=1e-6)  # roundings of float32
+    assert many.right_after(done).shape == (4, 4)
+
+
+def test_starts_that_solve_nothing_are_told(many, capsys):
+    assert many.main(["--starts", "2", "--sweeps", "3"]) == 1
+    out = capsys.readouterr().out
+    assert "0.0%" in out
+    assert "No start has solved it" in out
+    assert "nan" not in out
+
+
+@pytest.mark.parametrize("equation", ["weight_gradient", "input_gradient"])
+def test_no_solution_with_the_wrong_sign(many, equation, monkeypatch, capsys):
+    right = getattr(propagation, equation)
+
+    def wrong(*args):
+        found = right(*args)
+        found *= -1  # in place: training has gradients written into an array of its own
+        return found
+
+    monkeypatch.setattr(propagation, equation, wrong)
+    assert many.main(["--starts", "20", "--sweeps", "500"]) == 1
+    assert "No start has solved it" in capsys.readouterr().out
+
+
+# -------------------------------------------------------------------------------------------------
+# larger than memory
+
+
+def test_the_file_is_what_was_drawn(larger, tmp_path, monkeypatch):
+    labels = np.arange(70) // 7
+    at_once = larger.draw(labels, np.random.default_rng(1))
+    X = larger.write(tmp_path / "X", labels)
+    np.testing.assert_array_equal(X, at_once)
+    assert (X.dtype, X.mode, X.shape) == (np.float32, "r", (70, 784))
+    monkeypatch.setattr(larger, "PIECE", 33)
+    assert larger.write(tmp_path / "X", labels).shape == (70, 784)
+
+
+def test_nothing_remains_of_the_file(larger, tmp_path, capsys):
+    options = ["--megabytes", "1", "--epochs", "1", "--folder", str(tmp_path)]
+    assert larger.main(options) == 1  # too few cases to learn from
+    assert "to the last bit: yes" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_order_of_the_file_is_found(larger, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("backprop_xp.cases.shuffled_groups", reversed_groups)
+    assert larger.main(["--megabytes", "10"]) == 1
+    assert "to the last bit: NO" in capsys.readouterr().out
+
+
+def reversed_groups(*args, **kwargs):
+    for group in sources.shuffled_groups(*args, **kwargs):
+        yield group._replace(order=group.order[::-1])
+
+
+def test_memory_that_the_system_does_not_tell(larger, monkeypatch, capsys):
+    def missing(*args, **kwargs):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(larger.Path, "read_text", missing)
+    assert larger.resident() is None
+    larger.show_memory()
+    assert "not told by this system" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("many_networks", ["--starts", "0"], "--starts is 0"),
+        ("many_networks", ["--sweeps", "-1"], "--sweeps is -1"),
+        ("larger_than_memory", ["--megabytes", "0"], "--megabytes is 0"),
+        ("larger_than_memory", ["--megabytes", "nan"], "--megabytes is nan"),
+        ("larger_than_memory", ["--megabytes", "1e18"], "the disk has room for"),
+        ("larger_than_memory", ["--epochs", "0"], "--epochs is 0"),
+        ("larger_than_memory", ["--folder", "not/there"], "which is no folder"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(name, options, told, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        load(name).main(options)
+    assert refusal.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+
+
+# -------------------------------------------------------------------------------------------------
 # as a reader runs them
 
 
-@pytest.mark.parametrize("name", CHECKED)
+@pytest.mark.parametrize("name", [*CHECKED, *BY_SIZE])
 def test_as_a_script(name):
-    done = run(name)
+    done = run(name, *BY_SIZE.get(name, []))
     assert (done.returncode, done.stderr) == (0, "")
     assert "yes" in done.stdout
 

@@ -1089,3 +1089,18 @@ def test_the_progress_bar_is_closed_when_training_fails(monkeypatch):
     with pytest.raises(DivergenceError):
         bp.train(LINEAR, np.ones((4, 1)), Y[:4, :1], optimizer=bp.SGD(1e200), progress=True)
     assert terminal.getvalue().endswith("\n")
+
+
+def test_parameters_trained_on_pytorch_take_part_in_its_derivatives():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    X, Y = torch.rand(20, 3), torch.arange(20) % 3
+    net = bp.Network([3, 4, 3])
+    theta = bp.train(net, X, Y, epochs=1).theta
+    assert not theta.is_inference()
+    theta.requires_grad_(True)
+    net.cost(theta, X, Y).backward()
+    assert theta.grad is not None
+    with pytest.raises(bp.DivergenceError) as caught:
+        wrong = bp.Network([3, 3], output="identity", loss="squared_error")
+        bp.train(wrong, X, X, optimizer=bp.SGD(1e30), batch_size=4)
+    assert not caught.value.theta.is_inference()
