@@ -233,8 +233,8 @@ class Network:
         """
         a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
         layers = self.layers(theta, self.existing(theta))
-        z, _ = propagation.forward_pass(layers, self.activations, a_in)
-        return self._total(z[-1], y, w)
+        z_out = propagation.output_weighted_input(layers, self.activations, a_in)
+        return self._total(z_out, y, w)
 
     @ignore_overflow
     def gradient(

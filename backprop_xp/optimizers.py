@@ -2,8 +2,8 @@
 
 An optimiser is a frozen description with three methods: ``settings(step)``, its numbers at that
 step by name; ``init(theta)``, its state, a tuple of arrays like θ; and
-``update(theta, state, dE_dtheta, **settings)``, which returns the next θ and state. It consumes the
-arrays that it is given: fresh memory as long as θ would cost more than the arithmetic.
+``update(theta, state, dE_dtheta, **settings)``, which returns the next θ and state. It consumes θ
+and state, for fresh memory would cost more than the arithmetic; the gradient is lent to it.
 """
 
 from dataclasses import dataclass
@@ -77,8 +77,8 @@ class SGD:
     Parameters
     ----------
     learning_rate : number, array or schedule
-        ε ≥ 0. An array holds one for each network of a stack and broadcasts against θ's leading
-        axes and a last axis of 1, such as (K, 1).
+        ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
+        (K,), or broadcasts against θ's leading axes and a last axis of 1, such as (K, 1).
     momentum : number, array or schedule
         0 ≤ α < 1.
     nesterov : bool
@@ -134,7 +134,7 @@ class SGD:
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and (Δθ,); `theta`, `state` and `dE_dtheta` are consumed."""
+        """Return the next θ and (Δθ,); `theta` and `state` are consumed, `dE_dtheta` is lent."""
         step = dE_dtheta
         step *= settings["learning_rate"]
         if self._plain:
@@ -160,8 +160,8 @@ class Adam:
     Parameters
     ----------
     learning_rate : number, array or schedule
-        ε ≥ 0. An array holds one for each network of a stack and broadcasts against θ's leading
-        axes and a last axis of 1, such as (K, 1); so may the others.
+        ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
+        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may the others.
     beta1, beta2 : number, array or schedule
         0 ≤ β < 1.
     epsilon : number, array or schedule
@@ -224,7 +224,7 @@ class Adam:
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta`, `state` and `dE_dtheta` are consumed."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
         m, v, power1, power2 = state
         beta1, beta2 = settings["beta1"], settings["beta2"]
         power1 *= beta1

@@ -156,7 +156,7 @@ def parameter_gradients(
     """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1).
 
     `ones` is a column of ones (m, 1), for `bias_gradient`; the gradients are written into the
-    layers of `out`, where it is given.
+    layers of `out`, where it is given, and what is returned are those layers.
     """
     into: Sequence[tuple[Array | None, Array | None]] = out or [(None, None)] * len(deltas)
     return [

@@ -1,8 +1,8 @@
 """Schedules: plain functions of the step, such as the learning rate after t updates.
 
-Any callable that takes the number of updates made so far and returns a number, or an array that
-broadcasts against θ's leading axes and a last axis of 1, is a schedule. An array with other values
-is another array: one that is changed in place is not looked at again.
+Any callable that takes the number of updates made so far and returns a number, or an array with one
+for each network of a stack, is a schedule. An array with other values is another array: one that is
+changed in place is not looked at again.
 """
 
 import math

@@ -18,12 +18,12 @@ from backprop_xp.backend import (
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, whole_block
 from backprop_xp.network import Network
-from backprop_xp.propagation import forward_pass
+from backprop_xp.propagation import output_weighted_input
 
 __all__ = ["Scorer", "Scores"]
 
 CHUNK_ROWS = 8192  # of a forward pass over many cases,
-CHUNK_BYTES = 2**26  # or as many as keep every z and a of all networks within this memory
+CHUNK_BYTES = 2**26  # or as many as keep two layers of all networks within this memory
 
 
 class Scores(NamedTuple):
@@ -74,7 +74,7 @@ class Scorer:
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
         itemsize = int(dtype_name(theta.dtype)[-2:]) // 8
-        row_bytes = 2 * sum(self._net.sizes) * itemsize * math.prod(theta.shape[:-1])
+        row_bytes = 4 * max(self._net.sizes) * itemsize * math.prod(theta.shape[:-1])
         rows = max(min(CHUNK_ROWS, CHUNK_BYTES // row_bytes), 1)
         for start in range(0, cases.count, rows):
             part = cases.rows(start, min(start + rows, cases.count))
@@ -92,8 +92,8 @@ class Scorer:
 def _score_chunk(net: Network, theta: Array, exists: Array | None, block: Block) -> Scores:
     """Return the scores of a block of one batch."""
     layers = net.layers(theta, exists)
-    z, _ = forward_pass(layers, net.activations, block.X[0, ...].mT)
-    return _score_block(net, namespace(theta).expand_dims(z[-1], axis=0), block)
+    z_out = output_weighted_input(layers, net.activations, block.X[0, ...].mT)
+    return _score_block(net, namespace(theta).expand_dims(z_out, axis=0), block)
 
 
 def _score_block(net: Network, z_out: Array, block: Block) -> Scores:

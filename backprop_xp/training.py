@@ -100,6 +100,8 @@ class Run:
         ShapeError
             This run is of a single network.
         """
+        if self.theta.ndim == 1:
+            return self[0]  # refused as every choice from a single network is
         if not self.history.get(name):
             known = ", ".join(self.history) or "those that an epoch records"
             missing = name in ("validation_cost", "validation_accuracy")

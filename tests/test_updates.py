@@ -431,7 +431,9 @@ def test_what_is_not_active_may_be_nan(xp):
     before = np.array(xp.host(theta))
     own_y = np.stack([np.full_like(y, np.nan), y])
     on = xp.array(np.array([[False], [True]]))
-    (theta, state), _ = step((theta, sgd.init(theta)), numbers, None, on, *map(xp.array, (X, own_y, w)))
+    (theta, state), _ = step(
+        (theta, sgd.init(theta)), numbers, None, on, *map(xp.array, (X, own_y, w))
+    )
     for one in (theta, *state):
         assert np.isfinite(xp.host(one)).all()
     np.testing.assert_array_equal(xp.host(theta)[0], before[0])
