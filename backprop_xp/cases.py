@@ -75,7 +75,8 @@ class FileCases:
     labelled : bool
         Whether Y holds labels.
     load : callable
-        ``load(X, Y, weights) -> Cases``: moves rows that were read to the device, after a check.
+        ``load(X, Y, weights, numbers) -> Cases``: moves rows that were read to the device, after a
+        check; `numbers` are theirs in the file.
     weights : ndarray (..., m) or None
         As those of `Cases`.
     """
@@ -83,7 +84,7 @@ class FileCases:
     X: Any
     Y: Any
     labelled: bool
-    load: Callable[[Any, Any, np.ndarray[Any, Any] | None], Cases]
+    load: Callable[..., Cases]
     weights: np.ndarray[Any, Any] | None = None
 
     @property
@@ -106,7 +107,7 @@ class FileCases:
         parts = self.X, self.Y
         X, Y = (read_rows(x, start, stop) if is_source(x) else x[start:stop] for x in parts)
         weights = None if self.weights is None else self.weights[..., start:stop]
-        return self.load(X, Y, weights)
+        return self.load(X, Y, weights, np.arange(start, start + len(X)))
 
     def part(self, group: slice) -> "FileCases":
         """Return the cases of a group of the stack's networks."""
@@ -116,15 +117,27 @@ class FileCases:
 
     def shuffled(self, rows: int, seed: int, epoch: int) -> Iterator[Cases]:
         """Yield all cases in the order of an epoch, `rows` at a time; see `sources`."""
-        parts = [self.X, self.Y]
+        parts = [self.X, self.Y, _RowNumbers(self.count)]
         if self.weights is not None:
             parts.append(np.moveaxis(self.weights, -1, 0))
-        row_bytes = sum(_row_bytes(x) for x in parts if is_source(x))
+        row_bytes = sum(_row_bytes(x) for x in (self.X, self.Y) if is_source(x))
         groups = shuffled_groups(
             self.count, *plan(row_bytes, chunk_rows(self.X)), seed=seed, epoch=epoch
         )
-        for X, Y, *w in read_blocks(parts, groups, rows):
-            yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None)
+        for X, Y, numbers, *w in read_blocks(parts, groups, rows):
+            yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None, numbers)
+
+
+class _RowNumbers:
+    """A source in which each row is its own number."""
+
+    dtype = np.dtype(np.int64)
+
+    def __init__(self, m: int) -> None:
+        self.shape = (m,)
+
+    def __getitem__(self, rows: slice) -> np.ndarray[Any, Any]:
+        return np.arange(rows.start, rows.stop)
 
 
 def _row_bytes(x: Any) -> int:

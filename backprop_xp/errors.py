@@ -5,7 +5,7 @@ that users of the language expect at that place, so that ``except ValueError`` w
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
@@ -105,11 +105,14 @@ class DivergenceError(BackpropError, ArithmeticError):
         Where the first cost that is not finite appeared, both counted from 0.
     history : dict of lists
         What was recorded of the epochs before.
+    networks : list of tuple
+        Where in the stack the networks are whose numbers are not finite; [()] for a single one.
     """
 
     theta: Any = None
     epoch: int = -1
     batch: int = -1
+    networks: Sequence[tuple[int, ...]] = ()
     history: dict[str, list[Any]]
 
 

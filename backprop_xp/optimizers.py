@@ -6,8 +6,10 @@ step by name; ``init(theta)``, its state, a tuple of arrays like θ; and
 and state, for fresh memory would cost more than the arithmetic; the gradient is lent to it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -32,8 +34,11 @@ State: TypeAlias = tuple[Array, ...]
 class Optimizer(Protocol):
     """What training asks of an optimiser, built in or a user's own."""
 
-    def settings(self, step: int) -> dict[str, Any]:
-        """Return the numbers that `update` takes at `step`, the number of updates made before."""
+    def settings(self, step: int) -> Mapping[str, Any]:
+        """Return the numbers that `update` takes at `step`, the number of updates made before.
+
+        An attribute ``limits``, a `schedules.Range` by name, has them checked in θ's dtype.
+        """
 
     def init(self, theta: Array) -> State:
         """Return the state before the first update, a tuple of arrays (..., P)."""
@@ -53,12 +58,16 @@ class _Settings:
 
     def __init__(self, owner: str, **given: tuple[Setting, Range]) -> None:
         self._owner, self._given = owner, given
-        self._constant = {name: setting for name, (setting, _) in given.items()}
+        self._constant = MappingProxyType({name: setting for name, (setting, _) in given.items()})
         self._scheduled = [name for name, setting in self._constant.items() if callable(setting)]
         for name, (setting, limits) in given.items():
             check_range(f"{owner}({name})", setting, limits)
 
-    def at(self, step: int) -> dict[str, Any]:
+    @property
+    def limits(self) -> dict[str, Range]:
+        return {name: limits for name, (_, limits) in self._given.items()}
+
+    def at(self, step: int) -> Mapping[str, Any]:
         if not self._scheduled:
             return self._constant
         values = {name: value_at(setting, step) for name, setting in self._constant.items()}
@@ -123,7 +132,12 @@ class SGD:
         everything = _Settings("SGD", learning_rate=rate, momentum=momentum)
         return _Settings("SGD", learning_rate=rate) if self._plain else everything
 
-    def settings(self, step: int) -> dict[str, Any]:
+    @property
+    def limits(self) -> dict[str, Range]:
+        """The range of each number, which it keeps in θ's dtype too."""
+        return self._settings.limits
+
+    def settings(self, step: int) -> Mapping[str, Any]:
         """Return the learning rate and the momentum at `step`."""
         return self._settings.at(step)
 
@@ -208,7 +222,12 @@ class Adam:
             epsilon=(self.epsilon, ABOVE_0),
         )
 
-    def settings(self, step: int) -> dict[str, Any]:
+    @property
+    def limits(self) -> dict[str, Range]:
+        """The range of each number, which it keeps in θ's dtype too."""
+        return self._settings.limits
+
+    def settings(self, step: int) -> Mapping[str, Any]:
         """Return the learning rate, β₁, β₂ and ε₀ at `step`."""
         return self._settings.at(step)
 

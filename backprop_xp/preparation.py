@@ -123,12 +123,16 @@ def prepare(
 def _array(x: Any, where: str) -> Any:
     """Return an array of real numbers: `x` itself, or a NumPy array made of a list or the like."""
     if is_source(x):
-        check_source(x, where)
-        x = read_rows(x, 0, x.shape[0])
+        x = np.array(x) if isinstance(x, np.ndarray) else _read(x, where)
     if not array_api_compat.is_array_api_obj(x):
         return inputs.real_host_array(x, where)
     inputs.check_real(x, where)
     return x.detach() if array_api_compat.is_torch_array(x) else x
+
+
+def _read(x: Any, where: str) -> np.ndarray[Any, Any]:
+    check_source(x, where)
+    return read_rows(x, 0, x.shape[0])
 
 
 def _beside(x: Any, follow: Any, where: str) -> Any:
@@ -177,7 +181,7 @@ def _cases(
     follow: Any,
     where: str,
 ) -> Cases | FileCases:
-    in_file = is_source(X)
+    in_file, Y_given = is_source(X), Y
     X = X if in_file else _beside(X, follow, f"{where}(X)")
     Y = Y if in_file and is_source(Y) else _beside(Y, follow, f"{where}(Y)")
     X_like, Y_like = _stand_in(X, f"{where}(X)"), _stand_in(Y, f"{where}(Y)")
@@ -188,8 +192,10 @@ def _cases(
     labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
     weights = _weights(case_weights, m, place, follow)
 
-    def load(X: Any, Y: Any, weights: Any) -> Cases:
-        _check_values(net, X, Y, labelled, place, where)
+    def load(X: Any, Y: Any, weights: Any, numbers: Any = None) -> Cases:
+        values.check_finite(X, f"{where}(X)", place.dtype, numbers)
+        if not in_file or is_source(Y_given):
+            _check_targets(net, Y, labelled, place, f"{where}(Y)", numbers)
         moved = place.move(Y, "int32" if labelled else None)
         if not labelled and kind != "targets":
             moved = place.xp.expand_dims(moved, axis=-1)
@@ -198,8 +204,10 @@ def _cases(
 
     if not in_file:
         return load(X, Y, weights)
+    if not is_source(Y):
+        _check_targets(net, Y, labelled, place, f"{where}(Y)")
     if Y_like.ndim > 1 + (kind == "targets"):
-        advice = "Share one set of targets among the networks, or read X into memory with X[...]"
+        advice = "Share the targets among the networks, or read X into memory with np.array(X)"
         raise ShapeError(f"{where}(Y)", f"shape {tuple(Y_like.shape)}", f"({m}, ...)", advice)
     return FileCases(X, Y if is_source(Y) else to_host(Y), labelled, load, weights)
 
@@ -214,13 +222,15 @@ def _stand_in(x: Any, where: str) -> Any:
     return like
 
 
-def _check_values(net: Network, X: Any, Y: Any, labelled: bool, place: _Place, where: str) -> None:
-    values.check_finite(X, f"{where}(X)", place.dtype)
+def _check_targets(
+    net: Network, Y: Any, labelled: bool, place: _Place, where: str, numbers: Any = None
+) -> None:
     if labelled:
-        values.check_labels(Y, net.sizes[-1], f"{where}(Y)")
+        values.check_labels(Y, net.sizes[-1], where, numbers)
     else:
-        values.check_finite(Y, f"{where}(Y)", place.dtype)
-        values.check_range(Y, getattr(net.loss, "target_range", None), net.loss.name, f"{where}(Y)")
+        limits = getattr(net.loss, "target_range", None)
+        values.check_finite(Y, where, place.dtype, numbers)
+        values.check_range(Y, limits, net.loss.name, where, numbers)
 
 
 def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 from backprop_xp.backend import Array, namespace, to_host
 from backprop_xp.scoring import Scores
 
-__all__ = ["BatchCosts", "EpochRecord", "History", "append", "of_validation"]
+__all__ = ["BatchCosts", "EpochRecord", "History", "append", "not_finite", "of_validation"]
 
 History: TypeAlias = dict[str, list[Any]]
 HostArray: TypeAlias = np.ndarray[Any, Any]
@@ -23,6 +23,8 @@ class BatchCosts(NamedTuple):
         Over the batches that have a weight.
     first_bad : int or None
         The first batch at which a cost, or after the last batch θ, was not finite.
+    bad_networks : list of int
+        Whose costs or θ were not finite, networks of all axes of the stack counted together.
     good_start : bool
         Whether each network's first batch that has a weight had a finite cost.
     batches : int
@@ -31,6 +33,7 @@ class BatchCosts(NamedTuple):
 
     mean: HostArray
     first_bad: int | None
+    bad_networks: list[int]
     good_start: bool
     batches: int
 
@@ -61,12 +64,13 @@ class EpochRecord:
         costs = np.where(active, costs, 0)
         finite = np.isfinite(costs)
         good_start = np.take_along_axis(finite, active.argmax(axis=0)[None], axis=0).all()
-        bad = np.any(~finite.reshape(len(costs), -1), axis=1)
-        if np.isnan(to_host(xp.sum(theta * 0))):  # ∞ · 0 is NaN
-            bad[-1] = True
-        first_bad = int(np.argmax(bad)) if bad.any() else None
+        bad = ~finite.reshape(len(costs), -1)
+        bad[-1] |= np.isnan(to_host(xp.sum(theta * 0, axis=-1))).reshape(-1)  # ∞ · 0 is NaN
+        batches = bad.any(axis=1)
+        first_bad = int(np.argmax(batches)) if batches.any() else None
+        networks = np.flatnonzero(bad.any(axis=0)).tolist()
         mean = costs.sum(axis=0) / active.sum(axis=0)
-        return BatchCosts(mean, first_bad, bool(good_start), len(costs))
+        return BatchCosts(mean, first_bad, networks, bool(good_start), len(costs))
 
     def accuracy(self, total_weight: Any) -> HostArray | None:
         """Read the share of the cases whose class is right, None where there are no labels."""
@@ -76,6 +80,11 @@ class EpochRecord:
         total: HostArray = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
         share: HostArray = total / total_weight
         return share
+
+
+def not_finite(costs: Array) -> list[int]:
+    """Read which networks have a cost that is infinite or NaN."""
+    return np.flatnonzero(~np.isfinite(_host64(costs))).tolist()
 
 
 def of_validation(scores: Scores, count: int) -> dict[str, HostArray | None]:

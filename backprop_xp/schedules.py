@@ -132,6 +132,11 @@ class Range(NamedTuple):
     low_too: bool
     text: str
 
+    def hold(self, values: np.ndarray[Any, Any]) -> bool:
+        """Tell whether all values are within."""
+        above = values >= self.low if self.low_too else values > self.low
+        return bool(np.all(above & (values < self.high)))
+
 
 AT_LEAST_0 = Range(0, math.inf, low_too=True, text="finite numbers >= 0")
 ABOVE_0 = Range(0, math.inf, low_too=False, text="finite numbers > 0")
@@ -148,12 +153,9 @@ def check_range(where: str, setting: Setting, limits: Range) -> None:
     if callable(setting):
         return
     try:
-        values = on_host(setting)
-        above = values >= limits.low if limits.low_too else values > limits.low
-        good = bool(np.all(above & (values < limits.high)))
-    except (TypeError, ValueError):
+        good = limits.hold(on_host(setting))
+    except (TypeError, ValueError, OverflowError):
         good = False
     if not good:
-        raise OptionError(
-            where, repr(setting), limits.text, "Pass a number, an array or a schedule"
-        )
+        came = f"{setting!r:.100}"
+        raise OptionError(where, came, limits.text, "Pass a number, an array or a schedule")

@@ -3,6 +3,8 @@
 A number is moved only when it changes, so that constants and arrays cost nothing at a step.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +61,14 @@ def _part(x: Any, group: slice) -> Any:
 _LIMITS = {"l2": AT_LEAST_0, "dropout": BELOW_1._replace(text="probabilities >= 0 and < 1")}
 
 
+def _same(made: Numbers, before: Numbers | None) -> bool:
+    """Tell whether all numbers are the very arrays of before."""
+    if before is None or made.optimizer.keys() != before.optimizer.keys():
+        return False
+    theirs = all(made.optimizer[name] is before.optimizer[name] for name in made.optimizer)
+    return theirs and made.l2 is before.l2 and made.dropout is before.dropout
+
+
 class Settings:
     """The numbers of each step in turn; the same object again while none of them changes.
 
@@ -85,7 +95,8 @@ class Settings:
         dropout: Setting = 0.0,
         stack: tuple[int, ...] | None = None,
     ) -> None:
-        if isinstance(optimizer, type) or not hasattr(optimizer, "update"):
+        methods = (getattr(optimizer, name, None) for name in ("settings", "init", "update"))
+        if isinstance(optimizer, type) or not all(map(callable, methods)):
             expected = "an object with settings, init and update"
             raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
         given = {"l2": l2, "dropout": dropout}
@@ -98,6 +109,7 @@ class Settings:
         self._step = 0
         self._moved: dict[str, tuple[Any, Array]] = {}
         self._seen: tuple[Any, Any] = (None, None)
+        self._numbers: Numbers | None = None
         self._at(0)
 
     @property
@@ -113,12 +125,18 @@ class Settings:
     def _at(self, step: int) -> Numbers:
         of_optimizer = self._optimizer.settings(step)
         own = self._own_at(step) if self._scheduled else self._own
-        if of_optimizer is not self._seen[0] or own is not self._seen[1]:
+        unchangeable = type(of_optimizer) is MappingProxyType
+        if not unchangeable or of_optimizer is not self._seen[0] or own is not self._seen[1]:
+            if not isinstance(of_optimizer, Mapping):
+                came, expected = type(of_optimizer).__name__, "a dict of numbers by name"
+                raise OptionError("optimizer.settings", came, expected, "Such as {}")
             self._seen = of_optimizer, own
             mine = {name: self._like_theta(name, value) for name, value in own.items()}
             theirs = {name: self._like_theta(name, value) for name, value in of_optimizer.items()}
-            self._numbers = Numbers(theirs, mine.get("l2"), mine.get("dropout"))
-        return self._numbers
+            made = Numbers(theirs, mine.get("l2"), mine.get("dropout"))
+            if not _same(made, self._numbers):
+                self._numbers = made
+        return self._numbers  # type: ignore[return-value]  # made above
 
     def _own_at(self, step: int) -> dict[str, Any]:
         values = {name: value_at(setting, step) for name, setting in self._own.items()}
@@ -145,9 +163,9 @@ class Settings:
         if not good:
             expected = f"finite numbers within the range of {dtype}"
             raise OptionError(name, repr(value), expected, "Such as 0.1")
-        rounded = host.astype(dtype)
-        if np.any((host != 0) & (rounded == 0)) or np.any((host < 1) & (rounded >= 1)):
-            expected = f"numbers that do not become 0 or 1 in {dtype}"
+        limits = {**getattr(self._optimizer, "limits", {}), **_LIMITS}.get(name)
+        if limits is not None and not limits.hold(host.astype(dtype)):
+            expected = f"{limits.text} after rounding to {dtype}"
             raise OptionError(name, repr(value), expected, "Choose another, or a wider dtype")
         if host.shape == self._stack:
             host = host[..., None]

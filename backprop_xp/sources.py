@@ -14,6 +14,7 @@ of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffl
 The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
 """
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -98,16 +99,21 @@ def check_source(x: Any, where: str) -> None:
     ------
     ShapeError
     """
-    shape = tuple(x.shape)
-    if len(shape) not in (1, 2):
-        advice = "Share one file among the networks, or read the stack into memory with x[...]"
+    try:
+        shape = tuple(x.shape)
+        good = len(shape) in (1, 2) and all(operator.index(n) >= 0 for n in shape)
+    except TypeError:
+        shape, good = (f"{x.shape!r}",), False
+    if not good:
+        advice = "Share one file among the networks, or read it into memory with np.array(x)"
         raise ShapeError(where, f"a file of shape {shape}", "rows (m, n) or labels (m,)", advice)
 
 
 def chunk_rows(x: Any) -> int | None:
     """Return the number of rows that the file of `x` stores together, or None where it does not."""
     chunks = getattr(x, "chunks", None)
-    return int(chunks[0]) if isinstance(chunks, tuple) and chunks else None
+    first = chunks[0] if isinstance(chunks, tuple) and chunks else None
+    return first if isinstance(first, int) and first > 0 else None
 
 
 def plan(row_bytes: int, chunk: int | None = None) -> Plan:

@@ -11,6 +11,7 @@ from backprop_xp.backend import Array, Namespace, device_of, dtype_name, from_ho
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
+from backprop_xp.errors import ShapeError
 from backprop_xp.groups import groups_of
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
@@ -35,8 +36,24 @@ class Trainer:
         self._settings = settings
         found = groups_of(theta, sizes, batch_size) if theta.ndim > 1 else []
         self._groups = found if len(found) > 1 else []
-        self.init = optimizer.init
+        self._optimizer = optimizer
         self.output_bytes = sizes[-1] * 4 * max(math.prod(task.stack), 1)
+
+    def init(self, theta: Array) -> State:
+        """Return the optimiser's state at the start.
+
+        Raises
+        ------
+        ShapeError
+            It is no tuple of arrays with θ's leading axes.
+        """
+        state = self._optimizer.init(theta)
+        lead = tuple(theta.shape[:-1])
+        shapes = [getattr(x, "shape", None) for x in state] if isinstance(state, tuple) else [None]
+        if any(shape is None or tuple(shape[: len(lead)]) != lead for shape in shapes):
+            expected = f"a tuple of arrays {(*lead, '...')}"
+            raise ShapeError("optimizer.init", repr(shapes), expected, "Make them like theta")
+        return state
 
     def block(
         self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
@@ -103,13 +120,18 @@ class _Functions(NamedTuple):
 
 
 def _functions(task: Task, optimizer: Optimizer) -> _Functions:
-    """Return the functions for a task; where they are compiled, those of an equal task before."""
+    """Return the functions for a task; where they are compiled, those of an equal task before.
+
+    A user's own objects may have changed since, and are compiled anew.
+    """
     theta = task.theta
     what: tuple[Any, ...] = (task.net, optimizer, task.cases.labelled)
-    if compiles(namespace(theta)):
+    parts = (optimizer, *task.net.activations, task.net.loss)
+    own = not all(type(part).__module__.startswith("backprop_xp.") for part in parts)
+    if compiles(namespace(theta)) and not own:
         try:
             return _compiled(*what, namespace(theta), device_of(theta), dtype_name(theta.dtype))
-        except TypeError:  # a part of the network or the optimiser has no hash
+        except TypeError:  # numbers in arrays have no hash
             pass
     net, optimizer, labelled = what
     return _made(net, optimizer, labelled, theta)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, context, copied, namespace, to_host, without_derivatives
+from backprop_xp.backend import Array, context, copied, namespace, without_derivatives
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.device_selection import Device
@@ -17,7 +17,7 @@ from backprop_xp.optimizers import SGD, Optimizer
 from backprop_xp.options import check_count
 from backprop_xp.picking import network_numbers, picked_entry, picked_theta
 from backprop_xp.preparation import Task, prepare
-from backprop_xp.recording import EpochRecord, History, append, of_validation
+from backprop_xp.recording import EpochRecord, History, append, not_finite, of_validation
 from backprop_xp.schedules import Setting
 from backprop_xp.settings import Settings
 from backprop_xp.trainer import Trainer
@@ -138,8 +138,9 @@ def train(
     net : Network
     X : array (m, n_in), or (*stack, m, n_in)
         Inputs in rows. A `numpy.memmap`, an h5py or zarr data set, or anything with ``shape``,
-        ``dtype`` and rows that slices read, is never read whole: see `sources` for the order in
-        which it is shuffled. So is Y, beside such an X.
+        ``dtype`` and rows that slices read, stays in its file: see `sources` for the order in which
+        it is shuffled. So does Y, beside such an X. A batch is in memory whole, and what the file
+        holds is checked as it is read.
     Y : array
         Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
     theta : array (..., P), optional
@@ -212,9 +213,9 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
             "train(batch_size)",
             "None, the full batch, for X in a file",
             "a number of cases",
-            "Such as 128; or read the file into memory first, with X[...]",
+            "Such as 128; or read the file into memory first, with np.array(X)",
         )
-    return batch_size or cases.count
+    return min(batch_size or cases.count, cases.count)
 
 
 def _run(task: Task, trainer: Trainer, epochs: int, batch_size: int, progress: bool) -> Run:
@@ -233,10 +234,11 @@ def _run(task: Task, trainer: Trainer, epochs: int, batch_size: int, progress: b
             costs = record.batch_costs(theta)
             good = start if costs.good_start else good
             if costs.first_bad is not None:
-                raise _diverged(task, epoch, costs.first_bad, good, history)
+                raise _diverged(task, epoch, costs.first_bad, costs.bad_networks, good, history)
             on_others = None if others is None else trainer.scores(theta, others)
-            if on_others is not None and not np.isfinite(to_host(on_others.cost)).all():
-                raise _diverged(task, epoch, costs.batches - 1, good, history)
+            bad = [] if on_others is None else not_finite(on_others.cost)
+            if bad:
+                raise _diverged(task, epoch, costs.batches - 1, bad, good, history)
             entries = {
                 "cost": costs.mean,
                 "accuracy": record.accuracy(task.cases.total_weight),
@@ -256,15 +258,19 @@ def _in_axes(theta: Array, task: Task) -> Array:
 
 
 def _diverged(
-    task: Task, epoch: int, batch: int, theta: Array, history: History
+    task: Task, epoch: int, batch: int, networks: list[int], theta: Array, history: History
 ) -> DivergenceError:
+    places = [tuple(map(int, np.unravel_index(k, task.stack))) for k in networks]
+    which = ", ".join(str(place[0] if len(place) == 1 else place) for place in places[:5] if place)
+    more = f" and {len(places) - 5} more" if len(places) > 5 else ""
     error = DivergenceError(
-        f"train, epoch {epoch}, batch {batch} (counted from 0)",
+        f"train, epoch {epoch}, batch {batch} (counted from 0)"
+        + (f", network {which}{more}" if which else ""),
         "a cost or parameters that are infinite or NaN",
         "finite ones",
         "Try a smaller learning rate or inputs of mean 0 and variance 1; the last good parameters "
         "are this error's .theta",
     )
     error.theta, error.epoch, error.batch = _in_axes(theta, task), epoch, batch
-    error.history = history
+    error.history, error.networks = history, places
     return error

@@ -21,10 +21,16 @@ def check_not_empty(X: Any, where: str) -> None:
         raise DataError(where, f"shape {tuple(X.shape)}", "at least one case", "Pass some rows")
 
 
-def check_finite(x: Any, where: str, dtype: str) -> None:
+def _row(place: int, numbers: Any) -> int:
+    """Return the number of a row, which `numbers` tells for rows that were read from a file."""
+    return place if numbers is None else int(numbers[place])
+
+
+def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
 
-    Two reductions on the array's own device and one read of two numbers.
+    Two reductions on the array's own device and one read of two numbers. `numbers` (m,) are those
+    of the rows in the file that they were read from.
 
     Raises
     ------
@@ -40,10 +46,10 @@ def check_finite(x: Any, where: str, dtype: str) -> None:
     host = to_host(x)
     bad = ~(np.abs(host.astype(np.float64)) <= largest)
     first = tuple(int(i) for i in np.argwhere(bad)[0])
-    names = ["row", "column"] if x.ndim > 1 else ["row"]
-    place = ", ".join(f"{name} {i}" for name, i in zip(names, first[-2:], strict=True))
-    if len(first) > len(names):
-        place = f"network {first[: -len(names)]}, {place}"
+    axes = min(x.ndim, 2)
+    place = f"row {_row(first[-axes], numbers)}" + (f", column {first[-1]}" if axes == 2 else "")
+    if len(first) > axes:
+        place = f"network {first[:-axes]}, {place}"
     raise DataError(
         where,
         f"{host[first]} at {place} (counted from 0)",
@@ -54,7 +60,9 @@ def check_finite(x: Any, where: str, dtype: str) -> None:
     )
 
 
-def check_range(Y: Any, limits: tuple[float, float] | None, loss: str, where: str) -> None:
+def check_range(
+    Y: Any, limits: tuple[float, float] | None, loss: str, where: str, numbers: Any = None
+) -> None:
     """Refuse targets outside the limits of a loss, beyond which its cost has no lower bound.
 
     Raises
@@ -68,15 +76,16 @@ def check_range(Y: Any, limits: tuple[float, float] | None, loss: str, where: st
     bad = (host < low) | (host > high)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
+        place = first if numbers is None else (_row(first[0], numbers), *first[1:])
         raise DataError(
             where,
-            f"target {host[first]} at {first} (counted from 0)",
+            f"target {host[first]} at {place} (counted from 0)",
             f"targets from {low:g} to {high:g}, for the loss {loss}",
             "Scale them, or use squared_error",
         )
 
 
-def check_labels(Y: Any, n_out: int, where: str) -> None:
+def check_labels(Y: Any, n_out: int, where: str, numbers: Any = None) -> None:
     """Refuse class labels outside 0 … n_out − 1 (0 and 1 for one output unit).
 
     Raises
@@ -91,7 +100,7 @@ def check_labels(Y: Any, n_out: int, where: str) -> None:
     first = tuple(int(i) for i in np.argwhere((host < 0) | (host >= classes))[0])
     raise DataError(
         where,
-        f"label {host[first]} at row {first[-1]} (counted from 0)",
+        f"label {host[first]} at row {_row(first[-1], numbers)} (counted from 0)",
         f"labels from 0 to {classes - 1}, for {n_out} output units",
         "Renumber the labels from 0, or give the network one output unit for each class",
     )

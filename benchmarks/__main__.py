@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BackpropError, Refused) as error:
         print(f"python -m benchmarks: error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"python -m benchmarks: error: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -1,6 +1,7 @@
 """Options of the sub-commands, checked before any work."""
 
 import argparse
+import os
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -76,8 +77,8 @@ def peers_of(task: str) -> Callable[[str], list[str]]:
 def writable(text: str) -> Path:
     """Parse the path of a file whose folder exists."""
     path = Path(text)
-    if not path.parent.is_dir() or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder that exists")
+    if not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder for writing")
     return path
 
 

@@ -151,7 +151,7 @@ BAD_OPTIONS = {
     "a file of no case": ("disk --gigabytes 0.0000001", "larger than the 0 cases"),
     "more than the disk": ("disk --gigabytes 1e9", "do not fit on a disk with"),
     "no folder": ("disk --folder quux", "--folder: 'quux' is no folder"),
-    "a file in no folder": ("train --json quux/a.json", "is not a file in a folder that exists"),
+    "a file in no folder": ("train --json quux/a.json", "is not a file in a folder for writing"),
     "no command": ("quux", "invalid choice: 'quux'"),
 }
 

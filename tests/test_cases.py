@@ -74,7 +74,7 @@ def test_a_file_of_many_groups_is_shuffled_on_two_levels(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "GROUP_BYTES", 80 * 28)
     in_file = mapped(tmp_path / "X.npy", np.arange(M * 5, dtype="float32").reshape(M, 5))
     orders = []
-    cases = FileCases(in_file, LABELS, True, lambda X, Y, w: Cases(X, Y, 3, True, w))
+    cases = FileCases(in_file, LABELS, True, lambda X, Y, w, _: Cases(X, Y, 3, True, w))
     for epoch in (0, 0, 1):
         seen = [part.X[:, 0] / 5 for part in cases.shuffled(64, seed=1, epoch=epoch)]
         assert [len(part) for part in seen] == [64, 64, 64, 64, 44]
@@ -137,9 +137,29 @@ def spoiled(at, value):
         (Rows(X.astype(complex)), LABELS, {}, bp.DTypeError, "complex128"),
         (Rows(X.astype(str)), LABELS, {}, bp.DTypeError, r"train\(X\)"),
         (Rows(X[:0]), LABELS[:0], {}, bp.DataError, "at least one case"),
-        (Rows(spoiled(200, np.nan)), LABELS, {}, bp.DataError, r"train\(X\).*: got nan"),
-        (Rows(X), np.where(np.arange(M) == 200, 7, LABELS), {}, bp.DataError, "label 7"),
+        (Rows(spoiled(200, np.nan)), LABELS, {}, bp.DataError, r"train\(X\): got nan at row 200, "),
+        (
+            Rows(X),
+            np.where(np.arange(M) == 200, 7, LABELS),
+            {},
+            bp.DataError,
+            "label 7 at row 200 ",
+        ),
         (Rows(X, (2 * M, 5)), np.tile(LABELS, 2), {}, bp.ShapeError, "rows"),
+        (
+            Rows(X),
+            Rows(np.where(np.arange(M) == 200, 7, LABELS)),
+            {},
+            bp.DataError,
+            "7 at row 200 ",
+        ),
+        (
+            Rows(X),
+            LABELS,
+            {"validation": (Rows(spoiled(200, np.inf)), LABELS)},
+            bp.DataError,
+            "200",
+        ),
     ],
 )
 def test_files_that_cannot_be_used(X, Y, settings, error, says):

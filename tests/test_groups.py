@@ -105,6 +105,8 @@ def test_what_diverges_in_a_group_is_told_as_of_the_stack(monkeypatch):
     with pytest.raises(bp.DivergenceError) as caught:
         bp.train(net, X.astype("float32"), X, stack=3, optimizer=bp.SGD(rates), epochs=3)
     assert caught.value.theta.shape == (3, net.parameter_count)
+    assert caught.value.networks == [(1,)]
+    assert "network 1: got" in str(caught.value)
     assert np.isfinite(caught.value.theta).all()
 
 

@@ -148,10 +148,60 @@ def test_a_dropout_out_of_range(bad):
         (Adam(epsilon=1e-50), "epsilon"),
         (Adam(beta2=1 - 1e-9), "beta2"),
         (SGD(0.1, momentum=1 - 1e-9), "momentum"),
-        (SGD(1e-50), "learning_rate"),
     ],
 )
-def test_numbers_that_rounding_would_make_0_or_1(optimizer, name):
-    with pytest.raises(OptionError, match=f"{name}: got .*do not become 0 or 1 in float32"):
+def test_numbers_that_leave_their_range_by_rounding(optimizer, name):
+    with pytest.raises(OptionError, match=f"{name}: got .* after rounding to float32"):
         Settings(optimizer, np.zeros(3, "float32"))
     Settings(optimizer, np.zeros(3))
+
+
+def test_a_rate_may_fall_below_what_the_dtype_holds():
+    falling = Settings(SGD(lambda step: 10.0 ** (-30 * step)), np.zeros(3, "float32"), l2=1e-60)
+    assert [float(falling.next().optimizer["learning_rate"]) for _ in range(3)][-1] == 0
+    assert float(falling.next().l2) == 0
+    Settings(SGD(0.99999999), np.zeros(3, "float32"))
+
+
+class Own:
+    """An optimiser of a user's own, whose settings are one dict that changes."""
+
+    def __init__(self):
+        self.numbers = {}
+
+    def settings(self, step):
+        self.numbers["rate"] = 1.0 / (1 + step)
+        return self.numbers
+
+    def init(self, _):
+        return ()
+
+    def update(self, theta, state, *_, **__):
+        return theta, state
+
+
+def test_a_dict_that_is_changed_and_returned_again_is_looked_at_again():
+    settings = Settings(Own(), np.zeros(3))
+    assert [float(settings.next().optimizer["rate"]) for _ in range(3)] == [1, 0.5, 1 / 3]
+
+
+@pytest.mark.parametrize("missing", ["settings", "init", "update"])
+def test_an_optimizer_that_lacks_a_method(missing):
+    own = Own()
+    setattr(own, missing, None)
+    with pytest.raises(OptionError, match="expected an object with settings, init and update"):
+        Settings(own, np.zeros(3))
+
+
+def test_settings_that_are_no_dict():
+    own = Own()
+    own.settings = lambda _: None
+    with pytest.raises(OptionError, match=r"optimizer.settings: got NoneType; expected a dict"):
+        Settings(own, np.zeros(3))
+
+
+@pytest.mark.parametrize("huge", [10**400, [0.1] * 5000 + [-1]])
+def test_numbers_beyond_all_ranges(huge):
+    with pytest.raises(OptionError) as caught:
+        SGD(huge)
+    assert len(str(caught.value)) < 300

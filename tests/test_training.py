@@ -1100,7 +1100,7 @@ def test_parameters_trained_on_pytorch_take_part_in_its_derivatives():
     theta.requires_grad_(True)
     net.cost(theta, X, Y).backward()
     assert theta.grad is not None
+    wrong = bp.Network([3, 3], output="identity", loss="squared_error")
     with pytest.raises(bp.DivergenceError) as caught:
-        wrong = bp.Network([3, 3], output="identity", loss="squared_error")
         bp.train(wrong, X, X, optimizer=bp.SGD(1e30), batch_size=4)
     assert not caught.value.theta.is_inference()
