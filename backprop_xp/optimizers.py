@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from backprop_xp.backend import Array, namespace
+from backprop_xp.piecewise import piecewise
 from backprop_xp.schedules import (
     ABOVE_0,
     AT_LEAST_0,
@@ -248,23 +249,25 @@ class Adam:
         beta1, beta2 = settings["beta1"], settings["beta2"]
         power1 *= beta1
         power2 *= beta2
-        share1: Any = 1 - beta1
-        share2: Any = 1 - beta2
-        m *= beta1
-        v *= beta2
-        if self._varies:
-            m += share1 * dE_dtheta
-            v += share2 * dE_dtheta * dE_dtheta
-            share1 = share2 = 1
-        else:
-            m += dE_dtheta
-            v += dE_dtheta * dE_dtheta
-        sqrt = namespace(theta).sqrt
-        rms_per_root = sqrt(share2 / (1 - power2))  # √v̂ for √v as the state holds it
-        rate = settings["learning_rate"] * share1 / ((1 - power1) * rms_per_root)
-        size = sqrt(v)
-        size += settings["epsilon"] / rms_per_root
-        step = m / size
-        step *= rate
-        theta -= step
+        unit: Any = 1
+        varies, sqrt = self._varies, namespace(theta).sqrt
+        share1, share2 = 1 - beta1, 1 - beta2
+        left1, left2 = (unit, unit) if varies else (share1, share2)  # what the state leaves out
+        rms_per_root = sqrt(left2 / (1 - power2))  # √v̂ for √v as the state holds it
+        rate = settings["learning_rate"] * left1 / ((1 - power1) * rms_per_root)
+        epsilon = settings["epsilon"] / rms_per_root
+
+        def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
+            m *= beta1
+            v *= beta2
+            m += share1 * g if varies else g
+            v += share2 * g * g if varies else g * g
+            size = sqrt(v)
+            size += epsilon
+            step = m / size
+            step *= rate
+            theta -= step
+            return theta, m, v
+
+        theta, m, v = piecewise(piece, theta, m, v, dE_dtheta)
         return theta, (m, v, power1, power2)

@@ -1,8 +1,8 @@
 """Options of the sub-commands, checked before any work."""
 
 import argparse
-import os
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn

@@ -1,0 +1,33 @@
+"""Elementwise updates in place, piece after piece.
+
+An optimiser sweeps several times through arrays as long as θ. In pieces that stay in a CPU's second
+cache, each sweep but the first is several times faster.
+"""
+
+from collections.abc import Callable
+
+from backprop_xp.backend import Array, is_on_cpu, namespace
+from backprop_xp.direct import writes_products
+
+__all__ = ["PIECE", "piecewise"]
+
+PIECE = 2**15  # numbers
+
+
+def piecewise(update: Callable[..., tuple[Array, ...]], *arrays: Array) -> tuple[Array, ...]:
+    """Return ``update(*arrays)``, whose result is its first arguments, changed in place if at all.
+
+    Parameters
+    ----------
+    update : callable
+        Works on each number by itself.
+    *arrays : array (..., P)
+    """
+    first = arrays[0]
+    whole = first.ndim > 1 or first.shape[0] <= PIECE
+    if whole or not writes_products(namespace(first)) or not is_on_cpu(first):
+        return update(*arrays)
+    count = 0
+    for start in range(0, first.shape[0], PIECE):
+        count = len(update(*(x[start : start + PIECE] for x in arrays)))
+    return arrays[:count]
