@@ -28,6 +28,7 @@ __all__ = [
     "ignore_overflow",
     "is_floating",
     "is_on_cpu",
+    "item_bytes",
     "library_name",
     "move",
     "namespace",
@@ -124,6 +125,11 @@ def broadcasts_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 def is_floating(x: Any) -> bool:
     """Tell whether `x` is an array of real floating-point numbers."""
     return bool(namespace(x).isdtype(x.dtype, "real floating"))
+
+
+def item_bytes(x: Any) -> int:
+    """Return the bytes of a number of the array `x`."""
+    return int(np.dtype(dtype_name(x.dtype)).itemsize)
 
 
 def is_on_cpu(x: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, dtype_name
+from backprop_xp.backend import Array, item_bytes
 from backprop_xp.sources import chunk_rows, is_source, plan, read_blocks, read_rows, shuffled_groups
 
 __all__ = ["Cases", "FileCases"]
@@ -47,8 +47,7 @@ class Cases:
     @property
     def row_bytes(self) -> int:
         """The bytes of the inputs of a case, for all networks."""
-        itemsize = np.dtype(dtype_name(self.X.dtype)).itemsize
-        return math.prod(self.X.shape) // self.count * itemsize
+        return math.prod(self.X.shape) // self.count * item_bytes(self.X)
 
     def rows(self, start: int, stop: int) -> "Cases":
         """Return the cases from `start` to `stop`, as views where the library has views."""
@@ -141,4 +140,4 @@ class _RowNumbers:
 
 
 def _row_bytes(x: Any) -> int:
-    return int(math.prod(x.shape[1:]) * np.dtype(x.dtype).itemsize)
+    return int(math.prod(x.shape[1:])) * item_bytes(x)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backprop_xp.backend import Array, is_on_cpu, namespace
+from backprop_xp.backend import Array, is_on_cpu, item_bytes, namespace
 
 __all__ = ["cases_at_once", "joined", "pieces"]
 
@@ -38,8 +38,7 @@ def cases_at_once(sizes: Sequence[int], theta: Array) -> int:
     >>> cases_at_once([784, 1024, 10], np.zeros((100, 814_090), dtype="float32"))
     128
     """
-    item_bytes = namespace(theta).finfo(theta.dtype).bits // 8
-    case_bytes = math.prod(theta.shape[:-1]) * max(sizes) * item_bytes
+    case_bytes = math.prod(theta.shape[:-1]) * max(sizes) * item_bytes(theta)
     most = CPU_BYTES if is_on_cpu(theta) else DEVICE_BYTES
     return max(int(most // case_bytes), LEAST_CASES)
 

@@ -8,7 +8,7 @@ state does.
 
 from typing import Any
 
-from backprop_xp.backend import Array, dtype_name, is_on_cpu
+from backprop_xp.backend import Array, is_on_cpu, item_bytes
 
 __all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of", "part"]
 
@@ -25,10 +25,9 @@ def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[sli
     >>> groups_of(np.zeros((256, 2410), "float32"), (64, 32, 10), batch_size=32)
     [slice(0, 86, None), slice(86, 172, None), slice(172, 256, None)]
     """
-    itemsize = int(dtype_name(theta.dtype)[-2:]) // 8
     numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
     limit = CPU_BYTES if is_on_cpu(theta) else DEVICE_BYTES
-    count, most = theta.shape[0], max(limit // (numbers * itemsize), 1)
+    count, most = theta.shape[0], max(limit // (numbers * item_bytes(theta)), 1)
     size = -(-count // -(-count // most))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 

@@ -12,7 +12,7 @@ from backprop_xp.backend import (
     compiled,
     context,
     device_of,
-    dtype_name,
+    item_bytes,
     namespace,
 )
 from backprop_xp.cases import Cases, FileCases
@@ -73,8 +73,8 @@ class Scorer:
         """
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
-        itemsize = int(dtype_name(theta.dtype)[-2:]) // 8
-        row_bytes = 4 * max(self._net.sizes) * itemsize * math.prod(theta.shape[:-1])
+        networks = math.prod(theta.shape[:-1])
+        row_bytes = 4 * max(self._net.sizes) * item_bytes(theta) * networks
         rows = max(min(CHUNK_ROWS, CHUNK_BYTES // row_bytes), 1)
         for start in range(0, cases.count, rows):
             part = cases.rows(start, min(start + rows, cases.count))

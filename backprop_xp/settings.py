@@ -61,9 +61,9 @@ def _part(x: Any, group: slice) -> Any:
 _LIMITS = {"l2": AT_LEAST_0, "dropout": BELOW_1._replace(text="probabilities >= 0 and < 1")}
 
 
-def _same(made: Numbers, before: Numbers | None) -> bool:
+def _same(made: Numbers, before: Numbers) -> bool:
     """Tell whether all numbers are the very arrays of before."""
-    if before is None or made.optimizer.keys() != before.optimizer.keys():
+    if made.optimizer.keys() != before.optimizer.keys():
         return False
     theirs = all(made.optimizer[name] is before.optimizer[name] for name in made.optimizer)
     return theirs and made.l2 is before.l2 and made.dropout is before.dropout
@@ -109,7 +109,7 @@ class Settings:
         self._step = 0
         self._moved: dict[str, tuple[Any, Array]] = {}
         self._seen: tuple[Any, Any] = (None, None)
-        self._numbers: Numbers | None = None
+        self._numbers = Numbers({}, None, None)
         self._at(0)
 
     @property
@@ -136,7 +136,7 @@ class Settings:
             made = Numbers(theirs, mine.get("l2"), mine.get("dropout"))
             if not _same(made, self._numbers):
                 self._numbers = made
-        return self._numbers  # type: ignore[return-value]  # made above
+        return self._numbers
 
     def _own_at(self, step: int) -> dict[str, Any]:
         values = {name: value_at(setting, step) for name, setting in self._own.items()}
@@ -158,7 +158,7 @@ class Settings:
         try:
             host = on_host(value)
             good = bool(np.all(np.abs(host) <= np.finfo(dtype).max))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             good = False
         if not good:
             expected = f"finite numbers within the range of {dtype}"

@@ -13,6 +13,7 @@ from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
 from backprop_xp.errors import ShapeError
 from backprop_xp.groups import groups_of
+from backprop_xp.inputs import shape_text
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
 from backprop_xp.preparation import Task
@@ -51,7 +52,7 @@ class Trainer:
         lead = tuple(theta.shape[:-1])
         shapes = [getattr(x, "shape", None) for x in state] if isinstance(state, tuple) else [None]
         if any(shape is None or tuple(shape[: len(lead)]) != lead for shape in shapes):
-            expected = f"a tuple of arrays {(*lead, '...')}"
+            expected = f"a tuple of arrays {shape_text(*lead, '...')}"
             raise ShapeError("optimizer.init", repr(shapes), expected, "Make them like theta")
         return state
 
