@@ -24,7 +24,7 @@ from backprop_xp.backend import (
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
-from backprop_xp.stepping import compiles
+from backprop_xp.stepping import gathers_rows
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
@@ -51,7 +51,7 @@ class Block(NamedTuple):
     active : ndarray of bool (batches,)
         On the host: which batches have a weight above zero; the others change nothing.
     source : array (m, n_in) or None
-        Where X holds numbers of rows: a compiled step gathers them itself, at no cost.
+        Where X holds numbers of rows: a step gathers them itself (`stepping.gathers_rows`).
 
     What differs between the networks of a stack has one more axis, the second.
     """
@@ -175,7 +175,7 @@ def _block(
 ) -> Block:
     xp = namespace(cases.X)
     gather = _gatherer(xp, size, cases.n_out, cases.labelled)
-    source = cases.X if rows is not None and compiles(xp) else None
+    source = cases.X if rows is not None and gathers_rows(xp) else None
     X, y, labels = gather(cases.X, cases.Y, rows)
     w, given, active = _weights(cases, y.shape[0], size, weights)
     return Block(X, y, w, labels, given, active, source)
@@ -191,7 +191,7 @@ def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[
 
         labels = batches(Y, -1) if labelled else None
         y = batches(Y, -2).mT if labels is None else one_hot(labels, X, n_out)
-        if rows is not None and compiles(xp):
+        if rows is not None and gathers_rows(xp):
             return xp.reshape(rows, (-1, size)), y, labels
         return batches(X, -2), y, labels
 

@@ -40,7 +40,6 @@ class _Direct(NamedTuple):
 
 def _of_numpy() -> _Direct:
     matmul: Any = np.matmul
-    astype: Any = np.ndarray.astype
     add: Any = np.add.reduce
     maximum: Any = np.maximum.reduce  # arguments by name would take longer
 
@@ -52,7 +51,7 @@ def _of_numpy() -> _Direct:
 
     return _Direct(
         matmul,
-        astype,
+        lambda x, dtype: x.astype(dtype),
         lambda x, axis: add(x, axis, None, None, True),
         lambda x, axis: maximum(x, axis, None, None, True),
         np.maximum,

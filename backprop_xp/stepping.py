@@ -1,14 +1,18 @@
-"""Steps one after another: a loop over batches, or one compiled ``lax.scan`` on JAX."""
+"""Steps one after another: a Python loop, a tape on NumPy, or one compiled ``lax.scan`` on JAX."""
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import array_api_compat
 
 from backprop_xp.backend import Array, Namespace
+from backprop_xp.replay import Replayer
 
-__all__ = ["compiles", "over_batches"]
+__all__ = ["compiles", "gathers_rows", "over_batches"]
+
+Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
+MakeStep: TypeAlias = Callable[[], Callable[..., Any]]
 
 
 def compiles(xp: Namespace) -> bool:
@@ -16,33 +20,63 @@ def compiles(xp: Namespace) -> bool:
     return bool(array_api_compat.is_jax_namespace(xp))
 
 
-def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
-    """Return the function that takes one step after another: a loop, on JAX a `lax.scan`.
+def gathers_rows(xp: Namespace) -> bool:
+    """Tell whether steps gather the rows of a batch themselves at no cost.
+
+    JAX does it in its loop. On NumPy a batch that was just gathered is still in the cache.
+    Elsewhere a call for each batch costs more than one for many.
+    """
+    return compiles(xp) or bool(array_api_compat.is_numpy_namespace(xp))
+
+
+def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> Steps:
+    """Return the function that takes one step after another.
 
     Parameters
     ----------
-    step : callable
-        ``step(carry, numbers, shared, *batch) -> (carry, out)`` with a tuple of arrays or None as
-        `out`.
+    make_step : callable
+        Returns a new function ``step(carry, numbers, *batch) -> (carry, out)``, with a tuple of
+        arrays or None as `out`; it may keep arrays from call to call.
     xp : module
         The namespace of the arrays to come.
+    pure : bool
+        Whether the step is known to be a function of arrays, which never looks at a number: then
+        NumPy replays it (`replay`).
 
     Returns
     -------
     callable
-        ``steps(carry, numbers, shared, *batches) -> (carry, outs)``: `numbers` has one entry for
-        each step, `shared` is for all of them, the first axis of each array in `batches` is the
-        steps, as is that of each array in `outs`.
+        ``steps(carry, numbers, source, *batches) -> (carry, outs)``, which consumes the arrays of
+        the carry: `numbers` has one entry for each step; the first axis of each array in `batches`
+        is the steps, as is that of each array in `outs`. Where `source` (..., m, n) is given, the
+        first of the batches says which of its rows a step takes.
     """
     if compiles(xp):
-        return _scanned(step)
+        return _scanned(make_step(), xp)
+    if pure and array_api_compat.is_numpy_namespace(xp):
+        return Replayer(make_step, _loop(make_step(), xp))
+    return _loop(make_step(), xp)
+
+
+def _with_rows(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
+    """Return the step that takes the source after the numbers, and gathers its rows."""
+
+    def gathering(carry: Any, numbers: Any, source: Any, first: Any, *others: Any) -> Any:
+        X = first if source is None else xp.take(source, first, axis=-2)
+        return step(carry, numbers, X, *others)
+
+    return gathering
+
+
+def _loop(step: Callable[..., Any], xp: Namespace) -> Steps:
+    step = _with_rows(step, xp)
 
     def steps(
-        carry: Any, numbers: Sequence[Any], shared: Any, *batches: Array
+        carry: Any, numbers: Sequence[Any], source: Any, *batches: Array
     ) -> tuple[Any, tuple[Any, ...]]:
         outs = []
         for each, *batch in zip(numbers, *(xp.unstack(x) for x in batches), strict=True):
-            carry, out = step(carry, each, shared, *batch)
+            carry, out = step(carry, each, source, *batch)
             outs.append(out)
         stacked = (None if x[0] is None else xp.stack(x) for x in zip(*outs, strict=True))
         return carry, tuple(stacked)
@@ -50,27 +84,27 @@ def over_batches(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
     return steps
 
 
-def _scanned(step: Callable[..., Any]) -> Callable[..., Any]:
-    jax = importlib.import_module("jax")
+def _scanned(step: Callable[..., Any], xp: Namespace) -> Steps:
+    jax, step = importlib.import_module("jax"), _with_rows(step, xp)
 
-    def constant(carry: Any, numbers: Any, shared: Any, *batches: Array) -> Any:
+    def constant(carry: Any, numbers: Any, source: Any, *batches: Array) -> Any:
         def body(carry: Any, batch: Any) -> Any:
-            return step(carry, numbers, shared, *batch)
+            return step(carry, numbers, source, *batch)
 
         return jax.lax.scan(body, carry, batches)
 
-    def varied(carry: Any, numbers: Any, shared: Any, *batches: Array) -> Any:
+    def varied(carry: Any, numbers: Any, source: Any, *batches: Array) -> Any:
         def body(carry: Any, batch: Any) -> Any:
-            return step(carry, batch[0], shared, *batch[1:])
+            return step(carry, batch[0], source, *batch[1:])
 
         return jax.lax.scan(body, carry, (numbers, *batches))
 
     fast_constant, fast_varied = jax.jit(constant), jax.jit(varied)
 
-    def steps(carry: Any, numbers: Sequence[Any], shared: Any, *batches: Array) -> Any:
+    def steps(carry: Any, numbers: Sequence[Any], source: Any, *batches: Array) -> Any:
         if all(each is numbers[0] for each in numbers):
-            return fast_constant(carry, numbers[0], shared, *batches)
+            return fast_constant(carry, numbers[0], source, *batches)
         stacked = jax.tree.map(lambda *of_steps: jax.numpy.stack(of_steps), *numbers)
-        return fast_varied(carry, stacked, shared, *batches)
+        return fast_varied(carry, stacked, source, *batches)
 
     return steps

@@ -21,7 +21,7 @@ from backprop_xp.recording import EpochRecord
 from backprop_xp.scoring import Scorer, Scores
 from backprop_xp.settings import Numbers, Settings, parts_of
 from backprop_xp.stepping import compiles, over_batches
-from backprop_xp.updates import only_active, step_of
+from backprop_xp.updates import Step, only_active, step_of
 
 __all__ = ["Trainer"]
 
@@ -106,7 +106,7 @@ class Trainer:
         else:
             active = block.active_like(theta)
             carry, outs = self._guarded_steps(
-                (theta, state), numbers, block.source, active, *arrays
+                (theta, state), numbers, block.source, *arrays, active
             )
         z_out, penalties = outs
         return *carry, self._score.block(z_out, block), penalties
@@ -123,19 +123,19 @@ class _Functions(NamedTuple):
 def _functions(task: Task, optimizer: Optimizer) -> _Functions:
     """Return the functions for a task; where they are compiled, those of an equal task before.
 
-    A user's own objects may have changed since, and are compiled anew.
+    A user's own objects may have changed since, and may look at numbers: what they are part of is
+    compiled anew, and not replayed.
     """
     theta = task.theta
     what: tuple[Any, ...] = (task.net, optimizer, task.cases.labelled)
     parts = (optimizer, *task.net.activations, task.net.loss)
-    own = not all(type(part).__module__.startswith("backprop_xp.") for part in parts)
-    if compiles(namespace(theta)) and not own:
+    pure = all(type(part).__module__.startswith("backprop_xp.") for part in parts)
+    if compiles(namespace(theta)) and pure:
         try:
             return _compiled(*what, namespace(theta), device_of(theta), dtype_name(theta.dtype))
         except TypeError:  # numbers in arrays have no hash
             pass
-    net, optimizer, labelled = what
-    return _made(net, optimizer, labelled, theta)
+    return _made(task.net, optimizer, task.cases.labelled, theta, pure)
 
 
 @lru_cache(maxsize=16)
@@ -143,9 +143,19 @@ def _compiled(
     net: Network, optimizer: Optimizer, labelled: bool, xp: Namespace, device: Any, dtype: str
 ) -> _Functions:
     like = from_host(np.zeros(net.parameter_count), xp, device, dtype)
-    return _made(net, optimizer, labelled, like)
+    return _made(net, optimizer, labelled, like, pure=True)
 
 
-def _made(net: Network, optimizer: Optimizer, labelled: bool, theta: Array) -> _Functions:
-    xp, step = namespace(theta), step_of(net, optimizer, theta, labelled)
-    return _Functions(over_batches(step, xp), over_batches(only_active(step), xp), Scorer(net, xp))
+def _made(
+    net: Network, optimizer: Optimizer, labelled: bool, theta: Array, pure: bool
+) -> _Functions:
+    xp = namespace(theta)
+
+    def make_step() -> Step:
+        return step_of(net, optimizer, theta, labelled)
+
+    return _Functions(
+        over_batches(make_step, xp, pure=pure),
+        over_batches(lambda: only_active(make_step()), xp),
+        Scorer(net, xp),
+    )

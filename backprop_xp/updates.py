@@ -35,28 +35,19 @@ def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = F
     Returns
     -------
     callable
-        ``step((theta, state), numbers, source, X, y, w, *noise)``, which returns
+        ``step((theta, state), numbers, X, y, w, *noise)``, which returns
         ``(theta, state), (z_out, penalty)``: `X` (..., m, n_in) holds the cases of a batch in rows,
-        or says which rows of `source` they are; `y` (..., n_out, m) holds their targets in columns,
-        `w` their weights, which broadcast against (..., 1, m), `noise` one array (n, m) for each
-        hidden layer where units are dropped; z^L is (..., n_out, m), the penalty (...) is
-        ½ l2 Σ W², or None.
+        `y` (..., n_out, m) their targets in columns, `w` their weights, which broadcast against
+        (..., 1, m), `noise` one array (n, m) for each hidden layer where units are dropped; z^L is
+        (..., n_out, m), the penalty (...) is ½ l2 Σ W², or None.
     """
     gradient, is_weight = _Gradient(net, theta, labelled), net.is_weight(theta)
 
     def step(
-        carry: Carry,
-        numbers: Numbers,
-        source: Array | None,
-        X: Array,
-        y: Array,
-        w: Array,
-        *noise: Array,
+        carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
     ) -> tuple[Carry, tuple[Array, Array | None]]:
         theta, state = carry
         activations, penalty = net.activations, None
-        if source is not None:
-            X = namespace(theta).take(source, X, axis=-2)
         if numbers.dropout is not None:
             activations = dropped(activations, noise, numbers.dropout)
         z_out, dE_dtheta = gradient(theta, activations, X.mT, y, w)
@@ -128,15 +119,16 @@ class _Gradient:
 def only_active(step: Step) -> Step:
     """Return the step that leaves θ and state of a network as they were where its batch is empty.
 
-    It takes one more array before X: `active` (..., 1), whether the batch has a weight above zero.
+    It takes one more array, the last: `active` (..., 1), whether the batch has a weight above zero.
     """
 
     def guarded(
-        carry: Carry, numbers: Numbers, source: Array | None, active: Array, *batch: Array
+        carry: Carry, numbers: Numbers, *batch_and_active: Array
     ) -> tuple[Carry, tuple[Array, Array | None]]:
         theta, state = carry
+        *batch, active = batch_and_active
         before = copied(theta), tuple(copied(x) for x in state)
-        (theta, state), out = step(carry, numbers, source, *batch)
+        (theta, state), out = step(carry, numbers, *batch)
         where = namespace(theta).where
         theta = where(active, theta, before[0])
         state = tuple(where(active, new, old) for new, old in zip(state, before[1], strict=True))

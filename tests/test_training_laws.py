@@ -305,7 +305,6 @@ def step_arguments(net, make, stack=(), l2=None, p=None):
     return (
         (make(theta), (make(velocity),)),
         numbers,
-        None,
         make(X[:, :n_in]),
         make((targets / targets.sum(axis=1, keepdims=True)).T),
         make(np.full((1, M), 1 / M)),

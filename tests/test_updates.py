@@ -83,7 +83,7 @@ def run(xp, net, optimizer, theta, batches, dtype=None, l2=0.0, labelled=False):
     step, settings = step_of(net, optimizer, theta, labelled), Settings(optimizer, theta, l2)
     carry, found, outs = (theta, optimizer.init(theta)), [], []
     for batch in batches:
-        carry, out = step(carry, settings.next(), None, *(xp.array(x, dtype) for x in batch))
+        carry, out = step(carry, settings.next(), *(xp.array(x, dtype) for x in batch))
         found.append(np.array(xp.host(carry[0])))
         outs.append(out)
     return found, carry[1], outs
@@ -164,7 +164,7 @@ def test_one_step_for_two_thetas_in_turn(xp):
     for number, batch in enumerate(batches):
         which = number % 2
         expected = of_host[which] - 0.1 * expected_gradient(TARGETS, of_host[which], *batch)
-        (thetas[which], _), _ = step((thetas[which], ()), numbers, None, *map(xp.array, batch))
+        (thetas[which], _), _ = step((thetas[which], ()), numbers, *map(xp.array, batch))
         of_host[which] = xp.host(thetas[which])
         np.testing.assert_allclose(of_host[which], expected, **CLOSE["float64"])
 
@@ -361,7 +361,7 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l2, dropping, mask
     sgd = bp.SGD(1.0)
     numbers = Settings(sgd, theta, l2, p if dropping else 0.0).next()
     step, batch = step_of(net, sgd, theta), (X, y, w, *(noise if dropping else ()))
-    (after, _), _ = step((theta.copy(), ()), numbers, None, *batch)
+    (after, _), _ = step((theta.copy(), ()), numbers, *batch)
     # h² σ‴/6 leaves 1e-10 of costs of size 100, their rounding 100 · 1e-16 / h = 1e-9; weights of
     # up to 3 · 10 (p = 0.9) magnify both some hundred times
     np.testing.assert_allclose(theta - after, numeric, rtol=1e-6, atol=1e-6)
@@ -388,7 +388,7 @@ def test_only_active_networks_take_a_step(xp, optimizer, net):
     for of_batch, batch in zip(active, batches, strict=True):
         on = xp.array(np.array(of_batch, bool)[:, None])
         then = [np.array(xp.host(x)) for x in (carry[0], *carry[1])]
-        carry, (z_out, penalty) = step(carry, settings.next(), None, on, *map(xp.array, batch))
+        carry, (z_out, penalty) = step(carry, settings.next(), *map(xp.array, batch), on)
         now = [xp.host(x) for x in (carry[0], *carry[1])]
         assert len(now) == len(then)
         for k in range(3):
@@ -415,7 +415,7 @@ def test_a_network_alone_that_is_not_active_keeps_theta_and_state_to_the_bit(xp)
     for on in (True, False, True):
         then = [np.array(xp.host(x)) for x in (carry[0], *carry[1])]
         batch = map(xp.array, given.batch(4))
-        carry, _ = step(carry, settings.next(), None, xp.array(np.array([on])), *batch)
+        carry, _ = step(carry, settings.next(), *batch, xp.array(np.array([on])))
         for one, before in zip((carry[0], *carry[1]), then, strict=True):
             assert tuple(one.shape) == before.shape
             assert namespace(one) is namespace(theta)
@@ -431,9 +431,7 @@ def test_what_is_not_active_may_be_nan(xp):
     before = np.array(xp.host(theta))
     own_y = np.stack([np.full_like(y, np.nan), y])
     on = xp.array(np.array([[False], [True]]))
-    (theta, state), _ = step(
-        (theta, sgd.init(theta)), numbers, None, on, *map(xp.array, (X, own_y, w))
-    )
+    (theta, state), _ = step((theta, sgd.init(theta)), numbers, *map(xp.array, (X, own_y, w)), on)
     for one in (theta, *state):
         assert np.isfinite(xp.host(one)).all()
     np.testing.assert_array_equal(xp.host(theta)[0], before[0])
