@@ -1,8 +1,8 @@
-"""Batches: the order of the cases in an epoch, gathered a block of batches at a time.
+"""Batches: the order of the cases in an epoch, a block of batches at a time.
 
 A block holds whole batches, all of one size; what remains at the end of an epoch is a block of one
-smaller batch. Gathering some thousand shuffled rows at once and slicing them is much faster than
-gathering every batch.
+smaller batch. Where a step does not gather its rows itself (`stepping.gathers_rows`), some thousand
+shuffled rows are gathered at once, which is much faster than batch by batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,18 +19,23 @@ from backprop_xp.backend import (
     device_of,
     dtype_name,
     from_host,
+    is_on_cpu,
     namespace,
 )
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
 from backprop_xp.randomness import generator
-from backprop_xp.stepping import gathers_rows
+from backprop_xp.stepping import compiles, gathers_rows
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 2**24  # of inputs; larger memory the C library maps anew for every block
-OUTPUT_BYTES = 2**20  # of outputs of all networks, from which costs are computed at once
+OUTPUT_BYTES = (
+    2**19
+)  # of outputs of the networks of a group, from which costs are computed at once: in the
+# caches of a CPU; on a device, or compiled, where a start costs more than memory, these
+DEVICE_OUTPUT_BYTES = 2**25
 
 
 class Block(NamedTuple):
@@ -99,7 +104,9 @@ class Block(NamedTuple):
         return self._replace(**own)
 
 
-def block_rows(batch_size: int, row_bytes: int, output_bytes: int) -> int:
+def block_rows(
+    batch_size: int, row_bytes: int, output_bytes: int, most_output_bytes: int = OUTPUT_BYTES
+) -> int:
     """Return the rows of a block, a whole number of batches, for the bytes of a case.
 
     Examples
@@ -107,9 +114,10 @@ def block_rows(batch_size: int, row_bytes: int, output_bytes: int) -> int:
     >>> block_rows(100, row_bytes=256, output_bytes=40)
     8100
     >>> block_rows(100, row_bytes=16_384, output_bytes=40), block_rows(100, 256, 64 * 40)
-    (1000, 400)
+    (1000, 200)
     """
-    most = min(BLOCK_ROWS, BLOCK_BYTES // max(row_bytes, 1), OUTPUT_BYTES // max(output_bytes, 1))
+    of_inputs, of_outputs = max(row_bytes, 1), max(output_bytes, 1)
+    most = min(BLOCK_ROWS, BLOCK_BYTES // of_inputs, most_output_bytes // of_outputs)
     return max(most // batch_size, 1) * batch_size
 
 
@@ -133,15 +141,20 @@ def epochs_of_blocks(
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
-    `output_bytes` are those that all networks of a stack put out for a case. The order of the cases
+    `output_bytes` are those that the networks of a group put out for a case. The order of the cases
     follows from `seed` and the epoch alone. A full batch is not shuffled.
     """
     if batch_size >= cases.count:
         whole = whole_block(cases.rows(0, cases.count))
         return lambda epoch: [whole]  # noqa: ARG005
-    rows = block_rows(batch_size, cases.row_bytes, output_bytes)
     if isinstance(cases, FileCases):
+        rows = block_rows(batch_size, cases.row_bytes, output_bytes)
         return lambda epoch: _blocks_of_file(cases, batch_size, rows, seed, epoch)
+    xp = namespace(cases.X)
+    row_bytes = 0 if gathers_rows(xp) else cases.row_bytes
+    slow_to_start = compiles(xp) or not is_on_cpu(cases.X)
+    most = DEVICE_OUTPUT_BYTES if slow_to_start else OUTPUT_BYTES
+    rows = block_rows(batch_size, row_bytes, output_bytes, most)
     return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
 
 

@@ -103,7 +103,7 @@ class SoftmaxCrossEntropy(Output):
         xp = namespace(z)
         shifted = z - xp.max(z, axis=-2, keepdims=True)
         log_a = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-2, keepdims=True))
-        return -over_units(y * log_a)
+        return -over_units(log_a * y)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
         return w * ((a if self.classes else a * total(y, axis=-2)) - y)

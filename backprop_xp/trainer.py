@@ -1,13 +1,20 @@
 """Training on one block of batches after another, in groups of networks where a stack is large."""
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.backend import Array, Namespace, device_of, dtype_name, from_host, namespace
+from backprop_xp.backend import (
+    Array,
+    Namespace,
+    device_of,
+    dtype_name,
+    from_host,
+    item_bytes,
+    namespace,
+)
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
@@ -38,7 +45,8 @@ class Trainer:
         found = groups_of(theta, sizes, batch_size) if theta.ndim > 1 else []
         self._groups = found if len(found) > 1 else []
         self._optimizer = optimizer
-        self.output_bytes = sizes[-1] * 4 * max(math.prod(task.stack), 1)
+        at_once = found[0].stop if found else 1
+        self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
 
     def init(self, theta: Array) -> State:
         """Return the optimiser's state at the start.
