@@ -97,7 +97,7 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
 
 def _step(z: Array) -> Array:
     """Return 1 where z > 0, else 0, in z's dtype."""
-    return astype(z > zero_for(z), z.dtype)
+    return astype(z > constant(0.0, z), z.dtype)
 
 
 @dataclass(frozen=True)

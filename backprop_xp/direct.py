@@ -7,6 +7,7 @@ of the same name means in the Array API standard.
 
 import functools
 import importlib
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 
+MOST_ZEROS = 2**16  # kept beside an array; beyond, a row of them
+
+
 class _Direct(NamedTuple):
     """The functions of one library; `sum` and `max` are along an axis that stays with length 1."""
 
@@ -43,6 +47,11 @@ def _of_numpy() -> _Direct:
     add: Any = np.add.reduce
     maximum: Any = np.maximum.reduce  # arguments by name would take longer
 
+    def total(x: Array, axis: int) -> Any:
+        if axis == -2 and x.ndim > 2:  # of short columns, one by one, a product is 5 times faster
+            return matmul(_filled((1, x.shape[-2]), 1, x.dtype), x)
+        return add(x, axis, None, None, True)
+
     @functools.lru_cache(maxsize=64)
     def number(value: float, dtype: Any) -> np.ndarray[Any, Any]:
         made = np.asarray(value, dtype=dtype)
@@ -52,7 +61,7 @@ def _of_numpy() -> _Direct:
     return _Direct(
         matmul,
         lambda x, dtype: x.astype(dtype),
-        lambda x, axis: add(x, axis, None, None, True),
+        total,
         lambda x, axis: maximum(x, axis, None, None, True),
         np.maximum,
         lambda value, like: number(value, like.dtype),
@@ -161,12 +170,15 @@ def constant(value: float, like: Array) -> Any:
 
 
 def zero_for(z: Array) -> Any:
-    """Return a 0 for ``maximum(z, 0)``: on NumPy a row, with which it takes a third of the time."""
-    return _row_of_zeros(z.shape[-1], z.dtype) if isinstance(z, np.ndarray) else constant(0.0, z)
+    """Return a 0 for ``maximum(z, 0)``: on NumPy many, with which it takes a third of the time."""
+    if not isinstance(z, np.ndarray):
+        return constant(0.0, z)
+    shape = z.shape[-2:]
+    return _filled(shape if math.prod(shape) <= MOST_ZEROS else shape[-1:], 0, z.dtype)
 
 
 @functools.lru_cache(maxsize=64)
-def _row_of_zeros(m: int, dtype: Any) -> np.ndarray[Any, Any]:
-    zeros = np.zeros(m, dtype=dtype)
-    zeros.flags.writeable = False
-    return zeros
+def _filled(shape: tuple[int, ...], value: int, dtype: Any) -> np.ndarray[Any, Any]:
+    made = np.full(shape, value, dtype=dtype)
+    made.flags.writeable = False
+    return made

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from backprop_xp import activations
 from backprop_xp.activations import Activation, Exp, Identity, Sigmoid, Softmax
 from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import total
+from backprop_xp.direct import largest, total
 from backprop_xp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -46,6 +46,14 @@ class Output:
 
     def cost(self, z: Array, y: Array) -> Array:
         """Return E_c, (..., m), from weighted inputs z and targets y, both (..., n_out, m)."""
+        return self.cost_of_shifted(self.shifted(z), y)
+
+    def shifted(self, z: Array) -> Array:
+        """Return z moved, for each case, by what changes neither its outputs nor its cost."""
+        return z
+
+    def cost_of_shifted(self, z: Array, y: Array) -> Array:
+        """Return E_c, (..., m), from what `shifted` returns."""
         return self.loss(self.activation(z), y)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
@@ -75,7 +83,7 @@ class SigmoidBinaryCrossEntropy(Output):
     activation: Activation = Sigmoid()
     loss: Loss = BinaryCrossEntropy()
 
-    def cost(self, z: Array, y: Array) -> Array:
+    def cost_of_shifted(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
         return over_units((xp.maximum(z, 0.0) - y * z) + xp.log1p(xp.exp(-abs(z))))
 
@@ -85,9 +93,10 @@ class SigmoidBinaryCrossEntropy(Output):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Output):
-    """Softmax outputs with cross-entropy: E_c = −Σ y (z − ln Σ e^z), δ = w (a Σ y − y).
+    """Softmax outputs with cross-entropy: E_c = Σ y ln Σ e^z − Σ y z, δ = w (a Σ y − y).
 
-    Where the targets of a case sum to 1, as those of classes do, δ = w (a − y).
+    z is shifted to a maximum of 0, so that no e^z overflows and both terms are ≥ 0. Where the
+    targets of a case sum to 1, as those of classes do, δ = w (a − y).
 
     Attributes
     ----------
@@ -99,11 +108,13 @@ class SoftmaxCrossEntropy(Output):
     loss: Loss = CrossEntropy()
     classes: bool = False
 
-    def cost(self, z: Array, y: Array) -> Array:
+    def shifted(self, z: Array) -> Array:
+        return z - largest(z, axis=-2)
+
+    def cost_of_shifted(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
-        shifted = z - xp.max(z, axis=-2, keepdims=True)
-        log_a = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-2, keepdims=True))
-        return -over_units(log_a * y)
+        log_total: Array = xp.log(over_units(xp.exp(z)))
+        return (log_total if self.classes else log_total * over_units(y)) - over_units(y * z)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
         return w * ((a if self.classes else a * total(y, axis=-2)) - y)
@@ -116,7 +127,7 @@ class ExpPoisson(Output):
     activation: Activation = Exp()
     loss: Loss = Poisson()
 
-    def cost(self, z: Array, y: Array) -> Array:
+    def cost_of_shifted(self, z: Array, y: Array) -> Array:
         return over_units(self.activation(z) - y * z)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:

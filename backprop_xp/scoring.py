@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from backprop_xp.activations import Activation, Softmax
+from backprop_xp.activations import Softmax
 from backprop_xp.backend import (
     Array,
     Namespace,
@@ -17,7 +17,9 @@ from backprop_xp.backend import (
 )
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, whole_block
+from backprop_xp.direct import constant, largest
 from backprop_xp.network import Network
+from backprop_xp.outputs import Output, SoftmaxCrossEntropy, for_classes
 from backprop_xp.propagation import output_weighted_input
 
 __all__ = ["Scorer", "Scores"]
@@ -99,12 +101,14 @@ def _score_chunk(net: Network, theta: Array, exists: Array | None, block: Block)
 def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     """Return the scores of a block from its weighted inputs z^L, (batches, ..., n_out, size)."""
     xp, networks = namespace(z_out), z_out.ndim - 3
-    E_c = net.output_with_loss.cost(z_out, _for_networks(block.y, 2, networks))
+    output = net.output_with_loss if block.labels is None else for_classes(net.output_with_loss)
+    z_out = output.shifted(z_out)
+    E_c = output.cost_of_shifted(z_out, _for_networks(block.y, 2, networks))
     rows = block.w[..., 0, :] if block.w.ndim > 1 else xp.expand_dims(block.w, axis=-1)
     cost = xp.sum(_for_networks(rows, 1, networks) * E_c, axis=-1)
     if block.labels is None:
         return Scores(cost, None)
-    hits = _classes(net.output, z_out) == _for_networks(block.labels, 1, networks)
+    hits = _classes(output, z_out) == _for_networks(block.labels, 1, networks)
     if block.weights is None:
         return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
     weights = _for_networks(block.weights, 1, networks)
@@ -119,18 +123,21 @@ def _for_networks(x: Array, axes: int, networks: int) -> Array:
     return aligned
 
 
-def _classes(output: Activation, z_out: Array) -> Array:
+def _classes(output: Output, z: Array) -> Array:
     """Return the class of each case, int32: the first largest output, or one output above ½.
 
-    Softmax keeps the order of z. Not by argmax: it counts in int64, which a device need not have.
+    Softmax keeps the order of z, whose largest is 0 where it was shifted. Not by argmax: it counts
+    in int64, which a device need not have.
     """
-    xp, a = namespace(z_out), z_out if isinstance(output, Softmax) else output(z_out)
+    coupled = isinstance(output.activation, Softmax)
+    xp, a = namespace(z), z if coupled else output.activation(z)
     n_out = a.shape[-2]
     if n_out == 1:
         above: Array = xp.astype(a[..., 0, :] > 0.5, xp.int32)
         return above
     with context(a):
         from_end = xp.arange(n_out, 0, -1, dtype=xp.int32, device=device_of(a))
-    is_largest = xp.astype(a == xp.max(a, axis=-2, keepdims=True), xp.int32)
+    shifted = isinstance(output, SoftmaxCrossEntropy)
+    is_largest = xp.astype(a == (constant(0.0, a) if shifted else largest(a, axis=-2)), xp.int32)
     first: Array = n_out - xp.max(is_largest * xp.expand_dims(from_end, axis=-1), axis=-2)
     return first

@@ -7,7 +7,16 @@ import pytest
 
 from backprop_xp.activations import ReLU
 from backprop_xp.backend import device_of, dtype_name, namespace
-from backprop_xp.direct import astype, constant, largest, product, total, writes_products, zero_for
+from backprop_xp.direct import (
+    MOST_ZEROS,
+    astype,
+    constant,
+    largest,
+    product,
+    total,
+    writes_products,
+    zero_for,
+)
 
 _rng = np.random.default_rng(0)
 IN_PLACE = pytest.mark.parametrize(
@@ -152,13 +161,13 @@ def test_another_dtype(xp):
 @pytest.mark.parametrize("shape", [(2, 5), (3, 2, 5), (2, 0), (2, 1)])
 def test_zeros_on_numpy_are_read_only_and_of_the_right_dtype(dtype, shape):
     zeros = zero_for(np.ones(shape, dtype))
-    assert (zeros.shape, zeros.dtype) == (shape[-1:], dtype)
+    assert (zeros.shape, zeros.dtype) == (shape[-2:], dtype)
     assert np.all(zeros == 0)
     assert not np.signbit(zeros).any()
     assert not zeros.flags.writeable
     with pytest.raises(ValueError, match="read-only"):
         zeros += 1
-    assert zero_for(np.ones((7, shape[-1]), dtype)) is zeros
+    assert zero_for(np.ones(shape, dtype)) is zeros
     assert np.maximum(np.ones(shape, dtype), zeros).dtype == dtype
 
 
@@ -166,7 +175,19 @@ def test_zeros_of_many_lengths_are_the_right_ones():
     for m in (*range(1, 40), *range(1, 40)):  # more than are kept
         for dtype in (np.float32, np.float64):
             zeros = zero_for(np.ones((2, m), dtype))
-            assert (zeros.shape, zeros.dtype) == ((m,), dtype)
+            assert (zeros.shape, zeros.dtype) == ((2, m), dtype)
+
+
+def test_many_zeros_are_not_kept_for_a_large_array():
+    zeros = zero_for(np.ones((1 + MOST_ZEROS // 512, 512), np.float32))
+    assert zeros.shape == (512,)
+
+
+def test_sums_of_stacked_columns_on_numpy_hold_infinities_and_nothing():
+    x = np.array([[[1.0, math.inf, math.inf], [2.0, 1.0, -math.inf]]])
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        np.testing.assert_array_equal(total(x, -2), [[[3.0, math.inf, math.nan]]])
+    np.testing.assert_array_equal(total(x[:, :0], -2), [[[0.0, 0.0, 0.0]]])
 
 
 @pytest.mark.parametrize("xp", ["strict", "jax"], indirect=True)
