@@ -1,4 +1,4 @@
-"""Steps one after another: a Python loop, a tape on NumPy, or one compiled ``lax.scan`` on JAX."""
+"""Steps one after another: a loop, a tape on NumPy, kernels on CuPy, or ``lax.scan`` on JAX."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from backprop_xp.backend import Array, Namespace
+from backprop_xp.fused import CupyLibrary, FusedReplayer, is_wanted
 from backprop_xp.replay import Replayer
 
 __all__ = ["compiles", "gathers_rows", "over_batches"]
 
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
-MakeStep: TypeAlias = Callable[[], Callable[..., Any]]
+MakeStep: TypeAlias = Callable[..., Callable[..., Any]]
 
 
 def compiles(xp: Namespace) -> bool:
@@ -36,12 +37,13 @@ def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> S
     ----------
     make_step : callable
         Returns a new function ``step(carry, numbers, *batch) -> (carry, out)``, with a tuple of
-        arrays or None as `out`; it may keep arrays from call to call.
+        arrays or None as `out`; it may keep arrays from call to call. On CuPy a pure one may be
+        asked for with an array of NumPy, like θ, for which its step is to be.
     xp : module
         The namespace of the arrays to come.
     pure : bool
         Whether the step is known to be a function of arrays, which never looks at a number: then
-        NumPy replays it (`replay`).
+        NumPy replays it (`replay`), and CuPy takes one kernel between two products (`fused`).
 
     Returns
     -------
@@ -55,6 +57,8 @@ def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> S
         return _scanned(make_step(), xp)
     if pure and array_api_compat.is_numpy_namespace(xp):
         return Replayer(make_step, _loop(make_step(), xp))
+    if pure and array_api_compat.is_cupy_namespace(xp) and is_wanted():
+        return FusedReplayer(make_step, _loop(make_step(), xp), CupyLibrary())
     return _loop(make_step(), xp)
 
 

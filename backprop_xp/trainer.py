@@ -159,8 +159,8 @@ def _made(
 ) -> _Functions:
     xp = namespace(theta)
 
-    def make_step() -> Step:
-        return step_of(net, optimizer, theta, labelled)
+    def make_step(like: Array = theta) -> Step:
+        return step_of(net, optimizer, like, labelled)
 
     return _Functions(
         over_batches(make_step, xp, pure=pure),

@@ -1,0 +1,303 @@
+"""Steps on a GPU by the program of a tape (`fusion`): products, and one kernel between two of them.
+
+The step is recorded once on NumPy, on arrays of the same shapes; its program then runs on the
+device's arrays. Views of memory, not copies, say to a kernel where a batch begins and where the
+outputs of a step go.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from backprop_xp.fusion import Memories, Program, View, program_of
+from backprop_xp.kernel import Kernel
+from backprop_xp.tape import (
+    HostArray,
+    Instruction,
+    NotReplayable,
+    Tape,
+    leaves,
+    mapped,
+    plain_array,
+)
+
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "CupyLibrary",
+    "FusedRecording",
+    "FusedReplayer",
+    "Library",
+    "is_wanted",
+]
+
+ENVIRONMENT_VARIABLE = "BACKPROP_XP_FUSED"
+
+Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
+
+
+def is_wanted() -> bool:
+    """Tell whether kernels are to be fused; BACKPROP_XP_FUSED=0 says that they are not."""
+    return os.environ.get(ENVIRONMENT_VARIABLE, "1").strip() != "0"
+
+
+class Library(Protocol):
+    """What a program asks of an array library."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return an array of any numbers, row after row."""
+
+    def constant(self, host: HostArray) -> Any:
+        """Return an array with these numbers."""
+
+    def contiguous(self, x: Any) -> Any:
+        """Return the array itself where it lies row after row, else a copy that does."""
+
+    def view(self, base: Any, offset: int, view: View) -> Any:
+        """Return the view that begins so many bytes after the array `base` does."""
+
+    def kernel(self, kernel: Kernel) -> Callable[..., Any]:
+        """Return the function of the arrays that the kernel reads, and of those that it writes."""
+
+    def call(self, instruction: Instruction) -> Callable[..., Any]:
+        """Return the function of the inputs and the target."""
+
+
+class CupyLibrary:
+    """CuPy, on the current device."""
+
+    REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}  # noqa: RUF012  never changed
+
+    def __init__(self) -> None:
+        self._cupy = importlib.import_module("cupy")
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Return an array of any numbers, row after row."""
+        return self._cupy.empty(shape, dtype)
+
+    def constant(self, host: HostArray) -> Any:
+        """Return an array with these numbers."""
+        return self._cupy.asarray(host)
+
+    def contiguous(self, x: Any) -> Any:
+        """Return the array itself where it lies row after row, else a copy that does."""
+        return self._cupy.ascontiguousarray(x)
+
+    def view(self, base: Any, offset: int, view: View) -> Any:
+        """Return the view that begins so many bytes after the array `base` does."""
+        return self._cupy.ndarray(
+            view.shape, view.dtype, memptr=base.data + offset, strides=view.strides
+        )
+
+    def elementwise(self, kernel: Kernel) -> Any:
+        """Return the ``cupy.ElementwiseKernel``, whose arrays are read and written by number."""
+        reads, writes = (
+            ", ".join(
+                f"raw {np.dtype(place.dtype).name} {letter}{n}" for n, (place, _) in enumerate(each)
+            )
+            for letter, each in (("x", kernel.reads), ("y", kernel.writes))
+        )
+        return self._cupy.ElementwiseKernel(
+            reads, writes, kernel.body(), f"backprop_xp_{kernel.name}", no_return=True
+        )
+
+    def kernel(self, kernel: Kernel) -> Callable[..., Any]:
+        """Return the function of the arrays that the kernel reads, and of those that it writes."""
+        elementwise, size = self.elementwise(kernel), kernel.size
+        return lambda *arrays: elementwise(*arrays, size=size)
+
+    def call(self, instruction: Instruction) -> Callable[..., Any]:
+        """Return the function of the inputs and the target."""
+        cupy, kind, named = self._cupy, instruction.kind, dict(instruction.options)
+        name = instruction.function.__name__
+        if kind == "convert":
+            return lambda x, target: cupy.copyto(target, x, "unsafe")
+        if kind == "reduce":
+            reduction = getattr(cupy, self.REDUCTIONS[name])
+            return lambda x, target: reduction(x, out=target, **named)
+        function = getattr(cupy, name)
+        if kind == "ufunc":
+            return lambda *arrays: function(*arrays[:-1], out=arrays[-1], **named)
+        return lambda *arrays: cupy.copyto(arrays[-1], function(*arrays[:-1], **named))
+
+
+class _Place(NamedTuple):
+    """Which array a view is of: the carry's, a step's numbers or batch, an out, or a step's own."""
+
+    of: str
+    number: int
+
+
+class _Entry(NamedTuple):
+    """A function with its arguments: arrays and numbers that last, and views by their position."""
+
+    function: Callable[..., Any]
+    arguments: list[Any]
+    views: list[tuple[int, _Place, View]]
+
+
+class FusedRecording:
+    """A step as a program on the arrays of a library.
+
+    Parameters
+    ----------
+    step : callable
+        As `replay.Recording` takes it, on NumPy.
+    carry, numbers : tree of ndarray
+    batch : sequence of ndarray
+        On the host, of the shapes and dtypes to come, row after row; their numbers do not matter.
+    library : Library
+
+    Attributes
+    ----------
+    program : Program
+
+    Raises
+    ------
+    NotReplayable
+    """
+
+    def __init__(
+        self,
+        step: Callable[..., Any],
+        carry: Any,
+        numbers: Any,
+        batch: Sequence[HostArray],
+        library: Library,
+    ) -> None:
+        self._library, tape, memories = library, Tape(spare=False), Memories()
+        trees = [mapped(tape.memory, x) for x in (carry, numbers, tuple(batch))]
+        end, out = step(trees[0], trees[1], *trees[2])
+        tape.carry_on(leaves(trees[0]), leaves(end), leaves(out))
+        self._places: dict[int, _Place] = {}
+        for of, tree in zip(("carry", "number", "batch", "out"), (*trees, out), strict=True):
+            for number, x in enumerate(leaves(tree)):
+                if x is not None:
+                    self._note(memories, plain_array(x), _Place(of, number))
+        kept = {m for m, place in self._places.items() if place.of in ("carry", "out")}
+        self.program: Program = program_of(tape.instructions, kept, memories)
+        self._outs = [None if x is None else (x.shape, x.dtype) for x in leaves(out)]
+        written = {memories.view(each.target).memory for each in tape.instructions}
+        self._own = self._own_arrays(memories, written)
+        self._entries = [self._entry(entry, memories) for entry in self.program.entries]
+
+    def _note(self, memories: Memories, x: HostArray, place: _Place) -> None:
+        view = memories.view(x)
+        whole = memories.arrays[view.memory]
+        if view.memory in self._places or (x.shape, x.strides) != (whole.shape, whole.strides):
+            raise NotReplayable("what is returned is a part of another array")
+        self._places[view.memory] = place
+
+    def _own_arrays(self, memories: Memories, written: set[int]) -> dict[int, Any]:
+        """Return an array for each piece of memory that is neither given nor returned."""
+        library, own = self._library, {}
+        for number, host in enumerate(memories.arrays):
+            if number not in self._places:
+                like = plain_array(host) if number not in written else None
+                size = (host.nbytes // host.itemsize,)
+                own[number] = library.empty(size, host.dtype) if like is None else like
+                if like is not None:
+                    own[number] = library.constant(like)
+        return own
+
+    def _entry(self, entry: Kernel | Instruction, memories: Memories) -> _Entry:
+        library = self._library
+        if isinstance(entry, Kernel):
+            function, given = library.kernel(entry), list(entry.places)
+            given = [  # a kernel reads by number, and an array without axes has none
+                view if view.shape else view._replace(shape=(1,), strides=(view.dtype.itemsize,))
+                for view in given
+            ]
+        else:
+            function = library.call(entry)
+            given = [
+                memories.view(x) if isinstance(x, np.ndarray) else x
+                for x in (*entry.inputs, entry.target)
+            ]
+        views = []
+        for position, x in enumerate(given):
+            if isinstance(x, View) and x.memory in self._places:
+                views.append((position, self._places[x.memory], x))
+            elif isinstance(x, View):
+                given[position] = library.view(self._own[x.memory], x.offset, x)
+        return _Entry(function, given, views)
+
+    def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Return the carry after a step for each batch, and what the steps returned beside it.
+
+        The arrays of the carry are written, and lie row after row.
+        """
+        library, count = self._library, len(numbers)
+        blocks = [library.contiguous(x) for x in batches]
+        outs = [None if x is None else library.empty((count, *x[0]), x[1]) for x in self._outs]
+        bases = {"carry": leaves(carry), "batch": blocks, "out": outs}
+        entries = []
+        for function, arguments, views in self._entries:
+            now, later = list(arguments), []
+            for position, (of, number), view in views:
+                if of == "carry":
+                    now[position] = library.view(bases[of][number], view.offset, view)
+                else:
+                    later.append((position, of, number, view))
+            entries.append((function, now, later))
+        for k, given in enumerate(numbers):
+            bases["number"] = leaves(given)
+            for function, arguments, later in entries:
+                for position, of, number, view in later:
+                    base = bases[of][number]
+                    past = 0 if of == "number" else k * base.strides[0]
+                    arguments[position] = library.view(base, view.offset + past, view)
+                function(*arguments)
+        return carry, tuple(outs)
+
+
+class FusedReplayer:
+    """Steps on a GPU, each form of batch recorded once.
+
+    Parameters
+    ----------
+    make_step : callable
+        ``make_step(theta)`` returns a step for NumPy, for a θ there of the shape to come.
+    otherwise : callable
+        Takes the steps that no tape can hold; it is called as this is.
+    library : Library
+    """
+
+    def __init__(
+        self,
+        make_step: Callable[[HostArray], Callable[..., Any]],
+        otherwise: Steps,
+        library: Library,
+    ) -> None:
+        self._make_step, self._otherwise, self._library = make_step, otherwise, library
+        self.recordings: dict[Any, FusedRecording | None] = {}
+
+    def __call__(
+        self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the carry after all steps and their outs, as `FusedRecording.run` does."""
+        recording = None
+        if source is None:
+            given = (carry, numbers[0], tuple(x[0, ...] for x in batches))
+            form = tuple(None if x is None else (x.shape, x.dtype) for x in leaves(given))
+            if form not in self.recordings:
+                self.recordings[form] = self._record(*(mapped(_on_host, x) for x in given))
+            recording = self.recordings[form]
+        if recording is None:
+            return self._otherwise(carry, numbers, source, *batches)
+        return recording.run(mapped(self._library.contiguous, carry), numbers, *batches)
+
+    def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording | None:
+        step = self._make_step(carry[0])
+        try:
+            with np.errstate(all="ignore"):
+                return FusedRecording(step, carry, numbers, batch, self._library)
+        except NotReplayable:
+            return None
+
+
+def _on_host(x: Any) -> HostArray:
+    """Return an array of its shape and dtype, of numbers within the range of every function."""
+    return np.full(x.shape, 0.5 if x.dtype.kind == "f" else 0, x.dtype)

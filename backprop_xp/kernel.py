@@ -1,0 +1,295 @@
+"""A kernel: elementwise operations, as a loop body in C and as calls of NumPy.
+
+The operations are nodes of an expression, each an operation of NumPy on the nodes before it. The
+body is what `cupy.ElementwiseKernel` takes: it computes what is stored at number `i`, from arrays
+by their numbers, and calls functions that C++ and CUDA have under the same names.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+__all__ = ["Kernel", "Node", "is_known"]
+
+Shape: TypeAlias = tuple[int, ...]
+Line: TypeAlias = str
+
+# operations as C writes them; the Python source of each formula is the only one
+OPERATORS = {
+    "add": "{} + {}",
+    "subtract": "{} - {}",
+    "multiply": "{} * {}",
+    "divide": "{} / {}",
+    "negative": "-{}",
+    "absolute": "fabs({})",
+    "exp": "exp({})",
+    "expm1": "expm1({})",
+    "log": "log({})",
+    "log1p": "log1p({})",
+    "sqrt": "sqrt({})",
+    "tanh": "tanh({})",
+    "maximum": "{0} > {1} || {0} != {0} ? {0} : {1}",  # NaN goes through, as in NumPy
+    "minimum": "{0} < {1} || {0} != {0} ? {0} : {1}",
+    "where": "{} ? {} : {}",
+    "convert": "{}",
+}
+COMPARISONS = {
+    "greater": "{} > {}",
+    "greater_equal": "{} >= {}",
+    "less": "{} < {}",
+    "less_equal": "{} <= {}",
+    "equal": "{} == {}",
+    "not_equal": "{} != {}",
+}
+REDUCTIONS = ("add", "maximum", "minimum")
+# half precision is computed in single precision, and rounded where it is stored
+C_TYPES = {"bool": "bool", "int32": "int", "float16": "float", "float32": "float"} | {
+    "float64": "double"
+}
+
+
+def is_known(name: str, kind: str, dtype: Any) -> bool:
+    """Tell whether a kernel can hold the operation with a result of that dtype."""
+    names = REDUCTIONS if kind == "reduce" else (*OPERATORS, *COMPARISONS)
+    return name in names and np.dtype(dtype).name in C_TYPES
+
+
+class Node(NamedTuple):
+    """A value of each number of a kernel.
+
+    Attributes
+    ----------
+    name : str
+        "load", "number", or an operation of NumPy.
+    inputs : tuple of int
+        The nodes that it is of.
+    dtype : dtype or None
+        None for a number of Python, which takes that of the others.
+    shape : tuple of int
+        Which broadcasts to the kernel's.
+    value : object
+        The place of what is loaded, or the number.
+    reduces : bool
+        Whether it is the reduction over the last axis but one.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    dtype: Any
+    shape: Shape
+    value: Any = None
+    reduces: bool = False
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Elementwise operations that are done in one loop.
+
+    Attributes
+    ----------
+    name : str
+        An identifier of C.
+    nodes : tuple of Node
+        Those that `writes` needs, in their order.
+    shape : tuple of int
+        Of the numbers that it goes through.
+    by_columns : bool
+        Whether `i` counts columns (..., m) of arrays (..., n, m), else numbers.
+    reads, writes : tuple of (place, int)
+        What is loaded and what is stored, with its node; what is both is in `writes` alone.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    shape: Shape
+    by_columns: bool
+    reads: tuple[tuple[Any, int], ...]
+    writes: tuple[tuple[Any, int], ...]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        nodes: Sequence[Node],
+        shape: Shape,
+        by_columns: bool,
+        writes: Mapping[Any, int],
+    ) -> "Kernel":
+        """Return the kernel for what is to be stored, without the nodes that do nothing for it."""
+        needed = set(writes.values())
+        for number in reversed(range(len(nodes))):
+            if number in needed:
+                needed |= set(nodes[number].inputs)
+        new = {old: number for number, old in enumerate(sorted(needed))}
+        kept = tuple(
+            nodes[old]._replace(inputs=tuple(new[x] for x in nodes[old].inputs)) for old in new
+        )
+        loads = {node.value: number for number, node in enumerate(kept) if node.name == "load"}
+        stored = {place: new[number] for place, number in writes.items()}
+        reads = tuple((place, at) for place, at in loads.items() if place not in stored)
+        return cls(name[:60], kept, shape, by_columns, reads, tuple(stored.items()))
+
+    @property
+    def size(self) -> int:
+        """How many values `i` takes."""
+        return math.prod(self.shape) // (self.shape[-2] if self.by_columns else 1)
+
+    @property
+    def places(self) -> list[Any]:
+        """The places of its arguments, those that it only reads first."""
+        return [place for place, _ in (*self.reads, *self.writes)]
+
+    def body(self) -> str:
+        """Return the body of the loop over `i`.
+
+        What it only reads are the arrays x0, x1, …, what it writes y0, y1, …, in their orders.
+        """
+        return _Body(self).text()
+
+    def on_numpy(self, load: Callable[[Any], Any]) -> list[Any]:
+        """Return what is stored, in the order of `writes`, by the calls of NumPy on the tape.
+
+        `load` returns the array of a place.
+        """
+        values: list[Any] = []
+        for node in self.nodes:
+            values.append(_value_on_numpy(node, [values[x] for x in node.inputs], load))
+        return [values[number] for _, number in self.writes]
+
+
+def _value_on_numpy(node: Node, inputs: list[Any], load: Callable[[Any], Any]) -> Any:
+    if node.name == "load":
+        return np.array(load(node.value))
+    if node.name == "number":
+        return node.value
+    if node.name == "convert":
+        return np.broadcast_to(inputs[0], node.shape).astype(node.dtype)
+    function = getattr(np, node.name)
+    return function.reduce(inputs[0], -2, keepdims=True) if node.reduces else function(*inputs)
+
+
+class _Body:
+    """The text of a kernel's body."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        arguments = [(f"x{n}", place) for n, (place, _) in enumerate(kernel.reads)]
+        arguments += [(f"y{n}", place) for n, (place, _) in enumerate(kernel.writes)]
+        self._names = {place: name for name, place in arguments}
+        *lead, _, _ = (1, 1, *kernel.shape)
+        self._lead = lead
+
+    def text(self) -> str:
+        kernel = self._kernel
+        if not kernel.by_columns:
+            return "\n".join(self._lines(self._needed(kernel.writes), {}) + self._stores())
+        lines: list[Line] = []
+        done: dict[int, str] = {}
+        for number, node in enumerate(kernel.nodes):
+            if node.reduces:
+                lines += self._reduction(number, node, done)
+                done[number] = f"r{number}"
+        last = self._lines(self._needed(kernel.writes, done), done) + self._stores(done)
+        return "\n".join([*lines, *self._over_units(last)])
+
+    def _reduction(self, number: int, node: Node, done: Mapping[int, str]) -> list[Line]:
+        (of,) = node.inputs
+        kind, value = self._type(node), done.get(of, f"v{of}")
+        combined = _written(OPERATORS[node.name], f"r{number}", value)
+        inner = self._lines(self._needed([(None, of)], done), done)
+        inner.append(f"r{number} = d == 0 ? ({kind}){value} : ({kind})({combined});")
+        return [f"{kind} r{number} = 0;", *self._over_units(inner)]
+
+    def _over_units(self, lines: list[Line]) -> list[Line]:
+        head = f"for (int d = 0; d < {self._kernel.shape[-2]}; ++d) {{"
+        return [head, *(f"  {line}" for line in lines), "}"]
+
+    def _needed(self, writes: Any, done: Mapping[int, str] | None = None) -> list[int]:
+        """Return the nodes to compute for some of them, in their order, without what is done."""
+        needed, at = set(), [number for _, number in writes]
+        while at:
+            number = at.pop()
+            if number not in needed and number not in (done or {}):
+                needed.add(number)
+                at += self._kernel.nodes[number].inputs
+        return sorted(needed)
+
+    def _lines(self, numbers: list[int], done: Mapping[int, str]) -> list[Line]:
+        lines = []
+        for number in numbers:
+            node = self._kernel.nodes[number]
+            if node.name != "number":
+                lines.append(
+                    f"const {self._type(node)} v{number} = {self._expression(node, done)};"
+                )
+        return lines
+
+    def _expression(self, node: Node, done: Mapping[int, str]) -> str:
+        kind = self._type(node)
+        if node.name == "load":
+            return f"({kind}){self._names[node.value]}[{self._index(node.shape)}]"
+        given = [self._kernel.nodes[number] for number in node.inputs]
+        dtypes = [one.dtype for one in given if one.dtype is not None]
+        compared = node.name in COMPARISONS
+        common = C_TYPES[np.result_type(*dtypes).name] if compared and dtypes else kind
+        kinds = ["bool", kind, kind] if node.name == "where" else [common] * len(given)
+        values = [
+            self._operand(number, one, kind, done)
+            for number, one, kind in zip(node.inputs, given, kinds, strict=True)
+        ]
+        return _written((COMPARISONS if compared else OPERATORS)[node.name], *values)
+
+    def _operand(self, number: int, node: Node, kind: str, done: Mapping[int, str]) -> str:
+        if node.name == "number":
+            return f"({kind}){float(node.value)!r}"
+        value = done.get(number, f"v{number}")
+        return value if self._type(node) == kind else f"({kind}){value}"
+
+    def _stores(self, done: Mapping[int, str] | None = None) -> list[Line]:
+        lines = []
+        for place, number in self._kernel.writes:
+            at = self._index(self._kernel.nodes[number].shape)
+            lines.append(f"{self._names[place]}[{at}] = {(done or {}).get(number, f'v{number}')};")
+        return lines
+
+    def _index(self, shape: Shape) -> str:
+        """Return the number, in an array of that shape, of what broadcasts to the loop's place."""
+        whole = self._kernel.shape
+        if shape == whole and not self._kernel.by_columns:
+            return "i"
+        places, after = self._coordinates(), 1
+        terms = []
+        for axis in range(1, len(shape) + 1):
+            if shape[-axis] > 1:
+                place = places[-axis]
+                terms.append(place if after == 1 else f"{after} * {place}")
+            after *= shape[-axis]
+        return " + ".join(reversed(terms)) or "0"
+
+    def _coordinates(self) -> list[str]:
+        """Return the place along each axis of the kernel's shape, in terms of `i` and `d`."""
+        counted = list(self._kernel.shape)
+        if self._kernel.by_columns:
+            counted[-2] = 1
+        places, after = [], 1
+        for axis, length in reversed(list(enumerate(counted))):
+            if self._kernel.by_columns and axis == len(counted) - 2:
+                places.append("d")
+                continue
+            divided = "i" if after == 1 else f"i / {after}"
+            outermost = after * length == math.prod(counted)
+            places.append(f"({divided})" if outermost else f"({divided} % {length})")
+            after *= length
+        return places[::-1]
+
+    @staticmethod
+    def _type(node: Node) -> str:
+        return C_TYPES[np.dtype(node.dtype).name]
+
+
+def _written(form: str, *values: str) -> str:
+    """Return the operation in C; each value is a name or in front of it a cast."""
+    return form.format(*(f"({value})" if value.startswith("(") else value for value in values))

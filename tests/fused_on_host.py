@@ -1,0 +1,107 @@
+"""Programs of `fusion` on NumPy's arrays: by the calls of NumPy, or by loops that g++ compiles."""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+
+import numpy as np
+
+from backprop_xp.fused import FusedReplayer
+
+
+class NumpyLibrary:
+    """A `fused.Library` whose kernels are the calls of NumPy that their tape holds."""
+
+    def empty(self, shape, dtype):
+        kind = np.dtype(dtype).kind
+        return np.full(shape, np.nan if kind == "f" else 1, dtype)  # to be seen where it is read
+
+    def constant(self, host):
+        return np.array(host, order="C")
+
+    def contiguous(self, x):
+        return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+    def view(self, base, offset, view):
+        memory = base.reshape(-1).view(np.uint8)
+        return np.ndarray(view.shape, view.dtype, memory.data, offset, view.strides)
+
+    def kernel(self, kernel):
+        def run(*arrays):
+            given = dict(zip(kernel.places, arrays, strict=True))
+            results = kernel.on_numpy(lambda place: given[place].reshape(place.shape))
+            for (place, _), result in zip(kernel.writes, results, strict=True):
+                given[place][...] = np.reshape(result, given[place].shape)
+
+        return run
+
+    def call(self, instruction):
+        function, kind, named = instruction.function, instruction.kind, instruction.options
+        if kind == "convert":
+            return lambda x, target: np.copyto(target, x, "unsafe")
+        if kind == "function":
+            return lambda *x: np.copyto(x[-1], function(*x[:-1], **named))
+        function = function.reduce if kind == "reduce" else function
+        return lambda *x: function(*x[:-1], out=x[-1], **named)
+
+
+C_TYPES = {"bool": "bool", "int32": "int", "float32": "float", "float64": "double"}
+HEAD = "#include <cmath>\n#include <cstddef>\nusing namespace std;\n"
+
+
+def loop_in_c(kernel, name):
+    """Return a function in C++ that runs the kernel's body for each `i`."""
+    arguments = [
+        f"{const}{C_TYPES[np.dtype(place.dtype).name]} *{letter}{number}"
+        for const, letter, each in (("const ", "x", kernel.reads), ("", "y", kernel.writes))
+        for number, (place, _) in enumerate(each)
+    ]
+    head = f'extern "C" void {name}({", ".join(arguments)})'
+    return f"{head} {{\nfor (ptrdiff_t i = 0; i < {kernel.size}; ++i) {{\n{kernel.body()}\n}}\n}}\n"
+
+
+def compiled(sources, folder):
+    """Return the library of some functions in C++, without fused multiplication and addition."""
+    text = HEAD + "".join(sources)
+    path = folder / f"{hashlib.sha1(text.encode()).hexdigest()}.so"  # noqa: S324  a name
+    if not path.exists():
+        source = path.with_suffix(".cpp")
+        source.write_text(text)
+        options = ["-O1", "-ffp-contract=off", "-shared", "-fPIC", "-w"]
+        subprocess.run([shutil.which("g++"), *options, source, "-o", path], check=True)
+    return ctypes.CDLL(str(path))
+
+
+class CompiledLibrary(NumpyLibrary):
+    """A `fused.Library` whose kernels are their bodies, compiled by g++.
+
+    Kernels are compiled when the first of them runs.
+    """
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.kernels = []
+
+    def kernel(self, kernel):
+        name = f"kernel{len(self.kernels)}"
+        self.kernels.append(loop_in_c(kernel, name))
+
+        def run(*arrays):
+            function = getattr(compiled(self.kernels, self._folder), name)
+            rows = [np.ascontiguousarray(x) for x in arrays]
+            function(*(ctypes.c_void_p(x.ctypes.data) for x in rows))
+            for x, row in zip(arrays, rows, strict=True):
+                if row is not x:
+                    x[...] = row.reshape(x.shape)
+
+        return run
+
+
+def replayer(make_step, library):
+    """Return a `FusedReplayer` that refuses to take a step by other means."""
+
+    def otherwise(*_):
+        raise AssertionError("the step is on no tape")
+
+    return FusedReplayer(make_step, otherwise, library)
