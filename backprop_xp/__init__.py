@@ -25,6 +25,7 @@ from backprop_xp.errors import (
     MissingFileError,
     ModelFileError,
     OptionError,
+    OutOfMemoryError,
     ShapeError,
     StackIndexError,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "ModelFileError",
     "Network",
     "OptionError",
+    "OutOfMemoryError",
     "Run",
     "ShapeError",
     "StackIndexError",

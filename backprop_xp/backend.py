@@ -4,14 +4,16 @@ Every other module receives arrays and asks `namespace` for the functions that b
 """
 
 import importlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from traceback import clear_frames
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import array_api_compat
 import numpy as np
 
-from backprop_xp.errors import DTypeError
+from backprop_xp.errors import DTypeError, OutOfMemoryError
 
 __all__ = [
     "Array",
@@ -29,7 +31,9 @@ __all__ = [
     "is_floating",
     "is_on_cpu",
     "item_bytes",
+    "lack_of_memory",
     "library_name",
+    "memory_errors",
     "move",
     "namespace",
     "to_host",
@@ -146,7 +150,8 @@ def astype(x: Any, dtype: Any) -> Array:
 
 def copied(x: Array) -> Array:
     """Return a copy of the array `x` in its own library, on its own device."""
-    copy: Array = namespace(x).asarray(x, copy=True)
+    with context(x):
+        copy: Array = namespace(x).asarray(x, copy=True)
     return copy
 
 
@@ -196,14 +201,15 @@ def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
 def context_of(xp: Namespace, device: Any) -> AbstractContextManager[Any]:
     """Return the context in which new arrays land on `device`; it does something on CuPy alone.
 
-    array-api-compat ignores ``device=`` in the creation functions of CuPy.
+    CuPy computes and allocates on its current device, wherever the operands are, and
+    array-api-compat ignores ``device=`` in its creation functions.
     """
     return device if array_api_compat.is_cupy_namespace(xp) else nullcontext()
 
 
 def context(x: Any) -> AbstractContextManager[Any]:
     """Return the context in which new arrays land on the device of the array `x`."""
-    return context_of(namespace(x), device_of(x))
+    return nullcontext() if type(x) is np.ndarray else context_of(namespace(x), device_of(x))
 
 
 def without_derivatives(x: Any) -> AbstractContextManager[Any]:
@@ -215,6 +221,56 @@ def without_derivatives(x: Any) -> AbstractContextManager[Any]:
         mode: AbstractContextManager[Any] = importlib.import_module("torch").inference_mode()
         return mode
     return nullcontext()
+
+
+_NO_MEMORY = re.compile(
+    r"out of memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|STATUS_ALLOC_FAILED",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(r"allocat\w* (?:request for )?(\d[\d.,]* ?(?:bytes|[KMGTPE]iB))")
+
+
+def lack_of_memory(error: BaseException) -> str | None:
+    """Return what a library could not have, such as "memory for 40 bytes"; None for other errors.
+
+    NumPy and CuPy raise a MemoryError; PyTorch, JAX, cuBLAS and CUDA itself a RuntimeError that
+    says so in words of its own.
+
+    Examples
+    --------
+    >>> lack_of_memory(MemoryError("Unable to allocate 7.11 PiB for an array"))
+    'memory for 7.11 PiB'
+    >>> lack_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
+    'more memory'
+    """
+    said = str(error)
+    says_so = isinstance(error, RuntimeError) and _NO_MEMORY.search(said)
+    if not (isinstance(error, MemoryError) or says_so):
+        return None
+    size = _SIZE.search(said)
+    return f"memory for {size[1]}" if size else "more memory"
+
+
+@contextmanager
+def memory_errors(where: str, expected: str, advice: str) -> Iterator[None]:
+    """Have an out-of-memory error of any library raised as an `OutOfMemoryError` of these parts.
+
+    What was worked on is freed, so that whoever catches it can go on with less.
+
+    Raises
+    ------
+    OutOfMemoryError
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except (MemoryError, RuntimeError) as error:
+        lack = lack_of_memory(error)
+        if lack is None:
+            raise
+        clear_frames(error.__traceback__)  # the traceback would keep the arrays
+        raise OutOfMemoryError(where, f"no {lack}", expected, advice) from error
 
 
 def compiled(function: F, xp: Namespace) -> F:

@@ -12,13 +12,16 @@
 import importlib
 import os
 import re
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import array_api_compat
 
+from backprop_xp import cupy_failures
 from backprop_xp.backend import Namespace
-from backprop_xp.errors import BackpropError, DeviceError, nearest_name
+from backprop_xp.errors import BackpropError, DeviceError, first_line, nearest_name
+from backprop_xp.tf32 import set_tf32
 
 __all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceStatus", "devices", "select_device"]
 
@@ -62,11 +65,14 @@ class DeviceStatus:
         Whether the device can be used on this machine.
     why_not : str
         What is missing and what to do about it; empty where the device is available.
+    advice : str
+        The end of `why_not`: what to do about it.
     """
 
     name: str
     available: bool
     why_not: str = ""
+    advice: str = ""
 
     def __str__(self) -> str:
         return (
@@ -74,26 +80,41 @@ class DeviceStatus:
         )
 
 
-def select_device(name: "str | Device | None" = None) -> Device:
+def select_device(name: "str | Device | None" = None, *, tf32: bool | None = None) -> Device:
     """Return the device of that name, ready to use.
 
     Parameters
     ----------
     name : str or Device, optional
         A name from the table above; None is ``"auto"``. A `Device` is returned as it is.
+    tf32 : bool, optional
+        Whether products of float32 matrices round their factors to TF32, in all that this process
+        does with the array library from here on. GPUs of compute capability 8.0 and later multiply
+        large matrices faster so. It leaves 10 of the 23 bits of each factor's mantissa, a relative
+        error of 5e-4 in place of 6e-8; the sums in products, and all else, stay in float32. None
+        leaves the library's own setting: off in CuPy, unless CUPY_TF32=1, and in PyTorch; on in
+        JAX.
 
     Raises
     ------
     DeviceError
         The name is unknown, or the device cannot be used; the message says why and what to do.
+    OptionError
+        `tf32` is True for a device that has no TF32, such as any CPU.
 
     Examples
     --------
     >>> select_device("cpu").name
     'cpu'
     """
-    if isinstance(name, Device):
-        return name
+    device = name if isinstance(name, Device) else _select(name)
+    if tf32 is None:
+        return device
+    set_tf32(device.name, device.xp, device.handle, tf32)
+    return replace(device, why=f"{device.why}, TF32 {'on' if tf32 else 'off'}")
+
+
+def _select(name: str | None) -> Device:
     if name is not None and name != "auto":
         return _open(name, "asked for by name")
     from_environment = os.environ.get(ENVIRONMENT_VARIABLE, "auto").strip() or "auto"
@@ -120,7 +141,7 @@ def devices() -> list[DeviceStatus]:
             first = _open(name, "")
         except BackpropError as error:
             _, came, _, advice = error.parts
-            found.append(DeviceStatus(name, available=False, why_not=f"{came}. {advice}"))
+            found.append(DeviceStatus(name, False, f"{came}. {advice}", advice))
             continue
         found.append(DeviceStatus(first.name, available=True))
         found += [DeviceStatus(f"{name}:{i}", available=True) for i in range(1, _count(first))]
@@ -161,36 +182,16 @@ def _unusable(name: str, came: str, advice: str) -> DeviceError:
     return DeviceError(f"device {name!r}", came, "a device that can be used", advice)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _import(module: str, name: str, title: str, advice: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module.partition(".")[0]:
-            raise _unusable(name, f"a broken {title}: {error}", advice) from error
-        raise _unusable(name, f"{title} is not installed", advice) from error
-    except ImportError as error:
-        came = f"a broken installation of {title}: {_first_line(error)}"
-        raise _unusable(name, came, f"Install it anew: {advice}") from error
-
-
-_CUDA_EXTRA = (
-    "Run python -m pip install 'backprop-xp[cuda13]' (or [cuda12] for a driver of CUDA 12)"
-)
-_CUDA_STATUS = {
-    35: ("no NVIDIA driver, or one older than CuPy's CUDA", "Install or update the NVIDIA driver"),
-    100: ("a driver but no CUDA device", "Check nvidia-smi and CUDA_VISIBLE_DEVICES"),
-    101: ("no CUDA device with this index", "Run backprop-xp devices for those that exist"),
-}
-
-
 def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
     if kind == "cpu":
         return importlib.import_module("array_api_compat.numpy"), "cpu"
-    cupy = _import("cupy", name, "CuPy", _CUDA_EXTRA)
+    try:
+        with warnings.catch_warnings():
+            # a page, at import; `two_builds` says it in a line
+            warnings.filterwarnings("ignore", r"(?s).*multiple CuPy packages are installed")
+            cupy = importlib.import_module("cupy")
+    except Exception as error:
+        raise _unusable(name, *cupy_failures.at_import(error)) from error
     xp = importlib.import_module("array_api_compat.cupy")
     try:
         # is_available() is not enough: a kernel needs NVRTC and a product needs cuBLAS
@@ -198,34 +199,43 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
             x = cupy.ones((2, 2), dtype="float32")
             float(((x + x) @ x)[0, 0])
     except Exception as error:
-        status = getattr(error, "status", None)
-        came, advice = _CUDA_STATUS.get(status or 0, (_first_line(error), _CUDA_EXTRA))
-        raise _unusable(name, came, advice) from error
+        raise _unusable(name, *cupy_failures.at_first_use(error, index, cupy)) from error
+    doubtful = cupy_failures.two_builds()
+    if doubtful is not None:
+        warnings.warn(f"{doubtful.came}. {doubtful.advice}", stacklevel=2)
     return xp, device
 
 
+def _import(module: str, name: str, title: str) -> Any:
+    advice = f"python -m pip install 'backprop-xp[{module}]'"
+    try:
+        return importlib.import_module(module)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            raise _unusable(name, f"{title} is not installed", f"Run {advice}") from error
+        came = f"a broken installation of {title}: {first_line(error)}"
+        raise _unusable(name, came, f"Install it anew: {advice}") from error
+
+
 def _open_torch(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
-    advice = "Run python -m pip install 'backprop-xp[torch]'"
-    torch = _import("torch", name, "PyTorch", advice)
+    torch = _import("torch", name, "PyTorch")
     xp = importlib.import_module("array_api_compat.torch")
     if kind == "cpu":
         return xp, torch.device("cpu")
     if not torch.cuda.is_available():
         raise _unusable(name, "PyTorch finds no usable CUDA device", "Install its CUDA build")
     if index >= torch.cuda.device_count():
-        raise _unusable(
-            name, f"PyTorch has {torch.cuda.device_count()} CUDA devices", "Count from 0"
-        )
+        raise _unusable(name, *cupy_failures.no_such_index(index, torch.cuda.device_count()))
     return xp, torch.device("cuda", index)
 
 
 def _open_jax(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
-    jax = _import("jax", name, "JAX", "Run python -m pip install 'backprop-xp[jax]'")
+    jax = _import("jax", name, "JAX")
     try:
         found = jax.devices(kind)
     except RuntimeError as error:
-        came = f"JAX finds no device of this kind: {_first_line(error)}"
+        came = f"JAX finds no device of this kind: {first_line(error)}"
         raise _unusable(name, came, "Install jax[cuda13] for NVIDIA GPUs") from error
     if index >= len(found):
-        raise _unusable(name, f"JAX has {len(found)} devices of this kind", "Count from 0")
+        raise _unusable(name, *cupy_failures.no_such_index(index, len(found)))
     return importlib.import_module("jax.numpy"), found[index]

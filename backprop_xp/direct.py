@@ -75,14 +75,16 @@ def _of_torch() -> _Direct:
         # for a stack and a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
         return torch.mm(A, B, out=out) if A.ndim == B.ndim == 2 else out.copy_(A @ B)
 
-    @functools.lru_cache(maxsize=64)
-    def number(value: float, dtype: Any, device: Any) -> Any:
+    def made(value: float, dtype: Any, device: Any) -> Any:
         with torch.inference_mode(False):  # else no derivative could be taken later
             return torch.full((), value, dtype=dtype, device=device)
 
+    number = functools.lru_cache(maxsize=64)(made)
+
     def constant(value: float, like: Any) -> Any:
         # a subclass may refuse tensors that were made before it
-        return number(value, like.dtype, like.device) if type(like) is torch.Tensor else value
+        known = number if type(like) is torch.Tensor else made
+        return known(value, like.dtype, like.device)
 
     return _Direct(
         matmul,

@@ -18,8 +18,10 @@ __all__ = [
     "MissingFileError",
     "ModelFileError",
     "OptionError",
+    "OutOfMemoryError",
     "ShapeError",
     "StackIndexError",
+    "first_line",
     "nearest_name",
 ]
 
@@ -114,6 +116,38 @@ class DivergenceError(BackpropError, ArithmeticError):
     batch: int = -1
     networks: Sequence[tuple[int, ...]] = ()
     history: dict[str, list[Any]]
+
+
+class OutOfMemoryError(BackpropError, MemoryError):
+    """The memory of a device, or of the host, does not suffice.
+
+    Attributes
+    ----------
+    theta : array (..., P) or None
+        Where it happened in training: the parameters at the last edge between two epochs, or those
+        that training began with. None elsewhere.
+    epoch : int or None
+        The epoch of training in which it happened, counted from 0.
+    history : dict of lists or None
+        What was recorded of the epochs before.
+    """
+
+    theta: Any = None
+    epoch: int | None = None
+    history: dict[str, list[Any]] | None = None
+
+
+def first_line(error: BaseException) -> str:
+    r"""Return the first line of what another library's error says, or its type where it says none.
+
+    Examples
+    --------
+    >>> first_line(ImportError("libfoo.so: no such file\nand a page of advice"))
+    'libfoo.so: no such file'
+    >>> first_line(MemoryError())
+    'MemoryError'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def nearest_name(name: object, known: Iterable[str]) -> str:

@@ -194,12 +194,10 @@ class FusedRecording:
         """Return an array for each piece of memory that is neither given nor returned."""
         library, own = self._library, {}
         for number, host in enumerate(memories.arrays):
-            if number not in self._places:
-                like = plain_array(host) if number not in written else None
-                size = (host.nbytes // host.itemsize,)
-                own[number] = library.empty(size, host.dtype) if like is None else like
-                if like is not None:
-                    own[number] = library.constant(like)
+            if number in written and number not in self._places:
+                own[number] = library.empty((host.size,), host.dtype)
+            elif number not in self._places:  # as it lies in memory, row after row or not
+                own[number] = library.constant(np.asarray(plain_array(host)).ravel(order="K"))
         return own
 
     def _entry(self, entry: Kernel | Instruction, memories: Memories) -> _Entry:

@@ -5,7 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, astype, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.backend import (
+    Array,
+    astype,
+    context,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+    to_host,
+)
 from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, finite_number
@@ -139,7 +148,8 @@ def _float64(x: Any) -> Any:
             "float64, for the differences are tiny",
             "On JAX call jax.config.update('jax_enable_x64', True) first",
         )
-    return astype(x, xp.float64)
+    with context(x):
+        return astype(x, xp.float64)
 
 
 def _chosen(count: int, sample: int | None, seed: int) -> np.ndarray[Any, Any]:
@@ -166,9 +176,10 @@ def _central_differences(
         nudges = np.zeros((len(chunk), *(1,) * len(lead), count))
         nudges[np.arange(len(chunk)), ..., chunk] = h
         nudge = from_host(nudges, xp, device, "float64")
-        above = net.cost(theta + nudge, X, Y, case_weights)
-        below = net.cost(theta - nudge, X, Y, case_weights)
-        found.append(to_host((above - below) / (2 * h)))
+        with context(theta):
+            above = net.cost(theta + nudge, X, Y, case_weights)
+            below = net.cost(theta - nudge, X, Y, case_weights)
+            found.append(to_host((above - below) / (2 * h)))
     return np.moveaxis(np.concatenate(found), 0, -1)
 
 

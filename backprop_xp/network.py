@@ -13,6 +13,7 @@ from backprop_xp.activations import Activation, find_activation
 from backprop_xp.backend import (
     Array,
     astype,
+    context,
     device_of,
     dtype_name,
     from_host,
@@ -159,7 +160,8 @@ class Network:
         ShapeError, DTypeError
         """
         inputs.check_theta(theta, self.parameter_count, "unpack")
-        return parameters.unpack(self.sizes, theta)
+        with context(theta):
+            return parameters.unpack(self.sizes, theta)
 
     def pack(self, layers: Sequence[Layer | tuple[Array, Array]]) -> Array:
         """Return θ (..., P) made of layers (W, b), the inverse of `unpack`.
@@ -171,7 +173,8 @@ class Network:
         """
         named = [Layer(*layer) for layer in layers]
         parameters.check_layers(self.sizes, named)
-        return parameters.pack(named)
+        with context(named[0].W):
+            return parameters.pack(named)
 
     @ignore_overflow
     def forward(self, theta: Array, X: Any) -> Array:
@@ -206,11 +209,12 @@ class Network:
         # a tracer of JAX would unroll the chunks
         if m > chunking.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
             length = chunking.cases_at_once(self.sizes, theta)
-        layers, parts = self.layers(theta, self.existing(theta)), []
-        for piece in chunking.pieces(rows, length):
-            a_in = astype(piece, theta.dtype).mT
-            parts.append(propagation.outputs(layers, self.activations, a_in).mT)
-        return chunking.joined(parts)
+        with context(theta):
+            layers, parts = self.layers(theta, self.existing(theta)), []
+            for piece in chunking.pieces(rows, length):
+                a_in = astype(piece, theta.dtype).mT
+                parts.append(propagation.outputs(layers, self.activations, a_in).mT)
+            return chunking.joined(parts)
 
     @ignore_overflow
     def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:
@@ -231,10 +235,12 @@ class Network:
         ------
         ShapeError, DTypeError, DeviceError
         """
-        a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
-        layers = self.layers(theta, self.existing(theta))
-        z_out = propagation.output_weighted_input(layers, self.activations, a_in)
-        return self._total(z_out, y, w)
+        inputs.check_theta(theta, self.parameter_count, "cost")
+        with context(theta):
+            a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
+            layers = self.layers(theta, self.existing(theta))
+            z_out = propagation.output_weighted_input(layers, self.activations, a_in)
+            return self._total(z_out, y, w)
 
     @ignore_overflow
     def gradient(
@@ -256,13 +262,15 @@ class Network:
         >>> float(E), dE_dtheta  # ½ (2·3 + 0.5 − 6)², δ = 0.5, δ·3 and δ
         (0.125, array([1.5, 0.5]))
         """
-        a_in, y, w = self._door(theta, X, Y, case_weights, "gradient")
-        exists = self.existing(theta)
-        z_out, gradients = propagation.backpropagate(
-            self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
-        )
-        dE_dtheta = parameters.pack(gradients)
-        return self._total(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
+        inputs.check_theta(theta, self.parameter_count, "gradient")
+        with context(theta):
+            a_in, y, w = self._door(theta, X, Y, case_weights, "gradient")
+            exists = self.existing(theta)
+            z_out, gradients = propagation.backpropagate(
+                self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
+            )
+            dE_dtheta = parameters.pack(gradients)
+            return self._total(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
     # in columns, unchecked: what training calls at every step
@@ -294,7 +302,6 @@ class Network:
     def _door(
         self, theta: Array, X: Any, Y: Any, case_weights: Any, where: str
     ) -> tuple[Array, Array, Array]:
-        inputs.check_theta(theta, self.parameter_count, where)
         a_in = inputs.columns(X, theta, self.sizes[0], f"{where}(X)")
         m = a_in.shape[-1]
         if m == 0:

@@ -5,7 +5,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import Array, device_of, from_host, namespace, to_host
+from backprop_xp.backend import Array, context, device_of, from_host, namespace, to_host
 from backprop_xp.errors import ShapeError, StackIndexError
 
 __all__ = ["network_numbers", "picked_entry", "picked_theta"]
@@ -53,8 +53,9 @@ def picked_theta(theta: Array, numbers: Numbers) -> Array:
     """Return a new θ (*numbers.shape, P) of the networks of these numbers in θ (..., P)."""
     xp, P = namespace(theta), theta.shape[-1]
     rows = from_host(numbers.reshape(-1), xp, device_of(theta), "int32")
-    taken = xp.take(xp.reshape(theta, (-1, P)), rows, axis=0)
-    picked: Array = xp.reshape(taken, (*numbers.shape, P))
+    with context(theta):
+        taken = xp.take(xp.reshape(theta, (-1, P)), rows, axis=0)
+        picked: Array = xp.reshape(taken, (*numbers.shape, P))
     return picked
 
 

@@ -17,16 +17,19 @@ from backprop_xp.backend import (
     device_of,
     dtype_name,
     ignore_overflow,
-    move,
+    memory_errors,
     namespace,
 )
 from backprop_xp.chunking import cases_at_once, joined, pieces
 from backprop_xp.errors import DTypeError, ShapeError
 from backprop_xp.network import Network
+from backprop_xp.transfers import moved_by, mover
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
 BLOCK_BYTES = 32 * 1024**2  # of inputs in θ's dtype, read and moved at one time
+
+_FEWER = "Pass fewer rows at a time, or fewer networks"
 
 
 class Ensemble(NamedTuple):
@@ -74,6 +77,8 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
         X or θ does not fit the network, or does not hold real numbers.
     DataError
         A file has masked rows, or has become shorter.
+    OutOfMemoryError
+        The memory does not hold the result, or some cases between the layers.
 
     Examples
     --------
@@ -84,7 +89,7 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
            [3.5]])
     """
     _checked(net, theta, "predict")
-    with context(theta):
+    with context(theta), memory_errors("predict(X)", "room for the outputs", _FEWER):
         return joined(list(_outputs(net, theta, X, "predict")))
 
 
@@ -113,7 +118,7 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
     ------
     ShapeError
         θ is a single network, or X has one set of inputs for each; or as `predict`.
-    DTypeError, DataError
+    DTypeError, DataError, OutOfMemoryError
         As `predict`.
 
     References
@@ -139,7 +144,7 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
             "Use predict, or train with stack=",
         )
     means, spreads = [], []
-    with context(theta):
+    with context(theta), memory_errors("ensemble(X)", "room for the outputs", _FEWER):
         for a in _outputs(net, theta, X, "ensemble", shared=True):
             mean = xp.mean(a, axis=networks)
             off = a - mean
@@ -169,8 +174,11 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
             yield propagation.outputs(layers, net.activations, rows.mT).mT
 
     m, at_once = X.shape[-2], _block_length(X, theta, length)
+    by = mover(xp, device) if m > at_once else None
     for start in range(0, max(m, 1), at_once):  # no name here keeps a block while the next is read
-        yield from outputs(move(_read(X, start, min(start + at_once, m)), xp, device, dtype))
+        yield from outputs(
+            moved_by(by, _read(X, start, min(start + at_once, m)), xp, device, dtype)
+        )
 
 
 def _readable(X: Any, where: str) -> Any:

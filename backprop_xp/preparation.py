@@ -13,10 +13,11 @@ from backprop_xp.activations import Sigmoid
 from backprop_xp.backend import (
     Array,
     Namespace,
+    context_of,
     device_of,
     dtype_name,
     is_floating,
-    move,
+    memory_errors,
     namespace,
     to_host,
 )
@@ -26,8 +27,12 @@ from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, float_name, stack_shape
 from backprop_xp.sources import check_source, is_source, read_rows
+from backprop_xp.transfers import Mover, Rows, fits, moved_by, mover
 
 __all__ = ["Task", "prepare"]
+
+_FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a time are in memory"
+_SMALLER = "Try fewer networks in the stack, or dtype='float32'"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class Task:
     validation: Cases | FileCases | None
     seed: int
 
+    def in_axes(self, theta: Array) -> Array:
+        """Return θ (*stack, P) from θ (K, P)."""
+        shaped: Array = namespace(theta).reshape(theta, (*self.stack, theta.shape[-1]))
+        return shaped
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -62,8 +72,8 @@ class _Place:
     dtype: str
     lead: tuple[int, ...]
 
-    def move(self, x: Any, dtype: str | None = None) -> Array:
-        return move(x, self.xp, self.device, dtype or self.dtype)
+    def move(self, x: Any, dtype: str | None = None, by: Mover | None = None) -> Array:
+        return moved_by(by, x, self.xp, self.device, dtype or self.dtype)
 
     def flat(self, x: Any, axes: int) -> Any:
         """Return x with the networks of all axes of the stack one after another, if at all."""
@@ -109,14 +119,16 @@ def prepare(
         _lead(net, theta, stack),
     )
     follow = like if chosen is None else None
-    cases = _cases(net, X, Y, case_weights, place, follow, "train")
-    others = None
-    if validation is not None:
-        X_others, Y_others = _pair(validation)
-        others = _cases(net, X_others, Y_others, None, place, follow, "train(validation)")
-    start = _theta(net, theta, seed, stack, place, follow)
-    if place.lead:
-        start = place.xp.reshape(start, (-1, net.parameter_count))
+    with context_of(place.xp, place.device):
+        cases = _cases(net, X, Y, case_weights, place, follow, "train")
+        others = None
+        if validation is not None:
+            X_others, Y_others = _pair(validation)
+            others = _cases(net, X_others, Y_others, None, place, follow, "train(validation)")
+        with memory_errors("train(theta)", "room for the parameters", _SMALLER):
+            start = _theta(net, theta, seed, stack, place, follow)
+            if place.lead:
+                start = place.xp.reshape(start, (-1, net.parameter_count))
     return Task(net, start, place.lead, cases, others, seed)
 
 
@@ -183,6 +195,8 @@ def _cases(
 ) -> Cases | FileCases:
     in_file, Y_given = is_source(X), Y
     X = X if in_file else _beside(X, follow, f"{where}(X)")
+    if not in_file and X.ndim == 2 and not fits(X, place.xp, place.device, place.dtype):
+        X, in_file = Rows(X), True
     Y = Y if in_file and is_source(Y) else _beside(Y, follow, f"{where}(Y)")
     X_like, Y_like = _stand_in(X, f"{where}(X)"), _stand_in(Y, f"{where}(Y)")
     values.check_not_empty(X_like, f"{where}(X)")
@@ -192,18 +206,21 @@ def _cases(
     labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
     weights = _weights(case_weights, m, place, follow)
 
+    movers = [mover(place.xp, place.device) if in_file else None for _ in (X, Y)]
+
     def load(X: Any, Y: Any, weights: Any, numbers: Any = None) -> Cases:
         values.check_finite(X, f"{where}(X)", place.dtype, numbers)
         if not in_file or is_source(Y_given):
             _check_targets(net, Y, labelled, place, f"{where}(Y)", numbers)
-        moved = place.move(Y, "int32" if labelled else None)
+        moved = place.move(Y, "int32" if labelled else None, movers[1])
         if not labelled and kind != "targets":
             moved = place.xp.expand_dims(moved, axis=-1)
-        X, Y = place.flat(place.move(X), 2), place.flat(moved, 2 - labelled)
+        X, Y = place.flat(place.move(X, by=movers[0]), 2), place.flat(moved, 2 - labelled)
         return Cases(X, Y, n_out, labelled, weights)
 
     if not in_file:
-        return load(X, Y, weights)
+        with memory_errors(f"{where}(X)", "room for all cases", _FROM_A_FILE):
+            return load(X, Y, weights)
     if not is_source(Y):
         _check_targets(net, Y, labelled, place, f"{where}(Y)")
     if Y_like.ndim > 1 + (kind == "targets"):

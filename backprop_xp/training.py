@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, context, copied, namespace, without_derivatives
+from backprop_xp.backend import context, copied, lack_of_memory, without_derivatives
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.device_selection import Device
 from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
+from backprop_xp.failures import Edge, diverged, out_of_memory
 from backprop_xp.network import Network
 from backprop_xp.optimizers import SGD, Optimizer
 from backprop_xp.options import check_count
@@ -180,6 +182,9 @@ def train(
         Something that came in cannot be used; raised before any work.
     DivergenceError
         A cost became infinite or NaN. It holds the last good θ, the epoch and the batch.
+    OutOfMemoryError
+        The memory does not suffice. Where training had begun, it holds θ of the last edge between
+        two epochs.
 
     Examples
     --------
@@ -197,14 +202,21 @@ def train(
     settings = Settings(optimizer, task.theta, l2, dropout, task.stack)
     size = _size_of(batch_size, task.cases)
     quiet = np.errstate(all="ignore")  # the cost is checked after each epoch
+    edge = Edge(task.theta)
     try:
         with context(task.theta), without_derivatives(task.theta), quiet:
-            run = _run(task, Trainer(task, optimizer, settings, size), epochs, size, progress)
+            trainer = Trainer(task, optimizer, settings, size)
+            run = _run(task, trainer, edge, epochs, size, progress)
+        return replace(run, theta=copied(run.theta))
     except DivergenceError as error:
         error.theta = copied(error.theta)
         raise
-    with context(task.theta):
-        return replace(run, theta=copied(run.theta))
+    except (MemoryError, RuntimeError) as error:
+        lack = lack_of_memory(error)
+        if lack is None:
+            raise
+        clear_frames(error.__traceback__)  # the traceback would keep what the step worked on
+        raise out_of_memory(task, edge, lack) from error
 
 
 def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
@@ -218,27 +230,30 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
     return min(batch_size or cases.count, cases.count)
 
 
-def _run(task: Task, trainer: Trainer, epochs: int, batch_size: int, progress: bool) -> Run:
+def _run(
+    task: Task, trainer: Trainer, edge: Edge, epochs: int, batch_size: int, progress: bool
+) -> Run:
     from tqdm.auto import tqdm
 
     blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed, trainer.output_bytes)
     theta, others, good = copied(task.theta), task.validation, task.theta
-    state = trainer.init(theta)
-    history: History = {}
+    state, history = trainer.init(theta), edge.history
     with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
         for epoch in range(epochs):
-            start, record = copied(theta), EpochRecord()
+            edge.theta, edge.epoch = theta, epoch
+            start = edge.theta = copied(theta)
+            record = EpochRecord()
             noise = noise_of_epoch(task.net.sizes, task.seed, epoch, theta)
             for block in blocks_of(epoch):
                 theta, state = trainer.block(block, theta, state, noise, record)
             costs = record.batch_costs(theta)
             good = start if costs.good_start else good
             if costs.first_bad is not None:
-                raise _diverged(task, epoch, costs.first_bad, costs.bad_networks, good, history)
+                raise diverged(task, epoch, costs.first_bad, costs.bad_networks, good, history)
             on_others = None if others is None else trainer.scores(theta, others)
             bad = [] if on_others is None else not_finite(on_others.cost)
             if bad:
-                raise _diverged(task, epoch, costs.batches - 1, bad, good, history)
+                raise diverged(task, epoch, costs.batches - 1, bad, good, history)
             entries = {
                 "cost": costs.mean,
                 "accuracy": record.accuracy(task.cases.total_weight),
@@ -248,29 +263,5 @@ def _run(task: Task, trainer: Trainer, epochs: int, batch_size: int, progress: b
             last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
             bar.set_postfix(last, refresh=False)
             bar.update()
-    return Run(_in_axes(theta, task), history, task.net)
-
-
-def _in_axes(theta: Array, task: Task) -> Array:
-    """Return θ (*stack, P) from θ (K, P)."""
-    shaped: Array = namespace(theta).reshape(theta, (*task.stack, theta.shape[-1]))
-    return shaped
-
-
-def _diverged(
-    task: Task, epoch: int, batch: int, networks: list[int], theta: Array, history: History
-) -> DivergenceError:
-    places = [tuple(map(int, np.unravel_index(k, task.stack))) for k in networks]
-    which = ", ".join(str(place[0] if len(place) == 1 else place) for place in places[:5] if place)
-    more = f" and {len(places) - 5} more" if len(places) > 5 else ""
-    error = DivergenceError(
-        f"train, epoch {epoch}, batch {batch} (counted from 0)"
-        + (f", network {which}{more}" if which else ""),
-        "a cost or parameters that are infinite or NaN",
-        "finite ones",
-        "Try a smaller learning rate or inputs of mean 0 and variance 1; the last good parameters "
-        "are this error's .theta",
-    )
-    error.theta, error.epoch, error.batch = _in_axes(theta, task), epoch, batch
-    error.history, error.networks = history, places
-    return error
+    edge.theta, edge.epoch = theta, epochs
+    return Run(task.in_axes(theta), history, task.net)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import namespace, to_host
+from backprop_xp.backend import context, namespace, to_host
 from backprop_xp.errors import DataError
 
 __all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty", "check_range"]
@@ -40,7 +40,8 @@ def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     if xp.isdtype(x.dtype, "bool"):
         return
     largest = float(np.finfo(dtype).max)
-    low, high = float(xp.min(x)), float(xp.max(x))
+    with context(x):
+        low, high = float(xp.min(x)), float(xp.max(x))
     if -largest <= low and high <= largest:  # NaN fails both
         return
     host = to_host(x)
@@ -94,7 +95,11 @@ def check_labels(Y: Any, n_out: int, where: str, numbers: Any = None) -> None:
     """
     classes = max(n_out, 2)
     xp = namespace(Y)
-    if xp.isdtype(Y.dtype, "bool") or (int(xp.min(Y)) >= 0 and int(xp.max(Y)) < classes):
+    if xp.isdtype(Y.dtype, "bool"):
+        return
+    with context(Y):
+        low, high = int(xp.min(Y)), int(xp.max(Y))
+    if low >= 0 and high < classes:
         return
     host = to_host(Y)
     first = tuple(int(i) for i in np.argwhere((host < 0) | (host >= classes))[0])

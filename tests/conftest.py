@@ -1,7 +1,6 @@
-"""The fixture `xp`: every array library and device that the tests run on."""
+"""The fixtures `xp`, every array library and device, and `memory_error`, each library's own."""
 
 import importlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from needs import needs
 
 from backprop_xp.backend import from_host, to_host
 
@@ -63,14 +63,6 @@ NAMES = (
     "jax",
     "cupy",
 )
-_REQUIRED = [name for name in os.environ.get("BACKPROP_XP_REQUIRE", "").split(",") if name]
-
-
-def _import(module: str, name: str) -> Any:
-    """Import a library, or skip; a library named by BACKPROP_XP_REQUIRE must be there."""
-    if name.partition("-")[0] in _REQUIRED:
-        return importlib.import_module(module)
-    return pytest.importorskip(module, reason=f"{module} is not installed")
 
 
 def open_library(name: str) -> Library:
@@ -78,20 +70,20 @@ def open_library(name: str) -> Library:
         xp = importlib.import_module("array_api_compat.numpy")
         return Library(name, xp, "cpu", read_only=name == "numpy-readonly")
     if name.startswith("strict"):
-        strict = _import("array_api_strict", name)
+        strict = needs("array_api_strict", name)
         device = name.partition("-")[2]
         if device in ("", "flags-off"):
             return Library(name, strict, strict.Device("CPU_DEVICE"))
         floats = ("float32",) if device.startswith("no_") else ("float32", "float64")
         return Library(name, strict, strict.Device(device), floats)
     if name == "torch":
-        torch = _import("torch", name)
+        torch = needs("torch")
         return Library(name, importlib.import_module("array_api_compat.torch"), torch.device("cpu"))
     if name == "jax":
-        jax = _import("jax", name)
+        jax = needs("jax")
         jax.config.update("jax_enable_x64", True)
         return Library(name, importlib.import_module("jax.numpy"), jax.devices("cpu")[0])
-    cupy = _import("cupy", name)
+    cupy = needs("cupy")
     if not cupy.is_available():
         pytest.skip("CuPy finds no CUDA device")
     return Library(name, importlib.import_module("array_api_compat.cupy"), cupy.cuda.Device(0))
@@ -116,3 +108,53 @@ def xp64(xp: Library) -> Library:
     if not xp.float64:
         pytest.skip(f"{xp.name} has no float64")
     return xp
+
+
+def numpy_error() -> tuple[Exception, str]:
+    with pytest.raises(MemoryError) as caught:
+        np.empty(2**60, np.uint8)  # more than any address space holds
+    return caught.value, "memory for 1.00 EiB"
+
+
+def torch_cpu_error() -> tuple[Exception, str]:
+    torch = needs("torch")
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    return caught.value, f"memory for {2**60} bytes"
+
+
+def torch_cuda_error() -> tuple[Exception, str]:
+    said = "CUDA out of memory. Tried to allocate 1.71 GiB. GPU 0 has a total capacity of 4.00 GiB"
+    return needs("torch").OutOfMemoryError(said), "memory for 1.71 GiB"
+
+
+def jax_error() -> tuple[Exception, str]:
+    jax = needs("jax")
+    with pytest.raises(RuntimeError) as caught:
+        jax.numpy.zeros(2**60, dtype="uint8")
+    return caught.value, f"memory for {2**60} bytes"
+
+
+def cupy_error() -> tuple[Exception, str]:
+    return needs("cupy").cuda.memory.OutOfMemoryError(4096, 10), "memory for 4,096 bytes"
+
+
+def cuda_error() -> tuple[Exception, str]:
+    return needs("cupy").cuda.runtime.CUDARuntimeError(2), "more memory"
+
+
+MEMORY_ERRORS = (
+    numpy_error,
+    torch_cpu_error,
+    torch_cuda_error,
+    jax_error,
+    cupy_error,
+    cuda_error,
+)
+
+
+@pytest.fixture(params=MEMORY_ERRORS, ids=[make.__name__[:-6] for make in MEMORY_ERRORS])
+def memory_error(request: pytest.FixtureRequest) -> tuple[Exception, str]:
+    """A library's out-of-memory error, and what it says could not be had."""
+    made: tuple[Exception, str] = request.param()
+    return made

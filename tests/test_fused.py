@@ -15,13 +15,14 @@ import pytest
 from fused_on_host import NumpyLibrary, compiled, loop_in_c, replayer
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
 from backprop_xp import data, fused, stepping, trainer
 from backprop_xp.errors import OptionError
 from backprop_xp.fused import CupyLibrary, FusedRecording, FusedReplayer
-from backprop_xp.kernel import Kernel
+from backprop_xp.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
 from backprop_xp.settings import Settings
 from backprop_xp.tape import NotReplayable
 from backprop_xp.updates import step_of
@@ -129,6 +130,7 @@ UNARY = [
     lambda x: x - np.add.reduce(x, -2, keepdims=True),
     lambda x: np.maximum.reduce(x, -2, keepdims=True) + x,
     lambda x: x - np.sum(x, -1, keepdims=True),
+    lambda x: x + np.add.reduce(x, -1, keepdims=True),
 ]
 BINARY = [
     np.add,
@@ -180,8 +182,23 @@ def test_any_operations_one_after_another(operations, count):
         steps = replayer(lambda _: step, NumpyLibrary())
         found, (found_outs, none) = steps(tuple(x.copy() for x in carry), numbers[:count], None, X)
     assert none is None
+    for one in steps.recordings.values():
+        assert all(no_thread_reads_what_another_writes(entry) for entry in one.program.entries)
     for one, other in zip((*found, found_outs), (*expected, np.stack(outs)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def no_thread_reads_what_another_writes(entry):
+    """Tell whether a kernel reads the memory that it writes by the same view alone."""
+    if not isinstance(entry, Kernel):
+        return True
+    loads = [node.value for node in entry.nodes if node.name == "load"]
+    return all(
+        one == other
+        for other, _ in entry.writes
+        for one in (*loads, *(place for place, _ in entry.writes))
+        if one.memory == other.memory
+    )
 
 
 def test_what_no_tape_holds_is_done_otherwise():
@@ -265,6 +282,47 @@ def test_the_bodies_agree_with_numpy(dtype, fusing, tmp_path):
                 )
 
 
+def of_one_operation(name, reduces, dtype):
+    """Return the kernel of an operation of NumPy on arrays (4, 6), or (4, 1) for the second."""
+    count = {"where": 3, "convert": 1}.get(name) or (1 if reduces else getattr(np, name).nin)
+    memories, shape = fused.Memories(), (4, 6)
+    shapes = [shape, (4, 1), shape][:count]
+    kinds = [np.bool_ if name == "where" and not n else dtype for n in range(count)]
+    places = [memories.view(np.empty(*one)) for one in zip(shapes, kinds, strict=True)]
+    nodes = [Node("load", (), np.dtype(place.dtype), place.shape, place) for place in places]
+    result = np.bool_ if name in COMPARISONS else dtype
+    made = (1, 6) if reduces else shape
+    nodes.append(Node(name, tuple(range(count)), np.dtype(result), made, None, reduces))
+    writes = {memories.view(np.empty(made, result)): count}
+    return Kernel.of(name, nodes, shape, reduces, writes)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_operation_has_the_digits_of_numpy(dtype, tmp_path):
+    if shutil.which("g++") is None:
+        pytest.skip("there is no g++")
+    names = [(name, False) for name in (*OPERATORS, *COMPARISONS)]
+    kernels = [of_one_operation(*of, dtype) for of in (*names, *[(r, True) for r in REDUCTIONS])]
+    library = compiled([loop_in_c(one, f"k{n}") for n, one in enumerate(kernels)], tmp_path)
+    rng, host = np.random.default_rng(0), NumpyLibrary()
+    for number, kernel in enumerate(kernels):
+        for size in (1e-20, 1e-3, 1.0, 30.0):
+            given = [
+                np.array(rng.normal(size=place.shape) * size, place.dtype)
+                for place in kernel.places
+            ]
+            expected, found = ([x.copy() for x in given] for _ in range(2))
+            with np.errstate(all="ignore"):
+                host.kernel(kernel)(*expected)
+            pointers = [np.ctypeslib.as_ctypes(x.reshape(-1)) for x in found]
+            getattr(library, f"k{number}")(*pointers)
+            # an exp, log or tanh of any library is good to a few roundings, at any size
+            eps = np.finfo(dtype).eps
+            np.testing.assert_allclose(
+                found[-1], expected[-1], rtol=8 * eps, atol=0, err_msg=kernel.body()
+            )
+
+
 # ---------------------------------------------------------------------------------------------
 # CuPy
 
@@ -285,9 +343,8 @@ def source_of(kernel, name):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_nvrtc_compiles_every_kernel(dtype, fusing):
-    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
-    nvidia = pytest.importorskip("nvidia", reason="nvidia-cuda-runtime is not installed")
-    pytest.importorskip("nvidia.cu13", reason="nvidia-cuda-nvrtc is not installed")
+    cupy = needs("cupy")
+    nvidia = needs("nvidia")  # of the packages nvidia-cuda-nvrtc and nvidia-cuda-runtime
     kernels = kernels_of_all(fusing, dtype)
     assert any(kernel.by_columns for kernel in kernels)
     sources = "\n".join(source_of(kernel, f"k{n}") for n, kernel in enumerate(kernels))
@@ -310,7 +367,7 @@ def unowned(cupy, x):
 
 
 def test_views_of_cupys_memory():
-    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    cupy = needs("cupy")
     host = np.arange(24, dtype="float32").reshape(2, 12)
     base, memories = unowned(cupy, host), fused.Memories()
     memories.view(np.zeros(1))
@@ -323,7 +380,7 @@ def test_views_of_cupys_memory():
 
 
 def test_cupy_takes_the_program_and_no_other_library(monkeypatch):
-    pytest.importorskip("cupy", reason="cupy is not installed")
+    needs("cupy")
     xp = importlib.import_module("array_api_compat.cupy")
 
     def make_step(like=None):

@@ -3,12 +3,15 @@
 import argparse
 import io
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
-from backprop_xp.errors import BackpropError, DivergenceError
+from backprop_xp.backend import lack_of_memory
+from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
 __all__ = ["main"]
 
@@ -68,19 +71,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads on, as in: backprop-xp devices | head -1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except DivergenceError as error:
-        return _fail(
+    except (BackpropError, OSError, MemoryError, RuntimeError) as error:
+        message = _message(error, options)
+        if message is None:
+            raise
+        return _fail(message)
+    return 0
+
+
+def _message(error: Exception, options: argparse.Namespace) -> str | None:
+    """Return what to say of an error; None of one that only a defect can raise."""
+    less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
+    if isinstance(error, DivergenceError):
+        return (
             f"training diverged in epoch {error.epoch + 1}, batch {error.batch + 1}: the cost is "
             "no longer finite; nothing was written. Try a smaller --learning-rate, such as "
             f"{options.learning_rate / 10:.3g}, or a smaller --momentum."
         )
-    except BackpropError as error:
-        return _fail(str(error))
-    except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except MemoryError as error:
-        return _fail(f"not enough memory ({error}). Try fewer cases or smaller --hidden layers.")
-    return 0
+    if isinstance(error, OutOfMemoryError):
+        return f"{error.parts[0]}: {error.parts[1]}; nothing was written. {less_memory}"
+    if isinstance(error, BackpropError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    lack = lack_of_memory(error)
+    return None if lack is None else f"not enough memory ({error}). {less_memory}"
 
 
 def _fail(message: str, status: int = 1) -> int:
@@ -112,8 +127,17 @@ def _devices() -> None:
     from backprop_xp.device_selection import devices, select_device
 
     for status in devices():
-        _say(str(status))
-    _say(f"\nauto picks {select_device('auto')}")
+        what = str(status).removesuffix(status.advice).removesuffix(". ")
+        _say(_wrapped(what, indent=13))
+        if status.advice:
+            _say(f"{'':13}{status.advice}")  # in one piece, for it may be a command to copy
+    _say(f"\n{_wrapped(f'auto picks {select_device()}', indent=11)}")
+
+
+def _wrapped(line: str, indent: int) -> str:
+    """Return the line in as many as the terminal's width asks for, all but the first indented."""
+    width = max(shutil.get_terminal_size().columns, 40)
+    return textwrap.fill(line, width, subsequent_indent=" " * indent)
 
 
 class _Parser(argparse.ArgumentParser):
