@@ -96,6 +96,45 @@ def test_devices(capsys, monkeypatch):
     assert f"auto picks {bp.select_device('auto').name} (" in out
 
 
+LONG = "no driver here, and a long text of a library that goes on about 'what-it-found' for a while"
+
+
+@pytest.mark.parametrize("columns", [None, 30, 60, 200])
+def test_devices_in_a_terminal_of_any_width(columns, capsys, monkeypatch):
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    command = (
+        "Run python -m pip uninstall cupy-cuda13x, then python -m pip install 'backprop-xp[x]'"
+    )
+    found = [
+        bp.DeviceStatus("cpu", available=True),
+        bp.DeviceStatus("cuda", False, f"{LONG}. {command}", command),
+        bp.DeviceStatus("torch:cpu", False, "PyTorch is not installed. Run it", "Run it"),
+    ]
+    monkeypatch.setattr("backprop_xp.device_selection.devices", lambda: found)
+    assert main(["devices"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"             {command}" in lines  # in one piece, to be copied
+    width = max(columns or 80, 40)
+    assert max(len(line) for line in lines if command not in line) <= width
+    cuda = lines[1 : lines.index(f"             {command}")]
+    assert cuda[0].startswith("cuda         not available: no driver")
+    assert all(line.startswith(" " * 13) for line in cuda[1:])
+    said = " ".join(line.strip() for line in cuda)
+    assert said == f"cuda         not available: {LONG}"  # words are not broken
+    assert lines[0] == "cpu          available"
+    assert lines[-1].startswith("auto picks cpu (named by BACKPROP_XP_DEVICE") or columns == 30
+
+
+def test_other_runtime_errors_are_defects_and_keep_their_traceback(monkeypatch):
+    def fail():
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(cli, "_devices", fail)
+    with pytest.raises(RuntimeError, match="a defect"):
+        main(["devices"])
+
+
 @needs_sklearn
 @needs_matplotlib
 def test_digits_with_every_default(capsys, tmp_path):
@@ -525,7 +564,17 @@ def test_without_scikit_learn(monkeypatch, refused):
         (KeyboardInterrupt(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "data.csv"), 1, "data.csv: Permission denied"),
         (OSError("a disk\nis full"), 1, "a disk is full"),
-        (MemoryError("8 TiB"), 1, "not enough memory (8 TiB)"),
+        (MemoryError("8 TiB"), 1, "not enough memory (8 TiB). Try fewer cases, a smaller --batch"),
+        (
+            RuntimeError("CUDA out of memory. Tried"),
+            1,
+            "not enough memory (CUDA out of memory. Tri",
+        ),
+        (
+            bp.OutOfMemoryError("train, epoch 3", "no memory for 8 TiB", "room", "Try batch_size="),
+            1,
+            "train, epoch 3: no memory for 8 TiB; nothing was written. Try fewer cases, a smaller",
+        ),
     ],
 )
 def test_errors_from_outside_are_one_line_too(error, status, message, monkeypatch, refused):

@@ -12,6 +12,7 @@ FAMILY = {
     "DTypeError": (TypeError,),
     "DataError": (ValueError,),
     "OptionError": (ValueError,),
+    "OutOfMemoryError": (MemoryError,),
     "StackIndexError": (IndexError,),
     "DeviceError": (ValueError, RuntimeError),
     "MissingExtraError": (ImportError,),

@@ -362,3 +362,49 @@ def test_an_ensemble_needs_a_stack_and_shared_inputs():
     refused(ShapeError, says, bp.ensemble, NET, THETA, X)
     says = "ensemble(X): got shape (2, 3, 23, 3); expected (m, 3)"
     refused(ShapeError, says, bp.ensemble, NET, STACK, np.broadcast_to(X, (2, 3, M, 3)))
+
+
+# ---------------------------------------------------------------------------------------------
+# out of memory
+
+
+class Full:
+    """An activation that raises an error at its second call."""
+
+    name = "full"
+
+    def __init__(self, error):
+        self.error, self.calls = error, 0
+
+    def __call__(self, z):
+        self.calls += 1
+        if self.calls == 2:
+            raise self.error
+        return z
+
+    def da_dz(self, z, a):
+        return z * 0 + a * 0 + 1
+
+
+@pytest.mark.parametrize(("function", "theta"), [(bp.predict, THETA), (bp.ensemble, STACK)])
+def test_memory_that_does_not_suffice(function, theta, memory_error, small):
+    error, lack = memory_error
+    net = bp.Network([3, 4, 2], Full(error))
+    with pytest.raises(bp.OutOfMemoryError) as caught:
+        function(net, theta, X)
+    assert caught.value.parts == (
+        f"{function.__name__}(X)",
+        f"no {lack}",
+        "room for the outputs",
+        "Pass fewer rows at a time, or fewer networks",
+    )
+    assert caught.value.theta is None
+
+
+def test_a_file_that_fails_for_another_reason_says_so():
+    class Broken(Rows):
+        def __getitem__(self, key):
+            raise RuntimeError("a bad sector")
+
+    with pytest.raises(RuntimeError, match="a bad sector"):
+        bp.predict(NET, THETA, Broken(X))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
+from backprop_xp import preparation
 from backprop_xp.errors import (
     BackpropError,
     DataError,
@@ -275,3 +276,37 @@ def test_what_was_passed_in_is_not_damaged_by_a_refusal():
         bp.train(TARGETS, *given, case_weights=np.zeros(M))
     for now, then in zip(given, (X, Y, THETA), strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+# ---------------------------------------------------------------------------------------------
+# data that do not fit
+
+
+FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a time are in memory"
+
+
+@pytest.mark.parametrize("where", ["train(X)", "train(validation)(X)", "train(theta)"])
+def test_memory_that_does_not_suffice(where, memory_error, monkeypatch):
+    error, lack = memory_error
+    moves, move = [], preparation.moved_by
+
+    def full(by, x, *place):
+        moves.append(x)
+        if len(moves) == {"train(X)": 2, "train(validation)(X)": 4, "train(theta)": 5}[where]:
+            raise error
+        return move(by, x, *place)
+
+    monkeypatch.setattr(preparation, "moved_by", full)
+    theta = THETA.copy()
+    with pytest.raises(bp.OutOfMemoryError) as caught:
+        bp.train(TARGETS, X, Y, theta, validation=(X, Y), optimizer=Unused())
+    room, advice = "room for all cases", FROM_A_FILE
+    if where == "train(theta)":
+        room, advice = (
+            "room for the parameters",
+            "Try fewer networks in the stack, or dtype='float32'",
+        )
+    assert caught.value.parts == (where, f"no {lack}", room, advice)
+    assert caught.value.__cause__ is error
+    assert (caught.value.theta, caught.value.epoch) == (None, None)
+    np.testing.assert_array_equal(theta, THETA)
