@@ -13,10 +13,13 @@ Written once against the Array API standard, for NumPy, CuPy, PyTorch and JAX ar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backprop_xp import activations, equations, initializers, losses, schedules
+from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
+from backprop_xp.callbacks import CSVLog, EarlyStopping, TensorBoardLog
+from backprop_xp.checkpointing import Checkpoint
 from backprop_xp.device_selection import Device, DeviceStatus, devices, select_device
 from backprop_xp.errors import (
     BackpropError,
+    CheckpointWarning,
     DataError,
     DeviceError,
     DivergenceError,
@@ -30,7 +33,7 @@ from backprop_xp.errors import (
     StackIndexError,
 )
 from backprop_xp.network import Network
-from backprop_xp.optimizers import SGD, Adam
+from backprop_xp.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, NAdam, RMSprop, Rprop
 from backprop_xp.parameters import Layer
 from backprop_xp.prediction import Ensemble, ensemble, predict
 from backprop_xp.training import Run, train
@@ -39,19 +42,27 @@ if TYPE_CHECKING:
     from backprop_xp import datasets
     from backprop_xp.checkpoint import Model, load, save
     from backprop_xp.gradcheck import GradientCheck, check_gradient
+    from backprop_xp.ordinal import ordinal_probabilities, ordinal_targets
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "BackpropError",
+    "CSVLog",
+    "Checkpoint",
+    "CheckpointWarning",
     "DTypeError",
     "DataError",
     "Device",
     "DeviceError",
     "DeviceStatus",
     "DivergenceError",
+    "EarlyStopping",
     "Ensemble",
     "GradientCheck",
     "Layer",
@@ -59,13 +70,18 @@ __all__ = [
     "MissingFileError",
     "Model",
     "ModelFileError",
+    "NAdam",
     "Network",
     "OptionError",
     "OutOfMemoryError",
+    "RMSprop",
+    "Rprop",
     "Run",
     "ShapeError",
     "StackIndexError",
+    "TensorBoardLog",
     "activations",
+    "callbacks",
     "check_gradient",
     "datasets",
     "devices",
@@ -74,6 +90,8 @@ __all__ = [
     "initializers",
     "load",
     "losses",
+    "ordinal_probabilities",
+    "ordinal_targets",
     "predict",
     "save",
     "schedules",
@@ -87,6 +105,8 @@ _ON_FIRST_USE = {
     "check_gradient": "gradcheck",
     "datasets": "datasets",
     "load": "checkpoint",
+    "ordinal_probabilities": "ordinal",
+    "ordinal_targets": "ordinal",
     "save": "checkpoint",
 }
 

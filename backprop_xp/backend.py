@@ -168,6 +168,11 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return np.from_dlpack(x)
 
 
+def _has_dtype(xp: Namespace, device: Any, dtype: str) -> bool:
+    outside_standard = dtype == "float16" and hasattr(xp, dtype)
+    return outside_standard or dtype in xp.__array_namespace_info__().dtypes(device=device)
+
+
 def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     """Return a new array of namespace `xp` on `device` with the values of the NumPy array `x`.
 
@@ -176,9 +181,8 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     DTypeError
         The library or the device has no such dtype.
     """
-    known = xp.__array_namespace_info__().dtypes(device=device)
-    outside_standard = dtype == "float16" and hasattr(xp, dtype)
-    if dtype not in known and not outside_standard:
+    if not _has_dtype(xp, device, dtype):
+        known = xp.__array_namespace_info__().dtypes(device=device)
         raise DTypeError(
             f"dtype on {library_name(xp)}, device {device}",
             f"{dtype}",
@@ -192,8 +196,14 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
 
 
 def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
-    """Return `x` on another device or library; `x` itself where it is there in that dtype."""
-    if namespace(x) is xp and device_of(x) == device:
+    """Return `x` on another device or library; `x` itself where it is there in that dtype.
+
+    Raises
+    ------
+    DTypeError
+        The library or the device has no such dtype.
+    """
+    if namespace(x) is xp and device_of(x) == device and _has_dtype(xp, device, dtype):
         return astype(x, getattr(xp, dtype))
     return from_host(to_host(x), xp, device, dtype)
 

@@ -13,19 +13,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
-from backprop_xp import activations, losses
+from backprop_xp import activations, losses, tensor_file
 from backprop_xp.backend import Array, dtype_name, from_host, to_host
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import BackpropError, MissingFileError, ModelFileError, OptionError
+from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.inputs import check_theta
 from backprop_xp.network import Network
 
-__all__ = ["FORMAT_VERSION", "Model", "load", "read_notes", "save", "write_atomically"]
+__all__ = [
+    "FORMAT_VERSION",
+    "TRAINING",
+    "Model",
+    "load",
+    "model_contents",
+    "read_notes",
+    "save",
+    "write_atomically",
+    "write_contents",
+]
 
 FORMAT_VERSION = 1
+TRAINING = "training."  # begins the names of arrays that are of no concern to a model
 _KEY = "backprop_xp"
 
 
@@ -59,7 +68,8 @@ def save(
     theta : array (..., P)
         From any library and device.
     notes : mapping of str to str, optional
-        Anything to keep beside the model; `read_notes` returns it.
+        Anything to keep beside the model, under names that do not begin with backprop_xp;
+        `read_notes` returns it.
 
     Raises
     ------
@@ -67,6 +77,21 @@ def save(
         θ does not fit the network.
     OSError
         The file cannot be written; what was there before is untouched.
+    OptionError
+        An activation or loss has no name of its own, or the notes are no texts, or of more than
+        16 MiB.
+    """
+    write_contents(path, *model_contents(net, theta, notes))
+
+
+def model_contents(
+    net: Network, theta: Array, notes: Mapping[str, str] | None = None
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """Return the arrays by name, and the texts by name, of which a model file consists.
+
+    Raises
+    ------
+    ShapeError, DTypeError, OptionError
     """
     check_theta(theta, net.parameter_count, "save")
     description = {
@@ -80,8 +105,21 @@ def save(
     for number, mask in enumerate(net.connections, start=1):
         if mask is not None:
             tensors[f"connections.{number}"] = np.ascontiguousarray(np.asarray(mask))
-    metadata = {**_checked_notes(notes), _KEY: json.dumps(description)}
-    write_atomically(path, to_bytes(tensors, metadata=metadata))
+    return tensors, {**_checked_notes(notes), _KEY: json.dumps(description)}
+
+
+def write_contents(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, np.ndarray[Any, Any]],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write arrays and texts to a safetensors file, as `write_atomically` does.
+
+    Raises
+    ------
+    OSError
+    """
+    write_atomically(path, tensor_file.to_bytes(tensors, metadata))
 
 
 def load(
@@ -89,7 +127,11 @@ def load(
     device: str | Device = "cpu",
     own: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Read a network and its parameters from a file that `save` wrote.
+    """Read a network and its parameters from a file that `save` wrote, or that claims to be one.
+
+    Nothing in the file is run, and no more is read than its size. Beside θ on its device it takes
+    memory of at most 4 times the file's size and 64 times that of its header, which is refused
+    beyond 16 MiB, plus 16 MiB: whatever the header claims.
 
     Parameters
     ----------
@@ -108,20 +150,17 @@ def load(
     ------
     MissingFileError
     ModelFileError
-        The file is not safetensors, truncated, of a newer format, or contradicts itself.
+        Whatever else is wrong with the file: it cannot be read, is not safetensors, truncated, of
+        a newer format, or contradicts itself.
     DeviceError
     """
-    path = Path(path)
-    chosen = select_device(device)
-    tensors, metadata = _read(path)
-    try:
-        net = _network(path, _description(path, metadata), tensors, own or {})
+    chosen, where = select_device(device), f"load({str(path)!r})"
+    tensors, texts = tensor_file.read(Path(path), where)
+    with tensor_file.interpreting(where):
+        described = tensor_file.description(texts, _KEY, where, FORMAT_VERSION)
+        net = _network(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
-    except ModelFileError:
-        raise
-    except (BackpropError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _refusal(path, f"a description that does not hold: {error}") from error
     return Model(net, from_host(theta, chosen.xp, chosen.handle, dtype_name(theta.dtype)))
 
 
@@ -132,8 +171,8 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     ------
     MissingFileError, ModelFileError
     """
-    metadata = _read(Path(path), tensors=False)[1]
-    return {name: text for name, text in metadata.items() if name != _KEY}
+    texts = tensor_file.read(Path(path), f"read_notes({str(path)!r})", tensors=False).texts
+    return {name: text for name, text in texts.items() if not name.startswith(_KEY)}
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -183,49 +222,11 @@ def _described(one: Any, built_in: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
     checked = dict(notes or {})
-    if _KEY in checked or not all(isinstance(x, str) for pair in checked.items() for x in pair):
-        raise OptionError(
-            "save(notes)", f"{checked}", f"texts under names other than {_KEY}", "Use str"
-        )
+    texts = all(isinstance(x, str) for pair in checked.items() for x in pair)
+    if not texts or any(name.startswith(_KEY) for name in checked):
+        expected = f"texts under names that do not begin with {_KEY}"
+        raise OptionError("save(notes)", f"{checked!r:.200}", expected, "Use str")
     return checked
-
-
-def _refusal(path: Path, came: str) -> ModelFileError:
-    return ModelFileError(
-        f"load({str(path)!r})", came, "a model written by save()", "Save the model anew"
-    )
-
-
-def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Any], dict[str, str]]:
-    if not path.is_file():
-        raise MissingFileError(
-            f"load({str(path)!r})", "no such file", "a model file", "Check the path"
-        )
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys()) if tensors else []
-            return {name: file.get_tensor(name) for name in names}, metadata
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _refusal(path, f"a file that is truncated or not safetensors ({error})") from error
-
-
-def _description(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    try:
-        description = json.loads(metadata[_KEY])
-        version = description["format_version"]
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise _refusal(path, "a safetensors file without a network's description") from error
-    if type(version) is not int or version < 1:
-        raise _refusal(path, f"format version {version!r}")
-    if version > FORMAT_VERSION:
-        raise ModelFileError(
-            f"load({str(path)!r})",
-            f"format version {version}",
-            f"at most {FORMAT_VERSION}",
-            "Update backprop-xp",
-        )
-    return dict(description)
 
 
 def _mask(stored: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any] | None:
@@ -234,12 +235,14 @@ def _mask(stored: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any] | None:
 
 
 def _network(
-    path: Path, description: dict[str, Any], tensors: dict[str, Any], own: Mapping[str, Any]
+    description: dict[str, Any], tensors: dict[str, Any], own: Mapping[str, Any], where: str
 ) -> Network:
     layers = range(1, len(description["sizes"]))
-    unknown = set(tensors) - {"theta"} - {f"connections.{number}" for number in layers}
-    if unknown or "theta" not in tensors:
-        raise _refusal(path, f"tensors {sorted(tensors)}")
+    masks = [_mask(tensors.get(f"connections.{number}")) for number in layers]
+    known = sum(mask is not None for mask in masks) + ("theta" in tensors)
+    of_model = [name for name in tensors if not name.startswith(TRAINING)]
+    if known < len(of_model) or "theta" not in tensors:
+        raise tensor_file.refusal(where, f"tensors {sorted(tensors)}")
 
     def made(kinds: Mapping[str, Any], part: dict[str, Any]) -> Any:
         settings = dict(part)
@@ -248,10 +251,10 @@ def _network(
             return own[name]
         if name not in kinds:
             raise ModelFileError(
-                f"load({str(path)!r})",
-                f"the activation or loss {name!r}",
+                where,
+                f"the activation or loss {name!r:.100}",
                 f"one of {', '.join(kinds)}",
-                f"Pass your own object: load(path, own={{{name!r}: ...}})",
+                f"Pass your own object: load(path, own={{{name!r:.100}: ...}})",
             )
         return kinds[name](**settings)
 
@@ -260,5 +263,5 @@ def _network(
         [made(activations.ACTIVATIONS, part) for part in description["hidden"]],
         made(activations.ACTIVATIONS, description["output"]),
         made(losses.LOSSES, description["loss"]),
-        [_mask(tensors.get(f"connections.{number}")) for number in layers],
+        masks,
     )

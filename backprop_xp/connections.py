@@ -82,7 +82,7 @@ def _checked_mask(mask: Any, shape: tuple[int, int], number: int) -> Mask:
         raise ShapeError(
             where, f"shape {matrix.shape}", f"{shape}, (n_out, n_in)", "Rows are the units above"
         )
-    if not np.isin(matrix, (0, 1)).all():
+    if not ((matrix == 0) | (matrix == 1)).all():
         raise OptionError(
             where, "other values than 0 and 1", "0 (removed) and 1", "Weights belong in theta"
         )

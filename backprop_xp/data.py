@@ -137,24 +137,32 @@ def spans(m: int, batch_size: int, rows: int) -> list[tuple[int, int, int]]:
 
 
 def epochs_of_blocks(
-    cases: Cases | FileCases, batch_size: int, seed: int, output_bytes: int = 4
+    cases: Cases | FileCases,
+    batch_size: int,
+    seed: int,
+    output_bytes: int = 4,
+    *,
+    one_by_one: bool = False,
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
     `output_bytes` are those that the networks of a group put out for a case. The order of the cases
-    follows from `seed` and the epoch alone. A full batch is not shuffled.
+    follows from `seed` and the epoch alone. A full batch is not shuffled. With `one_by_one` each
+    block is one batch.
     """
     if batch_size >= cases.count:
         whole = whole_block(cases.rows(0, cases.count))
         return lambda epoch: [whole]  # noqa: ARG005
     if isinstance(cases, FileCases):
         rows = block_rows(batch_size, cases.row_bytes, output_bytes)
-        return lambda epoch: _blocks_of_file(cases, batch_size, rows, seed, epoch)
+        at_once = batch_size if one_by_one else rows
+        return lambda epoch: _blocks_of_file(cases, batch_size, rows, at_once, seed, epoch)
     xp = namespace(cases.X)
     row_bytes = 0 if gathers_rows(xp) else cases.row_bytes
     slow_to_start = compiles(xp) or not is_on_cpu(cases.X)
     most = DEVICE_OUTPUT_BYTES if slow_to_start else OUTPUT_BYTES
     rows = block_rows(batch_size, row_bytes, output_bytes, most)
+    rows = batch_size if one_by_one else rows
     return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
 
 
@@ -164,10 +172,10 @@ def whole_block(cases: Cases) -> Block:
 
 
 def _blocks_of_file(
-    cases: FileCases, batch_size: int, rows: int, seed: int, epoch: int
+    cases: FileCases, batch_size: int, rows: int, at_once: int, seed: int, epoch: int
 ) -> Iterator[Block]:
     for part in cases.shuffled(rows, seed, epoch):
-        for start, stop, size in spans(part.count, batch_size, rows):
+        for start, stop, size in spans(part.count, batch_size, at_once):
             batches = part.rows(start, stop)
             yield _block(batches, None, size, batches.weights)
 

@@ -1,7 +1,8 @@
 """Dropout: units left out at random while training.
 
-A unit of a hidden layer is left out with probability p, for one case at a time, and what the others
-send up is divided by 1 − p, so that its mean stays as it was. Prediction leaves none out.
+A unit of a hidden layer, or an input, is left out with probability p, for one case at a time, and
+what the others send up is divided by 1 − p, so that its mean stays as it was. In prediction nothing
+is left out.
 
 References
 ----------
@@ -10,7 +11,7 @@ networks from overfitting", Journal of Machine Learning Research 15 (2014).
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,9 +19,15 @@ from backprop_xp.activations import Activation, error
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
 from backprop_xp.randomness import generator
 
-__all__ = ["Dropped", "Noise", "dropped", "noise_of_epoch"]
+__all__ = ["Dropped", "Noise", "dropped", "dropped_inputs", "noise_of_epoch"]
 
-Noise: TypeAlias = Callable[[int, int], tuple[Array, ...]]
+Noise: TypeAlias = Callable[..., tuple[Array, ...]]
+
+
+def _kept(noise: Array, p: Array) -> Array:
+    """Return k: 0 where a unit is left out, 1/(1 − p) where it is not."""
+    kept: Array = namespace(p).astype(noise >= p, p.dtype) / (1 - p)
+    return kept
 
 
 class Dropped:
@@ -41,7 +48,7 @@ class Dropped:
     def __init__(self, activation: Activation, noise: Array, p: Array) -> None:
         self.name = f"dropped {activation.name}"
         self._activation = activation
-        self._kept: Array = namespace(p).astype(noise >= p, p.dtype) / (1 - p)
+        self._kept = _kept(noise, p)
         self._z = self._a = noise
 
     def __call__(self, z: Array) -> Array:
@@ -71,20 +78,47 @@ def dropped(
     return (*(Dropped(one, of_layer, p[..., None]) for one, of_layer in hidden), activations[-1])
 
 
+def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
+    """Return k ⊙ a^0, the inputs (..., n_in, m) with some left out.
+
+    Parameters
+    ----------
+    a_in : array (..., n_in, m)
+    noise : array (n_in, m)
+    p : array, broadcasting against (..., 1)
+        As `dropped` takes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dropped_inputs(np.array([[3.0, 5.0]]), np.array([[0.2, 0.7]]), np.array(0.5))
+    array([[ 0., 10.]])
+    """
+    return _kept(noise, p[..., None]) * a_in
+
+
 def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) -> Noise:
     """Return the function that draws the noise of an epoch's next batches.
 
     It takes the number of batches and their size, and returns an array (batches, n, size) like θ
-    for each hidden layer. The same seed leaves out the same units on every device, and in every
-    network of a stack.
+    for each hidden layer, unless told ``hidden=False``, and, where told ``inputs=True``, then one
+    for the inputs. The same seed leaves out the same units on every device, and in every network of
+    a stack; those of hidden layers are the same whether inputs are dropped or not.
     """
-    rng, hidden = generator(seed, "dropout", epoch), sizes[1:-1]
+    of_hidden, of_inputs = (generator(seed, to, epoch) for to in ("dropout", "input dropout"))
+    n_in, *n_hidden = sizes[:-1]
     xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
 
-    def draw(batches: int, size: int) -> tuple[Array, ...]:
-        uniform = rng.random((batches, sum(hidden), size), dtype=np.float32)
-        ends = np.cumsum(hidden)
-        parts = (uniform[:, end - n : end] for n, end in zip(hidden, ends, strict=True))
+    def draw(
+        batches: int, size: int, *, hidden: bool = True, inputs: bool = False
+    ) -> tuple[Array, ...]:
+        parts: list[np.ndarray[Any, Any]] = []
+        if hidden:
+            uniform = of_hidden.random((batches, sum(n_hidden), size), dtype=np.float32)
+            ends = np.cumsum(n_hidden)
+            parts += [uniform[:, end - n : end] for n, end in zip(n_hidden, ends, strict=True)]
+        if inputs:
+            parts.append(of_inputs.random((batches, n_in, size), dtype=np.float32))
         return tuple(from_host(part, xp, device, dtype) for part in parts)
 
     return draw

@@ -10,6 +10,7 @@ from typing import Any
 
 __all__ = [
     "BackpropError",
+    "CheckpointWarning",
     "DTypeError",
     "DataError",
     "DeviceError",
@@ -116,6 +117,10 @@ class DivergenceError(BackpropError, ArithmeticError):
     batch: int = -1
     networks: Sequence[tuple[int, ...]] = ()
     history: dict[str, list[Any]]
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written; training goes on without it."""
 
 
 class OutOfMemoryError(BackpropError, MemoryError):

@@ -116,6 +116,8 @@ class CupyLibrary:
             return lambda x, target: cupy.copyto(target, x, "unsafe")
         if kind == "reduce":
             reduction = getattr(cupy, self.REDUCTIONS[name])
+            if named.get("dtype") is None:
+                named.pop("dtype", None)  # cupy.max and cupy.min take none
             return lambda x, target: reduction(x, out=target, **named)
         function = getattr(cupy, name)
         if kind == "ufunc":

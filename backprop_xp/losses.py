@@ -50,12 +50,13 @@ def over_units(x: Array) -> Array:
 
 
 def _above_zero(a: Array) -> Array:
-    """Return a plus a number that moves 0 off the pole of ln: 4e-31 in float32, 2e-246 in float64.
+    """Return a, kept off the pole of ln: 4e-4 at least in float16, 4e-31 in float32, 2e-246 beyond.
 
     It leaves room above 1 / a for the weights of cases and for counts.
     """
-    floor: float = float(namespace(a).finfo(a.dtype).smallest_normal) ** 0.8
-    return a + floor
+    xp = namespace(a)
+    above: Array = xp.maximum(a, float(xp.finfo(a.dtype).smallest_normal) ** 0.8)
+    return above
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from backprop_xp.backend import (
     to_host,
 )
 from backprop_xp.cases import Cases, FileCases
+from backprop_xp.class_weights import weights_by_class
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
@@ -97,6 +98,7 @@ def prepare(
     device: str | Device | None,
     dtype: Any,
     stack: int | Sequence[int],
+    class_weights: Any = None,
 ) -> Task:
     """Return the task after checking every argument; see `training.train` for what they are.
 
@@ -120,7 +122,7 @@ def prepare(
     )
     follow = like if chosen is None else None
     with context_of(place.xp, place.device):
-        cases = _cases(net, X, Y, case_weights, place, follow, "train")
+        cases = _cases(net, X, Y, case_weights, place, follow, "train", class_weights)
         others = None
         if validation is not None:
             X_others, Y_others = _pair(validation)
@@ -192,6 +194,7 @@ def _cases(
     place: _Place,
     follow: Any,
     where: str,
+    class_weights: Any = None,
 ) -> Cases | FileCases:
     in_file, Y_given = is_source(X), Y
     X = X if in_file else _beside(X, follow, f"{where}(X)")
@@ -205,7 +208,8 @@ def _cases(
     kind = inputs.kind_of_targets(Y_like, m, n_out, place.lead, f"{where}(Y)")
     labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
     weights = _weights(case_weights, m, place, follow)
-
+    if class_weights is not None:
+        weights = _of_classes(class_weights, Y, n_out, labelled, weights, place)
     movers = [mover(place.xp, place.device) if in_file else None for _ in (X, Y)]
 
     def load(X: Any, Y: Any, weights: Any, numbers: Any = None) -> Cases:
@@ -261,6 +265,24 @@ def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarra
     host /= host.max(axis=-1, keepdims=True)  # only their proportions count
     flat: np.ndarray[Any, Any] = place.flat(host, 1)
     return flat
+
+
+def _of_classes(
+    class_weights: Any,
+    Y: Any,
+    n_out: int,
+    labelled: bool,
+    weights: np.ndarray[Any, Any] | None,
+    place: _Place,
+) -> np.ndarray[Any, Any]:
+    """Return the weights of the cases, (m,) or (K, m), those of their classes included."""
+    if not labelled:
+        expected, advice = "class labels (m,) of integers", "Pass case_weights instead"
+        raise OptionError("train(class_weights)", "Y of targets", expected, advice)
+    labels = read_rows(Y, 0, Y.shape[0]) if is_source(Y) else to_host(Y)
+    values.check_labels(labels, n_out, "train(Y)")
+    flat = place.flat(labels, 1)
+    return weights_by_class(class_weights, flat, max(n_out, 2), weights)
 
 
 def _theta(

@@ -12,8 +12,14 @@ from backprop_xp.errors import OptionError
 
 __all__ = ["Purpose", "generator"]
 
-Purpose = Literal["parameters", "order", "split", "dropout"]
-_STREAMS: dict[Purpose, int] = {"parameters": 0, "order": 1, "split": 2, "dropout": 3}
+Purpose = Literal["parameters", "order", "split", "dropout", "input dropout"]
+_STREAMS: dict[Purpose, int] = {
+    "parameters": 0,
+    "order": 1,
+    "split": 2,
+    "dropout": 3,
+    "input dropout": 4,
+}
 
 
 def generator(seed: int, purpose: Purpose, index: int = 0) -> "np.random.Generator":

@@ -3,37 +3,59 @@
 Any callable that takes the number of updates made so far and returns a number, or an array with one
 for each network of a stack, is a schedule. An array with other values is another array: one that is
 changed in place is not looked at again.
+
+Those that fall by a formula are in `decays`, the one that looks at the history in `plateau`; here
+they are put together. Where a parameter of theirs is a number, it may be an array over the networks
+of a stack as well.
 """
 
-import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-import array_api_compat
-import numpy as np
-
-from backprop_xp.backend import to_host
+from backprop_xp.decays import Cosine, Exponential, InverseTime, OneCycle, Step
 from backprop_xp.errors import OptionError
+from backprop_xp.options import check_count
+from backprop_xp.plateau import ReduceOnPlateau
+from backprop_xp.ranges import (
+    ABOVE_0,
+    AT_LEAST_0,
+    BELOW_1,
+    FINITE,
+    SHARE,
+    Range,
+    Schedule,
+    Setting,
+    check_range,
+    constant,
+    on_host,
+    value_at,
+)
 
 __all__ = [
     "ABOVE_0",
     "AT_LEAST_0",
     "BELOW_1",
     "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseTime",
+    "OneCycle",
     "Piecewise",
+    "Product",
     "Range",
+    "ReduceOnPlateau",
     "Schedule",
+    "Sequential",
     "Setting",
+    "Step",
+    "WarmUp",
     "check_range",
     "on_host",
     "value_at",
 ]
-
-Schedule: TypeAlias = Callable[[int], Any]
-Setting: TypeAlias = Any  # a number, an array over the networks of a stack, or a Schedule
 
 
 @dataclass(frozen=True)
@@ -82,80 +104,150 @@ class Piecewise:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        try:
-            boundaries = tuple(operator.index(boundary) for boundary in self.boundaries)
-            values = tuple(self.values)
-            increasing = all(a < b for a, b in pairwise(boundaries))
-            good = increasing and len(values) == len(boundaries) + 1
-        except TypeError:
-            good = False
-        if not good:
-            raise OptionError(
-                "Piecewise",
-                f"boundaries {self.boundaries!r} and values {self.values!r}",
-                "increasing whole numbers, and one value more",
-                "Such as Piecewise([20], [0.5, 0.9])",
-            )
-        object.__setattr__(self, "boundaries", boundaries)
-        object.__setattr__(self, "values", values)
+        parts = _parts("Piecewise", self.boundaries, self.values, "values")
+        object.__setattr__(self, "boundaries", parts[0])
+        object.__setattr__(self, "values", parts[1])
 
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""
         return self.values[sum(step >= boundary for boundary in self.boundaries)]
 
 
-def value_at(setting: Setting, step: int) -> Any:
-    """Return the value of a number, an array or a schedule at `step`."""
-    return setting(step) if callable(setting) else setting
+@dataclass(frozen=True)
+class WarmUp:
+    """In n steps along a line up to a number or the first value of a schedule, which then begins.
 
+    (start + (1 − start) t/n) · then(0) at step t < n, then(t − n) from step n on.
 
-def on_host(value: Any) -> np.ndarray[Any, Any]:
-    """Return a number, a list or an array of any library as a new NumPy array of float64."""
-    host = to_host(value) if array_api_compat.is_array_api_obj(value) else value
-    return np.array(host, dtype=np.float64)
-
-
-class Range(NamedTuple):
-    """Numbers from `low`, which may be left out, to `high`, which is.
-
-    Attributes
+    Parameters
     ----------
-    low, high : float
-    low_too : bool
-        Whether `low` itself is welcome.
-    text : str
-        What an error message says was expected.
-    """
-
-    low: float
-    high: float
-    low_too: bool
-    text: str
-
-    def hold(self, values: np.ndarray[Any, Any]) -> bool:
-        """Tell whether all values are within."""
-        above = values >= self.low if self.low_too else values > self.low
-        return bool(np.all(above & (values < self.high)))
-
-
-AT_LEAST_0 = Range(0, math.inf, low_too=True, text="finite numbers >= 0")
-ABOVE_0 = Range(0, math.inf, low_too=False, text="finite numbers > 0")
-BELOW_1 = Range(0, 1, low_too=True, text="numbers >= 0 and < 1")
-
-
-def check_range(where: str, setting: Setting, limits: Range) -> None:
-    """Refuse a number, or an array with one, outside of `limits`; schedules pass.
+    steps : int
+        n ≥ 0.
+    then : number or schedule
+    start : number
+        The share of ``then(0)`` at step 0, from 0 to 1. With 0 the first step does nothing.
 
     Raises
     ------
     OptionError
+
+    References
+    ----------
+    Goyal and others, "Accurate, large minibatch SGD: training ImageNet in 1 hour" (2017), section
+    2.2.
+
+    Examples
+    --------
+    >>> rate = WarmUp(4, then=Step(0.8, every=10, factor=0.5), start=0.0)
+    >>> rate(0), rate(2), rate(4), rate(13), rate(14)
+    (0.0, 0.4, 0.8, 0.8, 0.4)
     """
-    if callable(setting):
-        return
+
+    steps: int
+    then: Setting
+    start: Any = 0.1
+
+    def __post_init__(self) -> None:
+        check_count(self.steps, "WarmUp(steps)", least=0)
+        object.__setattr__(self, "start", constant("WarmUp(start)", self.start, SHARE))
+        check_range("WarmUp(then)", self.then, FINITE)
+
+    def __call__(self, step: int) -> Any:
+        """Return the value at `step`, counted from 0."""
+        if step >= self.steps:
+            return value_at(self.then, step - self.steps)
+        share = self.start + (1 - self.start) * (step / self.steps)
+        return share * _number(value_at(self.then, 0))
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product of two schedules, or of a number and a schedule, at the same step.
+
+    Parameters
+    ----------
+    first, second : number or schedule
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> Product(Step(0.8, every=10, factor=0.5), InverseTime(1.0, decay=0.1))(10)
+    0.2
+    """
+
+    first: Setting
+    second: Setting
+
+    def __post_init__(self) -> None:
+        check_range("Product(first)", self.first, FINITE)
+        check_range("Product(second)", self.second, FINITE)
+
+    def __call__(self, step: int) -> Any:
+        """Return the value at `step`, counted from 0."""
+        return _number(value_at(self.first, step)) * _number(value_at(self.second, step))
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Schedules one after another, each of which counts its steps from 0.
+
+    Parameters
+    ----------
+    boundaries : sequence of int
+        Increasing steps, at which the next schedule begins.
+    schedules : sequence of numbers or schedules
+        One more than there are boundaries.
+
+    Raises
+    ------
+    OptionError
+        The boundaries do not increase, or the counts do not fit.
+
+    Examples
+    --------
+    >>> rate = Sequential([100], [0.5, Cosine(0.5, steps=50)])
+    >>> rate(99), rate(100), round(rate(125), 9), rate(150)
+    (0.5, 0.5, 0.25, 0.0)
+    """
+
+    boundaries: Sequence[int]
+    schedules: Sequence[Setting]
+
+    def __post_init__(self) -> None:
+        parts = _parts("Sequential", self.boundaries, self.schedules, "schedules")
+        object.__setattr__(self, "boundaries", parts[0])
+        object.__setattr__(self, "schedules", parts[1])
+
+    def __call__(self, step: int) -> Any:
+        """Return the value at `step`, counted from 0."""
+        number = sum(step >= boundary for boundary in self.boundaries)
+        begun = self.boundaries[number - 1] if number else 0
+        return value_at(self.schedules[number], step - begun)
+
+
+def _number(value: Any) -> Any:
+    """Return a number of Python as it is, all else as an array of NumPy."""
+    return value if isinstance(value, int | float) else on_host(value)
+
+
+def _parts(
+    owner: str, boundaries: Any, values: Any, name: str
+) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    """Return increasing boundaries, and the values between them."""
     try:
-        good = limits.hold(on_host(setting))
-    except (TypeError, ValueError, OverflowError):
+        numbers, parts = tuple(map(operator.index, boundaries)), tuple(values)
+        increasing = all(a < b for a, b in pairwise(numbers))
+        good = increasing and len(parts) == len(numbers) + 1
+    except TypeError:
         good = False
     if not good:
-        came = f"{setting!r:.100}"
-        raise OptionError(where, came, limits.text, "Pass a number, an array or a schedule")
+        raise OptionError(
+            owner,
+            f"boundaries {boundaries!r} and {name} {values!r}",
+            "increasing whole numbers, and one value more",
+            f"Such as {owner}([20], [0.5, 0.9])",
+        )
+    return numbers, parts

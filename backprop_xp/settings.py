@@ -4,6 +4,7 @@ A number is moved only when it changes, so that constants and arrays cost nothin
 """
 
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -19,7 +20,17 @@ from backprop_xp.backend import (
 )
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers import Optimizer
-from backprop_xp.schedules import AT_LEAST_0, BELOW_1, Setting, check_range, on_host, value_at
+from backprop_xp.plateau import find_listeners, with_values
+from backprop_xp.schedules import (
+    ABOVE_0,
+    AT_LEAST_0,
+    BELOW_1,
+    Constant,
+    Setting,
+    check_range,
+    on_host,
+    value_at,
+)
 
 __all__ = ["Numbers", "Settings", "parts_of"]
 
@@ -31,18 +42,28 @@ class Numbers(NamedTuple):
     ----------
     optimizer : dict
         What the optimiser's `update` takes, by name.
-    l2, dropout : array or None
+    l2, dropout, l1, shrinkage, input_dropout, label_smoothing : array or None
         None where they are 0 throughout.
+    clip_value, clip_norm, max_norm : array or None
+        None where there is no such bound.
     """
 
     optimizer: dict[str, Array]
     l2: Array | None
     dropout: Array | None
+    l1: Array | None = None
+    shrinkage: Array | None = None
+    input_dropout: Array | None = None
+    label_smoothing: Array | None = None
+    clip_value: Array | None = None
+    clip_norm: Array | None = None
+    max_norm: Array | None = None
 
     def part(self, group: slice) -> "Numbers":
         """Return the numbers of a group of the stack's networks."""
-        mine = {name: _part(x, group) for name, x in self.optimizer.items()}
-        return Numbers(mine, _part(self.l2, group), _part(self.dropout, group))
+        optimizer, *own = self
+        mine = {name: _part(x, group) for name, x in optimizer.items()}
+        return Numbers(mine, *(_part(x, group) for x in own))
 
 
 def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
@@ -58,7 +79,20 @@ def _part(x: Any, group: slice) -> Any:
     return x if x is None or x.ndim == 0 else x[group, ...]
 
 
-_LIMITS = {"l2": AT_LEAST_0, "dropout": BELOW_1._replace(text="probabilities >= 0 and < 1")}
+_PROBABILITY = BELOW_1._replace(text="probabilities >= 0 and < 1")
+_BOUND = ABOVE_0._replace(text="None or finite numbers > 0")
+_LIMITS = {
+    "l2": AT_LEAST_0,
+    "l1": AT_LEAST_0,
+    "dropout": _PROBABILITY,
+    "input_dropout": _PROBABILITY,
+    "shrinkage": BELOW_1,
+    "label_smoothing": BELOW_1,
+    "clip_value": _BOUND,
+    "clip_norm": _BOUND,
+    "max_norm": _BOUND,
+}
+_OPTIONAL = [name for name, limits in _LIMITS.items() if limits is _BOUND]
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
@@ -66,7 +100,7 @@ def _same(made: Numbers, before: Numbers) -> bool:
     if made.optimizer.keys() != before.optimizer.keys():
         return False
     theirs = all(made.optimizer[name] is before.optimizer[name] for name in made.optimizer)
-    return theirs and made.l2 is before.l2 and made.dropout is before.dropout
+    return theirs and all(x is y for x, y in zip(made[1:], before[1:], strict=True))
 
 
 class Settings:
@@ -77,7 +111,8 @@ class Settings:
     optimizer : Optimizer
     theta : array (..., P)
         For its library, device and dtype.
-    l2, dropout : number, array or schedule
+    l2, dropout, **others : number, array or schedule
+        The fields of `Numbers`, 0 unless given; for clip_value, clip_norm and max_norm None.
     stack : tuple of int, optional
         The leading axes that an array broadcasts against; θ's unless given.
 
@@ -94,19 +129,26 @@ class Settings:
         l2: Setting = 0.0,
         dropout: Setting = 0.0,
         stack: tuple[int, ...] | None = None,
+        **others: Setting,
     ) -> None:
         methods = (getattr(optimizer, name, None) for name in ("settings", "init", "update"))
         if isinstance(optimizer, type) or not all(map(callable, methods)):
             expected = "an object with settings, init and update"
             raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
-        given = {"l2": l2, "dropout": dropout}
+        given = {"l2": l2, "dropout": dropout, **others}
+        given = {name: s for name, s in given.items() if s is not None or name not in _OPTIONAL}
         for name, setting in given.items():
             check_range(f"train({name})", setting, _LIMITS[name])
         self._own = {name: s for name, s in given.items() if callable(s) or np.any(on_host(s))}
         self._scheduled = any(callable(setting) for setting in self._own.values())
         self._optimizer, self._theta = optimizer, theta
+        self._tree = {"optimizer": optimizer, **self._own}
+        self._told = find_listeners(self._tree)
+        self._states = {at: one.start() for at, one in self._told.items()}
+        self._set_values()
         self._stack = tuple(theta.shape[:-1]) if stack is None else stack
         self._step = 0
+        self._group: slice | None = None
         self._moved: dict[str, tuple[Any, Array]] = {}
         self._seen: tuple[Any, Any] = (None, None)
         self._numbers = Numbers({}, None, None)
@@ -117,10 +159,71 @@ class Settings:
         """Whether there is dropout at any step."""
         return "dropout" in self._own
 
+    @property
+    def drops_inputs(self) -> bool:
+        """Whether inputs are dropped at any step."""
+        return "input_dropout" in self._own
+
+    @property
+    def smooths_labels(self) -> bool:
+        """Whether targets are smoothed at any step."""
+        return "label_smoothing" in self._own
+
     def next(self) -> Numbers:
         """Return the numbers of the next step."""
         step, self._step = self._step, self._step + 1
-        return self._at(step)
+        numbers = self._at(step)
+        return numbers if self._group is None else numbers.part(self._group)
+
+    def part(self, group: slice) -> "Settings":
+        """Return the settings of a group of the stack's networks, which count steps of their own.
+
+        Schedules that listen are not told of epochs through it.
+        """
+        mine = copy(self)
+        mine._group = group  # noqa: SLF001  it is of this class
+        return mine
+
+    @property
+    def metrics(self) -> set[str]:
+        """The names in the history that schedules look at after an epoch."""
+        return {one.metric for one in self._told.values() if hasattr(one, "metric")}
+
+    def after_epoch(self, history: Mapping[str, Any]) -> None:
+        """Tell the schedules that listen (`plateau`) of an epoch, whose entries the history has."""
+        if self._told:
+            self._states = {
+                at: one.after_epoch(self._states[at], history) for at, one in self._told.items()
+            }
+            self._set_values()
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` takes, as JSON holds it: the steps so far, and what was told."""
+        return {"step": self._step, "schedules": deepcopy(self._states)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned.
+
+        Raises
+        ------
+        OptionError
+            It is of other schedules.
+        """
+        states = state.get("schedules", {})
+        if states.keys() != self._states.keys():
+            came, expected = (", ".join(of) or "none" for of in (states, self._states))
+            advice = "Go on with the optimiser and the numbers of before"
+            raise OptionError("restore", f"the state of schedules: {came}", expected, advice)
+        self._step, self._states = int(state["step"]), deepcopy(dict(states))
+        self._set_values()
+
+    def _set_values(self) -> None:
+        """Put what schedules that listen say now into their places."""
+        if self._told:
+            values = {at: Constant(one.value(self._states[at])) for at, one in self._told.items()}
+            now = with_values(self._tree, values)
+            self._optimizer = now["optimizer"]
+            self._own = {name: now[name] for name in self._own}
 
     def _at(self, step: int) -> Numbers:
         of_optimizer = self._optimizer.settings(step)
@@ -133,7 +236,7 @@ class Settings:
             self._seen = of_optimizer, own
             mine = {name: self._like_theta(name, value) for name, value in own.items()}
             theirs = {name: self._like_theta(name, value) for name, value in of_optimizer.items()}
-            made = Numbers(theirs, mine.get("l2"), mine.get("dropout"))
+            made = Numbers(theirs, **{name: mine.get(name) for name in _LIMITS})
             if not _same(made, self._numbers):
                 self._numbers = made
         return self._numbers

@@ -18,13 +18,14 @@ from backprop_xp.backend import (
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
-from backprop_xp.errors import ShapeError
+from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.groups import groups_of
 from backprop_xp.inputs import shape_text
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
+from backprop_xp.regularization import smoothed
 from backprop_xp.scoring import Scorer, Scores
 from backprop_xp.settings import Numbers, Settings, parts_of
 from backprop_xp.stepping import compiles, over_batches
@@ -37,10 +38,23 @@ class Trainer:
     """Trains on block after block; what is to be recorded stays on the device."""
 
     def __init__(
-        self, task: Task, optimizer: Optimizer, settings: Settings, batch_size: int
+        self,
+        task: Task,
+        optimizer: Optimizer,
+        settings: Settings,
+        batch_size: int,
+        decay_biases: bool = False,
     ) -> None:
+        if settings.smooths_labels and not task.cases.labelled:
+            came, expected = "Y of targets that are no classes", "class labels (m,) of integers"
+            advice = "Leave label_smoothing at 0, or smooth the targets yourself"
+            raise OptionError("train(label_smoothing)", came, expected, advice)
+        if not isinstance(decay_biases, bool):
+            came = repr(decay_biases)
+            raise OptionError("train(decay_biases)", came, "True or False", "Pass one of them")
         theta, sizes = task.theta, task.net.sizes
-        self._steps, self._guarded_steps, self._score = _functions(task, optimizer)
+        of_task = _functions(task, optimizer, decay_biases)
+        self._steps, self._guarded_steps, self._score = of_task
         self._settings = settings
         found = groups_of(theta, sizes, batch_size) if theta.ndim > 1 else []
         self._groups = found if len(found) > 1 else []
@@ -69,7 +83,8 @@ class Trainer:
     ) -> tuple[Array, State]:
         """Make one update for each batch of the block; θ and state are consumed."""
         numbers = [self._settings.next() for _ in range(block.batches)]
-        drawn = noise(block.batches, block.size) if self._settings.drops_units else ()
+        hidden, inputs = self._settings.drops_units, self._settings.drops_inputs
+        drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
         if not self._groups:
             theta, state, scores, penalties = self._group(block, theta, state, numbers, drawn)
         else:
@@ -108,6 +123,7 @@ class Trainer:
         numbers: list[Numbers],
         noise: tuple[Array, ...],
     ) -> tuple[Array, State, Scores, Array | None]:
+        block = _smoothed(block, numbers)
         arrays = (block.X, block.y, block.w, *noise)
         if block.all_active:
             carry, outs = self._steps((theta, state), numbers, block.source, *arrays)
@@ -120,6 +136,21 @@ class Trainer:
         return *carry, self._score.block(z_out, block), penalties
 
 
+def _smoothed(block: Block, numbers: list[Numbers]) -> Block:
+    """Return the block with the targets of its batches smoothed, each by its step's number."""
+    first, y = numbers[0].label_smoothing, block.y
+    if first is None:
+        return block
+    xp = namespace(y)
+    once = all(each is numbers[0] for each in numbers)
+    shares = [each.label_smoothing for each in (numbers[:1] if once else numbers)]
+    lead = (len(shares), *first.shape[:1])  # the batches, and the networks where they differ
+    if len(lead) > 1 and y.ndim == 3:
+        y = xp.expand_dims(y, axis=1)
+    shape = (*lead, *(1,) * (y.ndim - len(lead)))
+    return block._replace(y=smoothed(y, xp.reshape(xp.stack(shares), shape)))
+
+
 class _Functions(NamedTuple):
     """What training calls block after block."""
 
@@ -128,14 +159,14 @@ class _Functions(NamedTuple):
     score: Scorer
 
 
-def _functions(task: Task, optimizer: Optimizer) -> _Functions:
+def _functions(task: Task, optimizer: Optimizer, decay_biases: bool) -> _Functions:
     """Return the functions for a task; where they are compiled, those of an equal task before.
 
     A user's own objects may have changed since, and may look at numbers: what they are part of is
     compiled anew, and not replayed.
     """
     theta = task.theta
-    what: tuple[Any, ...] = (task.net, optimizer, task.cases.labelled)
+    what: tuple[Any, ...] = (task.net, optimizer, task.cases.labelled, decay_biases)
     parts = (optimizer, *task.net.activations, task.net.loss)
     pure = all(type(part).__module__.startswith("backprop_xp.") for part in parts)
     if compiles(namespace(theta)) and pure:
@@ -143,24 +174,35 @@ def _functions(task: Task, optimizer: Optimizer) -> _Functions:
             return _compiled(*what, namespace(theta), device_of(theta), dtype_name(theta.dtype))
         except TypeError:  # numbers in arrays have no hash
             pass
-    return _made(task.net, optimizer, task.cases.labelled, theta, pure)
+    return _made(task.net, optimizer, task.cases.labelled, decay_biases, theta, pure)
 
 
 @lru_cache(maxsize=16)
 def _compiled(
-    net: Network, optimizer: Optimizer, labelled: bool, xp: Namespace, device: Any, dtype: str
+    net: Network,
+    optimizer: Optimizer,
+    labelled: bool,
+    decay_biases: bool,
+    xp: Namespace,
+    device: Any,
+    dtype: str,
 ) -> _Functions:
     like = from_host(np.zeros(net.parameter_count), xp, device, dtype)
-    return _made(net, optimizer, labelled, like, pure=True)
+    return _made(net, optimizer, labelled, decay_biases, like, pure=True)
 
 
 def _made(
-    net: Network, optimizer: Optimizer, labelled: bool, theta: Array, pure: bool
+    net: Network,
+    optimizer: Optimizer,
+    labelled: bool,
+    decay_biases: bool,
+    theta: Array,
+    pure: bool,
 ) -> _Functions:
     xp = namespace(theta)
 
     def make_step(like: Array = theta) -> Step:
-        return step_of(net, optimizer, like, labelled)
+        return step_of(net, optimizer, like, labelled, decay_biases)
 
     return _Functions(
         over_batches(make_step, xp, pure=pure),

@@ -1,4 +1,4 @@
-"""The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
+"""Training: what comes in, where it begins, and the run that comes out; the loop is in `loop`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -7,21 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import context, copied, lack_of_memory, without_derivatives
+from backprop_xp.backend import (
+    Array,
+    context,
+    copied,
+    device_of,
+    dtype_name,
+    from_host,
+    lack_of_memory,
+    namespace,
+    without_derivatives,
+)
+from backprop_xp.callbacks import ProgressBar, checked_callbacks
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.data import epochs_of_blocks
+from backprop_xp.checkpointing import Checkpoint, snapshot_to_resume
 from backprop_xp.device_selection import Device
-from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
-from backprop_xp.failures import Edge, diverged, out_of_memory
+from backprop_xp.failures import Edge, out_of_memory
+from backprop_xp.full_batch import check_full_batch
+from backprop_xp.loop import Loop
 from backprop_xp.network import Network
-from backprop_xp.optimizers import SGD, Optimizer
+from backprop_xp.optimizers import LBFGS, SGD, Optimizer
 from backprop_xp.options import check_count
 from backprop_xp.picking import network_numbers, picked_entry, picked_theta
 from backprop_xp.preparation import Task, prepare
-from backprop_xp.recording import EpochRecord, History, append, not_finite, of_validation
+from backprop_xp.progress import Progress
+from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
+from backprop_xp.recording import History
 from backprop_xp.schedules import Setting
 from backprop_xp.settings import Settings
+from backprop_xp.snapshots import Snapshot, check_settings, described, restore_callbacks
+from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
 
 __all__ = ["Run", "train"]
@@ -37,11 +53,15 @@ class Run:
         The parameters after the last epoch.
     history : dict of lists
         One entry for each epoch: "cost", the mean over the epoch's batches, regularisation
-        included, each taken before its update; "accuracy" where Y holds labels, the share of the
-        cases that are right before their batch's update; "validation_cost" and
+        included, each taken before its update; "accuracy" where Y holds class labels (rows of
+        targets have none, those of several labels neither), the share of the cases that are right
+        before their batch's update; "validation_cost" and
         "validation_accuracy" after the epoch, without regularisation. Numbers, or arrays over the
         stack.
     network : Network
+    stopped : str
+        Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; empty where
+        it did not. After Ctrl-C θ is that of the last batch, and the history has the epochs before.
 
     Examples
     --------
@@ -61,6 +81,7 @@ class Run:
     theta: Any = field(repr=False)
     history: History = field(repr=False)
     network: Network
+    stopped: str = ""
 
     def __getitem__(self, key: Any) -> "Run":
         """Return the run of some networks of a stack, which shares no memory with this one.
@@ -120,18 +141,29 @@ def train(
     Y: Any,
     theta: Any = None,
     *,
-    optimizer: Optimizer = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
+    optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
     epochs: int = 10,
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
     case_weights: Any = None,
+    class_weights: Any = None,
     l2: Setting = 0.0,
     dropout: Setting = 0.0,
+    l1: Setting = 0.0,
+    shrinkage: Setting = 0.0,
+    decay_biases: bool = False,
+    input_dropout: Setting = 0.0,
+    label_smoothing: Setting = 0.0,
+    clip_value: Setting = None,
+    clip_norm: Setting = None,
+    max_norm: Setting = None,
     seed: int = 0,
     device: str | Device | None = None,
     dtype: Any = None,
     stack: int | Sequence[int] = (),
+    callbacks: Sequence[Any] = (),
     progress: bool = False,
+    resume: Any = None,
 ) -> Run:
     """Train a network, or a stack of networks at once, and return a `Run`.
 
@@ -147,7 +179,9 @@ def train(
         Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
     theta : array (..., P), optional
         Where to start; ``net.init(seed, stack=stack)`` unless given. It is not changed.
-    optimizer : Optimizer
+    optimizer : Optimizer or LBFGS
+        `Rprop` and `LBFGS` need ``batch_size=None``; with `LBFGS` an epoch is an iteration, after
+        which the entries of the history are taken.
     epochs : int
         Sweeps through the cases, ≥ 0.
     batch_size : int or None
@@ -157,6 +191,11 @@ def train(
     case_weights : array (m,) or (*stack, m), optional
         ≥ 0, relative: those of each batch are divided by their sum. A batch whose weights are all
         zero changes nothing. Accuracy counts each case by its weight.
+    class_weights : "balanced" or mapping, optional
+        For class labels: a weight for each class, which multiplies those of its cases. "balanced"
+        is n / (k n_class), for n cases, n_class of them of the class, and k classes, with the
+        weights of the cases summed in place of counts. A mapping names classes by their labels; a
+        class that it leaves out has weight 1. Neither changes the scores of `validation`.
     l2 : number, array or schedule
         Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
         network of a stack: of the stack's shape, or one that broadcasts against θ's leading axes
@@ -164,6 +203,25 @@ def train(
     dropout : number, array or schedule
         The probability, ≥ 0 and < 1, with which a unit of a hidden layer is left out of a case;
         the others send up 1/(1 − dropout) times as much. An array is as for `l2`.
+    l1 : number, array or schedule
+        Adds l1 · Σ |W| to the cost; an array, here and below, is as for `l2`.
+    shrinkage : number, array or schedule
+        The share, ≥ 0 and < 1, that each weight loses after each update, W ← (1 − shrinkage) W.
+    decay_biases : bool
+        Whether `l2`, `l1` and `shrinkage` hold for biases too.
+    input_dropout : number, array or schedule
+        As `dropout`, for the inputs.
+    label_smoothing : number, array or schedule
+        The share s, ≥ 0 and < 1, of all classes alike in the target of a case:
+        (1 − s) y + s / n_out for class labels, (1 − s) y + s / 2 for those of a single output unit.
+        The cost in the history is of these targets, the validation cost of those that were given.
+    clip_value, clip_norm : number, array or schedule, or None
+        Bounds > 0 on each number, and then on the Euclidean norm, of the whole gradient of a
+        network, penalties included.
+    max_norm : number, array or schedule, or None
+        A bound > 0 on the norm of the weights into each unit, a row of W, to which they are scaled
+        back after each update. One update is: gradient, penalties, clipping, optimiser, shrinkage,
+        max-norm.
     seed : int
         Initial parameters, the order of the cases and the units that are dropped follow from it,
         the same on every device.
@@ -173,8 +231,15 @@ def train(
         Of θ and the computation; None is that of X where X holds floats, else float32.
     stack : int or sequence of int
         Leading axes of θ where it is not given: how many networks to train at once.
+    callbacks : sequence of Callback
+        Told where training stands (`callbacks`): `EarlyStopping`, `Checkpoint`, logs, your own.
     progress : bool
         Show a progress bar.
+    resume : path or Checkpoint, optional
+        Go on from a checkpoint, up to `epochs` in all: a file, a folder of which the last epoch is
+        meant, or a `Checkpoint`, whose folder may still be empty. What comes is what would have
+        come, to the bit on the same library and machine. All else must be as it was, the data too;
+        `theta` is that of the checkpoint.
 
     Raises
     ------
@@ -198,16 +263,60 @@ def train(
     check_count(epochs, "train(epochs)", least=0)
     if batch_size is not None:
         check_count(batch_size, "train(batch_size)", least=1)
-    task = prepare(net, X, Y, theta, validation, case_weights, seed, device, dtype, stack)
-    settings = Settings(optimizer, task.theta, l2, dropout, task.stack)
+    task = prepare(
+        net, X, Y, theta, validation, case_weights, seed, device, dtype, stack, class_weights
+    )
+    others = {
+        "l1": l1,
+        "shrinkage": shrinkage,
+        "input_dropout": input_dropout,
+        "label_smoothing": label_smoothing,
+        "clip_value": clip_value,
+        "clip_norm": clip_norm,
+        "max_norm": max_norm,
+    }
+    settings = Settings(what_steps(optimizer), task.theta, l2, dropout, task.stack, **others)
     size = _size_of(batch_size, task.cases)
+    check_full_batch(optimizer, size, task.cases.count)
     quiet = np.errstate(all="ignore")  # the cost is checked after each epoch
+    bar = ProgressBar() if progress else None
+    told: list[Any] = [*checked_callbacks(callbacks), *([bar] if bar else [])]
+    told.sort(key=lambda one: isinstance(one, Checkpoint))  # what others add belongs into the file
+    _check_metrics(settings.metrics, told, validation)
+    made_with = _settings_of_run(
+        network=net,
+        optimizer=optimizer,
+        batch_size=size,
+        case_weights=case_weights,
+        class_weights=class_weights,
+        l2=l2,
+        dropout=dropout,
+        **others,
+        decay_biases=decay_biases,
+        seed=seed,
+        dtype=dtype_name(task.theta.dtype),
+        stack=task.stack,
+        cases=task.cases.count,
+    )
+    snapshot = snapshot_to_resume(resume)
+    if snapshot is not None:
+        check_settings(snapshot, made_with, "train(resume)")
+    check_options(optimizer, task.stack, told, resume, l2=l2, dropout=dropout, **others)
     edge = Edge(task.theta)
     try:
         with context(task.theta), without_derivatives(task.theta), quiet:
-            trainer = Trainer(task, optimizer, settings, size)
-            run = _run(task, trainer, edge, epochs, size, progress)
-        return replace(run, theta=copied(run.theta))
+            trainer = Trainer(task, what_steps(optimizer), settings, size, decay_biases)
+            at = _progress_of(task, trainer, settings, epochs, snapshot, told)
+            edge.history = at.history
+            for one in told:
+                if isinstance(one, Checkpoint):
+                    one.begin(made_with, told)
+            if isinstance(optimizer, LBFGS):
+                Minimisation(at, optimizer, settings, edge, decay_biases, told).run()
+            else:
+                Loop(at, trainer, settings, edge, size, told).run()
+        with context(task.theta):
+            return Run(task.in_axes(copied(at.weights)), at.history, net, at.stopped)
     except DivergenceError as error:
         error.theta = copied(error.theta)
         raise
@@ -217,6 +326,9 @@ def train(
             raise
         clear_frames(error.__traceback__)  # the traceback would keep what the step worked on
         raise out_of_memory(task, edge, lack) from error
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
@@ -230,38 +342,54 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
     return min(batch_size or cases.count, cases.count)
 
 
-def _run(
-    task: Task, trainer: Trainer, edge: Edge, epochs: int, batch_size: int, progress: bool
-) -> Run:
-    from tqdm.auto import tqdm
+def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], validation: Any) -> None:
+    """Refuse to look at a validation that there is not; other entries a callback may add."""
+    watched = {getattr(one, "metric", None) for one in callbacks} | of_schedules
+    missing = sorted(str(name) for name in watched if str(name).startswith("validation_"))
+    if missing and validation is None:
+        expected = "validation= to be given, or another metric such as 'cost'"
+        advice = "Pass validation=(X_val, Y_val)"
+        raise OptionError(
+            "train(validation)", f"None, but {missing[0]} is watched", expected, advice
+        )
 
-    blocks_of = epochs_of_blocks(task.cases, batch_size, task.seed, trainer.output_bytes)
-    theta, others, good = copied(task.theta), task.validation, task.theta
-    state, history = trainer.init(theta), edge.history
-    with tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
-        for epoch in range(epochs):
-            edge.theta, edge.epoch = theta, epoch
-            start = edge.theta = copied(theta)
-            record = EpochRecord()
-            noise = noise_of_epoch(task.net.sizes, task.seed, epoch, theta)
-            for block in blocks_of(epoch):
-                theta, state = trainer.block(block, theta, state, noise, record)
-            costs = record.batch_costs(theta)
-            good = start if costs.good_start else good
-            if costs.first_bad is not None:
-                raise diverged(task, epoch, costs.first_bad, costs.bad_networks, good, history)
-            on_others = None if others is None else trainer.scores(theta, others)
-            bad = [] if on_others is None else not_finite(on_others.cost)
-            if bad:
-                raise diverged(task, epoch, costs.batches - 1, bad, good, history)
-            entries = {
-                "cost": costs.mean,
-                "accuracy": record.accuracy(task.cases.total_weight),
-                **(of_validation(on_others, others.count) if others and on_others else {}),
-            }
-            append(history, entries, task.stack)
-            last = {name: f"{np.mean(of[-1]):.4g}" for name, of in history.items()}
-            bar.set_postfix(last, refresh=False)
-            bar.update()
-    edge.theta, edge.epoch = theta, epochs
-    return Run(task.in_axes(theta), history, task.net)
+
+def _settings_of_run(**given: Any) -> dict[str, str]:
+    """Return what a checkpoint says of its run, as text; a resumed run has the same."""
+    return {name: described(value) for name, value in given.items()}
+
+
+def _progress_of(
+    task: Task,
+    trainer: Trainer,
+    settings: Settings,
+    epochs: int,
+    snapshot: Snapshot | None,
+    callbacks: Sequence[Any],
+) -> Progress:
+    """Return where training begins: at θ, or where a checkpoint was written."""
+    if snapshot is None:
+        theta = copied(task.theta)
+        return Progress(task, epochs, theta, trainer.init(theta), of_settings=settings.state())
+    xp, device = namespace(task.theta), device_of(task.theta)
+
+    def moved(x: np.ndarray[Any, Any]) -> Array:
+        return from_host(x, xp, device, dtype_name(x.dtype))
+
+    history = {
+        name: [entry if task.stack else float(entry) for entry in of]
+        for name, of in snapshot.history.items()
+    }
+    with interpreting("train(resume)"):
+        like = trainer.init(copied(task.theta))
+        theta = moved(snapshot.theta.reshape(task.theta.shape))
+        state = tuple(moved(x) for x in snapshot.state)
+        if [(x.shape, x.dtype) for x in (theta, *state)] != [
+            (x.shape, x.dtype) for x in (task.theta, *like)
+        ]:
+            raise ValueError("θ or the optimiser's state has another shape or dtype")
+        settings.restore(snapshot.of_settings)
+        restore_callbacks(snapshot, callbacks)
+    at = Progress(task, epochs, theta, state, snapshot.epoch, history=history)
+    at.of_settings = settings.state()
+    return at

@@ -1,4 +1,4 @@
-"""One update of θ: the gradient of a batch, the penalty on weights, and the optimiser's step."""
+"""One update of θ: gradient, penalties, clipping, the optimiser's step, and bounds on weights."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -6,12 +6,13 @@ from typing import TypeAlias
 from backprop_xp.activations import Activation
 from backprop_xp.backend import Array, copied, namespace
 from backprop_xp.direct import writes_products
-from backprop_xp.dropout import dropped
+from backprop_xp.dropout import dropped, dropped_inputs
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
 from backprop_xp.outputs import for_classes
 from backprop_xp.parameters import Layer, pack, unpack
 from backprop_xp.propagation import backpropagate
+from backprop_xp.regularization import bounded, clipped, l1_penalty, l2_penalty, shrunk
 from backprop_xp.settings import Numbers
 
 __all__ = ["Carry", "Step", "only_active", "step_of"]
@@ -20,8 +21,16 @@ Carry: TypeAlias = tuple[Array, State]
 Step: TypeAlias = Callable[..., tuple[Carry, tuple[Array, Array | None]]]
 
 
-def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = False) -> Step:
+def step_of(
+    net: Network,
+    optimizer: Optimizer,
+    theta: Array,
+    labelled: bool = False,
+    decay_biases: bool = False,
+) -> Step:
     """Return the training step, a function of arrays that consumes θ and the optimiser's state.
+
+    It does what `regularization` says, in the order that stands there.
 
     Parameters
     ----------
@@ -31,6 +40,9 @@ def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = F
         Tells the library, device and dtype.
     labelled : bool
         Whether the targets are classes.
+    decay_biases : bool
+        Whether l2, l1, shrinkage and what the optimiser names in ``of_weights`` hold for biases
+        too.
 
     Returns
     -------
@@ -38,29 +50,59 @@ def step_of(net: Network, optimizer: Optimizer, theta: Array, labelled: bool = F
         ``step((theta, state), numbers, X, y, w, *noise)``, which returns
         ``(theta, state), (z_out, penalty)``: `X` (..., m, n_in) holds the cases of a batch in rows,
         `y` (..., n_out, m) their targets in columns, `w` their weights, which broadcast against
-        (..., 1, m), `noise` one array (n, m) for each hidden layer where units are dropped; z^L is
-        (..., n_out, m), the penalty (...) is ½ l2 Σ W², or None.
+        (..., 1, m), `noise` one array (n, m) for each hidden layer where units are dropped, then
+        one for the inputs where they are; z^L is (..., n_out, m), the penalty (...) is
+        ½ l2 Σ W² + l1 Σ |W|, or None.
     """
-    gradient, is_weight = _Gradient(net, theta, labelled), net.is_weight(theta)
+    gradient = _Gradient(net, theta, labelled)
+    decayed = None if decay_biases else net.is_weight(theta)
+    of_weights = getattr(optimizer, "of_weights", ())
 
     def step(
         carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
     ) -> tuple[Carry, tuple[Array, Array | None]]:
         theta, state = carry
-        activations, penalty = net.activations, None
+        activations, a_in, penalty = net.activations, X.mT, None
+        if numbers.input_dropout is not None:
+            a_in = dropped_inputs(a_in, noise[-1], numbers.input_dropout)
+            noise = noise[:-1]
         if numbers.dropout is not None:
             activations = dropped(activations, noise, numbers.dropout)
-        z_out, dE_dtheta = gradient(theta, activations, X.mT, y, w)
-        if numbers.l2 is not None:
-            shrinkage = numbers.l2 * is_weight * theta
-            penalty = 0.5 * namespace(theta).sum(shrinkage * theta, axis=-1)
-            dE_dtheta += shrinkage
-        theta, state = optimizer.update(theta, state, dE_dtheta, **numbers.optimizer)
+        z_out, dE_dtheta = gradient(theta, activations, a_in, y, w)
+        for of, number in ((l2_penalty, numbers.l2), (l1_penalty, numbers.l1)):
+            if number is not None:
+                part, derivative = of(theta, _for_decayed(number, decayed))
+                penalty = part if penalty is None else penalty + part
+                dE_dtheta += derivative
+        dE_dtheta = clipped(dE_dtheta, numbers.clip_value, numbers.clip_norm)
+        given = {
+            name: _for_decayed(number, decayed) if name in of_weights else number
+            for name, number in numbers.optimizer.items()
+        }
+        theta, state = optimizer.update(theta, state, dE_dtheta, **given)
         if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
             gradient.forget()
+        if numbers.shrinkage is not None or numbers.max_norm is not None:
+            theta = _kept_small(net.sizes, theta, state, numbers, decayed)
         return (theta, state), (z_out, penalty)
 
     return step
+
+
+def _for_decayed(number: Array, decayed: Array | None) -> Array:
+    """Return the number in the places of parameters that decay, 0 elsewhere."""
+    return number if decayed is None else number * decayed
+
+
+def _kept_small(
+    sizes: Sequence[int], theta: Array, state: State, numbers: Numbers, decayed: Array | None
+) -> Array:
+    """Return θ after shrinkage and max-norm; it is consumed, unless the state holds it too."""
+    if any(kept is theta for kept in state):
+        theta = copied(theta)
+    if numbers.shrinkage is not None:
+        theta = shrunk(theta, _for_decayed(numbers.shrinkage, decayed))
+    return theta if numbers.max_norm is None else bounded(sizes, theta, numbers.max_norm)
 
 
 class _Gradient:

@@ -26,7 +26,7 @@ from backprop_xp.data import epochs_of_blocks, whole_block
 from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
-from backprop_xp.settings import Settings
+from backprop_xp.settings import Numbers, Settings
 from backprop_xp.trainer import Trainer
 from backprop_xp.updates import step_of
 
@@ -104,8 +104,8 @@ def start_of(item: Item, put: Put) -> tuple[Any, Any, Settings]:
     lead = (int(np.prod(item.stack)),) if item.stack else ()
     theta = put(np.random.default_rng(2).normal(0, 0.3, (*lead, net.parameter_count)))
     optimizer = chosen.get("optimizer", bp.SGD(0.1, 0.9))
-    numbers = (chosen.get("l2", 0.0), chosen.get("dropout", 0.0))
-    return theta, optimizer, Settings(optimizer, theta, *numbers, item.stack)
+    numbers = {name: chosen[name] for name in Numbers._fields[1:] if name in chosen}
+    return theta, optimizer, Settings(optimizer, theta, stack=item.stack, **numbers)
 
 
 def train_an_epoch(item: Item, put: Put) -> list[Any]:
@@ -115,7 +115,8 @@ def train_an_epoch(item: Item, put: Put) -> list[Any]:
         cases, record = cases_of(item, put), EpochRecord()
         task = Task(item.net, theta, item.stack, cases, cases, 0)
         size = item.settings.get("batch_size", 4) or M
-        trainer = Trainer(task, optimizer, settings, size)
+        biases = item.settings.get("decay_biases", False)
+        trainer = Trainer(task, optimizer, settings, size, biases)
         state, noise = trainer.init(theta), noise_of_epoch(item.net.sizes, 0, 0, theta)
         shapes = [tuple(x.shape) for x in (theta, *state)]
         for block in epochs_of_blocks(cases, size, 0, trainer.output_bytes)(0):
@@ -219,10 +220,10 @@ def step_of_item(item: Item, put: Put) -> tuple[Callable[..., Any], tuple[Any, .
     theta, optimizer, settings = start_of(item, put)
     block = whole_block(cases_of(item, put))
     batch = [x[0, ...] for x in (block.X, block.y, block.w)]
-    numbers, noise = settings.next(), ()
-    if settings.drops_units:
-        noise = [x[0, ...] for x in noise_of_epoch(item.net.sizes, 0, 0, theta)(1, M)]
-    step = step_of(item.net, optimizer, theta, item.labelled)
+    numbers, draw = settings.next(), noise_of_epoch(item.net.sizes, 0, 0, theta)
+    drawn = draw(1, M, hidden=settings.drops_units, inputs=settings.drops_inputs)
+    noise, biases = [x[0, ...] for x in drawn], item.settings.get("decay_biases", False)
+    step = step_of(item.net, optimizer, theta, item.labelled, biases)
     return step, ((theta, optimizer.init(theta)), numbers, *batch, *noise)
 
 

@@ -44,15 +44,35 @@ SHARES /= SHARES.sum(axis=1, keepdims=True)
 RATES, MOMENTA, L2 = (np.array(x)[:, None] for x in ([0.1, 0.2, 0.05], [0, 0.5, 0.9], [0, 0.1, 1]))
 ADAM = bp.Adam(RATES / 10, MOMENTA, MOMENTA[::-1], RATES)
 DROPOUT = np.array([[0.5], [0.0], [0.2]])
+PENALTIES = {"l1": L2[::-1] / 10, "l2": L2, "shrinkage": L2[::-1] / 2, "decay_biases": True}
+CLIPPING = {"clip_value": RATES[::-1] / 10, "clip_norm": RATES}
+BOUNDS = {**CLIPPING, "max_norm": RATES * 5}
+SMOOTHING = np.array([[0.1], [0.0], [0.3]])
+DROPPED = {"dropout": 0.5, "input_dropout": 0.3}
+REGULARISED = {"l1": 0.01, "l2": 0.1, "shrinkage": 0.01, "label_smoothing": 0.2, **DROPPED}
+REGULARISED |= {"clip_value": 0.1, "clip_norm": 0.2, "max_norm": 0.9}
 
 # ---------------------------------------------------------------------------------------------
 # what the library has, by name
 
 NUMBER = 0.1  # within the range of every number of an optimiser, unless `NUMBERS` says otherwise
-NUMBERS: dict[str, float] = {}  # by the name of the optimiser's field
+NUMBERS: dict[str, float] = {  # by the name of the optimiser's field
+    "increase": 4.0,
+    "smallest_step": 1e-3,
+    "largest_step": 0.2,
+}
 EXAMPLES: dict[str, Callable[[], Any]] = {
     "Constant": lambda: schedules.Constant(NUMBER),
+    "Cosine": lambda: schedules.Cosine(NUMBER, 5, NUMBER / 2),
+    "Exponential": lambda: schedules.Exponential(NUMBER, 0.9),
+    "InverseTime": lambda: schedules.InverseTime(NUMBER, 0.1),
+    "OneCycle": lambda: schedules.OneCycle(NUMBER, 6),
     "Piecewise": lambda: schedules.Piecewise([1, 4], [NUMBER, NUMBER / 2, NUMBER]),
+    "Product": lambda: schedules.Product(schedules.InverseTime(NUMBER, 0.5), 0.5),
+    "ReduceOnPlateau": lambda: schedules.ReduceOnPlateau(NUMBER, patience=0, min_delta=1.0),
+    "Sequential": lambda: schedules.Sequential([2], [NUMBER, schedules.Step(NUMBER, 2)]),
+    "Step": lambda: schedules.Step(NUMBER, 2, 0.5),
+    "WarmUp": lambda: schedules.WarmUp(3, NUMBER),
 }
 
 
@@ -66,12 +86,17 @@ def make(name: str, kind: Callable[..., Any]) -> Any:
 
 
 def optimizer_kinds() -> dict[str, type]:
-    """Return the optimisers of the library: the classes that it exports, but the protocol."""
+    """Return the optimisers of the library: the classes that it exports, but the protocol.
+
+    And but what takes no steps by itself: L-BFGS is minimised on the host (`test_quasi_newton`).
+    """
     kinds = {name: getattr(optimizers, name) for name in optimizers.__all__}
     return {
         name: kind
         for name, kind in kinds.items()
-        if isinstance(kind, type) and not getattr(kind, "_is_protocol", False)
+        if isinstance(kind, type)
+        and hasattr(kind, "update")
+        and not getattr(kind, "_is_protocol", False)
     }
 
 
@@ -184,6 +209,31 @@ STACKS: dict[str, tuple[bp.Network, Any, Any, dict[str, Any]]] = {
         STACKED["Y"],
         {"dropout": DROPOUT, "case_weights": STACKED["WEIGHTS"]},
     ),
+    "own penalties": (TARGETS, X, STACKED["Y"], PENALTIES),
+    "own bounds": (TARGETS, X, STACKED["Y"], {**BOUNDS, "optimizer": bp.SGD(0.1, 0.9)}),
+    "own dropout of inputs": (
+        TARGETS,
+        STACKED["X"],
+        Y,
+        {"input_dropout": DROPOUT[::-1], "dropout": DROPOUT},
+    ),
+    "own smoothing": (CLASSES, X, LABELS, {"label_smoothing": SMOOTHING}),
+    "own smoothing and labels": (CLASSES, X, STACKED["LABELS"], {"label_smoothing": SMOOTHING}),
+    "class weights": (CLASSES, X, STACKED["LABELS"], {"class_weights": "balanced"}),
+    "all of regularisation": (
+        CLASSES,
+        X,
+        STACKED["LABELS"],
+        {
+            **PENALTIES,
+            **BOUNDS,
+            "optimizer": ADAM,
+            "label_smoothing": SMOOTHING,
+            "input_dropout": DROPOUT,
+            "case_weights": STACKED["WEIGHTS"],
+            "class_weights": {0: 2.0, 2: 0.5},
+        },
+    ),
 }
 
 _ALL = {"optimizer": ADAM, "case_weights": STACKED["WEIGHTS"], "dropout": DROPOUT, "l2": L2}
@@ -191,6 +241,28 @@ FEATURES: dict[str, Item] = {
     "one network": Item(CLASSES, X, LABELS),
     "one network, weights": Item(CLASSES, X, LABELS, {"case_weights": WEIGHTS, "l2": 0.1}),
     "one network, dropout": Item(TARGETS, X, Y, {"dropout": 0.5, "l2": 0.1}),
+    "scheduled bounds": Item(
+        CLASSES,
+        X,
+        LABELS,
+        dict.fromkeys(BOUNDS, schedules.Piecewise([2], [NUMBER, NUMBER / 2])),
+    ),
+    "one network, l1": Item(TARGETS, X, Y, {"l1": 0.1}),
+    "one network, penalties": Item(
+        TARGETS, X, Y, {"l1": 0.1, "l2": 0.1, "shrinkage": 0.1, "decay_biases": True}
+    ),
+    "one network, shrinkage": Item(TARGETS, X, Y, {"shrinkage": 0.1}),
+    "one network, clipped by value": Item(TARGETS, X, Y, {"clip_value": 0.01}),
+    "one network, clipped by norm": Item(TARGETS, X, Y, {"clip_norm": 0.1, "l2": 0.1}),
+    "one network, max-norm": Item(TARGETS, X, Y, {"max_norm": 0.5}),
+    "one network, dropout of inputs": Item(CLASSES, X, LABELS, {"input_dropout": 0.5}),
+    "one network, smoothing": Item(CLASSES, X, LABELS, {"label_smoothing": 0.2}),
+    "one network, class weights": Item(
+        CLASSES, X, LABELS, {"class_weights": "balanced", "case_weights": WEIGHTS}
+    ),
+    "binary classes, smoothing": Item(
+        BINARY, X, LABELS % 2, {"label_smoothing": 0.2, "class_weights": {1: 3}}
+    ),
     "one network, full batch": Item(TARGETS, X, Y, {"batch_size": None}),
     "binary classes": Item(BINARY, X, LABELS % 2, {"l2": 0.1}),
     "binary targets": Item(BINARY, X, SHARES[:, :1], {"l2": 0.1}),
@@ -201,6 +273,13 @@ FEATURES: dict[str, Item] = {
     ),
     "in groups and chunks": Item(
         CLASSES, STACKED["X"], STACKED["LABELS"], {"stack": 3, **_ALL}, small=True
+    ),
+    "in groups and chunks, regularised": Item(
+        CLASSES,
+        STACKED["X"],
+        STACKED["LABELS"],
+        {"stack": 3, **STACKS["all of regularisation"][3]},
+        small=True,
     ),
     "in groups and chunks, one network": Item(TARGETS, X, Y, small=True),
     **{
@@ -230,11 +309,13 @@ def _items() -> Iterator[tuple[str, Item]]:
         with suppress(AssertionError):  # what cannot be made is named by `test_surface`
             for name, optimizer in variants(kind_name, kind):
                 chosen = {"optimizer": optimizer, "l2": 0.1, "stack": 3}
+                chosen |= {"batch_size": None} if hasattr(kind, "full_batch") else {}
                 yield name, Item(CLASSES, X, LABELS, chosen, frozenset([kind_name]))
     for name, kind in schedule_kinds().items():
         with suppress(AssertionError):
             each = make(name, kind)
-            chosen = {"optimizer": bp.SGD(each, each), "l2": each, "dropout": each}
+            of_step = ("l2", "dropout", "l1", "shrinkage", "input_dropout", "label_smoothing")
+            chosen = {"optimizer": bp.SGD(each, each), **dict.fromkeys(of_step, each)}
             yield f"schedule {name}", Item(CLASSES, X, LABELS, chosen, frozenset([name]))
     yield from FEATURES.items()
 

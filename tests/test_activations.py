@@ -223,19 +223,6 @@ def test_values_and_derivatives_of_torch_and_jax(xp, name):
     np.testing.assert_allclose(xp.host(delta), xp.host(derivative), rtol=2e-14, atol=2e-15)
 
 
-def test_sigmoid_with_15_digits(xp64):
-    a = ACTIVATIONS["sigmoid"]()(xp64.array([[-1000.0, -100.0, -40.0, 0.5]]))
-    expected = [[0, 3.720075976020836e-44, 4.248354255291589e-18, 0.6224593312018546]]
-    # 15 digits, and exp(100) is right to a few units in the last place
-    np.testing.assert_allclose(xp64.host(a), expected, rtol=2e-15, atol=0)
-
-
-def test_softplus_with_15_digits(xp64):
-    a = ACTIVATIONS["softplus"]()(xp64.array([[-37.0, -1.0, 1000.0]]))
-    expected = [[8.533047625744065e-17, 0.31326168751822283, 1000]]
-    np.testing.assert_allclose(xp64.host(a), expected, rtol=2e-15, atol=0)  # as above
-
-
 @pytest.mark.parametrize("dtype", BOTH)
 @pytest.mark.parametrize("name", NAMES)
 def test_extremes_give_no_nan_and_no_warning(xp, name, dtype):

@@ -194,7 +194,15 @@ def test_notes(path):
 
 
 @pytest.mark.parametrize(
-    "notes", [{"backprop_xp": "{}"}, {"a": 1}, {1: "a"}, {"a": None}, {"a": "b", "c": b"d"}]
+    "notes",
+    [
+        {"backprop_xp": "{}"},
+        {"backprop_xp_training": "{}"},
+        {"a": 1},
+        {1: "a"},
+        {"a": None},
+        {"a": "b", "c": b"d"},
+    ],
 )
 def test_other_notes_are_refused_before_anything_is_written(path, notes):
     with pytest.raises(OptionError, match=r"^save\(notes\): got .*; expected texts"):

@@ -21,7 +21,18 @@ from checks import (
 )
 from cupy_path import as_cupy
 from device_array import put
-from surface import CLASSES, ITEMS, LABELS, MASK, STACKED, WEIGHTS, M, X, optimizer_kinds
+from surface import (
+    CLASSES,
+    ITEMS,
+    LABELS,
+    MASK,
+    REGULARISED,
+    STACKED,
+    WEIGHTS,
+    M,
+    X,
+    optimizer_kinds,
+)
 
 import backprop_xp as bp
 from backprop_xp import activations, losses
@@ -121,8 +132,7 @@ def test_the_host_reads_only_at_the_edges_of_epochs(xp, events, weights, optimiz
             optimizer=Watched(events, optimizer),
             validation=tuple(given),
             case_weights=None if weights is None else xp.array(weights),
-            l2=0.1,
-            dropout=0.5,
+            **REGULARISED,
             stack=3,
             epochs=3,
             batch_size=batch_size,
@@ -142,7 +152,7 @@ def test_a_step_sends_nothing_to_the_device(fused):
     for batch_size in (5, 1):
         with as_cupy(fused=fused) as record:
             given = put(X), put(LABELS)
-            bp.train(CLASSES, *given, l2=0.1, dropout=0.5, epochs=2, batch_size=batch_size)
+            bp.train(CLASSES, *given, **REGULARISED, epochs=2, batch_size=batch_size)
         uploads.append(record.uploads)
     assert uploads[0] == uploads[1] > 0  # as many for 2 batches as for 10
 

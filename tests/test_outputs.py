@@ -109,30 +109,6 @@ def test_arguments_dtype_and_device_are_kept(pair, xp):
         assert result.device == z.device
 
 
-def test_binary_cross_entropy_with_15_digits(xp64):
-    z, y = np.zeros((2, 3, 4)), np.zeros((2, 3, 4))
-    z[0], z[1] = -1000, 1000  # of all other units: right, at no cost
-    y[1] = 1
-    z[:, 0] = [40, -40, 1000, 2]
-    y[:, 0] = [1, 1, 0, 0.2]
-    # ln(1 + e^−40); 40; 1000; ln(1 + e^2) − 0.4 = 2.1269280110429725 − 0.4
-    expected = [[4.248354255291589e-18, 40, 1000, 1.7269280110429725]] * 2
-    E_c = SigmoidBinaryCrossEntropy().cost(xp64.array(z), xp64.array(y))
-    # 15 digits; y z = 0.4 is rounded once more
-    np.testing.assert_allclose(xp64.host(E_c), expected, rtol=2e-15, atol=0)
-
-
-def test_log_softmax_with_15_digits(xp64):
-    absent = -1e4  # e^−1e4 = 0: as if the unit were not there
-    z = np.array([[1000, 1000, 0], [1, 1, 1], [absent, absent, 2], [absent, absent, 3]])
-    y = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]])
-    # log-softmax [1000, 1] = [0, −999], for e^−999 rounds to 0; the last of [0, 1, 2, 3]
-    expected = [0, 999, 0.44018969856119533]
-    E_c = SoftmaxCrossEntropy().cost(xp64.array(z), xp64.array(y))
-    # 15 digits; the sum 1 + e^−1 + e^−2 + e^−3 is rounded three times
-    np.testing.assert_allclose(xp64.host(E_c), expected, rtol=2e-15, atol=0)
-
-
 # at z = ±1e4, for each pair: z, y, E_c, δ for w = 1
 EXTREMES = {
     # wrong by 2e4 nats; right; wrong; even

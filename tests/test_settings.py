@@ -1,13 +1,16 @@
 """The numbers of each step: checked, moved when they change, the same object while they do not."""
 
+import json
+
 import numpy as np
 import pytest
 
 from backprop_xp.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers import SGD, Adam
-from backprop_xp.schedules import Piecewise
+from backprop_xp.schedules import Piecewise, Product, ReduceOnPlateau, WarmUp
 from backprop_xp.settings import Settings
+from backprop_xp.tape import leaves
 
 
 @pytest.mark.parametrize(
@@ -15,7 +18,7 @@ from backprop_xp.settings import Settings
 )
 def test_shapes_that_broadcast_against_the_leading_axes(shape):
     theta = np.zeros((2, 3, 5))
-    numbers, _, _ = Settings(SGD(np.full(shape, 0.5)), theta, np.full(shape, 0.25)).next()
+    numbers = Settings(SGD(np.full(shape, 0.5)), theta, np.full(shape, 0.25)).next().optimizer
     expected = () if np.prod(shape) == 1 else (6, 1)  # the networks one after another
     assert numbers["learning_rate"].shape == expected
 
@@ -43,7 +46,7 @@ def test_numbers_of_numpy_do_not_promote(xp, nesterov):
     theta = xp.array([1.0, 2.0], "float32") * 1
     sgd = SGD(np.float64(0.1), momentum=np.float64(0.5), nesterov=nesterov)
     settings, state = Settings(sgd, theta, np.float64(0.01)), sgd.init(theta)
-    numbers, l2, _ = settings.next()
+    numbers, l2, *_ = settings.next()
     for number in (l2, *numbers.values()):
         assert (dtype_name(number.dtype), device_of(number)) == ("float32", xp.device)
         assert namespace(number) is xp.xp
@@ -65,7 +68,7 @@ def test_numbers_may_be_arrays_of_any_library(xp):
     numbers = xp.array([[0.5], [0.25]])
     sgd = SGD(numbers, momentum=numbers)
     for setting in (numbers, lambda _: numbers):
-        moved, l2, _ = Settings(sgd, xp.array(np.zeros((2, 3))), setting).next()
+        moved, l2, *_ = Settings(sgd, xp.array(np.zeros((2, 3))), setting).next()
         for one in (l2, *moved.values()):
             np.testing.assert_array_equal(xp.host(one), [[0.5], [0.25]])
             assert device_of(one) == xp.device
@@ -205,3 +208,99 @@ def test_numbers_beyond_all_ranges(huge):
     with pytest.raises(OptionError) as caught:
         SGD(huge)
     assert len(str(caught.value)) < 300
+
+
+# ---------------------------------------------------------------------------------------------
+# schedules that are told of epochs
+
+
+def stalling(initial, **chosen):
+    return ReduceOnPlateau(initial, **{"factor": 0.5, "patience": 0, "metric": "cost", **chosen})
+
+
+def test_schedules_that_listen_are_told_of_epochs():
+    sgd = SGD(stalling(1.0), momentum=WarmUp(1, stalling(0.5), start=0.5))
+    settings = Settings(sgd, np.zeros(3), l2=stalling(0.25), dropout=0.5)
+    assert settings.metrics == {"cost"}
+    first, second = settings.next(), settings.next()
+    assert [float(x) for x in (*first.optimizer.values(), first.l2)] == [1, 0.25, 0.25]
+    assert [float(x) for x in (*second.optimizer.values(), second.l2)] == [1, 0.5, 0.25]
+    assert settings.next() is second  # moved once while nothing changes
+    history = {"cost": [1.0]}
+    for expected in ([1, 0.5, 0.25], [0.5, 0.25, 0.125], [0.25, 0.125, 0.0625]):
+        settings.after_epoch(history)
+        numbers = settings.next()
+        assert [float(x) for x in (*numbers.optimizer.values(), numbers.l2)] == expected
+        assert float(numbers.dropout) == 0.5
+        history["cost"].append(1.0)
+
+
+def test_settings_without_such_schedules_look_at_no_history():
+    settings = Settings(SGD(Piecewise([1], [0.1, 0.2])), np.zeros(3))
+    settings.after_epoch({})
+    assert settings.metrics == set()
+    assert settings.state() == {"step": 0, "schedules": {}}
+
+
+def test_one_number_for_each_network_after_an_epoch():
+    settings = Settings(SGD(stalling(1.0)), np.zeros((6, 2)), stack=(2, 3))
+    costs = np.arange(6.0).reshape(2, 3)
+    settings.after_epoch({"cost": [costs]})
+    settings.after_epoch({"cost": [costs, costs - [0, 1, 0]]})
+    found = settings.next().optimizer["learning_rate"]
+    np.testing.assert_array_equal(found[:, 0], [0.5, 1, 0.5, 0.5, 1, 0.5])
+
+
+def test_a_state_goes_through_json_and_on():
+    def make():
+        sgd = SGD(Product(stalling(1.0), lambda step: 1.0 / (1 + step)), momentum=0.5)
+        return Settings(sgd, np.zeros((2, 3)), l2=stalling(0.1, patience=1))
+
+    one = make()
+    for _ in range(3):
+        one.next()
+        one.after_epoch({"cost": [np.array([2.0, 1.0])]})
+    state = json.loads(json.dumps(one.state()))
+    assert state["step"] == 3
+    other = make()
+    other.restore(state)
+    state["schedules"].clear()  # what was restored is its own
+    for settings in (one, other):
+        settings.after_epoch({"cost": [np.array([1.0, 1.0])]})
+    for mine, theirs in zip(leaves(one.next()), leaves(other.next()), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert one.state() == other.state()
+
+
+def test_a_state_is_a_copy():
+    settings = Settings(SGD(stalling(1.0)), np.zeros(3))
+    state = settings.state()
+    state["schedules"]["optimizer.learning_rate"]["value"] = 7
+    assert float(settings.next().optimizer["learning_rate"]) == 1
+
+
+def test_the_state_of_other_schedules():
+    state = Settings(SGD(stalling(1.0)), np.zeros(3)).state()
+    for other in (SGD(0.1), SGD(0.1, momentum=stalling(0.5))):
+        with pytest.raises(OptionError, match=r"schedules: optimizer.learning_rate; expected"):
+            Settings(other, np.zeros(3)).restore(state)
+    with pytest.raises(OptionError, match=r"schedules: none; expected optimizer.learning_rate"):
+        Settings(SGD(stalling(1.0)), np.zeros(3)).restore({"step": 3})
+
+
+def test_values_of_listening_schedules_stay_in_range():
+    with pytest.raises(OptionError, match=r"SGD\(momentum\): got 1.5; expected numbers >= 0 and <"):
+        Settings(SGD(0.1, momentum=stalling(1.5)), np.zeros(3))
+    with pytest.raises(OptionError, match=r"train\(dropout\): got 1.5"):
+        Settings(SGD(0.1), np.zeros(3), dropout=stalling(1.5))
+
+
+def test_a_part_of_the_settings():
+    rates = np.array([0.5, 0.25, 0.125])
+    settings = Settings(SGD(lambda step: rates / (1 + step)), np.zeros((3, 2)), l2=0.1)
+    part = settings.part(slice(1, 2))
+    for step in range(2):
+        numbers = part.next()
+        assert float(numbers.l2) == 0.1
+        np.testing.assert_array_equal(numbers.optimizer["learning_rate"], [[0.25 / (1 + step)]])
+    np.testing.assert_array_equal(settings.next().optimizer["learning_rate"], rates[:, None])

@@ -6,7 +6,7 @@ from surface import ITEMS, make, optimizer_kinds, schedule_kinds, variants
 
 from backprop_xp import activations, losses, optimizers, outputs, schedules
 
-NO_OPTIMIZER = {"Optimizer", "State"}  # the protocol, and a type
+NO_OPTIMIZER = {"Optimizer", "State", "LBFGS"}  # the protocol, a type, and what takes no steps
 NO_SCHEDULE = {  # types, ranges, and the functions that read schedules
     *("ABOVE_0", "AT_LEAST_0", "BELOW_1", "Range", "Schedule", "Setting"),
     *("check_range", "on_host", "value_at"),

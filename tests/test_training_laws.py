@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from surface import CLASSES, LABELS, STACKS, TARGETS, WEIGHTS, M, X, Y
+from surface import CLASSES, LABELS, REGULARISED, STACKS, TARGETS, WEIGHTS, M, X, Y
 
 import backprop_xp as bp
 from backprop_xp.cases import Cases
@@ -36,10 +36,8 @@ def test_a_stack_trains_as_each_network_alone(case):
     run = bp.train(net, X, Y, theta, **settings)
     for k in range(3):
         mine = {
-            **settings,
+            **{name: own(number, k, 0) for name, number in settings.items()},
             "optimizer": optimizer_of(settings["optimizer"], k),
-            "l2": own(settings.get("l2", 0.0), k, 0),
-            "dropout": own(settings.get("dropout", 0.0), k, 0),
             "case_weights": own(settings.get("case_weights"), k, 1),
         }
         targets = 1 if np.issubdtype(Y.dtype, np.integer) else 2
@@ -95,13 +93,17 @@ def test_every_library_draws_the_same_parameters_and_orders(xp):
 
 @pytest.mark.parametrize(
     "chosen",
-    [{"optimizer": bp.SGD(0.1, momentum=0.9)}, {"optimizer": bp.Adam(0.01), "dropout": 0.3}],
-    ids=["momentum", "adam and dropout"],
+    [
+        {"optimizer": bp.SGD(0.1, momentum=0.9)},
+        {"optimizer": bp.Adam(0.01), "dropout": 0.3},
+        {"optimizer": bp.SGD(0.1, momentum=0.9), **REGULARISED, "class_weights": "balanced"},
+    ],
+    ids=["momentum", "adam and dropout", "regularised"],
 )
 def test_every_library_trains_the_same_network(xp64, chosen):
     # exp and tanh of two libraries differ in the last bit, sums in their order: about 1e-15 a step,
     # and 15 steps of a rate that lets no error grow
-    settings = {**chosen, "epochs": 5, "batch_size": 4, "l2": 0.01, "seed": 4}
+    settings = {"l2": 0.01, **chosen, "epochs": 5, "batch_size": 4, "seed": 4}
     here = bp.train(CLASSES, X, LABELS, case_weights=WEIGHTS, **settings)
     there = bp.train(
         CLASSES, *arrays(xp64, X, LABELS), case_weights=xp64.array(WEIGHTS), **settings
@@ -125,6 +127,9 @@ def test_every_library_trains_the_same_network(xp64, chosen):
         {"seed": -1},
         {"device": "no device"},
         {"l2": -1},
+        {"clip_norm": 0},
+        {"label_smoothing": 0.1},
+        {"class_weights": "balanced"},
         {"optimizer": bp.SGD(1e37, momentum=0.9), "batch_size": 1},
     ],
     ids=lambda settings: next(iter(settings)),

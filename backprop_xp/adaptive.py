@@ -1,0 +1,189 @@
+"""RMSprop and Adagrad: each number of θ has a step size of its own, from its gradients so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from backprop_xp.backend import Array, namespace
+from backprop_xp.hyperparameters import Hyperparameters, State
+from backprop_xp.piecewise import piecewise
+from backprop_xp.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting, is_zero
+
+__all__ = ["Adagrad", "RMSprop"]
+
+
+@dataclass(frozen=True)
+class RMSprop(Hyperparameters):
+    """The gradient over its root mean square: v ← ρ v + (1 − ρ) g², θ ← θ − ε g / (√v + ε₀).
+
+    Centred, v is less the square of the mean gradient, ḡ ← ρ ḡ + (1 − ρ) g, so that √(v − ḡ²) is
+    the standard deviation. With momentum Δθ(t) = α Δθ(t−1) − ε g / (√v + ε₀), θ ← θ + Δθ(t).
+
+    Parameters
+    ----------
+    learning_rate : number, array or schedule
+        ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
+        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may the others.
+    decay : number, array or schedule
+        0 ≤ ρ < 1: how much of the running means a step keeps.
+    epsilon : number, array or schedule
+        ε₀ > 0, in the unit of a gradient.
+    momentum : number, array or schedule
+        0 ≤ α < 1.
+    centered : bool
+        Whether the mean gradient is subtracted.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+
+    Notes
+    -----
+    ε₀ stands beside the root, as in PyTorch, whose ``alpha`` is ρ; Graves has it within the root.
+    The momentum is Graves' and that of `SGD`. PyTorch gathers g / (√v + ε₀) and multiplies by ε
+    afterwards: the same with a constant ε, while a schedule of ε changes there what was gathered.
+
+    References
+    ----------
+    Tieleman, Hinton, "Neural networks for machine learning", lecture 6.5 (2012).
+    Graves, "Generating sequences with recurrent neural networks" (2013), equations 38 to 45, for
+    the centred form with momentum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rmsprop, theta = RMSprop(0.5, decay=0.75, epsilon=1e-12), np.array([1.0])
+    >>> state = rmsprop.init(theta)
+    >>> theta, state = rmsprop.update(theta, state, np.array([-3.0]), **rmsprop.settings(0))
+    >>> theta  # v = 9/4: the step is 0.5·3/1.5
+    array([2.])
+    """
+
+    learning_rate: Setting = 0.01
+    decay: Setting = 0.99
+    epsilon: Setting = 1e-8
+    momentum: Setting = 0.0
+    centered: bool = False
+
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "learning_rate": AT_LEAST_0,
+        "decay": BELOW_1,
+        "epsilon": ABOVE_0,
+        "momentum": BELOW_1,
+    }
+
+    @cached_property
+    def _plain(self) -> bool:
+        return is_zero(self.momentum)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name for name in self.ranges if not (self._plain and name == "momentum")]
+
+    def init(self, theta: Array) -> State:
+        """Return (v,), followed by ḡ where it is centred, and by Δθ where there is momentum."""
+        xp = namespace(theta)
+        return tuple(xp.zeros_like(theta) for _ in range(1 + self.centered + (not self._plain)))
+
+    def update(
+        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
+    ) -> tuple[Array, State]:
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        rate, decay, epsilon = (settings[name] for name in ("learning_rate", "decay", "epsilon"))
+        share, sqrt = 1 - decay, namespace(theta).sqrt
+
+        def piece(theta: Array, v: Array, *others: Array) -> tuple[Array, ...]:
+            *rest, g = others
+            v *= decay
+            v += share * g * g
+            square = v
+            if self.centered:
+                rest[0] *= decay
+                rest[0] += share * g
+                square = abs(v - rest[0] * rest[0])  # rounding alone takes it below 0
+            size = sqrt(square)
+            size += epsilon
+            step = rate * g
+            step /= size
+            if self._plain:
+                theta -= step
+            else:
+                rest[-1] *= settings["momentum"]
+                rest[-1] -= step
+                theta += rest[-1]
+            return theta, v, *rest
+
+        theta, *after = piecewise(piece, theta, *state, dE_dtheta)
+        return theta, tuple(after)
+
+
+@dataclass(frozen=True)
+class Adagrad(Hyperparameters):
+    """The gradient over the root of all its squares: s ← s + g², θ ← θ − ε g / (√s + ε₀).
+
+    The steps of a number of θ shrink as its gradients add up, so that rare features keep long
+    steps.
+
+    Parameters
+    ----------
+    learning_rate : number, array or schedule
+        ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
+        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may `epsilon`.
+    epsilon : number, array or schedule
+        ε₀ > 0, in the unit of a gradient.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+
+    Notes
+    -----
+    ε₀ stands beside the root, as in PyTorch, whose ``lr_decay`` of d is the schedule
+    ``InverseTime(learning_rate, d)`` here. s begins at 0.
+
+    References
+    ----------
+    Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
+    optimization", Journal of Machine Learning Research 12 (2011), figure 1, with diagonal matrices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> adagrad, theta = Adagrad(0.5, epsilon=1e-12), np.array([1.0])
+    >>> state = adagrad.init(theta)
+    >>> for gradient in (3.0, 4.0):
+    ...     g = np.array([gradient])
+    ...     theta, state = adagrad.update(theta, state, g, **adagrad.settings(0))
+    >>> theta.round(9)  # 1 − 0.5·3/3, then − 0.5·4/5
+    array([0.1])
+    """
+
+    learning_rate: Setting = 0.01
+    epsilon: Setting = 1e-10
+
+    ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": AT_LEAST_0, "epsilon": ABOVE_0}
+
+    def init(self, theta: Array) -> State:
+        """Return (s,) = (0,)."""
+        return (namespace(theta).zeros_like(theta),)
+
+    def update(
+        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
+    ) -> tuple[Array, State]:
+        """Return the next θ and (s,); `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        rate, epsilon, sqrt = settings["learning_rate"], settings["epsilon"], namespace(theta).sqrt
+
+        def piece(theta: Array, s: Array, g: Array) -> tuple[Array, ...]:
+            s += g * g
+            size = sqrt(s)
+            size += epsilon
+            step = rate * g
+            step /= size
+            theta -= step
+            return theta, s
+
+        theta, s = piecewise(piece, theta, *state, dE_dtheta)
+        return theta, (s,)

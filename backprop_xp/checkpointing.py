@@ -1,0 +1,184 @@
+"""Checkpoints while training: files from which a run goes on as if it had never been stopped."""
+
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.callbacks import entry_of, is_better
+from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.options import check_count
+from backprop_xp.progress import Progress
+from backprop_xp.snapshots import Snapshot, read_snapshot, snapshot_of, write_snapshot
+
+__all__ = ["Checkpoint", "newest", "snapshot_to_resume"]
+
+_NAME = re.compile(r"epoch-(\d{6,})\.safetensors")
+FAILURES = ("warn", "stop", "raise")
+
+
+class Checkpoint:
+    """Writes where training stands to files, from which ``train(resume=...)`` goes on.
+
+    The files are ``epoch-000010.safetensors`` after epoch 10, and so on, and ``best.safetensors``.
+    Each is complete or not there, whenever the process ends: it is written under another name,
+    flushed to the disk, and renamed. `load` reads the model in them.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is not there.
+    every : int
+        ≥ 1, the epochs between two files. There is one after the last epoch of a run too.
+    keep : int
+        ≥ 1, how many of the newest files to keep; the best one is kept beside them.
+    metric : str or None
+        The entry of the history by which `best.safetensors` is the best, of a stack its mean; None,
+        as it is unless told, writes none.
+    on_failure : {"warn", "stop", "raise"}
+        What to do where a file cannot be written, such as on a full disk: warn and go on, end the
+        run, which says why, or raise the OSError. The files before stay as they are.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first = bp.train(net, X, Y, epochs=2, callbacks=[Checkpoint(folder)])
+    ...     further = bp.train(net, X, Y, epochs=5, resume=folder)
+    >>> bool((further.theta == bp.train(net, X, Y, epochs=5).theta).all())
+    True
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: int = 1,
+        keep: int = 2,
+        metric: str | None = None,
+        on_failure: str = "warn",
+    ) -> None:
+        self.folder = Path(folder)
+        self.every = check_count(every, "Checkpoint(every)", least=1)
+        self.keep = check_count(keep, "Checkpoint(keep)", least=1)
+        self.metric = metric
+        if on_failure not in FAILURES:
+            known = f"one of {', '.join(FAILURES)}"
+            raise OptionError("Checkpoint(on_failure)", repr(on_failure), known, 'Use "warn"')
+        self.on_failure = on_failure
+        self._best: Any = None
+        self._written = -1
+        self._settings: Mapping[str, str] = {}
+        self._callbacks: Sequence[Any] = ()
+
+    def begin(self, settings: Mapping[str, str], callbacks: Sequence[Any]) -> None:
+        """Take what a file says of its run; training calls it."""
+        self._settings, self._callbacks = settings, callbacks
+
+    def on_train_start(self, progress: Progress) -> None:
+        """Make the folder, and forget a run before."""
+        self._written = progress.epoch
+        if progress.epoch == 0:
+            self._best = None
+        self._try(progress, lambda: self.folder.mkdir(parents=True, exist_ok=True))
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Write the files that are due."""
+        if self.metric is not None:
+            entry = float(np.mean(entry_of(progress, self.metric, "Checkpoint")))
+            if self._best is None or bool(is_better(entry, self._best, self.metric)):
+                self._best = entry
+                self._write(progress, "best.safetensors")
+        if progress.epoch % self.every == 0:
+            self._write_newest(progress)
+
+    def on_train_end(self, progress: Progress) -> None:
+        """Write the last epoch, unless training ended within it."""
+        if progress.batch == 0 and self._written != progress.epoch:
+            self._write_newest(progress)
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the best entry so far."""
+        return {} if self._best is None else {"best": self._best}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._best = state.get("best")
+
+    def _write_newest(self, progress: Progress) -> None:
+        if self._write(progress, f"epoch-{progress.epoch:06d}.safetensors"):
+            self._written = progress.epoch
+            for path in _numbered(self.folder)[: -self.keep]:
+                path.unlink(missing_ok=True)
+
+    def _write(self, progress: Progress, name: str) -> bool:
+        snapshot = snapshot_of(progress, self._settings, self._callbacks)
+        path = self.folder / name
+        return self._try(progress, lambda: write_snapshot(path, progress, snapshot))
+
+    def _try(self, progress: Progress, work: Any) -> bool:
+        try:
+            work()
+        except OSError as error:
+            if self.on_failure == "raise":
+                raise
+            text = f"no checkpoint of epoch {progress.epoch} in {str(self.folder)!r}: {error}"
+            warnings.warn(text, CheckpointWarning, stacklevel=2)
+            if self.on_failure == "stop":
+                progress.stop(text)
+            return False
+        return True
+
+
+def _numbered(folder: Path) -> list[Path]:
+    """Return the files of epochs in a folder, the newest last."""
+    found = [(int(m[1]), path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(found)]
+
+
+def newest(folder: str | os.PathLike[str]) -> Path | None:
+    """Return the file of the last epoch in a folder of checkpoints, None where there is none."""
+    folder = Path(folder)
+    found = _numbered(folder) if folder.is_dir() else []
+    return found[-1] if found else None
+
+
+def snapshot_to_resume(resume: Any) -> Snapshot | None:
+    """Return the snapshot that ``train(resume=...)`` means; None where training begins anew.
+
+    Parameters
+    ----------
+    resume : path, Checkpoint or None
+        A file, a folder of which the last epoch is meant, or a `Checkpoint`, whose folder may be
+        empty or not there yet.
+
+    Raises
+    ------
+    MissingFileError, ModelFileError, OptionError
+    """
+    if resume is None:
+        return None
+    if isinstance(resume, Checkpoint):
+        last = newest(resume.folder)
+        return None if last is None else read_snapshot(last)
+    try:
+        path = Path(resume)
+    except TypeError as error:
+        expected = "a path or a bp.Checkpoint"
+        raise OptionError("train(resume)", repr(resume), expected, "Pass a folder") from error
+    last = newest(path) if path.is_dir() else path
+    if last is None:
+        advice = "Pass the bp.Checkpoint itself, with which a run may also begin"
+        where = f"train(resume={str(path)!r})"
+        raise MissingFileError(where, "a folder without checkpoints", "one with some", advice)
+    return read_snapshot(last)

@@ -1,0 +1,92 @@
+"""Weights of classes: how much a case counts for being of its class."""
+
+import numbers
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_xp.errors import OptionError
+
+__all__ = ["weights_by_class"]
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+WHERE = "train(class_weights)"
+
+
+def weights_by_class(
+    class_weights: Any, labels: HostArray, classes: int, case_weights: HostArray | None
+) -> HostArray:
+    """Return the weight of each case, that of its class times its own, (m,) or (K, m).
+
+    Parameters
+    ----------
+    class_weights : "balanced" or mapping
+        "balanced" weighs a class by n / (k n_class), for n cases, n_class of them of the class, and
+        k classes that occur; where cases have weights, by their sums in place of the counts. A
+        mapping goes from the number of a class to its weight ≥ 0; what it leaves out has weight 1.
+    labels : ndarray (m,) or (K, m)
+        0 … classes − 1.
+    classes : int
+    case_weights : ndarray (m,) or (K, m), or None
+        ≥ 0; 1 each where None is given.
+
+    Raises
+    ------
+    OptionError
+
+    References
+    ----------
+    King, Zeng, "Logistic regression in rare events data", Political Analysis 9 (2001).
+
+    Examples
+    --------
+    >>> weights_by_class("balanced", np.array([0, 0, 0, 1]), 2, None)  # 4 / (2 · 3), 4 / (2 · 1)
+    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
+    >>> weights_by_class({1: 5}, np.array([0, 0, 0, 1]), 2, None)
+    array([1., 1., 1., 5.])
+    """
+    lead = np.broadcast_shapes(labels.shape, () if case_weights is None else case_weights.shape)
+    w = np.ones(labels.shape) if case_weights is None else case_weights
+    if isinstance(class_weights, Mapping):
+        of_class = np.ones(classes)
+        for name, weight in class_weights.items():
+            of_class[_number(name, classes)] = _weight(name, weight)
+        weighted: HostArray = w * of_class[labels.astype(np.int64)]
+    elif isinstance(class_weights, str) and class_weights == "balanced":
+        of_networks, ws = (np.broadcast_to(x, lead).reshape(-1, lead[-1]) for x in (labels, w))
+        each = [_balanced(*pair) * pair[1] for pair in zip(of_networks, ws, strict=True)]
+        weighted = np.reshape(each, lead)
+    else:
+        expected = "None, 'balanced', or a mapping from classes to weights"
+        raise OptionError(WHERE, f"{class_weights!r:.100}", expected, "Such as {0: 1.0, 1: 5.0}")
+    if not weighted.max(axis=-1).all():
+        expected = "one case with a weight above 0 at least for each network"
+        raise OptionError(WHERE, f"{class_weights!r:.100}", expected, "Weigh a class that occurs")
+    return weighted
+
+
+def _balanced(labels: HostArray, w: HostArray) -> HostArray:
+    """Return the balanced weight of the class of each case, (m,)."""
+    present, index = np.unique(labels, return_inverse=True)
+    totals = np.bincount(index, weights=w)
+    # a class whose cases weigh nothing has no weight to balance
+    of_class = totals.sum() / (len(present) * np.where(totals > 0, totals, np.inf))
+    balanced: HostArray = of_class[index]
+    return balanced
+
+
+def _number(name: Any, classes: int) -> int:
+    if isinstance(name, numbers.Integral) and 0 <= int(name) < classes:
+        return int(name)
+    expected = f"classes from 0 to {classes - 1}"
+    raise OptionError(WHERE, f"the class {name!r:.100}", expected, "Name classes by their labels")
+
+
+def _weight(name: Any, weight: Any) -> float:
+    real = isinstance(weight, numbers.Real)
+    value = float(weight) if real else -1.0
+    if not 0 <= value < np.inf:
+        came = f"the weight {weight!r:.100} for the class {name!r:.100}"
+        raise OptionError(WHERE, came, "finite numbers >= 0", "Leave a class out with weight 0")
+    return value

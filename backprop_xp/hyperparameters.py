@@ -1,0 +1,61 @@
+"""The numbers of an optimiser by name, in range at every step."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeAlias
+
+from backprop_xp.backend import Array
+from backprop_xp.ranges import Range, check_range, value_at
+
+__all__ = ["Hyperparameters", "State"]
+
+State: TypeAlias = tuple[Array, ...]
+
+
+class Hyperparameters:
+    """What the optimisers here have in common: a frozen dataclass's fields with a range each.
+
+    A subclass says by `ranges` which of its fields are numbers; `settings` has them in this order.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+    """
+
+    ranges: ClassVar[Mapping[str, Range]] = {}
+
+    def __post_init__(self) -> None:
+        for name, limits in self.ranges.items():
+            check_range(self._where(name), getattr(self, name), limits)
+
+    @property
+    def limits(self) -> dict[str, Range]:
+        """The range of each number, which it keeps in θ's dtype too."""
+        return {name: self.ranges[name] for name in self._constant}
+
+    def settings(self, step: int) -> Mapping[str, Any]:
+        """Return the numbers at `step`; the same dict at each step where none changes."""
+        if not self._scheduled:
+            return self._constant
+        values = {name: value_at(setting, step) for name, setting in self._constant.items()}
+        for name in self._scheduled:
+            check_range(self._where(name), values[name], self.ranges[name])
+        return values
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """The numbers that `update` takes."""
+        return list(self.ranges)
+
+    @cached_property
+    def _constant(self) -> Mapping[str, Any]:
+        return MappingProxyType({name: getattr(self, name) for name in self._names})
+
+    @cached_property
+    def _scheduled(self) -> list[str]:
+        return [name for name, setting in self._constant.items() if callable(setting)]
+
+    def _where(self, name: str) -> str:
+        return f"{type(self).__name__}({name})"

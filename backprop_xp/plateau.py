@@ -1,0 +1,219 @@
+"""Schedules that are told how training goes: lower a number where the validation cost stalls.
+
+A frozen description holds no state. What it was told is a small dict of plain numbers beside it,
+one number, or a list of one for each network, which a checkpoint holds as JSON; `after_epoch` makes
+of it, and of training's history, the next one. `Settings` keeps the dicts of a training, and puts
+the values in the place of their schedules.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.options import check_count
+from backprop_xp.ranges import AT_LEAST_0, BETWEEN_0_AND_1, check_range, constant
+
+__all__ = ["Listener", "ReduceOnPlateau", "find_listeners", "with_values"]
+
+
+class Listener(Protocol):
+    """A schedule that is told the history after each epoch, built in or a user's own."""
+
+    def start(self) -> dict[str, Any]:
+        """Return the state before the first epoch, of plain numbers and lists."""
+
+    def after_epoch(
+        self, state: Mapping[str, Any], history: Mapping[str, Sequence[Any]]
+    ) -> dict[str, Any]:
+        """Return the state after an epoch, of which the history has the last entries."""
+
+    def value(self, state: Mapping[str, Any]) -> Any:
+        """Return the number, or an array over the stack, for the steps of the next epoch."""
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau:
+    """A number that is multiplied by a factor where a metric of training stalls.
+
+    An epoch is better where its metric is below the best by more than `min_delta`. After more than
+    `patience` epochs one after another that are not better, the value is multiplied by the factor,
+    and they are counted anew. The networks of a stack are looked at one by one.
+
+    Parameters
+    ----------
+    initial : number or array
+        ≥ 0. An array holds one for each network of a stack.
+    factor : float
+        Above 0, below 1.
+    patience : int
+        ≥ 0, in epochs.
+    min_delta : float
+        ≥ 0, in the unit of the metric.
+    minimum : number
+        ≥ 0. The value is not lowered below it.
+    metric : str
+        A name in training's history; accuracies are better where they are higher.
+    against : {"improvement", "lowest"}
+        Whether the best is that of the last epoch that was better, so that slow progress counts
+        once it adds up, as in PyTorch's ``ReduceLROnPlateau`` with ``threshold_mode="abs"``; or the
+        lowest so far, as in scikit-learn's ``learning_rate="adaptive"``, where the factor is 0.2,
+        the metric "cost", and an epoch that is better by just `min_delta` counts.
+
+    Raises
+    ------
+    OptionError
+        A parameter is out of range; or it is asked for its value by the step alone.
+
+    Examples
+    --------
+    >>> rate = ReduceOnPlateau(0.8, factor=0.5, patience=1)
+    >>> state, costs = rate.start(), []
+    >>> for cost in (3.0, 2.0, 2.0, 2.0):
+    ...     costs.append(cost)
+    ...     state = rate.after_epoch(state, {"validation_cost": costs})
+    ...     print(rate.value(state), state["waited"])
+    0.8 0
+    0.8 0
+    0.8 1
+    0.4 0
+    """
+
+    initial: Any
+    factor: float = 0.5
+    patience: int = 10
+    min_delta: float = 1e-4
+    minimum: float = 0.0
+    metric: str = "validation_cost"
+    against: str = "improvement"
+
+    def __post_init__(self) -> None:
+        where = "ReduceOnPlateau"
+        object.__setattr__(self, "initial", constant(f"{where}(initial)", self.initial, AT_LEAST_0))
+        check_range(f"{where}(factor)", self.factor, BETWEEN_0_AND_1)
+        check_count(self.patience, f"{where}(patience)", least=0)
+        check_range(f"{where}(min_delta)", self.min_delta, AT_LEAST_0)
+        check_range(f"{where}(minimum)", self.minimum, AT_LEAST_0)
+        known = ("improvement", "lowest")
+        if self.against not in known:
+            advice = nearest_name(self.against, known)
+            raise OptionError(f"{where}(against)", repr(self.against), " or ".join(known), advice)
+
+    def __call__(self, step: int) -> Any:
+        """Refuse to say the value of a step without the history.
+
+        Raises
+        ------
+        OptionError
+        """
+        raise OptionError(
+            "ReduceOnPlateau(step)",
+            f"step {step} alone",
+            "the history of the epochs before it",
+            "Pass it to train in a field of a dataclass, such as SGD's learning_rate; or call "
+            "value(state)",
+        )
+
+    def start(self) -> dict[str, Any]:
+        """Return the state before the first epoch: the value, no best yet, no epoch waited for."""
+        return {"value": np.asarray(self.initial).tolist(), "best": None, "waited": 0}
+
+    def after_epoch(
+        self, state: Mapping[str, Any], history: Mapping[str, Sequence[Any]]
+    ) -> dict[str, Any]:
+        """Return the state after an epoch.
+
+        Parameters
+        ----------
+        state : dict
+            That of `start` or of the epoch before.
+        history : dict of lists
+            Training's, with the entries of the epoch.
+
+        Raises
+        ------
+        OptionError
+            There is no such metric.
+        """
+        if not history.get(self.metric):
+            known = ", ".join(name for name in history if history[name]) or "no entries"
+            advice = nearest_name(self.metric, history)
+            if self.metric.startswith("validation_"):
+                advice = "Pass train(validation=(X, Y)), or another metric"
+            came = f"{self.metric!r}"
+            raise OptionError("ReduceOnPlateau(metric)", came, f"one of {known}", advice)
+        sign = -1 if self.metric.endswith("accuracy") else 1
+        found = sign * np.asarray(history[self.metric][-1], dtype=np.float64)
+        best = np.inf if state["best"] is None else sign * np.asarray(state["best"])
+        if self.against == "lowest":
+            better, best = found <= best - self.min_delta, np.minimum(found, best)
+        else:
+            better = found < best - self.min_delta
+            best = np.where(better, found, best)
+        waited = np.where(better, 0, np.asarray(state["waited"]) + 1)
+        stalled = waited > self.patience
+        value = np.asarray(state["value"], dtype=np.float64)
+        if value.ndim > found.ndim:  # with a last axis of 1
+            value = value[..., 0]
+        lower = np.minimum(np.maximum(value * self.factor, self.minimum), value)
+        return {
+            "value": np.where(stalled, lower, value).tolist(),
+            "best": (sign * best).tolist(),
+            "waited": np.where(stalled, 0, waited).tolist(),
+        }
+
+    def value(self, state: Mapping[str, Any]) -> Any:
+        """Return the value for the steps of the next epoch, an array for a stack."""
+        value = state["value"]
+        return np.asarray(value) if isinstance(value, list) else value
+
+
+def find_listeners(tree: Any, at: str = "") -> dict[str, Listener]:
+    """Return the schedules that are told of epochs, by their places in a tree of dataclasses.
+
+    Examples
+    --------
+    >>> list(find_listeners({"l2": 0.1, "dropout": ReduceOnPlateau(0.5)}))
+    ['dropout']
+    """
+    if _listens(tree):
+        return {at: tree}
+    found: dict[str, Listener] = {}
+    for name, part in _parts(tree).items():
+        found |= find_listeners(part, f"{at}.{name}" if at else name)
+    return found
+
+
+def with_values(tree: Any, values: Mapping[str, Any], at: str = "") -> Any:
+    """Return the tree with other schedules in the places of those that are told of epochs."""
+    if at in values:
+        return values[at]
+    parts = {
+        name: with_values(part, values, f"{at}.{name}" if at else name)
+        for name, part in _parts(tree).items()
+    }
+    changed = {name: part for name, part in parts.items() if part is not _parts(tree)[name]}
+    if not changed:
+        return tree
+    if isinstance(tree, Mapping):
+        return {**tree, **changed}
+    if isinstance(tree, tuple | list):
+        return type(tree)(parts.values())
+    return replace(tree, **changed)
+
+
+def _listens(x: Any) -> bool:
+    methods = (getattr(x, name, None) for name in ("start", "after_epoch", "value"))
+    return not isinstance(x, type) and all(map(callable, methods))
+
+
+def _parts(tree: Any) -> dict[str, Any]:
+    if isinstance(tree, Mapping):
+        return dict(tree)
+    if isinstance(tree, tuple | list):
+        return {str(number): part for number, part in enumerate(tree)}
+    if is_dataclass(tree) and not isinstance(tree, type):
+        return {one.name: getattr(tree, one.name) for one in fields(tree) if one.init}
+    return {}

@@ -1,0 +1,116 @@
+"""Numbers in range: what an optimiser's or a training's number may be, at every step.
+
+A number is a constant, an array with one for each network of a stack, or a schedule of the step.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp.backend import to_host
+from backprop_xp.errors import OptionError
+
+__all__ = [
+    "ABOVE_0",
+    "ABOVE_1",
+    "AT_LEAST_0",
+    "BELOW_1",
+    "BETWEEN_0_AND_1",
+    "FINITE",
+    "SHARE",
+    "Range",
+    "Schedule",
+    "Setting",
+    "check_range",
+    "constant",
+    "is_zero",
+    "on_host",
+    "value_at",
+]
+
+Schedule: TypeAlias = Callable[[int], Any]
+Setting: TypeAlias = Any  # a number, an array over the networks of a stack, or a Schedule
+
+
+def value_at(setting: Setting, step: int) -> Any:
+    """Return the value of a number, an array or a schedule at `step`."""
+    return setting(step) if callable(setting) else setting
+
+
+def on_host(value: Any) -> np.ndarray[Any, Any]:
+    """Return a number, a list or an array of any library as a new NumPy array of float64."""
+    host = to_host(value) if array_api_compat.is_array_api_obj(value) else value
+    return np.array(host, dtype=np.float64)
+
+
+def is_zero(setting: Setting) -> bool:
+    """Tell whether a number is 0 at every step, for all networks; a schedule is not looked at."""
+    return not callable(setting) and not np.any(on_host(setting))
+
+
+class Range(NamedTuple):
+    """Numbers from `low`, which may be left out, to `high`, which is.
+
+    Attributes
+    ----------
+    low, high : float
+    low_too : bool
+        Whether `low` itself is welcome.
+    text : str
+        What an error message says was expected.
+    """
+
+    low: float
+    high: float
+    low_too: bool
+    text: str
+
+    def hold(self, values: np.ndarray[Any, Any]) -> bool:
+        """Tell whether all values are within."""
+        above = values >= self.low if self.low_too else values > self.low
+        return bool(np.all(above & (values < self.high)))
+
+
+FINITE = Range(-math.inf, math.inf, low_too=False, text="finite numbers")
+AT_LEAST_0 = Range(0, math.inf, low_too=True, text="finite numbers >= 0")
+ABOVE_0 = Range(0, math.inf, low_too=False, text="finite numbers > 0")
+ABOVE_1 = Range(1, math.inf, low_too=False, text="finite numbers > 1")
+BELOW_1 = Range(0, 1, low_too=True, text="numbers >= 0 and < 1")
+SHARE = Range(0, math.nextafter(1, 2), low_too=True, text="numbers from 0 to 1")
+BETWEEN_0_AND_1 = Range(0, 1, low_too=False, text="numbers > 0 and < 1")
+
+
+def check_range(where: str, setting: Setting, limits: Range) -> None:
+    """Refuse a number, or an array with one, outside of `limits`; schedules pass.
+
+    Raises
+    ------
+    OptionError
+    """
+    if callable(setting):
+        return
+    try:
+        good = limits.hold(on_host(setting))
+    except (TypeError, ValueError, OverflowError):
+        good = False
+    if not good:
+        came = f"{setting!r:.100}"
+        raise OptionError(where, came, limits.text, "Pass a number, an array or a schedule")
+
+
+def constant(where: str, value: Any, limits: Range) -> Any:
+    """Return a number that is no schedule, an array of any library as NumPy's, in float64.
+
+    Raises
+    ------
+    OptionError
+        It is out of range, or a schedule.
+    """
+    if callable(value):
+        advice = "Combine schedules by Product, WarmUp or Sequential"
+        raise OptionError(where, f"{value!r:.100}", limits.text, advice)
+    check_range(where, value, limits)
+    return value if isinstance(value, int | float) else on_host(value)

@@ -1,0 +1,236 @@
+"""Training in a file: θ, the optimiser's state, the history, and what callbacks remember.
+
+Such a file is a model file too (`checkpoint`), so that `load` returns the network and θ. Random
+numbers need no state: the order of the cases and the units left out follow from the seed and the
+epoch.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import array_api_compat
+import numpy as np
+
+from backprop_xp import tensor_file
+from backprop_xp.backend import to_host
+from backprop_xp.checkpoint import TRAINING, model_contents, write_contents
+from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.progress import Progress
+
+__all__ = [
+    "Snapshot",
+    "check_settings",
+    "described",
+    "read_snapshot",
+    "restore_callbacks",
+    "snapshot_of",
+    "write_snapshot",
+]
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+FORMAT_VERSION = 1
+KEY = "backprop_xp_training"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where training stood after an epoch.
+
+    Attributes
+    ----------
+    theta : ndarray (*stack, P)
+    state : tuple of ndarray
+        The optimiser's, of one network, or with one axis for all networks of a stack.
+    epoch : int
+    history : dict of ndarray (epochs, *stack)
+    settings : dict of str
+        What the run was made with, by name, as `described` tells it.
+    of_settings : dict
+        What schedules that depend on the past remember.
+    callbacks : list of (str, dict)
+        The kind of each callback that remembers something, and what it remembers, in their order.
+    """
+
+    theta: HostArray
+    state: tuple[HostArray, ...]
+    epoch: int
+    history: Mapping[str, HostArray]
+    settings: Mapping[str, str]
+    of_settings: Mapping[str, Any]
+    callbacks: Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def described(value: Any) -> str:
+    """Return a text that is the same for equal settings, in any process.
+
+    Numbers and texts as they are, an array by its shape, dtype and bytes, an object by its class
+    and its fields, a function by its name.
+
+    Examples
+    --------
+    >>> described(0.1), described([1, 2]), described(max)
+    ('0.1', '[1, 2]', 'builtins.max')
+    """
+    if array_api_compat.is_array_api_obj(value):
+        host = np.ascontiguousarray(to_host(value))
+        return f"array {host.shape} {host.dtype} {sha256(host.tobytes()).hexdigest()[:16]}"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(described(one) for one in value)}]"
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        return str(value)
+    kind = type(value)
+    if is_dataclass(value):
+        given = (f"{one.name}={described(getattr(value, one.name))}" for one in fields(value))
+        return f"{kind.__qualname__}({', '.join(given)})"
+    named = value if hasattr(value, "__qualname__") else kind
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def snapshot_of(
+    progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
+) -> Snapshot:
+    """Return where training stands; nothing in it changes later."""
+    remembered = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
+    return Snapshot(
+        np.array(to_host(progress.theta)),
+        tuple(np.array(to_host(x)) for x in progress.state),
+        progress.epoch,
+        {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
+        settings,
+        progress.of_settings,
+        remembered,
+    )
+
+
+def write_snapshot(path: str | os.PathLike[str], progress: Progress, snapshot: Snapshot) -> None:
+    """Write a snapshot beside `path`, and put it in its place when it is on the disk.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; what was there before is untouched.
+    """
+    tensors, metadata = model_contents(progress.network, snapshot.theta)
+    arrays: dict[str, HostArray] = {}
+
+    def put(name: str, array: Any) -> str:
+        arrays[TRAINING + name] = np.asarray(array, order="C")  # also without axes
+        return name
+
+    remembered = [
+        [kind, _without_arrays(state, f"callback.{number}.", put)]
+        for number, (kind, state) in enumerate(snapshot.callbacks)
+    ]
+    for number, x in enumerate(snapshot.state):
+        put(f"state.{number}", x)
+    for name, entries in snapshot.history.items():
+        put(f"history.{name}", entries)
+    metadata[KEY] = json.dumps(
+        {
+            "format_version": FORMAT_VERSION,
+            "epoch": snapshot.epoch,
+            "state": len(snapshot.state),
+            "history": list(snapshot.history),
+            "settings": dict(snapshot.settings),
+            "of_settings": dict(snapshot.of_settings),
+            "callbacks": remembered,
+        }
+    )
+    write_contents(path, {**tensors, **arrays}, metadata)
+
+
+def _without_arrays(
+    state: Mapping[str, Any], place: str, put: Callable[[str, Any], str]
+) -> dict[str, Any]:
+    """Return what JSON holds, with {"array": name} for each array that was put elsewhere."""
+    found = {}
+    for name, value in state.items():
+        array = isinstance(value, np.ndarray | np.generic)
+        found[name] = {"array": put(place + name, np.asarray(value))} if array else value
+    return found
+
+
+def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
+    """Return the snapshot in a file.
+
+    Raises
+    ------
+    MissingFileError
+    ModelFileError
+        The file is none, or contradicts itself.
+    """
+    where = f"train(resume={str(path)!r})"
+    tensors, texts = tensor_file.read(Path(path), where)
+    if KEY not in texts:
+        advice = "Start from its parameters: train(theta=bp.load(path).theta)"
+        raise ModelFileError(where, "a model without its training", "a checkpoint", advice)
+
+    def array(name: str) -> HostArray:
+        return tensors[TRAINING + name]
+
+    with tensor_file.interpreting(where):
+        about = tensor_file.description(texts, KEY, where, FORMAT_VERSION)
+        found = Snapshot(
+            tensors["theta"],
+            tuple(array(f"state.{number}") for number in range(int(about["state"]))),
+            int(about["epoch"]),
+            {name: array(f"history.{name}") for name in about["history"]},
+            {str(name): str(text) for name, text in about["settings"].items()},
+            dict(about["of_settings"]),
+            [(str(kind), _with_arrays(state, array)) for kind, state in about["callbacks"]],
+        )
+        if found.epoch < 0 or any(len(of) > found.epoch for of in found.history.values()):
+            raise ValueError(f"{found.epoch} epochs, but a longer history")
+    return found
+
+
+def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
+    """Let each callback go on from what one of its kind remembered, the first from the first."""
+    left = list(snapshot.callbacks)
+    for one in callbacks:
+        mine = next((each for each in left if each[0] == _kind(one)), None)
+        if mine is not None and hasattr(one, "restore"):
+            left = [each for each in left if each is not mine]
+            one.restore(mine[1])
+
+
+def _kind(callback: Any) -> str:
+    return f"{type(callback).__module__}.{type(callback).__qualname__}"
+
+
+def _with_arrays(state: Mapping[str, Any], array: Callable[[str], HostArray]) -> dict[str, Any]:
+    return {
+        name: array(value["array"]) if isinstance(value, dict) else value
+        for name, value in state.items()
+    }
+
+
+def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) -> None:
+    """Refuse to go on with other settings than a snapshot was made with.
+
+    Raises
+    ------
+    OptionError
+        It names those that differ.
+    """
+    before, differ = snapshot.settings, []
+    for name in sorted({*before, *settings}):
+        old, new = before.get(name), settings.get(name)
+        if old != new:
+            differ.append(f"{name}={_short(new)} where it was {_short(old)}")
+    if differ:
+        raise OptionError(
+            where,
+            "; ".join(differ),
+            "the settings that the checkpoint was made with, of which epochs alone may grow",
+            "Set them as before, or start from its parameters: train(theta=bp.load(path).theta)",
+        )
+
+
+def _short(text: str | None) -> str:
+    return f"{text:.60}" if text is not None else "nothing"
