@@ -6,6 +6,7 @@ may keep copies of θ, add entries to the history, and stop the run.
 
 import csv
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -15,7 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace, to_host
-from backprop_xp.errors import DTypeError, MissingExtraError, OptionError, nearest_name
+from backprop_xp.errors import (
+    CheckpointWarning,
+    DTypeError,
+    MissingExtraError,
+    OptionError,
+    nearest_name,
+)
 from backprop_xp.options import check_count, finite_number
 from backprop_xp.progress import Progress
 
@@ -25,6 +32,7 @@ __all__ = [
     "EarlyStopping",
     "ProgressBar",
     "TensorBoardLog",
+    "check_metric",
     "checked_callbacks",
     "entry_of",
     "is_better",
@@ -88,8 +96,21 @@ def wants_batches(callback: Any) -> bool:
 
 def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> np.ndarray[Any, Any]:
     """Tell where an entry of a history improves on another; accuracies grow, all else falls."""
-    sign = 1 if name.endswith("accuracy") else -1
-    return np.asarray(sign * (np.asarray(new) - np.asarray(old)) > min_delta)
+    sign, (now, before) = 1 if name.endswith("accuracy") else -1, map(np.asarray, (new, old))
+    number_at_last = np.isnan(before) & ~np.isnan(now)  # NaN is never the best
+    return np.asarray((sign * (now - before) > min_delta) | number_at_last)
+
+
+def check_metric(metric: Any, where: str) -> None:
+    """Refuse what can be no name in a history.
+
+    Raises
+    ------
+    OptionError
+    """
+    if not isinstance(metric, str):
+        advice = "Such as 'validation_cost'"
+        raise OptionError(where, repr(metric), "the name of an entry of the history", advice)
 
 
 def entry_of(progress: Progress, name: str, where: str) -> np.ndarray[Any, Any]:
@@ -153,8 +174,10 @@ class EarlyStopping:
     _best: Any = field(default=None, init=False, repr=False)
     _waited: Any = field(default=None, init=False, repr=False)
     _theta: Any = field(default=None, init=False, repr=False)
+    _epoch: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_metric(self.metric, "EarlyStopping(metric)")
         check_count(self.patience, "EarlyStopping(patience)", least=1)
         if finite_number(self.min_delta, "EarlyStopping(min_delta)") < 0:
             raise OptionError("EarlyStopping(min_delta)", repr(self.min_delta), ">= 0", "Use 0.0")
@@ -162,7 +185,7 @@ class EarlyStopping:
     def on_train_start(self, progress: Progress) -> None:
         """Forget a run before, unless this one goes on from it."""
         if progress.epoch == 0:
-            self._best = self._waited = self._theta = None
+            self._best = self._waited = self._theta = self._epoch = None
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Compare the epoch with the best so far."""
@@ -178,17 +201,19 @@ class EarlyStopping:
             now = to_host(progress.theta)
             chosen = better[..., None]
             self._theta = now.copy() if better.all() else np.where(chosen, now, self._theta)
+            self._epoch = np.where(better, progress.epoch, 0 if better.all() else self._epoch)
         if (self._waited >= self.patience).all():
             progress.stop(f"{self.metric} has not improved for {self.patience} epochs")
 
     def on_train_end(self, progress: Progress) -> None:
         """Go back to the best θ."""
         if self.restore_best and self._theta is not None:
-            progress.take(_like(self._theta, progress.weights))
+            progress.take(_like(self._theta, progress.weights), self._epoch)
 
     def state(self) -> Mapping[str, Any]:
         """Return the best entry and θ so far, and how long ago that was."""
         found = {"best": self._best, "waited": self._waited, "theta": self._theta}
+        found |= {"epoch": self._epoch}
         return {name: value for name, value in found.items() if value is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -199,7 +224,7 @@ class EarlyStopping:
         TypeError, ValueError
             It is no such state.
         """
-        self._best = self._waited = self._theta = None
+        self._best = self._waited = self._theta = self._epoch = None
         if state:
             self._best = np.array(state["best"], dtype=np.float64)
             self._waited = np.array(state["waited"], dtype=np.int64)
@@ -207,6 +232,7 @@ class EarlyStopping:
                 raise ValueError("EarlyStopping remembers arrays that do not fit each other")
         if "theta" in state:
             self._theta = np.array(state["theta"])
+            self._epoch = np.array(state["epoch"], dtype=np.int64)
             fits = self._theta.ndim == self._best.ndim + 1
             if not fits or self._theta.shape[:-1] != self._best.shape:
                 raise ValueError("EarlyStopping remembers parameters that are none")
@@ -251,36 +277,55 @@ class CSVLog:
     Parameters
     ----------
     path : path
-        A new run replaces the file, a resumed one writes on where its checkpoint was. Of a stack
+        A log that is there is replaced after the first epoch of a new run; a resumed run writes on
+        where its checkpoint was; a file that is no log is refused. Where a row cannot be written,
+        a `CheckpointWarning` says so. Of a stack
         there is a column for each network, such as ``cost[3]``.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._begun = False
 
-    def on_train_start(self, progress: Progress) -> None:
-        """Write the rows of the epochs before, of which a new run has none.
+    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+        """Look whether the file can be written, and whether it is a log where it is there.
 
         Raises
         ------
-        OSError
-            The file cannot be written.
+        OptionError
         """
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            for epoch in range(progress.epoch):
-                self._write(writer, progress, epoch)
+        self._begun = False
+        advice = "Choose the name of a log, or of a file that is not there"
+        if self.path.is_dir() or not self.path.parent.is_dir():
+            expected = "a file in a folder that is there"
+            raise OptionError("CSVLog(path)", repr(str(self.path)), expected, advice)
+        if self.path.exists() and not self._is_log():
+            came = f"{str(self.path)!r}, a file that is no log"
+            raise OptionError("CSVLog(path)", came, "a log or a free name", advice)
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the row of the epoch."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            self._write(csv.writer(file), progress, progress.epoch - 1)
+        """Write the row of the epoch, and before the first one those of a run that goes on."""
+        first = progress.epoch - 1 if self._begun else 0
+        try:
+            with self.path.open("a" if self._begun else "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                for epoch in range(first, progress.epoch):
+                    self._write(writer, progress, epoch)
+            self._begun = True
+        except OSError as error:
+            text = f"no row of epoch {progress.epoch} in {str(self.path)!r}: {error}"
+            warnings.warn(text, CheckpointWarning, stacklevel=2)
+
+    def _is_log(self) -> bool:
+        with self.path.open("rb") as file:
+            start = file.read(6)
+        return start in (b"", b"epoch,")
 
     @staticmethod
     def _write(writer: Any, progress: Progress, epoch: int) -> None:
         row: dict[str, Any] = {"epoch": epoch + 1}
         for name, entries in progress.history.items():
-            entry = np.asarray(entries[epoch])
+            entry = np.asarray(entries[epoch] if epoch < len(entries) else np.nan)
             for place in np.ndindex(entry.shape):
                 label = f"{name}[{', '.join(map(str, place))}]" if place else name
                 row[label] = repr(float(entry[place]))

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.callbacks import entry_of, is_better
+from backprop_xp.callbacks import check_metric, entry_of, is_better
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
 from backprop_xp.options import check_count
 from backprop_xp.progress import Progress
-from backprop_xp.snapshots import Snapshot, read_snapshot, snapshot_of, write_snapshot
+from backprop_xp.snapshots import snapshot_of, write_snapshot
 
-__all__ = ["Checkpoint", "newest", "snapshot_to_resume"]
+__all__ = ["Checkpoint", "file_to_resume", "newest"]
 
-_NAME = re.compile(r"epoch-(\d{6,})\.safetensors")
+_NAME, _BEST = re.compile(r"epoch-(\d{6,})\.safetensors"), "best.safetensors"
 FAILURES = ("warn", "stop", "raise")
 
 
@@ -31,9 +31,10 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Made where it is not there.
+        Made where it is not there. One that holds checkpoints of another run is refused.
     every : int
-        ≥ 1, the epochs between two files. There is one after the last epoch of a run too.
+        ≥ 1, the epochs between two files. There is one after the last epoch of a run too, unless
+        Ctrl-C ends it within an epoch.
     keep : int
         ≥ 1, how many of the newest files to keep; the best one is kept beside them.
     metric : str or None
@@ -71,6 +72,8 @@ class Checkpoint:
         self.folder = Path(folder)
         self.every = check_count(every, "Checkpoint(every)", least=1)
         self.keep = check_count(keep, "Checkpoint(keep)", least=1)
+        if metric is not None:
+            check_metric(metric, "Checkpoint(metric)")
         self.metric = metric
         if on_failure not in FAILURES:
             known = f"one of {', '.join(FAILURES)}"
@@ -81,16 +84,35 @@ class Checkpoint:
         self._settings: Mapping[str, str] = {}
         self._callbacks: Sequence[Any] = ()
 
-    def begin(self, settings: Mapping[str, str], callbacks: Sequence[Any]) -> None:
-        """Take what a file says of its run; training calls it."""
+    def begin(
+        self, settings: Mapping[str, str], callbacks: Sequence[Any], resumed: Path | None
+    ) -> None:
+        """Take what a file says of its run, and make the folder; training calls it before any work.
+
+        Raises
+        ------
+        OptionError
+            The folder cannot be made, or holds such files of another run than the one that is
+            resumed.
+        """
         self._settings, self._callbacks = settings, callbacks
+        where, name = "Checkpoint(folder)", repr(str(self.folder))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            there = [path for path in self.folder.iterdir() if _is_ours(path)]
+        except OSError as error:
+            advice = "Choose another folder"
+            raise OptionError(where, f"{name} ({error})", "a folder", advice) from error
+        if there and (resumed is None or resumed.parent.resolve() != self.folder.resolve()):
+            advice = "Go on with that run by resume=, or choose another folder"
+            expected = "a folder without them, for a run that begins"
+            raise OptionError(where, f"{name}, which holds checkpoints", expected, advice)
 
     def on_train_start(self, progress: Progress) -> None:
-        """Make the folder, and forget a run before."""
+        """Forget a run before."""
         self._written = progress.epoch
         if progress.epoch == 0:
             self._best = None
-        self._try(progress, lambda: self.folder.mkdir(parents=True, exist_ok=True))
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Write the files that are due."""
@@ -98,7 +120,7 @@ class Checkpoint:
             entry = float(np.mean(entry_of(progress, self.metric, "Checkpoint")))
             if self._best is None or bool(is_better(entry, self._best, self.metric)):
                 self._best = entry
-                self._write(progress, "best.safetensors")
+                self._write(progress, _BEST)
         if progress.epoch % self.every == 0:
             self._write_newest(progress)
 
@@ -140,6 +162,10 @@ class Checkpoint:
         return True
 
 
+def _is_ours(path: Path) -> bool:
+    return path.name == _BEST or _NAME.fullmatch(path.name) is not None
+
+
 def _numbered(folder: Path) -> list[Path]:
     """Return the files of epochs in a folder, the newest last."""
     found = [(int(m[1]), path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
@@ -153,8 +179,8 @@ def newest(folder: str | os.PathLike[str]) -> Path | None:
     return found[-1] if found else None
 
 
-def snapshot_to_resume(resume: Any) -> Snapshot | None:
-    """Return the snapshot that ``train(resume=...)`` means; None where training begins anew.
+def file_to_resume(resume: Any) -> Path | None:
+    """Return the file that ``train(resume=...)`` means; None where training begins anew.
 
     Parameters
     ----------
@@ -164,13 +190,12 @@ def snapshot_to_resume(resume: Any) -> Snapshot | None:
 
     Raises
     ------
-    MissingFileError, ModelFileError, OptionError
+    MissingFileError, OptionError
     """
     if resume is None:
         return None
     if isinstance(resume, Checkpoint):
-        last = newest(resume.folder)
-        return None if last is None else read_snapshot(last)
+        return newest(resume.folder)
     try:
         path = Path(resume)
     except TypeError as error:
@@ -181,4 +206,4 @@ def snapshot_to_resume(resume: Any) -> Snapshot | None:
         advice = "Pass the bp.Checkpoint itself, with which a run may also begin"
         where = f"train(resume={str(path)!r})"
         raise MissingFileError(where, "a folder without checkpoints", "one with some", advice)
-    return read_snapshot(last)
+    return last

@@ -120,7 +120,7 @@ class DivergenceError(BackpropError, ArithmeticError):
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint could not be written; training goes on without it."""
+    """A checkpoint or a row of a log could not be written; training goes on without it."""
 
 
 class OutOfMemoryError(BackpropError, MemoryError):

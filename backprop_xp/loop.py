@@ -59,16 +59,19 @@ class Loop:
     def run(self) -> None:
         """Train up to the last epoch, or until something stops it."""
         progress = self._progress
-        self._tell("on_train_start")
         with self._interrupts:
+            self._tell("on_train_start")
             while progress.epoch < progress.epochs and not progress.stopped:
                 self._epoch()
-        self._edge.theta, self._edge.epoch = progress.weights, progress.epoch
-        self._tell("on_train_end")
+            self._edge.theta, self._edge.epoch = progress.weights, progress.epoch
+            self._tell("on_train_end")
 
-    def _tell(self, moment: str) -> None:
-        for one in self._callbacks:
-            getattr(one, moment, _nothing)(self._progress)
+    def _tell(self, moment: str, callbacks: Sequence[Callback] | None = None) -> None:
+        progress = self._progress
+        place = progress.epoch, progress.batch, progress.epochs
+        for one in self._callbacks if callbacks is None else callbacks:
+            getattr(one, moment, _nothing)(progress)
+            progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
 
     def _epoch(self) -> None:
         progress, task, edge = self._progress, self._progress.task, self._edge
@@ -82,8 +85,7 @@ class Loop:
                 block, progress.weights, progress.state, noise, record
             )
             progress.batch += block.batches
-            for one in self._of_batches:
-                one.on_batch_end(progress)
+            self._tell("on_batch_end", self._of_batches)
             if self._interrupts.noted:
                 progress.stop(
                     f"interrupted in epoch {progress.epoch}, after {progress.batch} of its batches"

@@ -148,10 +148,12 @@ class ReduceOnPlateau:
         found = sign * np.asarray(history[self.metric][-1], dtype=np.float64)
         best = np.inf if state["best"] is None else sign * np.asarray(state["best"])
         if self.against == "lowest":
-            better, best = found <= best - self.min_delta, np.minimum(found, best)
+            better, best = found <= best - self.min_delta, np.fmin(found, best)
         else:
             better = found < best - self.min_delta
             best = np.where(better, found, best)
+        most = np.finfo(np.float64).max  # for no number yet, which JSON has no infinity for
+        best = np.clip(best, -most, most)
         waited = np.where(better, 0, np.asarray(state["waited"]) + 1)
         stalled = waited > self.patience
         value = np.asarray(state["value"], dtype=np.float64)

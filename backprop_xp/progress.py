@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backprop_xp.backend import Array, context, copied, namespace
+from backprop_xp.errors import ShapeError
 from backprop_xp.network import Network
 from backprop_xp.optimizers import State
 from backprop_xp.preparation import Task
@@ -29,6 +30,8 @@ class Progress:
         As that of the run, one entry for each complete epoch. A callback may add lists of its own.
     stopped : str
         Why training ends before its last epoch; empty while it goes on.
+    taken : int, ndarray of int or None
+        The epoch whose parameters `take` has put in place, of a stack one for each network.
     """
 
     task: Task = field(repr=False)
@@ -39,6 +42,7 @@ class Progress:
     batch: int = 0
     history: History = field(default_factory=dict, repr=False)
     stopped: str = ""
+    taken: Any = None
     of_settings: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -52,17 +56,27 @@ class Progress:
         with context(self.weights):
             return self.task.in_axes(copied(self.weights))
 
-    def take(self, theta: Array) -> None:
-        """Go on from these parameters (*stack, P), in place of those that there are."""
+    def take(self, theta: Array, epoch: Any = None) -> None:
+        """Go on from these parameters (*stack, P), in place of those that there are.
+
+        `epoch` says after which epoch they were there, of a stack one for each network.
+
+        Raises
+        ------
+        ShapeError
+            They are not of θ's shape, dtype and library.
+        """
+        if type(theta) is not type(self.weights) or (theta.shape, theta.dtype) != (
+            (*self.task.stack, self.weights.shape[-1]),
+            self.weights.dtype,
+        ):
+            came = f"{type(theta).__name__} {getattr(theta, 'shape', '')}"
+            advice = "Pass what progress.theta was, or an array like it"
+            raise ShapeError("progress.take(theta)", came, "an array like progress.theta", advice)
         with context(self.weights):
-            flat = theta if theta.ndim == self.weights.ndim else _flat(theta)
-            self.weights = copied(flat)
+            flat = namespace(theta).reshape(theta, self.weights.shape)
+            self.weights, self.taken = copied(flat), epoch
 
     def stop(self, why: str) -> None:
         """End training after this epoch; `why` is what the run says of it."""
-        self.stopped = self.stopped or why
-
-
-def _flat(theta: Array) -> Array:
-    flat: Array = namespace(theta).reshape(theta, (-1, theta.shape[-1]))
-    return flat
+        self.stopped = self.stopped or str(why) or "stopped by a callback"

@@ -20,6 +20,7 @@ from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.failures import Edge, diverged
 from backprop_xp.full_batch import LBFGS
 from backprop_xp.hyperparameters import State
+from backprop_xp.interrupts import Interrupts
 from backprop_xp.preparation import Task
 from backprop_xp.progress import Progress
 from backprop_xp.recording import EpochRecord, History, append, of_validation
@@ -148,7 +149,7 @@ class Minimisation:
     ) -> None:
         self._progress, self._optimizer, self._edge = progress, optimizer, edge
         self._settings, self._decay_biases, self._callbacks = settings, decay_biases, callbacks
-        self._minimize = _minimize()
+        self._minimize, self._interrupts = _minimize(), Interrupts()
         task = progress.task
         self._count = task.theta.shape[0] if task.theta.ndim > 1 else 1
         (self._block,) = epochs_of_blocks(task.cases, task.cases.count, task.seed)(0)
@@ -162,6 +163,10 @@ class Minimisation:
         DivergenceError
             A cost is infinite or NaN after an iteration, or at the start.
         """
+        with self._interrupts:
+            self._run()
+
+    def _run(self) -> None:
         progress, histories, ends = self._progress, [], []
         epochs, progress.epochs = progress.epochs, progress.epochs * self._count
         self._tell("on_train_start")
@@ -200,6 +205,9 @@ class Minimisation:
         def after_iteration(intermediate_result: Any) -> None:
             look(intermediate_result.x)
             self._tell_of(entries)
+            if self._interrupts.noted:
+                done = len(entries["cost"]) - 1
+                self._progress.stop(f"interrupted after {done} iterations")
             if self._progress.stopped:
                 raise StopIteration
 

@@ -8,12 +8,11 @@ epoch.
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import array_api_compat
 import numpy as np
 
 from backprop_xp import tensor_file
@@ -25,7 +24,6 @@ from backprop_xp.progress import Progress
 __all__ = [
     "Snapshot",
     "check_settings",
-    "described",
     "read_snapshot",
     "restore_callbacks",
     "snapshot_of",
@@ -49,11 +47,13 @@ class Snapshot:
     epoch : int
     history : dict of ndarray (epochs, *stack)
     settings : dict of str
-        What the run was made with, by name, as `described` tells it.
+        What the run was made with, by name, as `descriptions` tells it.
     of_settings : dict
         What schedules that depend on the past remember.
     callbacks : list of (str, dict)
         The kind of each callback that remembers something, and what it remembers, in their order.
+    stopped : str
+        Why a callback ended the run; empty where none did.
     """
 
     theta: HostArray
@@ -63,32 +63,7 @@ class Snapshot:
     settings: Mapping[str, str]
     of_settings: Mapping[str, Any]
     callbacks: Sequence[tuple[str, Mapping[str, Any]]]
-
-
-def described(value: Any) -> str:
-    """Return a text that is the same for equal settings, in any process.
-
-    Numbers and texts as they are, an array by its shape, dtype and bytes, an object by its class
-    and its fields, a function by its name.
-
-    Examples
-    --------
-    >>> described(0.1), described([1, 2]), described(max)
-    ('0.1', '[1, 2]', 'builtins.max')
-    """
-    if array_api_compat.is_array_api_obj(value):
-        host = np.ascontiguousarray(to_host(value))
-        return f"array {host.shape} {host.dtype} {sha256(host.tobytes()).hexdigest()[:16]}"
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(described(one) for one in value)}]"
-    if value is None or isinstance(value, bool | int | float | str | np.generic):
-        return str(value)
-    kind = type(value)
-    if is_dataclass(value):
-        given = (f"{one.name}={described(getattr(value, one.name))}" for one in fields(value))
-        return f"{kind.__qualname__}({', '.join(given)})"
-    named = value if hasattr(value, "__qualname__") else kind
-    return f"{named.__module__}.{named.__qualname__}"
+    stopped: str = ""
 
 
 def snapshot_of(
@@ -104,6 +79,7 @@ def snapshot_of(
         settings,
         progress.of_settings,
         remembered,
+        progress.stopped,
     )
 
 
@@ -130,6 +106,7 @@ def write_snapshot(path: str | os.PathLike[str], progress: Progress, snapshot: S
         put(f"state.{number}", x)
     for name, entries in snapshot.history.items():
         put(f"history.{name}", entries)
+    contents = {**tensors, **arrays}
     metadata[KEY] = json.dumps(
         {
             "format_version": FORMAT_VERSION,
@@ -139,9 +116,21 @@ def write_snapshot(path: str | os.PathLike[str], progress: Progress, snapshot: S
             "settings": dict(snapshot.settings),
             "of_settings": dict(snapshot.of_settings),
             "callbacks": remembered,
+            "stopped": snapshot.stopped,
+            "sum": _sum_of(contents),
         }
     )
-    write_contents(path, {**tensors, **arrays}, metadata)
+    write_contents(path, contents, metadata)
+
+
+def _sum_of(tensors: Mapping[str, HostArray]) -> str:
+    """Return SHA-256 of the arrays, their names, shapes and dtypes."""
+    total = sha256()
+    for name in sorted(tensors):
+        x = tensors[name]
+        total.update(f"{name} {x.shape} {x.dtype} ".encode())
+        total.update(x.tobytes())
+    return total.hexdigest()
 
 
 def _without_arrays(
@@ -175,6 +164,8 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
 
     with tensor_file.interpreting(where):
         about = tensor_file.description(texts, KEY, where, FORMAT_VERSION)
+        if about["sum"] != _sum_of(tensors):
+            raise ValueError("its numbers are not those that were written")
         found = Snapshot(
             tensors["theta"],
             tuple(array(f"state.{number}") for number in range(int(about["state"]))),
@@ -183,6 +174,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
             {str(name): str(text) for name, text in about["settings"].items()},
             dict(about["of_settings"]),
             [(str(kind), _with_arrays(state, array)) for kind, state in about["callbacks"]],
+            str(about["stopped"]),
         )
         if found.epoch < 0 or any(len(of) > found.epoch for of in found.history.values()):
             raise ValueError(f"{found.epoch} epochs, but a longer history")

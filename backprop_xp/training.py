@@ -20,7 +20,8 @@ from backprop_xp.backend import (
 )
 from backprop_xp.callbacks import ProgressBar, checked_callbacks
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.checkpointing import Checkpoint, snapshot_to_resume
+from backprop_xp.checkpointing import Checkpoint, file_to_resume
+from backprop_xp.descriptions import described
 from backprop_xp.device_selection import Device
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
@@ -36,7 +37,12 @@ from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
 from backprop_xp.recording import History
 from backprop_xp.schedules import Setting
 from backprop_xp.settings import Settings
-from backprop_xp.snapshots import Snapshot, check_settings, described, restore_callbacks
+from backprop_xp.snapshots import (
+    Snapshot,
+    check_settings,
+    read_snapshot,
+    restore_callbacks,
+)
 from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
 
@@ -62,6 +68,9 @@ class Run:
     stopped : str
         Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; empty where
         it did not. After Ctrl-C θ is that of the last batch, and the history has the epochs before.
+    epoch : int, or ndarray of int over the stack
+        After how many epochs θ was as it is: the last, or the best one of `EarlyStopping`, so that
+        ``history[name][epoch - 1]`` is the entry that goes with it.
 
     Examples
     --------
@@ -82,6 +91,7 @@ class Run:
     history: History = field(repr=False)
     network: Network
     stopped: str = ""
+    epoch: Any = None
 
     def __getitem__(self, key: Any) -> "Run":
         """Return the run of some networks of a stack, which shares no memory with this one.
@@ -105,10 +115,14 @@ class Run:
             name: [picked_entry(entry, lead, numbers) for entry in entries]
             for name, entries in self.history.items()
         }
-        return replace(self, theta=picked_theta(self.theta, numbers), history=history)
+        theta, epoch = picked_theta(self.theta, numbers), self.epoch
+        if epoch is not None and np.ndim(epoch):
+            epoch = np.reshape(epoch, -1)[numbers]
+            epoch = int(epoch) if numbers.ndim == 0 else epoch
+        return replace(self, theta=theta, history=history, epoch=epoch)
 
     def best(self, name: str = "validation_cost") -> "Run":
-        """Return the run of the network of a stack whose last entry of a history is the best.
+        """Return the run of the network of a stack whose entry of a history is the best.
 
         Parameters
         ----------
@@ -131,6 +145,10 @@ class Run:
             advice = "Train with validation=" if missing else nearest_name(name, self.history)
             raise OptionError("run.best(name)", repr(name), f"one of {known}", advice)
         last = np.asarray(self.history[name][-1])
+        if self.epoch is not None:  # the entries that go with θ
+            entries = np.stack([np.broadcast_to(x, last.shape) for x in self.history[name]])
+            at = np.maximum(np.broadcast_to(self.epoch, last.shape), 1) - 1
+            last = np.take_along_axis(entries, at[None], axis=0)[0]
         sign = -1 if name.endswith("accuracy") else 1
         return self[np.unravel_index(np.argmin(sign * last), last.shape)]
 
@@ -281,26 +299,38 @@ def train(
     quiet = np.errstate(all="ignore")  # the cost is checked after each epoch
     bar = ProgressBar() if progress else None
     told: list[Any] = [*checked_callbacks(callbacks), *([bar] if bar else [])]
-    told.sort(key=lambda one: isinstance(one, Checkpoint))  # what others add belongs into the file
-    _check_metrics(settings.metrics, told, validation)
-    made_with = _settings_of_run(
-        network=net,
-        optimizer=optimizer,
-        batch_size=size,
-        case_weights=case_weights,
-        class_weights=class_weights,
-        l2=l2,
-        dropout=dropout,
-        **others,
-        decay_biases=decay_biases,
-        seed=seed,
-        dtype=dtype_name(task.theta.dtype),
-        stack=task.stack,
-        cases=task.cases.count,
+    told.sort(key=_place_of)
+    _check_metrics(settings.metrics, told, task, validation)
+    kept = resume is not None or any(isinstance(one, Checkpoint) for one in told)
+    made_with = (
+        {}
+        if not kept
+        else _settings_of_run(
+            network=net,
+            X=None if isinstance(task.cases, FileCases) else X,
+            Y=None if isinstance(task.cases, FileCases) else Y,
+            optimizer=optimizer,
+            batch_size=size,
+            case_weights=case_weights,
+            class_weights=class_weights,
+            l2=l2,
+            dropout=dropout,
+            **others,
+            decay_biases=decay_biases,
+            seed=seed,
+            dtype=dtype_name(task.theta.dtype),
+            stack=task.stack,
+            cases=task.cases.count,
+        )
     )
-    snapshot = snapshot_to_resume(resume)
+    resumed = file_to_resume(resume)
+    snapshot = None if resumed is None else read_snapshot(resumed)
     if snapshot is not None:
         check_settings(snapshot, made_with, "train(resume)")
+        check_count(epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
+    for one in told:
+        if isinstance(one, Checkpoint):
+            one.begin(made_with, told, resumed)
     check_options(optimizer, task.stack, told, resume, l2=l2, dropout=dropout, **others)
     edge = Edge(task.theta)
     try:
@@ -308,15 +338,14 @@ def train(
             trainer = Trainer(task, what_steps(optimizer), settings, size, decay_biases)
             at = _progress_of(task, trainer, settings, epochs, snapshot, told)
             edge.history = at.history
-            for one in told:
-                if isinstance(one, Checkpoint):
-                    one.begin(made_with, told)
             if isinstance(optimizer, LBFGS):
                 Minimisation(at, optimizer, settings, edge, decay_biases, told).run()
             else:
                 Loop(at, trainer, settings, edge, size, told).run()
         with context(task.theta):
-            return Run(task.in_axes(copied(at.weights)), at.history, net, at.stopped)
+            epoch = at.epoch if at.taken is None else at.taken
+            epoch = epoch if np.ndim(epoch) else int(epoch)
+            return Run(task.in_axes(copied(at.weights)), at.history, net, at.stopped, epoch)
     except DivergenceError as error:
         error.theta = copied(error.theta)
         raise
@@ -342,16 +371,29 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
     return min(batch_size or cases.count, cases.count)
 
 
-def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], validation: Any) -> None:
-    """Refuse to look at a validation that there is not; other entries a callback may add."""
+def _place_of(callback: Any) -> int:
+    """Return where a callback stands: first who may add entries, last who writes them down."""
+    own = type(callback).__module__.startswith("backprop_xp.")
+    return own + isinstance(callback, Checkpoint)
+
+
+def _check_metrics(
+    of_schedules: set[str], callbacks: Sequence[Any], task: Task, validation: Any
+) -> None:
+    """Refuse to look at entries that no history will have, where no callback may add them."""
     watched = {getattr(one, "metric", None) for one in callbacks} | of_schedules
-    missing = sorted(str(name) for name in watched if str(name).startswith("validation_"))
+    known = ["cost", *(["accuracy"] if task.cases.labelled else [])]
+    of_validation = [f"validation_{name}" for name in known]
+    missing = sorted(set(of_validation) & watched)
     if missing and validation is None:
         expected = "validation= to be given, or another metric such as 'cost'"
-        advice = "Pass validation=(X_val, Y_val)"
-        raise OptionError(
-            "train(validation)", f"None, but {missing[0]} is watched", expected, advice
-        )
+        came = f"None, but {missing[0]} is watched"
+        raise OptionError("train(validation)", came, expected, "Pass validation=(X_val, Y_val)")
+    known += of_validation if validation is not None else []
+    unknown = sorted(str(name) for name in watched - {None, *known})
+    if unknown and all(_place_of(one) for one in callbacks):
+        advice = nearest_name(unknown[0], known)
+        raise OptionError("metric", repr(unknown[0]), f"one of {', '.join(known)}", advice)
 
 
 def _settings_of_run(**given: Any) -> dict[str, str]:
@@ -377,7 +419,7 @@ def _progress_of(
         return from_host(x, xp, device, dtype_name(x.dtype))
 
     history = {
-        name: [entry if task.stack else float(entry) for entry in of]
+        name: [entry if entry.ndim else float(entry) for entry in of]
         for name, of in snapshot.history.items()
     }
     with interpreting("train(resume)"):
@@ -391,5 +433,6 @@ def _progress_of(
         settings.restore(snapshot.of_settings)
         restore_callbacks(snapshot, callbacks)
     at = Progress(task, epochs, theta, state, snapshot.epoch, history=history)
+    at.stopped = snapshot.stopped
     at.of_settings = settings.state()
     return at

@@ -184,6 +184,84 @@ def test_it_serves_one_run_after_the_other():
     np.testing.assert_array_equal(first.theta, second.theta)
 
 
+def test_the_best_network_is_best_by_the_parameters_that_it_has():
+    rates = np.array([0.01, 0.1, 0.5, 1.0])
+    run = bp.train(
+        bp.Network([3, 20, 2], "relu"),
+        X,
+        Y,
+        stack=4,
+        epochs=60,
+        validation=(X_VAL, Y_VAL),
+        optimizer=bp.SGD(rates, momentum=0.5),
+        callbacks=[bp.EarlyStopping("validation_cost", patience=5)],
+    )
+    costs = run.network.cost(run.theta, X_VAL, Y_VAL)
+    history = np.array(run.history["validation_cost"])
+    assert run.epoch.shape == (4,)
+    np.testing.assert_allclose(costs, history[run.epoch - 1, np.arange(4)], rtol=1e-10)
+    assert (run.epoch < len(history)).any()
+    best = run.best("validation_cost")
+    np.testing.assert_allclose(run.network.cost(best.theta, X_VAL, Y_VAL), costs.min(), rtol=1e-10)
+    assert best.epoch == run.epoch[np.argmin(costs)]
+    assert run[1:3].epoch.tolist() == run.epoch[1:3].tolist()
+    assert bp.train(NET, X, Y, epochs=3, **CHOSEN).epoch == 3
+
+
+def test_nan_is_never_the_best():
+    noting = Entries([np.nan, 1.0, np.nan, 0.5, 0.2])
+    stop = bp.EarlyStopping("metric", patience=2)
+    run = bp.train(NET, X, Y, epochs=5, callbacks=[noting, stop], **CHOSEN)
+    assert (run.stopped, run.epoch) == ("", 5)
+
+
+def test_what_callbacks_add_comes_before_who_looks_at_it(tmp_path):
+    noting, stop = Entries([3.0, 2.0, 1.0]), bp.EarlyStopping("metric")
+    log = bp.CSVLog(tmp_path / "log.csv")
+    run = bp.train(NET, X, Y, epochs=3, callbacks=[log, stop, noting], **CHOSEN)
+    assert run.epoch == 3
+    assert "metric" in log.path.read_text().partition("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["costs", "validation_cost", "validation_costs"])
+def test_an_entry_that_no_history_has_is_refused_before_any_work(name, tmp_path):
+    told = Told("on_epoch_start")
+    for watching in (
+        {"callbacks": [bp.EarlyStopping(name)]},
+        {"callbacks": [bp.Checkpoint(tmp_path / "c", metric=name)]},
+        {"optimizer": bp.SGD(bp.schedules.ReduceOnPlateau(0.1, metric=name))},
+    ):
+        with pytest.raises(OptionError, match=r"validation|metric"):
+            bp.train(NET, X, Y, epochs=1, **{**CHOSEN, **watching})
+    assert not told.seen
+    with pytest.raises(OptionError, match="name of an entry"):
+        bp.EarlyStopping(5)
+
+
+def test_a_callback_does_not_move_the_epochs():
+    class Moves:
+        """Sets what it should only read."""
+
+        def on_epoch_end(self, progress):
+            progress.epoch, progress.batch, progress.epochs = 0, 7, 1000
+
+    run = bp.train(NET, X, Y, epochs=3, callbacks=[Moves()], **CHOSEN)
+    assert len(run.history["cost"]) == 3
+    np.testing.assert_array_equal(run.theta, bp.train(NET, X, Y, epochs=3, **CHOSEN).theta)
+
+
+@pytest.mark.parametrize("theta", [None, [1.0], np.zeros(3), np.zeros(NET.parameter_count, "f4")])
+def test_parameters_that_do_not_fit_are_not_taken(theta):
+    class Takes:
+        """Puts other parameters in place."""
+
+        def on_epoch_end(self, progress):
+            progress.take(theta)
+
+    with pytest.raises(bp.ShapeError, match=r"progress.take"):
+        bp.train(NET, X, Y, epochs=3, callbacks=[Takes()], **CHOSEN)
+
+
 # ---------------------------------------------------------------------------------------------
 # logs
 
@@ -203,6 +281,20 @@ def test_a_log_in_csv_is_the_history(stack, tmp_path):
         for row, entry in zip(rows, of, strict=True):
             written = [row[f"{name}[{k}]"] for k in range(2)] if stack else row[name]
             np.testing.assert_array_equal(np.array(written, float), entry)  # every digit
+
+
+def test_a_log_destroys_nothing(tmp_path):
+    letters = tmp_path / "letters.txt"
+    letters.write_text("Dear reader")
+    for path in (letters, tmp_path, tmp_path / "none" / "log.csv"):
+        with pytest.raises(OptionError, match="CSVLog"):
+            bp.train(NET, X, Y, epochs=2, callbacks=[bp.CSVLog(path)], **CHOSEN)
+    assert letters.read_text() == "Dear reader"
+    log = bp.CSVLog(tmp_path / "log.csv")
+    bp.train(NET, X, Y, epochs=2, callbacks=[log], **CHOSEN)
+    before = log.path.read_text()
+    bp.train(NET, X, Y, epochs=0, callbacks=[log], **CHOSEN)
+    assert log.path.read_text() == before
 
 
 def test_a_log_for_tensorboard(tmp_path):

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from surface import ITEMS, optimizer_kinds, variants
 import backprop_xp as bp
 from backprop_xp import tensor_file
 from backprop_xp.checkpointing import newest
+from backprop_xp.descriptions import described
 from backprop_xp.errors import (
     CheckpointWarning,
     MissingFileError,
     ModelFileError,
     OptionError,
 )
-from backprop_xp.snapshots import KEY, described, read_snapshot
+from backprop_xp.snapshots import KEY, read_snapshot
 
 _rng = np.random.default_rng(0)
 X, Y = _rng.normal(size=(20, 3)), _rng.integers(0, 3, 20)
@@ -203,6 +205,80 @@ def test_other_networks_and_data_are_refused(tmp_path):
     for net, data in ((other, (X, Y)), (NET, (X[:15], Y[:15])), (NET, (X.astype("float32"), Y))):
         with pytest.raises(OptionError, match=r"train\(resume\)"):
             bp.train(net, *data, epochs=4, resume=tmp_path, **CHOSEN)
+
+
+def test_other_data_and_functions_are_refused(tmp_path):
+    def constant(rate):
+        return lambda _: rate
+
+    class Own:
+        """A schedule of a user."""
+
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, _):
+            return self.rate
+
+    for number, make in enumerate((constant, Own, lambda rate: partial(max, rate))):
+        folder, chosen = tmp_path / str(number), {**CHOSEN, "optimizer": bp.SGD(make(0.1))}
+        bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(folder)], **chosen)
+        bp.train(NET, X, Y, epochs=3, resume=folder, **{**chosen, "optimizer": bp.SGD(make(0.1))})
+        other = {**chosen, "optimizer": bp.SGD(make(0.2))}
+        with pytest.raises(OptionError, match="optimizer"):
+            bp.train(NET, X, Y, epochs=3, resume=folder, **other)
+        for data, name in (((X + 1, Y), "X="), ((X, (Y + 1) % 3), "Y=")):
+            with pytest.raises(OptionError, match=name):
+                bp.train(NET, *data, epochs=3, resume=folder, **chosen)
+
+
+def test_fewer_epochs_than_there_were_are_refused(tmp_path):
+    bp.train(NET, X, Y, epochs=4, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    with pytest.raises(OptionError, match="integers >= 4"):
+        bp.train(NET, X, Y, epochs=3, resume=tmp_path, **CHOSEN)
+
+
+def test_a_run_that_was_stopped_stays_stopped(tmp_path):
+    def again():
+        saving, stop = bp.Checkpoint(tmp_path), bp.EarlyStopping("cost", 2, min_delta=0.05)
+        return bp.train(NET, X, Y, epochs=90, callbacks=[saving, stop], resume=saving, **CHOSEN)
+
+    first = again()
+    assert first.stopped
+    for _ in range(2):
+        second = again()
+        assert_same(first, second)
+        assert (second.stopped, second.epoch) == (first.stopped, first.epoch)
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    # another run's checkpoints, a user's own file of such a name, and a folder that can never be
+    saving = bp.Checkpoint(tmp_path / "a")
+    bp.train(NET, X, Y, epochs=4, callbacks=[saving], **CHOSEN)
+    for name in ("b", "c"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "b" / "epoch-000001.safetensors").write_text("mine")
+    (tmp_path / "c" / "best.safetensors").write_text("mine")
+    (tmp_path / "d").write_text("no folder")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for name in "abcd":
+        for resume in (None, tmp_path / "a" / "epoch-000004.safetensors"):
+            if name == "a" and resume is not None:
+                continue
+            checkpoints = [bp.Checkpoint(tmp_path / name, metric="cost")]
+            with pytest.raises(OptionError, match="Checkpoint"):
+                bp.train(NET, X, Y, epochs=9, callbacks=checkpoints, resume=resume, **CHOSEN)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_single_bit_is_noticed(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    content = bytearray(newest(tmp_path).read_bytes())
+    content[-5] ^= 0x40
+    newest(tmp_path).write_bytes(content)
+    with pytest.raises(ModelFileError, match="not those that were written"):
+        bp.train(NET, X, Y, epochs=4, resume=tmp_path, **CHOSEN)
 
 
 def test_what_is_no_checkpoint(tmp_path):

@@ -1,5 +1,7 @@
 """L-BFGS in training: against SciPy by hand, on each library, and what does not go with it."""
 
+import os
+import signal
 import sys
 
 import numpy as np
@@ -237,3 +239,22 @@ def test_without_scipy(monkeypatch):
 def test_it_beats_descent_by_steps_where_cases_are_few():
     by_steps = trained(optimizer=bp.Adam(0.01), epochs=60)
     assert trained(epochs=60).history["cost"][-1] < 0.1 * by_steps.history["cost"][-1]
+
+
+def test_ctrl_c_returns_what_was_reached():
+    class Interrupts:
+        """Sends Ctrl-C to the process after some iterations."""
+
+        def on_epoch_end(self, progress):
+            if progress.epoch == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    net, lbfgs = bp.Network([3, 8, 2], "tanh"), bp.LBFGS(gtol=0, ftol=0)
+    chosen = {"optimizer": lbfgs, "batch_size": None}
+    run = bp.train(net, X, Y, epochs=50, callbacks=[Interrupts()], **chosen)
+    assert "interrupted" in run.stopped
+    assert len(run.history["cost"]) == 3
+    expected = bp.train(net, X, Y, epochs=3, **chosen)
+    np.testing.assert_array_equal(run.theta, expected.theta)
