@@ -1,11 +1,13 @@
 """The numbers of an optimiser by name, in range at every step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from backprop_xp.backend import Array
+from backprop_xp.errors import OptionError
 from backprop_xp.ranges import Range, check_range, value_at
 
 __all__ = ["Hyperparameters", "State"]
@@ -29,6 +31,12 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         for name, limits in self.ranges.items():
             check_range(self._where(name), getattr(self, name), limits)
+        switches: Sequence[Any] = fields(self) if is_dataclass(self) else ()  # a subclass is
+        for one in switches:
+            value = getattr(self, one.name)
+            if isinstance(one.default, bool) and not isinstance(value, bool):
+                where = self._where(one.name)
+                raise OptionError(where, repr(value), "True or False", f"Use {one.default}")
 
     @property
     def limits(self) -> dict[str, Range]:

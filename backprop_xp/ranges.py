@@ -41,9 +41,23 @@ def value_at(setting: Setting, step: int) -> Any:
 
 
 def on_host(value: Any) -> np.ndarray[Any, Any]:
-    """Return a number, a list or an array of any library as a new NumPy array of float64."""
-    host = to_host(value) if array_api_compat.is_array_api_obj(value) else value
+    """Return a number, a list or an array of any library as a new NumPy array of float64.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        It holds something else than numbers: texts, truth values, objects.
+    """
+    host = np.asarray(to_host(value) if array_api_compat.is_array_api_obj(value) else value)
+    is_number = host.dtype.kind in "iuf" or (host.dtype.kind == "O" and _all_integers(host))
+    if not is_number:
+        raise TypeError(f"{host.dtype} holds no numbers")
     return np.array(host, dtype=np.float64)
+
+
+def _all_integers(host: np.ndarray[Any, Any]) -> bool:
+    """Tell whether objects are integers, too large for a dtype of NumPy."""
+    return all(type(one) is int for one in host.reshape(-1))
 
 
 def is_zero(setting: Setting) -> bool:
@@ -90,6 +104,9 @@ def check_range(where: str, setting: Setting, limits: Range) -> None:
     ------
     OptionError
     """
+    if isinstance(setting, type):
+        advice = f"Make one, such as {setting.__name__}(...)"
+        raise OptionError(where, f"the class {setting.__name__}", limits.text, advice)
     if callable(setting):
         return
     try:

@@ -191,6 +191,43 @@ def _compiled(
     return _made(net, optimizer, labelled, decay_biases, like, pure=True)
 
 
+class _Checked:
+    """A user's optimiser, whose results are of the shapes and dtypes that came in, or refused."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.of_weights = getattr(optimizer, "of_weights", ())
+        self.settings, self.init, self._update = (
+            optimizer.settings,
+            optimizer.init,
+            optimizer.update,
+        )
+
+    def update(
+        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
+    ) -> tuple[Array, State]:
+        """Return the next θ and state.
+
+        Raises
+        ------
+        ShapeError
+        """
+        before = _forms(theta, state)
+        result = self._update(theta, state, dE_dtheta, **settings)
+        pair = result if isinstance(result, tuple) and len(result) == 2 else (result, ())
+        if not isinstance(pair[1], tuple) or _forms(*pair) != before:
+            came = f"(theta, state) of {_forms(*pair) if isinstance(pair[1], tuple) else pair[1]!r}"
+            expected = f"theta and a tuple, of the shapes and dtypes {before}"
+            advice = "Return the next theta and state, of the forms that came in"
+            raise ShapeError("optimizer.update", f"{came:.300}", expected, advice)
+        return pair
+
+
+def _forms(theta: Any, state: tuple[Any, ...]) -> str:
+    """Return shapes and dtypes as text."""
+    each = ((getattr(x, "shape", None), getattr(x, "dtype", type(x))) for x in (theta, *state))
+    return ", ".join(f"{None if shape is None else tuple(shape)} {dtype}" for shape, dtype in each)
+
+
 def _made(
     net: Network,
     optimizer: Optimizer,
@@ -200,6 +237,8 @@ def _made(
     pure: bool,
 ) -> _Functions:
     xp = namespace(theta)
+    if not type(optimizer).__module__.startswith("backprop_xp."):
+        optimizer = _Checked(optimizer)
 
     def make_step(like: Array = theta) -> Step:
         return step_of(net, optimizer, like, labelled, decay_biases)

@@ -71,11 +71,11 @@ def originals():
 def checkpoints():
     """Return what `bp.Checkpoint` writes: a model file that holds a whole training."""
     X, Y = bp.datasets.xor()
+    net = bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy")
     files = []
-    with tempfile.TemporaryDirectory() as folder:
-        callbacks = [bp.Checkpoint(folder), bp.EarlyStopping("cost")]
-        for stack in ((), 2):
-            net = bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    for stack in ((), 2):
+        with tempfile.TemporaryDirectory() as folder:
+            callbacks = [bp.Checkpoint(folder), bp.EarlyStopping("cost")]
             bp.train(net, X, Y, epochs=2, callbacks=callbacks, optimizer=bp.Adam(), stack=stack)
             files.append((Path(folder) / "epoch-000002.safetensors").read_bytes())
     return files

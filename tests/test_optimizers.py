@@ -294,3 +294,64 @@ def test_its_numbers_are_positional_in_the_order_of_its_ranges(kind):
     assert [one.name for one in fields(kind) if one.name in kind.ranges] == list(kind.ranges)
     assert fields(kind)[0].name == "learning_rate"
     assert getattr(bp, kind.__name__) is kind
+
+
+# ---------------------------------------------------------------------------------------------
+# what is no optimiser
+
+
+class Returns:
+    """An optimiser of a user with a state, whose update returns what it is told."""
+
+    def __init__(self, make):
+        self._make = make
+
+    def settings(self, _):
+        return {}
+
+    def init(self, theta):
+        return (theta * 0,)
+
+    def update(self, theta, state, _):
+        return self._make(theta, state)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda theta, _: theta,
+        lambda *_: None,
+        lambda theta, state: (theta[..., 1:], state),
+        lambda theta, state: (theta, state[0]),
+        lambda theta, _: (theta, ()),
+        lambda theta, state: (theta, (*state, *state)),
+        lambda theta, state: (theta, (state[0][..., :1],)),
+    ],
+)
+def test_updates_of_other_forms_are_refused(make, xp):
+    X, Y = xp.array(np.ones((4, 3))), xp.array(np.array([0, 1, 0, 1]))
+    net = bp.Network([3, 2])
+    with pytest.raises(bp.ShapeError, match=r"optimizer\.update"):
+        bp.train(net, X, Y, optimizer=Returns(make), epochs=1)
+    bp.train(net, X, Y, optimizer=Returns(lambda theta, state: (theta, state)), epochs=1)
+
+
+def test_an_update_of_another_dtype_is_refused():
+    def wider(theta, state):
+        return theta.astype("float64"), state
+
+    X = np.ones((4, 3), "float32")
+    with pytest.raises(bp.ShapeError, match="float32"):
+        bp.train(bp.Network([3, 2]), X, [0, 1, 0, 1], optimizer=Returns(wider), epochs=1)
+
+
+@pytest.mark.parametrize("number", ["0.1", True, [True], [None], {}, b"1", bp.schedules.Cosine])
+def test_what_is_no_number_is_refused(number):
+    with pytest.raises(bp.OptionError, match="learning_rate"):
+        bp.SGD(number)
+
+
+def test_switches_are_true_or_false():
+    for make in (lambda: bp.SGD(0.1, nesterov="no"), lambda: bp.RMSprop(0.1, centered=1)):
+        with pytest.raises(bp.OptionError, match="True or False"):
+            make()
