@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
-from backprop_xp.callbacks import CSVLog, EarlyStopping, TensorBoardLog
+from backprop_xp.callbacks import EarlyStopping
 from backprop_xp.checkpointing import Checkpoint
 from backprop_xp.device_selection import Device, DeviceStatus, devices, select_device
 from backprop_xp.errors import (
@@ -32,11 +32,13 @@ from backprop_xp.errors import (
     ShapeError,
     StackIndexError,
 )
+from backprop_xp.logs import CSVLog, TensorBoardLog
 from backprop_xp.network import Network
 from backprop_xp.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, NAdam, RMSprop, Rprop
 from backprop_xp.parameters import Layer
 from backprop_xp.prediction import Ensemble, ensemble, predict
-from backprop_xp.training import Run, train
+from backprop_xp.runs import Run
+from backprop_xp.training import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets

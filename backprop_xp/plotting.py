@@ -44,7 +44,7 @@ def learning_curve(
     Parameters
     ----------
     history : dict of lists
-        As in `training.Run`: "cost" and, where they apply, "accuracy", "validation_cost",
+        As in `runs.Run`: "cost" and, where they apply, "accuracy", "validation_cost",
         "validation_accuracy"; one entry for each epoch, a number or an array over the stack.
     cost : str
         What the axis of the cost is called.

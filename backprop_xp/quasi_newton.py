@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace, to_host
-from backprop_xp.callbacks import ProgressBar
 from backprop_xp.checkpointing import Checkpoint
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch
@@ -21,6 +20,7 @@ from backprop_xp.failures import Edge, diverged
 from backprop_xp.full_batch import LBFGS
 from backprop_xp.hyperparameters import State
 from backprop_xp.interrupts import Interrupts
+from backprop_xp.logs import ProgressBar
 from backprop_xp.preparation import Task
 from backprop_xp.progress import Progress
 from backprop_xp.recording import EpochRecord, History, append, of_validation

@@ -1,0 +1,158 @@
+"""Callbacks that show or write the history: a bar, CSV, TensorBoard."""
+
+import csv
+import os
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.errors import CheckpointWarning, MissingExtraError, OptionError
+from backprop_xp.options import check_count
+from backprop_xp.progress import Progress
+
+__all__ = ["CSVLog", "ProgressBar", "TensorBoardLog"]
+
+
+class ProgressBar:
+    """Shows the epochs as a bar, with the last entries of the history."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def on_train_start(self, progress: Progress) -> None:
+        """Show an empty bar."""
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=progress.epochs, initial=progress.epoch, unit="epoch")
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Move the bar by an epoch."""
+        last = {name: f"{np.mean(of[-1]):.4g}" for name, of in progress.history.items()}
+        self._bar.set_postfix(last, refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+        """Leave the bar as it is."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bar as it is, also where training did not come to its end."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class CSVLog:
+    """Writes the history to a CSV file, a row after each epoch.
+
+    Parameters
+    ----------
+    path : path
+        A log that is there is replaced after the first epoch of a new run; a resumed run writes on
+        where its checkpoint was; a file that is no log is refused. Where a row cannot be written,
+        a `CheckpointWarning` says so. Of a stack
+        there is a column for each network, such as ``cost[3]``.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._begun = False
+
+    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+        """Look whether the file can be written, and whether it is a log where it is there.
+
+        Raises
+        ------
+        OptionError
+        """
+        self._begun = False
+        advice = "Choose the name of a log, or of a file that is not there"
+        if self.path.is_dir() or not self.path.parent.is_dir():
+            expected = "a file in a folder that is there"
+            raise OptionError("CSVLog(path)", repr(str(self.path)), expected, advice)
+        if self.path.exists() and not self._is_log():
+            came = f"{str(self.path)!r}, a file that is no log"
+            raise OptionError("CSVLog(path)", came, "a log or a free name", advice)
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Write the row of the epoch, and before the first one those of a run that goes on."""
+        first = progress.epoch - 1 if self._begun else 0
+        try:
+            with self.path.open("a" if self._begun else "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                for epoch in range(first, progress.epoch):
+                    self._write(writer, progress, epoch)
+            self._begun = True
+        except OSError as error:
+            text = f"no row of epoch {progress.epoch} in {str(self.path)!r}: {error}"
+            warnings.warn(text, CheckpointWarning, stacklevel=2)
+
+    def _is_log(self) -> bool:
+        with self.path.open("rb") as file:
+            start = file.read(6)
+        return start in (b"", b"epoch,")
+
+    @staticmethod
+    def _write(writer: Any, progress: Progress, epoch: int) -> None:
+        row: dict[str, Any] = {"epoch": epoch + 1}
+        for name, entries in progress.history.items():
+            entry = np.asarray(entries[epoch] if epoch < len(entries) else np.nan)
+            for place in np.ndindex(entry.shape):
+                label = f"{name}[{', '.join(map(str, place))}]" if place else name
+                row[label] = repr(float(entry[place]))
+        if epoch == 0:
+            writer.writerow(row)
+        writer.writerow(row.values())
+
+
+class TensorBoardLog:
+    """Writes the history for TensorBoard, a number of each name after each epoch.
+
+    Of a stack it writes the mean over the networks, and each network under the name with its number
+    where there are `each` networks at most.
+
+    Parameters
+    ----------
+    folder : path
+    each : int
+        ≥ 0, 16 unless told.
+
+    Raises
+    ------
+    MissingExtraError
+        TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], each: int = 16) -> None:
+        try:
+            Writer = import_module("tensorboard.summary").Writer
+        except ImportError as error:
+            advice = "Run python -m pip install 'backprop-xp[tensorboard]'"
+            raise MissingExtraError(
+                "TensorBoardLog", "no tensorboard", "tensorboard installed", advice
+            ) from error
+        check_count(each, "TensorBoardLog(each)", least=0)
+        self._writer_of, self._folder, self._each = Writer, str(folder), each
+        self._writer: Any = None
+
+    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+        """Open a file of events."""
+        self._writer = self._writer_of(self._folder)
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Write the last entries."""
+        for name, entries in progress.history.items():
+            entry = np.asarray(entries[-1], dtype=np.float64)
+            self._writer.add_scalar(name, float(entry.mean()), progress.epoch)
+            for place in np.ndindex(entry.shape if 0 < entry.size <= self._each else (0,)):
+                if place:
+                    label = f"{name}/{'.'.join(map(str, place))}"
+                    self._writer.add_scalar(label, float(entry[place]), progress.epoch)
+        self._writer.flush()
+
+    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+        """Close the file."""
+        self._writer.close()
