@@ -173,10 +173,14 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def newest(folder: str | os.PathLike[str]) -> Path | None:
-    """Return the file of the last epoch in a folder of checkpoints, None where there is none."""
+    """Return the file of the last epoch in a folder of checkpoints, None where there is none.
+
+    Where a run ended before the first of them, that is the best so far.
+    """
     folder = Path(folder)
     found = _numbered(folder) if folder.is_dir() else []
-    return found[-1] if found else None
+    best = [folder / _BEST] if (folder / _BEST).is_file() else []
+    return [*best, *found][-1] if best or found else None
 
 
 def file_to_resume(resume: Any) -> Path | None:

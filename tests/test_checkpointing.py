@@ -238,6 +238,23 @@ def test_fewer_epochs_than_there_were_are_refused(tmp_path):
         bp.train(NET, X, Y, epochs=3, resume=tmp_path, **CHOSEN)
 
 
+def test_the_best_will_do_where_no_other_is_there_yet(tmp_path):
+    saving = bp.Checkpoint(tmp_path, every=100, metric="cost")
+
+    class Dying:
+        """Ends a run before its first numbered file."""
+
+        def on_epoch_start(self, progress):
+            if progress.epoch == 3:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bp.train(NET, X, Y, epochs=5, callbacks=[saving, Dying()], resume=saving, **CHOSEN)
+    assert names(tmp_path) == ["best.safetensors"]
+    resumed = bp.train(NET, X, Y, epochs=5, callbacks=[saving], resume=saving, **CHOSEN)
+    assert_same(bp.train(NET, X, Y, epochs=5, **CHOSEN), resumed)
+
+
 def test_a_run_that_was_stopped_stays_stopped(tmp_path):
     def again():
         saving, stop = bp.Checkpoint(tmp_path), bp.EarlyStopping("cost", 2, min_delta=0.05)
