@@ -4,6 +4,7 @@ Prints as JSON how many were killed, how many of them while they wrote a file, a
 the very θ of a run that nothing disturbed.
 """
 
+import itertools
 import json
 import os
 import random
@@ -126,8 +127,10 @@ def main(kills):
         start = time.perf_counter()
         expected = train(Path(folder) / "undisturbed")
         seconds = time.perf_counter() - start
-        while count["killed"] < kills:
-            here = Path(folder) / str(count["killed"])
+        for attempt in itertools.count():
+            if count["killed"] == kills:
+                break
+            here = Path(folder) / str(attempt)
             writing = killed(here, chance, seconds)
             if writing is None:
                 continue
