@@ -181,3 +181,12 @@ def test_a_history_that_was_not_recorded_has_no_best():
         run_of((5,)).best("costs")
     with pytest.raises(OptionError, match="expected one of those that an epoch records"):
         bp.Run(np.zeros((2, P)), {}, NET).best("cost")
+
+
+def test_the_best_is_judged_by_the_entries_that_go_with_theta():
+    # after the last epoch the first network is the best, at the epochs of their θ the second
+    history = {"validation_cost": [np.array([3.0, 1.0]), np.array([2.0, 4.0])]}
+    theta = np.arange(2.0 * P).reshape(2, P)
+    run = bp.Run(theta, history, NET, epoch=np.array([2, 1]))
+    assert run.best().epoch == 1
+    np.testing.assert_array_equal(run.best().theta, theta[1])
