@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import backprop_xp as bp
-from backprop_xp.plotting import save_figure
+from backprop_xp.plotting import check_plotting, save_figure
 
 sys.path.append(
     str(Path(__file__).resolve().parents[1])
@@ -100,6 +100,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def publish(reproduction: Reproduction, given: argparse.Namespace, folder: Path | None) -> Report:
     """Compute and print a report; write its section of RESULTS.md and pictures to the folder."""
+    check_plotting()
     start = time.perf_counter()
     report = reproduction(quick=given.quick, mnist=given.mnist)
     seconds = time.perf_counter() - start
