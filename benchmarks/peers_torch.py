@@ -52,6 +52,7 @@ def train_graph(job: Job) -> Peer:
         raise LeftOut("CUDA graphs need a CUDA device")
     X, Y = _data(job)
     trained = _Trained(job, capturable=True)
+    trained.held = (X, Y)  # a graph knows addresses, and keeps no array alive
     rows = torch.arange(job.batch_size, device=X.device)
     total = torch.zeros((), device=X.device)
 
@@ -100,6 +101,7 @@ class _Trained:
             else torch.optim.Adam(parameters, lr=job.learning_rate, capturable=capturable)
         )
         self._cost = torch.nn.CrossEntropyLoss()
+        self.held: Any = None
         self.restart()
 
     def restart(self) -> None:
