@@ -5,13 +5,13 @@ device's arrays. Views of memory, not copies, say to a kernel where a batch begi
 outputs of a step go.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from backprop_xp import graphs
 from backprop_xp.fusion import Memories, Program, View, program_of
 from backprop_xp.kernel import Kernel
 from backprop_xp.tape import (
@@ -26,7 +26,6 @@ from backprop_xp.tape import (
 
 __all__ = [
     "ENVIRONMENT_VARIABLE",
-    "CupyLibrary",
     "FusedRecording",
     "FusedReplayer",
     "Library",
@@ -43,7 +42,7 @@ def is_wanted() -> bool:
     return os.environ.get(ENVIRONMENT_VARIABLE, "1").strip() != "0"
 
 
-class Library(Protocol):
+class Library(graphs.Capturing, Protocol):
     """What a program asks of an array library."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -63,66 +62,6 @@ class Library(Protocol):
 
     def call(self, instruction: Instruction) -> Callable[..., Any]:
         """Return the function of the inputs and the target."""
-
-
-class CupyLibrary:
-    """CuPy, on the current device."""
-
-    REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}  # noqa: RUF012  never changed
-
-    def __init__(self) -> None:
-        self._cupy = importlib.import_module("cupy")
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return an array of any numbers, row after row."""
-        return self._cupy.empty(shape, dtype)
-
-    def constant(self, host: HostArray) -> Any:
-        """Return an array with these numbers."""
-        return self._cupy.asarray(host)
-
-    def contiguous(self, x: Any) -> Any:
-        """Return the array itself where it lies row after row, else a copy that does."""
-        return self._cupy.ascontiguousarray(x)
-
-    def view(self, base: Any, offset: int, view: View) -> Any:
-        """Return the view that begins so many bytes after the array `base` does."""
-        return self._cupy.ndarray(
-            view.shape, view.dtype, memptr=base.data + offset, strides=view.strides
-        )
-
-    def elementwise(self, kernel: Kernel) -> Any:
-        """Return the ``cupy.ElementwiseKernel``, whose arrays are read and written by number."""
-        reads, writes = (
-            ", ".join(
-                f"raw {np.dtype(place.dtype).name} {letter}{n}" for n, (place, _) in enumerate(each)
-            )
-            for letter, each in (("x", kernel.reads), ("y", kernel.writes))
-        )
-        return self._cupy.ElementwiseKernel(
-            reads, writes, kernel.body(), f"backprop_xp_{kernel.name}", no_return=True
-        )
-
-    def kernel(self, kernel: Kernel) -> Callable[..., Any]:
-        """Return the function of the arrays that the kernel reads, and of those that it writes."""
-        elementwise, size = self.elementwise(kernel), kernel.size
-        return lambda *arrays: elementwise(*arrays, size=size)
-
-    def call(self, instruction: Instruction) -> Callable[..., Any]:
-        """Return the function of the inputs and the target."""
-        cupy, kind, named = self._cupy, instruction.kind, dict(instruction.options)
-        name = instruction.function.__name__
-        if kind == "convert":
-            return lambda x, target: cupy.copyto(target, x, "unsafe")
-        if kind == "reduce":
-            reduction = getattr(cupy, self.REDUCTIONS[name])
-            if named.get("dtype") is None:
-                named.pop("dtype", None)  # cupy.max and cupy.min take none
-            return lambda x, target: reduction(x, out=target, **named)
-        function = getattr(cupy, name)
-        if kind == "ufunc":
-            return lambda *arrays: function(*arrays[:-1], out=arrays[-1], **named)
-        return lambda *arrays: cupy.copyto(arrays[-1], function(*arrays[:-1], **named))
 
 
 class _Place(NamedTuple):
@@ -273,6 +212,7 @@ class FusedReplayer:
     ) -> None:
         self._make_step, self._otherwise, self._library = make_step, otherwise, library
         self.recordings: dict[Any, FusedRecording | None] = {}
+        self._graphed: dict[Any, graphs.Graphed] = {}
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
@@ -287,7 +227,10 @@ class FusedReplayer:
             recording = self.recordings[form]
         if recording is None:
             return self._otherwise(carry, numbers, source, *batches)
-        return recording.run(mapped(self._library.contiguous, carry), numbers, *batches)
+        run = recording.run
+        if graphs.is_wanted():
+            run = self._graphed.setdefault(form, graphs.Graphed(run, self._library)).run
+        return run(mapped(self._library.contiguous, carry), numbers, *batches)
 
     def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording | None:
         step = self._make_step(carry[0])

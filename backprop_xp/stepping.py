@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from backprop_xp.backend import Array, Namespace
-from backprop_xp.fused import CupyLibrary, FusedReplayer, is_wanted
+from backprop_xp.cupy_library import CupyLibrary
+from backprop_xp.fused import FusedReplayer, is_wanted
 from backprop_xp.replay import Replayer
 
 __all__ = ["compiles", "gathers_rows", "over_batches"]

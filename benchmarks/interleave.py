@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 # variables that make NumPy's OpenBLAS choose slower kernels, and so compress every ratio
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
+FLOOR = "floor"
 SAME_WORK = 0.01  # the largest relative difference between the figures of peers that do the same
 
 
@@ -138,20 +139,21 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
     times : int
         How often the work is done for one time, the mean of them.
     """
-    outcome, workers = Outcome(), {}
+    outcome, workers = Outcome(seconds={name: [] for name in work}), {}
     with ExitStack() as stack:
-        for name, (peer, job) in work.items():  # one after another: floors measure as they start
-            worker = stack.enter_context(Worker(peer, job))
-            try:
-                first = worker.answer()
-            except Ended as ended:
-                outcome.leave_out(name, str(ended))
-                continue
-            workers[name] = worker
-            outcome.seconds[name] = []
-            outcome.memory[name], outcome.figures[name] = first["memory"], first["figure"]
+        for names in _starts(work):
+            started = {name: stack.enter_context(Worker(*work[name])) for name in names}
+            for name, worker in started.items():
+                try:
+                    first = worker.answer()
+                except Ended as ended:
+                    outcome.leave_out(name, str(ended))
+                    continue
+                workers[name] = worker
+                outcome.memory[name], outcome.figures[name] = first["memory"], first["figure"]
         for _ in range(repeat):
-            for name, worker in list(workers.items()):
+            for name in [name for name in work if name in workers]:
+                worker = workers[name]
                 try:
                     answer = worker.seconds(times)
                 except Ended as ended:
@@ -161,6 +163,18 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
                 outcome.seconds[name].append(answer["seconds"])
                 outcome.last_figures[name] = answer["figure"]
     return outcome
+
+
+def _starts(work: dict[str, tuple[str, Job]]) -> list[list[str]]:
+    """Return who starts when: each alone, as floors measure while they start.
+
+    Where the work is on a GPU all but the floors start at once: they import and compile for long,
+    on the host.
+    """
+    together = [
+        name for name, (peer, job) in work.items() if peer != FLOOR and job.cuda_index is not None
+    ]
+    return [*([name] for name in work if name not in together), *([together] if together else [])]
 
 
 def time_peers(job: Job, peers: list[str], repeat: int, times: int) -> Outcome:

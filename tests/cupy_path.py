@@ -11,10 +11,11 @@ import array_api_compat
 import numpy as np
 import recorder
 from device_array import DeviceArray, MemoryPointer, plain
-from fused_on_host import NumpyLibrary
+from fused_on_host import Deferring, NumpyLibrary
 
 from backprop_xp import fused as fused_steps
 from backprop_xp import preparation, stepping
+from backprop_xp.cupy_library import CupyLibrary
 from backprop_xp.recording import EpochRecord
 from backprop_xp.trainer import Trainer
 
@@ -80,10 +81,14 @@ def _bare(name: str, *args: Any, **named: Any) -> Any:
         recorder.now().uploads += 1
     values = {key: plain(x) for key, x in named.items()}
     made = getattr(np, name)(*map(plain, args), **values)
-    return named.get("out", None if made is None else DeviceArray(np.array(made, order="C")))
+    if named.get("out") is not None or made is None:
+        return named.get("out")
+    if name == "ascontiguousarray" and made is plain(args[0]):
+        return args[0]
+    return DeviceArray(np.array(made, order="C"))
 
 
-class DeviceLibrary(fused_steps.CupyLibrary):
+class DeviceLibrary(Deferring, CupyLibrary):
     """What `fused` makes of CuPy, on `DeviceArray`; kernels are the operations that they hold."""
 
     def __init__(self) -> None:
@@ -97,4 +102,7 @@ class DeviceLibrary(fused_steps.CupyLibrary):
             recorder.check_launch("a kernel")
             run(*map(plain, arrays))
 
-        return launched
+        return self.deferring(launched)
+
+    def call(self, instruction: Any) -> Callable[..., Any]:
+        return self.deferring(super().call(instruction))

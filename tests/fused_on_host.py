@@ -10,7 +10,35 @@ import numpy as np
 from backprop_xp.fused import FusedReplayer
 
 
-class NumpyLibrary:
+class Deferring:
+    """Functions that are noted while a graph is captured, and run when it is launched."""
+
+    noted = None
+
+    def deferring(self, function):
+        def run(*arrays):
+            if self.noted is None:
+                function(*arrays)
+            else:
+                self.noted.append((function, arrays))
+
+        return run
+
+    def capture(self, work):
+        self.noted = noted = []
+        try:
+            result = work()
+        finally:
+            self.noted = None
+
+        def launch():
+            for function, arrays in noted:
+                function(*arrays)
+
+        return launch, result
+
+
+class NumpyLibrary(Deferring):
     """A `fused.Library` whose kernels are the calls of NumPy that their tape holds."""
 
     def empty(self, shape, dtype):
@@ -34,9 +62,24 @@ class NumpyLibrary:
             for (place, _), result in zip(kernel.writes, results, strict=True):
                 given[place][...] = np.reshape(result, given[place].shape)
 
-        return run
+        return self.deferring(run)
 
     def call(self, instruction):
+        return self.deferring(self._call(instruction))
+
+    def copy(self, x):
+        return np.array(x, order="C")
+
+    def assign(self, target, x):
+        np.copyto(target, x)
+
+    def stack(self, arrays, target=None):
+        return np.stack(arrays, out=target)
+
+    def join(self, arrays):
+        return np.concatenate(arrays)
+
+    def _call(self, instruction):
         function, kind, named = instruction.function, instruction.kind, instruction.options
         if kind == "convert":
             return lambda x, target: np.copyto(target, x, "unsafe")
@@ -95,7 +138,7 @@ class CompiledLibrary(NumpyLibrary):
                 if row is not x:
                     x[...] = row.reshape(x.shape)
 
-        return run
+        return self.deferring(run)
 
 
 def replayer(make_step, library):

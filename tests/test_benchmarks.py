@@ -22,6 +22,7 @@ from benchmarks.interleave import (
     Ended,
     Outcome,
     Worker,
+    _starts,
     different_work,
     environment,
     interleave,
@@ -258,6 +259,16 @@ def test_a_peer_that_fails_loses_nothing_of_the_others(capsys):
     report.add(TINY, outcome)
     assert report.results[0]["left_out"] == outcome.left_out
     assert report.notes == [f"bad is left out: {outcome.left_out['bad']}"]
+
+
+@pytest.mark.parametrize(
+    ("device", "starts"),
+    [("cpu", [["a"], ["floor"], ["b"]]), ("cuda", [["floor"], ["a", "b"]])],
+)
+def test_peers_on_a_gpu_start_at_once_but_for_the_floor(device, starts):
+    job = Job(**{**vars(TINY), "device": device})
+    work = {name: ("floor" if name == "floor" else "torch", job) for name in ("a", "floor", "b")}
+    assert _starts(work) == starts
 
 
 def test_a_process_that_ends_says_how():

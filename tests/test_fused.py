@@ -20,8 +20,9 @@ from surface import ITEMS, results
 
 import backprop_xp as bp
 from backprop_xp import data, fused, stepping, trainer
+from backprop_xp.cupy_library import CupyLibrary
 from backprop_xp.errors import OptionError
-from backprop_xp.fused import CupyLibrary, FusedRecording, FusedReplayer
+from backprop_xp.fused import FusedRecording, FusedReplayer
 from backprop_xp.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
 from backprop_xp.settings import Settings
 from backprop_xp.tape import NotReplayable

@@ -13,7 +13,7 @@ from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
-from backprop_xp import fused
+from backprop_xp import cupy_library, fused, graphs
 from backprop_xp.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
@@ -82,7 +82,32 @@ def test_training_takes_the_program(cupy, monkeypatch):
     X, Y = rng.random((100, 784), dtype="float32"), rng.integers(0, 10, 100)
     net = bp.Network([784, 30, 10], hidden="relu")
     bp.train(net, X, Y, device="cuda", batch_size=10, epochs=2, optimizer=bp.SGD(0.1))
-    assert launched == [(11, 10)] * 2
+    assert launched == [(11, 10)] * 2  # one epoch as it is; one captured, and launched
+
+
+@pytest.mark.parametrize("dtype", ["float16", *CLOSE])
+def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
+    rng = np.random.default_rng(0)
+    X, Y = rng.random((999, 20)).astype(dtype), rng.integers(0, 10, 999)
+    net = bp.Network([20, 30, 10], hidden="relu")
+    capture, captured, found = cupy_library.CupyLibrary.capture, [], {}
+
+    def noted(self, work):
+        captured.append(capture(self, work))
+        return captured[-1]
+
+    monkeypatch.setattr(cupy_library.CupyLibrary, "capture", noted)
+    optimizer = bp.SGD(bp.schedules.Exponential(0.1, 0.999), momentum=0.9)
+    for wanted in ("0", "1"):
+        monkeypatch.setenv(graphs.ENVIRONMENT_VARIABLE, wanted)
+        run = bp.train(
+            net, X, Y, device="cuda", batch_size=3, epochs=4, optimizer=optimizer, l2=1e-3
+        )
+        found[wanted] = run.theta.get(), np.array(run.history["cost"])
+        assert len(captured) == (2 if wanted == "1" else 0)  # 256 steps, and what is left of 333
+    assert None not in captured
+    for plain, launched in zip(found["0"], found["1"], strict=True):
+        np.testing.assert_array_equal(launched, plain)
 
 
 def test_a_planted_wait_is_seen(cupy, watched):

@@ -1,0 +1,133 @@
+"""Blocks of steps as one launch: a CUDA graph of them, captured once, with arrays of its own.
+
+A graph holds addresses, not arrays. What it reads is copied into arrays of its own before it is
+launched, and what it writes is copied out. A block that is met once is not worth a capture: the
+first of its length is taken step by step.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+from backprop_xp.tape import leaves, mapped
+
+__all__ = ["ENVIRONMENT_VARIABLE", "MOST_STEPS", "Capturing", "Graphed", "is_wanted"]
+
+ENVIRONMENT_VARIABLE: Final = "BACKPROP_XP_GRAPHS"
+MOST_STEPS: Final = 256  # in a graph, which takes memory and time to make for each launch in it
+
+Outs: TypeAlias = tuple[Any, ...]
+Run: TypeAlias = Callable[..., tuple[Any, Outs]]
+
+
+def is_wanted() -> bool:
+    """Tell whether steps are to be captured; BACKPROP_XP_GRAPHS=0 says that they are not."""
+    return os.environ.get(ENVIRONMENT_VARIABLE, "1").strip() != "0"
+
+
+class Capturing(Protocol):
+    """What is asked of a library that captures launches."""
+
+    def copy(self, x: Any) -> Any:
+        """Return a copy that lies row after row."""
+
+    def assign(self, target: Any, x: Any) -> None:
+        """Copy the numbers of an array into another."""
+
+    def stack(self, arrays: Sequence[Any], target: Any = None) -> Any:
+        """Return arrays along a new first axis, in the target where there is one."""
+
+    def join(self, arrays: Sequence[Any]) -> Any:
+        """Return arrays one after another along their first axis."""
+
+    def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
+        """Return a function that launches what `work` would, and what `work` returned.
+
+        None where it cannot be captured. Nothing is launched yet.
+        """
+
+
+class _Graph(NamedTuple):
+    launch: Callable[[], None]
+    numbers: Any  # a tree of arrays whose first axis is the steps, one where all are the same
+    blocks: list[Any]
+    outs: Outs
+
+
+class Graphed:
+    """Steps of a recording, as graphs from the second block of a length on.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(carry, numbers, *batches) -> (carry, outs)``, as `fused.FusedRecording.run`, which
+        writes the carry and launches the same for the same arrays.
+    library : Capturing
+    """
+
+    def __init__(self, run: Run, library: Capturing) -> None:
+        self._run, self._library = run, library
+        self._carry: Any = None
+        self._graphs: dict[tuple[int, int], _Graph | None] = {}
+        self._met: set[tuple[int, int]] = set()
+
+    @property
+    def launchable(self) -> int:
+        """How many graphs there are."""
+        return sum(graph is not None for graph in self._graphs.values())
+
+    def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
+        """Return the carry after a step for each batch, and what the steps returned beside it."""
+        parts = []
+        for start in range(0, len(numbers), MOST_STEPS):
+            at = slice(start, start + MOST_STEPS)
+            carry, outs = self._part(carry, numbers[at], *(x[at, ...] for x in batches))
+            parts.append(outs)
+        if len(parts) == 1:
+            return carry, parts[0]
+        join = self._library.join
+        return carry, tuple(None if x[0] is None else join(x) for x in zip(*parts, strict=True))
+
+    def _part(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
+        distinct = numbers[:1] if all(each is numbers[0] for each in numbers) else numbers
+        key = (len(numbers), len(distinct))
+        if key not in self._met:
+            self._met.add(key)
+            return self._run(carry, numbers, *batches)
+        if key not in self._graphs:
+            self._graphs[key] = self._captured(len(numbers), carry, distinct, batches)
+        graph, library = self._graphs[key], self._library
+        if graph is None:
+            return self._run(carry, numbers, *batches)
+        pairs = zip(leaves(self._carry), leaves(carry), strict=True)
+        carried = [pair for pair in pairs if pair[0] is not None]
+        for own, given in (*carried, *zip(graph.blocks, batches, strict=True)):
+            library.assign(own, given)
+        for own, of_steps in zip(leaves(graph.numbers), _by_leaf(distinct), strict=True):
+            if own is not None:
+                library.stack(of_steps, own)
+        graph.launch()
+        for own, given in carried:
+            library.assign(given, own)
+        return carry, tuple(None if x is None else library.copy(x) for x in graph.outs)
+
+    def _captured(
+        self, count: int, carry: Any, distinct: Sequence[Any], batches: Sequence[Any]
+    ) -> _Graph | None:
+        library = self._library
+        if self._carry is None:
+            self._carry = mapped(library.copy, carry)
+        blocks = [library.copy(x) for x in batches]
+        stacks = iter([library.stack(x) for x in _by_leaf(distinct) if x[0] is not None])
+        numbers = mapped(lambda _: next(stacks), distinct[0])
+        of_steps = [mapped(itemgetter((k, ...)), numbers) for k in range(len(distinct))]
+        if len(distinct) < count:
+            of_steps *= count
+        found = library.capture(lambda: self._run(self._carry, of_steps, *blocks))
+        return None if found is None else _Graph(found[0], numbers, blocks, found[1][1])
+
+
+def _by_leaf(numbers: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the arrays of all steps for each place in the tree of a step's numbers."""
+    return list(zip(*map(leaves, numbers), strict=True))

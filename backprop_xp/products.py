@@ -1,0 +1,193 @@
+"""Matrix products on NVIDIA GPUs by cuBLAS itself, which may be called while a graph is captured.
+
+CuPy's own products refuse that. cuBLAS stores a matrix column after column, so that to it a matrix
+that lies row after row is its transpose: out = a b is asked for as outᵀ = bᵀ aᵀ.
+
+References
+----------
+NVIDIA, "cuBLAS", sections on cublasGemmStridedBatchedEx, on CUDA graphs and on workspaces.
+"""
+
+import ctypes
+import importlib
+import platform
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from backprop_xp.tape import HostArray
+
+__all__ = ["Cublas", "Gemm", "gemm_of"]
+
+WORKSPACE: Final = 32 * 2**20  # bytes, what NVIDIA recommends for the GPUs of 2022 and later
+
+
+class Gemm(NamedTuple):
+    """A product as cuBLAS takes it: out = op(first) op(second), column after column.
+
+    Attributes
+    ----------
+    swapped : bool
+        Whether the first factor is b, and the second a.
+    transposed : tuple of bool
+        Whether op is the transpose, of the first and of the second factor.
+    m, n, k : int
+        out is (m, n), and k is what is summed over.
+    leading : tuple of int
+        The distance between two columns of the first factor, the second and out.
+    strides : tuple of int
+        The distance between two matrices of each, 0 where there is one for all.
+    matrices : int
+        How many of each.
+    """
+
+    swapped: bool
+    transposed: tuple[bool, bool]
+    m: int
+    n: int
+    k: int
+    leading: tuple[int, int, int]
+    strides: tuple[int, int, int]
+    matrices: int
+
+
+class _Layout(NamedTuple):
+    by_rows: bool  # which to cuBLAS is the transpose
+    leading: int
+    stride: int
+
+
+def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
+    """Return the product of arrays that lie as these do; None where cuBLAS has no such product.
+
+    Parameters
+    ----------
+    a : array (m, k) or (K, m, k)
+    b : array (k, n) or (K, k, n)
+    out : array (m, n) or (K, m, n)
+
+    Examples
+    --------
+    >>> gemm_of(np.ones((2, 3)), np.ones((3, 4)), np.ones((2, 4)))  # doctest: +NORMALIZE_WHITESPACE
+    Gemm(swapped=True, transposed=(False, False), m=4, n=2, k=3, leading=(4, 3, 4),
+         strides=(0, 0, 0), matrices=1)
+    """
+    layouts = [_layout(x, out) for x in (a, b, out)]
+    if None in layouts or out.ndim > 3 or out.size == 0 or a.size == 0:
+        return None
+    of_a, of_b, of_out = (layout for layout in layouts if layout is not None)
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    if of_out.by_rows:
+        first, second, transposed, m, n = of_b, of_a, (not of_b.by_rows, not of_a.by_rows), n, m
+    else:
+        first, second, transposed = of_a, of_b, (of_a.by_rows, of_b.by_rows)
+    return Gemm(
+        of_out.by_rows,
+        transposed,
+        m,
+        n,
+        k,
+        (first.leading, second.leading, of_out.leading),
+        (first.stride, second.stride, of_out.stride),
+        out.shape[0] if out.ndim == 3 else 1,
+    )
+
+
+def _layout(x: HostArray, out: HostArray) -> _Layout | None:
+    """Return how a matrix lies, None where neither its rows nor its columns are without gaps."""
+    rows, columns = x.shape[-2:]
+    if x.dtype != out.dtype or any(step % x.itemsize or step < 0 for step in x.strides):
+        return None
+    *stacked, down, along = (step // x.itemsize for step in x.strides)
+    stride = stacked[0] if stacked and x.shape[0] > 1 else 0
+    if x.ndim == 3 and x.shape[0] not in (1, out.shape[0]):
+        return None
+    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
+        return _Layout(True, down if rows > 1 else columns, stride)
+    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
+        return _Layout(False, along if columns > 1 else rows, stride)
+    return None
+
+
+# of cuBLAS: the names of types and of what is computed in
+_TYPES: Final = {"float16": 2, "float32": 0, "float64": 1}
+_IN_FLOAT, _IN_DOUBLE, _IN_TF32 = 68, 70, 77
+_ANY_ALGORITHM: Final = -1
+
+
+class Cublas:
+    """cuBLAS on the current device, with a handle and a workspace of its own.
+
+    Raises
+    ------
+    OSError
+        The library cannot be called by its name here.
+    """
+
+    def __init__(self) -> None:
+        self._cupy = cupy = importlib.import_module("cupy")
+        importlib.import_module("cupy_backends.cuda.libs.cublas").getVersion  # noqa: B018  loads it
+        major = cupy.cuda.runtime.runtimeGetVersion() // 1000
+        windows = platform.system() == "Windows"
+        self._library = ctypes.CDLL(f"cublas64_{major}.dll" if windows else f"libcublas.so.{major}")
+        long, pointer, whole = ctypes.c_longlong, ctypes.c_void_p, ctypes.c_int
+        matrix: list[Any] = [pointer, whole, whole, long]
+        self._library.cublasGemmStridedBatchedEx.argtypes = [
+            *(pointer, whole, whole, whole, whole, whole),
+            *(pointer, *matrix, *matrix, pointer, *matrix),
+            *(whole, whole, whole),
+        ]
+        self._handle = ctypes.c_void_p()
+        self._check(self._library.cublasCreate_v2(ctypes.byref(self._handle)))
+        self._workspace = cupy.empty(WORKSPACE, cupy.uint8)
+        self._stream: int | None = None
+        self._scales = {name: np.array([0, 1], name) for name in ("float32", "float64")}
+
+    def __del__(self) -> None:
+        """Give the handle back."""
+        if getattr(self, "_handle", None):
+            self._library.cublasDestroy_v2(self._handle)
+
+    def product(self, gemm: Gemm, dtype: Any) -> Callable[..., Any]:
+        """Return the function of a, b and out that takes the product on the current stream."""
+        name = np.dtype(dtype).name
+        kind, computed_in = _TYPES[name], self._computed_in(name)
+        scales = self._scales["float64" if name == "float64" else "float32"]
+        zero, one = scales.ctypes.data, scales.ctypes.data + scales.itemsize
+        call, handle = self._library.cublasGemmStridedBatchedEx, self._handle
+        first, second, out = zip(gemm.leading, gemm.strides, strict=True)
+        shape = (*map(int, gemm.transposed), gemm.m, gemm.n, gemm.k)
+        end = (gemm.matrices, computed_in, _ANY_ALGORITHM)
+        check, on_stream, swapped = self._check, self._on_current_stream, gemm.swapped
+
+        def multiply(a: Any, b: Any, target: Any) -> None:
+            on_stream()
+            x, y = (b.data.ptr, a.data.ptr) if swapped else (a.data.ptr, b.data.ptr)
+            factors = (x, kind, *first, y, kind, *second)
+            check(call(handle, *shape, one, *factors, zero, target.data.ptr, kind, *out, *end))
+
+        return multiply
+
+    def _computed_in(self, name: str) -> int:
+        """Return what sums are taken in, as CuPy has been told."""
+        if name == "float64":
+            return _IN_DOUBLE
+        tf32 = importlib.import_module("cupy._core._routines_linalg").COMPUTE_TYPE_TF32
+        core = importlib.import_module("cupy._core")
+        return _IN_TF32 if name == "float32" and core.get_compute_type(name) == tf32 else _IN_FLOAT
+
+    def _on_current_stream(self) -> None:
+        stream = self._cupy.cuda.get_current_stream().ptr
+        if stream != self._stream:
+            library, handle = self._library, self._handle
+            self._check(library.cublasSetStream_v2(handle, ctypes.c_void_p(stream)))
+            where = ctypes.c_void_p(self._workspace.data.ptr)  # a new stream has forgotten it
+            size = ctypes.c_size_t(WORKSPACE)
+            self._check(library.cublasSetWorkspace_v2(handle, where, size))
+            self._stream = stream
+
+    def _check(self, status: int) -> None:
+        if status:
+            cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
+            raise cublas.CUBLASError(status)
