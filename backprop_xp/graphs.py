@@ -15,7 +15,7 @@ from backprop_xp.tape import leaves, mapped
 __all__ = ["ENVIRONMENT_VARIABLE", "MOST_STEPS", "Capturing", "Graphed", "is_wanted"]
 
 ENVIRONMENT_VARIABLE: Final = "BACKPROP_XP_GRAPHS"
-MOST_STEPS: Final = 256  # in a graph, which takes memory and time to make for each launch in it
+MOST_STEPS: Final = 64  # in a graph: more save little, and take memory and time to capture
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]

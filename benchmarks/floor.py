@@ -23,9 +23,14 @@ Multiply = Callable[[Any, Any, Any], Any]
 ToDevice = Callable[[np.ndarray[Any, Any]], Any]
 
 
-def arrays_for(plan: Plan, to_device: ToDevice) -> dict[str, Any]:
-    """Return the memory of the products: an array for each matrix and storage in the plan."""
-    rng, arrays = np.random.default_rng(0), {}
+def arrays_for(
+    plan: Plan, to_device: ToDevice, arrays: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the memory of the products: an array for each matrix and storage in the plan.
+
+    Those that are in `arrays` are kept, and the others added.
+    """
+    rng, arrays = np.random.default_rng(0), {} if arrays is None else arrays
     for product, orders in plan:
         for place in places_of(product, orders):
             if place.key not in arrays:
@@ -43,12 +48,14 @@ def floor(job: Job) -> Peer:
         return floor_of_jax(job)
     to_device, multiply, meter = _library(job)
     products = products_of(job)
+    tried: dict[str, Any] = {}
 
     def seconds(product: Product, orders: Orders) -> float:
-        x, y, out = operands(product, orders, arrays_for([(product, orders)], to_device))
+        x, y, out = operands(product, orders, arrays_for([(product, orders)], to_device, tried))
         return trial(meter, lambda: multiply(x, y, out))
 
     plan = list(zip(products, fastest(products, seconds), strict=True))
+    tried.clear()
     arrays = arrays_for(plan, to_device)
     steps = [operands(product, orders, arrays) for product, orders in plan]
     per_time = 1 if job.task == "predict" else job.batches

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.interleave import time_peers
 from benchmarks.job import Job
 from benchmarks.options import add_files, add_timing, at_least, device_name, integers
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, publish, save
 from benchmarks.tables import Table, number
 from benchmarks.train import NETWORKS, ratios, threads_of
 
@@ -63,6 +63,7 @@ def run(given: argparse.Namespace) -> int:
             ]
             report.tables.append(Table(title, HEAD, rows))
             panels[title] = ratios(figures)
+            save(report, given)
     report.notes.append("Memory: the peak of the first pass beyond what was there before.")
     if given.plot:
         from benchmarks.pictures import draw_bars

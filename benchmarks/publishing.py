@@ -63,10 +63,20 @@ def publish(report: Report, given: argparse.Namespace) -> int:
 
     It is 1 where this library itself was not measured.
     """
-    about, now = machine.describe(), datetime.now(UTC)
-    date = f"{now:%Y-%m-%d %H:%M} UTC"
+    where = save(report, given)
     print("\n\n".join([report.title, *(table.text() for table in report.tables)]))
-    print("\n".join(["", *report.notes, f"{date}. {machine.in_a_line(about)}"]))
+    print("\n".join(["", *report.notes, where]))
+    missing = any(OWN in result.get("left_out", {}) for result in report.results)
+    return 1 if missing else 0
+
+
+def save(report: Report, given: argparse.Namespace) -> str:
+    """Write the files that were asked for, and return date and machine.
+
+    A command does it after each network, so that one that is stopped leaves what it measured.
+    """
+    about, now = machine.describe(), datetime.now(UTC)
+    where = f"{now:%Y-%m-%d %H:%M} UTC. {machine.in_a_line(about)}"
     if given.json:
         options = {key: value for key, value in vars(given).items() if key not in NOT_OPTIONS}
         content = {
@@ -78,9 +88,8 @@ def publish(report: Report, given: argparse.Namespace) -> int:
         }
         given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     if given.markdown:
-        _write_section(given.markdown, report, f"{date}. {machine.in_a_line(about)}.")
-    missing = any(OWN in result.get("left_out", {}) for result in report.results)
-    return 1 if missing else 0
+        _write_section(given.markdown, report, f"{where}.")
+    return where
 
 
 def _write_section(path: Path, report: Report, where: str) -> None:

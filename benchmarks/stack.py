@@ -7,7 +7,7 @@ from benchmarks.interleave import time_peers
 from benchmarks.job import Job
 from benchmarks.options import add_files, add_timing, at_least, device_name, integers, whole_batches
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, publish, save
 from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
 from benchmarks.train import ratios, threads_of
@@ -56,6 +56,7 @@ def run(given: argparse.Namespace) -> int:
         title = f"{job.stack} networks {job.sizes}, batch {job.batch_size}, {threads_of(job)}"
         report.tables.append(table(title, job, figures))
         panels[title] = ratios(figures)
+        save(report, given)
         if given.starts:
             _solve_symmetry(report, given, device, threads)
     if given.plot:

@@ -15,7 +15,7 @@ from benchmarks.options import (
     whole_batches,
 )
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, publish, save
 from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
 
@@ -74,6 +74,7 @@ def run(given: argparse.Namespace) -> int:
         title = f"{name_of(job)}, {job.cases} cases, {threads_of(job)}"
         report.tables.append(table(title, figures))
         panels[f"{name_of(job)}, {threads_of(job)}"] = ratios(figures)
+        save(report, given)
     if given.plot:
         from benchmarks.pictures import draw_bars
 
