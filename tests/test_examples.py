@@ -16,7 +16,6 @@ from backprop_xp import activations, equations, losses, propagation, sources
 FOLDER = Path(__file__).parents[1] / "examples"
 CHECKED = ("one_weight_chain", "four_layer_network", "error_carried_backward")
 BY_SIZE = {  # what makes them quick
-    "many_networks": ["--starts", "20"],
     "larger_than_memory": ["--megabytes", "10"],
 }
 
@@ -46,11 +45,6 @@ def carried() -> ModuleType:
 @pytest.fixture
 def selection() -> ModuleType:
     return load("device_selection")
-
-
-@pytest.fixture
-def many() -> ModuleType:
-    return load("many_networks")
 
 
 @pytest.fixture
@@ -349,59 +343,6 @@ def test_no_epochs_are_refused(selection, capsys):
 
 
 # -------------------------------------------------------------------------------------------------
-# many networks
-
-
-def test_sweeps_until_all_is_right_for_good(many):
-    T, F = True, False
-    right = np.array([[F, F, T, F, F], [F, T, T, F, T], [F, F, T, F, T], [T, T, T, F, F]])
-    assert many.sweeps_needed(right).tolist() == [3, 3, 0, -1, -1]
-
-
-def test_the_pattern_of_1986(many):
-    row = np.array([3.0, -12, 6, -6, 12, -3])
-    W = np.array([[row, -2 * row], [row, row + np.eye(6)[5]], [row, row[[0, 0, 0, 5, 5, 5]]]])
-    assert many.asymmetry(W).tolist() == pytest.approx([0, 1 / 12, 0])
-    np.testing.assert_allclose(many.ratios(W)[0], [[1, 2, 4], [1, 2, 4]])
-    assert many.one_two_four(W).tolist() == [True, True, False]
-
-
-def test_the_sweeps_of_1986(many):
-    # three sweeps by the equation of the paper: Δθ(t) = −ε ∂E/∂θ + α Δθ(t−1), E a sum over cases
-    theta = many.NET.init(seed=0, initializer="uniform", stack=4)
-    change = np.zeros_like(theta)
-    for _ in range(3):
-        _, dE_dtheta = many.NET.gradient(theta, many.X, many.Y, case_weights=np.ones(64))
-        change = 0.9 * change - 0.1 * dE_dtheta
-        theta = theta + change
-    done = many.train(starts=4, sweeps=3)
-    np.testing.assert_allclose(done.theta, theta, rtol=1e-5, atol=1e-6)  # roundings of float32
-    assert many.right_after(done).shape == (4, 4)
-
-
-def test_starts_that_solve_nothing_are_told(many, capsys):
-    assert many.main(["--starts", "2", "--sweeps", "3"]) == 1
-    out = capsys.readouterr().out
-    assert "0.0%" in out
-    assert "No start has solved it" in out
-    assert "nan" not in out
-
-
-@pytest.mark.parametrize("equation", ["weight_gradient", "input_gradient"])
-def test_no_solution_with_the_wrong_sign(many, equation, monkeypatch, capsys):
-    right = getattr(propagation, equation)
-
-    def wrong(*args):
-        found = right(*args)
-        found *= -1  # in place: training has gradients written into an array of its own
-        return found
-
-    monkeypatch.setattr(propagation, equation, wrong)
-    assert many.main(["--starts", "20", "--sweeps", "500"]) == 1
-    assert "No start has solved it" in capsys.readouterr().out
-
-
-# -------------------------------------------------------------------------------------------------
 # larger than memory
 
 
@@ -446,8 +387,6 @@ def test_memory_that_the_system_does_not_tell(larger, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
-        ("many_networks", ["--starts", "0"], "--starts is 0"),
-        ("many_networks", ["--sweeps", "-1"], "--sweeps is -1"),
         ("larger_than_memory", ["--megabytes", "0"], "--megabytes is 0"),
         ("larger_than_memory", ["--megabytes", "nan"], "--megabytes is nan"),
         ("larger_than_memory", ["--megabytes", "1e18"], "the disk has room for"),

@@ -1,0 +1,198 @@
+"""Many starts of one network, each trained until all its outputs are right.
+
+`follow` trains all starts as one stack. A start that has been seen for long enough leaves the
+stack at the end of a round, so that what is slow is trained on in small company. Nothing else of
+a start changes with a round: the next one begins with its θ and with the Δθ of its last update.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import backprop_xp as bp
+
+__all__ = ["ContinuedSGD", "Outcome", "all_right", "follow", "in_sweeps", "percent", "quantile"]
+
+ROUND = 250  # sweeps, after which starts may leave the stack
+
+
+@dataclass(frozen=True)
+class ContinuedSGD(bp.SGD):
+    """The rule of 1986, Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, that goes on from an earlier Δθ.
+
+    Attributes
+    ----------
+    velocity : array (K, P)
+        Δθ of the last update so far, 0 at the first.
+    trained : array (P,) or 1
+        0 in the places of parameters that stay as they are.
+    """
+
+    velocity: Any = None
+    trained: Any = 1
+
+    def init(self, theta: Any) -> tuple[Any]:
+        """Return Δθ as it was; the optimiser overwrites what it is given."""
+        return (np.array(self.velocity, dtype=theta.dtype),)
+
+    def update(self, theta: Any, state: Any, dE_dtheta: Any, **settings: Any) -> tuple[Any, Any]:
+        """Return the next θ and (Δθ,)."""
+        return super().update(theta, state, dE_dtheta * self.trained, **settings)
+
+
+@dataclass
+class Outcome:
+    """What became of K starts.
+
+    Attributes
+    ----------
+    needed : array (K,) of int
+        The first sweep after which every output was on the right side of 0.5; -1 where none was.
+    at_stop, later : array (K, P)
+        θ after that sweep, and so many sweeps further as were asked for; NaN where neither was.
+    fell_back : array (K,) of bool
+        Whether an output was on the wrong side again in the sweeps between these two.
+    """
+
+    needed: Any
+    at_stop: Any
+    later: Any
+    fell_back: Any
+
+    @property
+    def solved(self) -> Any:
+        """Whether each start was right at any time, (K,)."""
+        return self.needed >= 0
+
+
+def all_right(net: bp.Network, theta: Any, X: Any, Y: Any) -> Any:
+    """Tell of each network whether every output of every case is on the right side of 0.5."""
+    return np.all((net.forward(theta, X) > 0.5) == (Y > 0.5), axis=(-2, -1))
+
+
+class _Watch:
+    """The callback of one round: writes into the outcome what happens to the starts in it."""
+
+    def __init__(self, outcome: Outcome, numbers: Any, before: int, further: int, data: Any):
+        self.outcome, self.numbers, self.before, self.further = outcome, numbers, before, further
+        self.X, self.Y = data
+        self.done = np.zeros(len(numbers), dtype=bool)
+        self.velocity: Any = None
+
+    def on_epoch_end(self, progress: Any) -> None:
+        """Look at all starts after a sweep."""
+        of, theta, sweep = self.outcome, progress.theta, self.before + progress.epoch
+        right = all_right(progress.network, theta, self.X, self.Y)
+        first = self.numbers[right & ~of.solved[self.numbers]]
+        if first.size:
+            of.needed[first] = sweep
+            of.at_stop[first] = theta[np.isin(self.numbers, first)]
+        age = np.where(of.solved[self.numbers], sweep - of.needed[self.numbers], -1)
+        of.fell_back[self.numbers[~right & (age >= 0) & (age <= self.further)]] = True
+        last = age == self.further
+        if last.any():
+            of.later[self.numbers[last]] = theta[last]
+        self.done |= age >= self.further
+        if self.done.all():
+            progress.stop("all of the starts are done")
+
+    def on_train_end(self, progress: Any) -> None:
+        """Keep the Δθ with which the next round goes on."""
+        (self.velocity,) = progress.state
+
+
+def follow(
+    net: bp.Network,
+    data: Any,
+    theta: Any,
+    *,
+    epsilon: float,
+    alpha: float,
+    sweeps: int,
+    further: int = 0,
+    trained: Any = 1,
+) -> Outcome:
+    """Train starts by the rule of 1986, and return what became of them.
+
+    Parameters
+    ----------
+    net : Network
+        With outputs between 0 and 1.
+    data : (X, Y)
+        All cases make one update: a sweep.
+    theta : array (K, P)
+        The starts.
+    epsilon, alpha : float
+        ε, for a cost that is a sum over the cases, and α, the momentum.
+    sweeps : int
+        How long a start may take; one that is not right by then is given up.
+    further : int
+        For how many sweeps a start is trained on once it is right.
+    trained : array (P,) or 1
+        0 in the places of parameters that stay as they are.
+    """
+    X, Y = data
+    theta, velocity = theta.copy(), np.zeros_like(theta)
+    count = len(theta)
+    outcome = Outcome(
+        np.full(count, -1), *np.full((2, *theta.shape), np.nan), np.zeros(count, dtype=bool)
+    )
+    numbers, before = np.arange(count), 0  # who is in the stack, and how many sweeps have been
+    while numbers.size and before < sweeps + further:
+        end = sweeps if before < sweeps else sweeps + further
+        watch = _Watch(outcome, numbers, before, further, data)
+        run = bp.train(
+            net,
+            X,
+            Y,
+            theta[numbers],
+            # `train` divides E by the number of cases
+            optimizer=ContinuedSGD(
+                epsilon * len(X), alpha, velocity=velocity[numbers], trained=trained
+            ),
+            epochs=min(ROUND, end - before),
+            batch_size=None,
+            callbacks=[watch],
+        )
+        before += len(run.history["cost"])
+        theta[numbers], velocity[numbers] = run.theta, watch.velocity
+        stay = ~watch.done & (outcome.solved[numbers] | (before < sweeps))
+        numbers = numbers[stay]
+    return outcome
+
+
+def quantile(needed: Any, share: float) -> float:
+    """Return in how many sweeps this share of all starts is right; ∞ where fewer ever are.
+
+    Examples
+    --------
+    >>> quantile(np.array([30, -1, 10, 20]), 0.5), quantile(np.array([30, -1]), 0.75)
+    (20.0, inf)
+    """
+    waited = np.where(needed < 0, np.inf, needed)
+    return float(np.quantile(waited, share, method="inverted_cdf"))
+
+
+def in_sweeps(needed: float | None, limit: int) -> str:
+    """Return a number of sweeps as text, where it is known and was reached.
+
+    Examples
+    --------
+    >>> in_sweeps(1425, 6000), in_sweeps(np.inf, 6000), in_sweeps(None, 6000)
+    ('1,425', '> 6,000', '–')
+    """
+    if needed is None:
+        return "–"
+    return f"{needed:,.0f}" if np.isfinite(needed) else f"> {limit:,}"
+
+
+def percent(share: float) -> str:
+    """Return a share as text.
+
+    Examples
+    --------
+    >>> percent(0.978)
+    '97.8 %'
+    """
+    return f"{100 * share:.1f} %"
