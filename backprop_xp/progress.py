@@ -26,6 +26,9 @@ class Progress:
         How many are complete, those before a resumed run among them.
     batch : int
         How many batches of the next epoch are done.
+    state : tuple of arrays
+        The optimiser's, for θ as training holds it, (K, P) for the networks of any stack. Copy
+        what is to be kept.
     history : dict of lists
         As that of the run, one entry for each complete epoch. A callback may add lists of its own.
     stopped : str
