@@ -1,11 +1,13 @@
 """The command ``python -m benchmarks``."""
 
+import io
 import sys
 from collections.abc import Sequence
 
 import benchmarks
 from backprop_xp import BackpropError
 from benchmarks import disk, imports, predict, scale, stack, train
+from benchmarks.documents import Unwritable
 from benchmarks.options import Parser, Refused
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -20,12 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in (train, stack, predict, scale, imports, disk):
         module.add_command(commands)
     given = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack × and µ
+    if given.json and given.json in (given.markdown, getattr(given, "plot", None)):
+        parser.error("--json goes to a file of its own")
     try:
         status: int = given.run(given)
-    except (BackpropError, Refused) as error:
-        print(f"python -m benchmarks: error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
+    except (BackpropError, Refused, Unwritable, OSError) as error:
         print(f"python -m benchmarks: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ from benchmarks.options import (
     whole_batches,
 )
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.tables import Table, number
 from benchmarks.train import name_of, threads_of
 
@@ -54,6 +54,8 @@ def run(given: argparse.Namespace) -> int:
     fitting = min(cases, max(int(given.memory_gigabytes * 1e9) // row, given.batch_size))
     if given.folder is not None and not Path(given.folder).is_dir():
         raise Refused(f"--folder: {given.folder!r} is no folder")
+    report = Report(f"disk {device}", f"Training on a memory-mapped file on {device}, plain SGD")
+    begin(report, given)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         file = Path(folder) / "X.float32"
         _write(file, cases, given.sizes[0])
@@ -70,7 +72,8 @@ def run(given: argparse.Namespace) -> int:
         }
         work = {name: (OWN, job) for name, job in jobs.items()}
         outcome = interleave(work, given.repeat, times=1)
-    return publish(_report(jobs, outcome), given)
+    _add(report, jobs, outcome)
+    return publish(report, given)
 
 
 def _write(file: Path, cases: int, n_in: int) -> None:
@@ -92,10 +95,9 @@ def _write(file: Path, cases: int, n_in: int) -> None:
             block[: cases - start].tofile(out)
 
 
-def _report(jobs: dict[str, Job], outcome: Outcome) -> Report:
+def _add(report: Report, jobs: dict[str, Job], outcome: Outcome) -> None:
+    """Add what was measured to the report."""
     job = jobs["file"]
-    device = job.device
-    report = Report(f"disk {device}", f"Training on a memory-mapped file on {device}, plain SGD")
     rows, speed = [], {}
     for name, times in outcome.seconds.items():
         cases, memory = jobs[name].cases, outcome.memory[name]
@@ -122,7 +124,7 @@ def _report(jobs: dict[str, Job], outcome: Outcome) -> Report:
                 "memory": memory,
             }
         )
-    report.tables.append(Table(f"{name_of(job)}, {threads_of(job)}", HEAD, rows))
+    report.show(Table(f"{name_of(job)}, {threads_of(job)}", HEAD, rows))
     report.results.append({"left_out": outcome.left_out})
     report.notes += [f"{name} is left out: {why}" for name, why in outcome.left_out.items()]
     report.notes.append(
@@ -132,4 +134,3 @@ def _report(jobs: dict[str, Job], outcome: Outcome) -> Report:
     if len(speed) == 2:
         share = speed["file"] / speed["array"]
         report.notes.append(f"Samples/s on the file over those in memory: {number(share)}.")
-    return report

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.interleave import ROOT, environment
 from benchmarks.options import add_files, at_least
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.summary import ratio
 from benchmarks.tables import Table, number
 
@@ -34,6 +34,7 @@ def add_command(commands: Any) -> None:
 def run(given: argparse.Namespace) -> int:
     """Time the imports in turn and publish the results."""
     report = Report("import", "Time of an import in a fresh interpreter")
+    begin(report, given)
     times: dict[str, list[float]] = {}
     modules = list(given.peers)
     for warm in (True, *[False] * given.repeat):  # the first round fills the caches of files
@@ -58,7 +59,7 @@ def run(given: argparse.Namespace) -> int:
         milliseconds = (number(1e3 * (found[key] or 0)) for key in ("median", "minimum"))
         rows.append([module, *milliseconds, number(found["ratio"])])
     head = ["module", "median ms", "minimum ms", "× backprop_xp"]
-    report.tables.append(Table("Without the start of the interpreter", head, rows))
+    report.show(Table("Without the start of the interpreter", head, rows))
     return publish(report, given)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.interleave import time_peers
 from benchmarks.job import Job
 from benchmarks.options import add_files, add_timing, at_least, device_name, integers
-from benchmarks.publishing import Report, publish, save
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.tables import Table, number
 from benchmarks.train import NETWORKS, ratios, threads_of
 
@@ -44,6 +44,7 @@ def run(given: argparse.Namespace) -> int:
         f"predict{hidden} {device}",
         f"A forward pass over {cases:,} cases on {device}: {given.hidden}, float32",
     )
+    begin(report, given)
     panels = {}
     for threads in given.threads:
         for sizes in networks:
@@ -61,9 +62,8 @@ def run(given: argparse.Namespace) -> int:
                 ]
                 for peer, found in figures.items()
             ]
-            report.tables.append(Table(title, HEAD, rows))
+            report.show(Table(title, HEAD, rows))
             panels[title] = ratios(figures)
-            save(report, given)
     report.notes.append("Memory: the peak of the first pass beyond what was there before.")
     if given.plot:
         from benchmarks.pictures import draw_bars

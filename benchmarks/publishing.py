@@ -5,15 +5,16 @@ import json
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from backprop_xp.checkpoint import write_atomically
 from benchmarks import machine
+from benchmarks.documents import check_document, write_section
 from benchmarks.interleave import Outcome, different_work
 from benchmarks.job import Job
 from benchmarks.peers import OWN
 from benchmarks.summary import Figures, summarise
-from benchmarks.tables import Table, replace_section
+from benchmarks.tables import Table
 
 NOT_OPTIONS = ("run", "json", "markdown", "plot", "folder")  # a function, and paths
 
@@ -40,6 +41,11 @@ class Report:
     notes: list[str] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
 
+    def show(self, table: Table) -> None:
+        """Add a table and print it: one that is stopped later has said it."""
+        self.tables.append(table)
+        print(f"\n{table.text()}", flush=True)
+
     def add(self, job: Job, outcome: Outcome, own: str = OWN) -> dict[str, Figures]:
         """Add what was measured of a job to the results and notes, and return the figures."""
         figures = summarise(job, outcome, own)
@@ -58,25 +64,26 @@ class Report:
         return figures
 
 
+def begin(report: Report, given: argparse.Namespace) -> None:
+    """Print the title, before anything is measured, and refuse files that cannot be written.
+
+    Raises
+    ------
+    Unwritable
+    """
+    if given.markdown:
+        check_document(given.markdown, report.key)
+    print(report.title, flush=True)
+
+
 def publish(report: Report, given: argparse.Namespace) -> int:
-    """Print the report, write the files that were asked for, and return the exit status.
+    """Write the files that were asked for, print what is left to say, and return the exit status.
 
     It is 1 where this library itself was not measured.
     """
-    where = save(report, given)
-    print("\n\n".join([report.title, *(table.text() for table in report.tables)]))
-    print("\n".join(["", *report.notes, where]))
-    missing = any(OWN in result.get("left_out", {}) for result in report.results)
-    return 1 if missing else 0
-
-
-def save(report: Report, given: argparse.Namespace) -> str:
-    """Write the files that were asked for, and return date and machine.
-
-    A command does it after each network, so that one that is stopped leaves what it measured.
-    """
     about, now = machine.describe(), datetime.now(UTC)
     where = f"{now:%Y-%m-%d %H:%M} UTC. {machine.in_a_line(about)}"
+    print("\n".join(["", *report.notes, where]), flush=True)
     if given.json:
         options = {key: value for key, value in vars(given).items() if key not in NOT_OPTIONS}
         content = {
@@ -86,15 +93,12 @@ def save(report: Report, given: argparse.Namespace) -> str:
             "options": options,
             "results": report.results,
         }
-        given.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_atomically(given.json, (json.dumps(content, indent=1) + "\n").encode())
     if given.markdown:
-        _write_section(given.markdown, report, f"{where}.")
-    return where
-
-
-def _write_section(path: Path, report: Report, where: str) -> None:
-    document = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    notes = [f"- {note}" for note in report.notes]
-    parts = [f"## {report.title}", where, *(table.markdown() for table in report.tables)]
-    body = "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
-    path.write_text(replace_section(document, report.key, body), encoding="utf-8")
+        notes = "\n".join(f"- {note}" for note in report.notes)
+        tables = (table.markdown() for table in report.tables)
+        parts = [f"## {report.title}", f"{where}.", *tables, notes]
+        body = "\n\n".join(part for part in parts if part)
+        write_section(given.markdown, report.key, body, "# Results\n")
+    missing = any(OWN in result.get("left_out", {}) for result in report.results)
+    return 1 if missing else 0

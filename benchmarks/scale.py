@@ -13,7 +13,7 @@ from benchmarks.job import Job
 from benchmarks.options import Refused, add_files, add_timing, at_least, device_name
 from benchmarks.peers import OWN
 from benchmarks.pictures import Curve
-from benchmarks.publishing import Report, publish
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.summary import slope
 from benchmarks.tables import Table, number
 
@@ -95,16 +95,15 @@ def run(given: argparse.Namespace) -> int:
     device = device_name(given)
     title = f"Growth of time and memory on {device}, {given.threads[0]} BLAS thread(s), float32"
     report = Report(f"scale {device}", title)
+    begin(report, given)
     rows, curves = [], []
     for name in names:
         points = _measured(report, SWEEPS[name], given, device)
         if points:
-            report.tables.append(_table(name, SWEEPS[name], points))
+            report.show(_table(name, SWEEPS[name], points))
             rows += _slopes(report, name, points)
             curves.append(_curves(name, SWEEPS[name], points))
-    report.tables.append(
-        Table("Slopes in log-log", ["sweep", "all points", "the upper half"], rows)
-    )
+    report.show(Table("Slopes in log-log", ["sweep", "all points", "the upper half"], rows))
     if given.plot and curves:
         from benchmarks.pictures import draw_curves
 

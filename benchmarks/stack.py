@@ -7,7 +7,7 @@ from benchmarks.interleave import time_peers
 from benchmarks.job import Job
 from benchmarks.options import add_files, add_timing, at_least, device_name, integers, whole_batches
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish, save
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
 from benchmarks.train import ratios, threads_of
@@ -49,14 +49,14 @@ def run(given: argparse.Namespace) -> int:
     report = Report(
         f"stack {device}", f"Many networks at once on {device}: plain SGD, ReLU, float32"
     )
+    begin(report, given)
     panels = {}
     for threads in given.threads:
         job = Job("stack", given.sizes, given.batch_size, cases, threads, device, stack=given.stack)
         figures = report.add(job, time_peers(job, given.peers, given.repeat, given.epochs))
         title = f"{job.stack} networks {job.sizes}, batch {job.batch_size}, {threads_of(job)}"
-        report.tables.append(table(title, job, figures))
+        report.show(table(title, job, figures))
         panels[title] = ratios(figures)
-        save(report, given)
         if given.starts:
             _solve_symmetry(report, given, device, threads)
     if given.plot:

@@ -1,11 +1,8 @@
-"""Tables as text and as Markdown, and sections of a Markdown file that commands replace."""
+"""Tables as text and as Markdown."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
-
-END = "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -57,21 +54,3 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{value:,.0f}"
     text = f"{value:.{digits}g}"
     return np.format_float_positional(float(text), trim="-") if "e" in text else text
-
-
-def replace_section(document: str, key: str, body: str) -> str:
-    r"""Return the document with the section of that key replaced, or added at its end.
-
-    Examples
-    --------
-    >>> print(replace_section("<!-- a -->\nold\n<!-- end -->\n", "a", "new"), end="")
-    <!-- a -->
-    new
-    <!-- end -->
-    """
-    section = f"<!-- {key} -->\n{body.strip()}\n{END}"
-    found = re.compile(rf"<!-- {re.escape(key)} -->.*?{re.escape(END)}", re.DOTALL)
-    if found.search(document):
-        return found.sub(lambda _: section, document, count=1)
-    before = f"{document.rstrip()}\n\n" if document.strip() else ""
-    return f"{before}{section}\n"

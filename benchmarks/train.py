@@ -15,7 +15,7 @@ from benchmarks.options import (
     whole_batches,
 )
 from benchmarks.peers import OWN
-from benchmarks.publishing import Report, publish, save
+from benchmarks.publishing import Report, begin, publish
 from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
 
@@ -67,14 +67,14 @@ def run(given: argparse.Namespace) -> int:
         f"train {given.optimizer}{hidden} {device}{own_network}",
         f"An epoch of training on {device}: {given.optimizer}, {given.hidden}, float32",
     )
+    begin(report, given)
     panels = {}
     for job in jobs:
         outcome = time_peers(job, given.peers, given.repeat, given.epochs)
         figures = report.add(job, outcome)
         title = f"{name_of(job)}, {job.cases} cases, {threads_of(job)}"
-        report.tables.append(table(title, figures))
+        report.show(table(title, figures))
         panels[f"{name_of(job)}, {threads_of(job)}"] = ratios(figures)
-        save(report, given)
     if given.plot:
         from benchmarks.pictures import draw_bars
 

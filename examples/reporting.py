@@ -5,6 +5,9 @@ it; ``python -m examples --all`` runs them all and writes ``examples/RESULTS.md`
 """
 
 import argparse
+import io
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,11 +24,24 @@ sys.path.append(
 )  # a script alone does not see its siblings
 
 from benchmarks import machine
-from benchmarks.tables import Table, number, replace_section
+from benchmarks.documents import Unwritable, check_document, write_section
+from benchmarks.tables import Table, number
 
-__all__ = ["Report", "Reproduction", "Table", "number", "publish", "script"]
+__all__ = [
+    "Report",
+    "Reproduction",
+    "Table",
+    "add_options",
+    "check_folder",
+    "guarded",
+    "number",
+    "percent",
+    "publish",
+    "script",
+]
 
-HERE = Path(__file__).parent
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+HEAD = "# Published results\n"
 
 
 @dataclass
@@ -87,35 +103,86 @@ def name_in_words(picture: str) -> str:
     return Path(picture).stem.replace("_", " ")
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share as text.
+
+    Examples
+    --------
+    >>> percent(0.978), percent(1, 0)
+    ('97.8 %', '100 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that every script has."""
     parser.add_argument("--quick", action="store_true", help="fewer seeds, cases and epochs")
     parser.add_argument(
         "--mnist",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
-        help="with the four files of MNIST; else see mnist()",
+        help="of the four files of MNIST; else that of BACKPROP_XP_MNIST, else they are downloaded",
+    )
+    parser.add_argument(
+        "--folder", type=_path, help="where sections of RESULTS.md and pictures are written"
     )
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty text is no folder")
+    return Path(text)
+
+
+def check_folder(folder: Path | None, keys: Sequence[str]) -> None:
+    """Refuse a folder that cannot take the sections of these keys, before any work.
+
+    Raises
+    ------
+    Unwritable
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise Unwritable(f"--folder {folder} is no folder; make it first")
+        for key in keys:
+            check_document(folder / "RESULTS.md", key)
+
+
 def publish(reproduction: Reproduction, given: argparse.Namespace, folder: Path | None) -> Report:
-    """Compute and print a report; write its section of RESULTS.md and pictures to the folder."""
+    """Compute a report, write its section of RESULTS.md and pictures to the folder, and print it.
+
+    Raises
+    ------
+    Unwritable
+    """
     check_plotting()
     start = time.perf_counter()
     report = reproduction(quick=given.quick, mnist=given.mnist)
     seconds = time.perf_counter() - start
     about = machine.in_a_line(machine.describe())
     amount = "quick version, " if given.quick else ""
-    when = f"*{datetime.now(UTC):%Y-%m-%d}, {amount}{seconds:.0f} s. {about}.*"
-    print(f"{report.text()}\n\n{when.strip('*')}", flush=True)
-    if folder is not None:
-        for name, figure in report.pictures.items():
-            save_figure(figure, folder / name)
-        path = folder / "RESULTS.md"
-        document = path.read_text(encoding="utf-8") if path.exists() else "# Published results\n"
-        section = replace_section(document, report.key, report.markdown(when))
-        path.write_text(section, encoding="utf-8")
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {amount}{seconds:.0f} s. {about}."
+    written = "Nothing is written."
+    try:
+        if folder is not None:
+            section = report.markdown(f"*{when}*")
+            write_section(folder / "RESULTS.md", report.key, section, HEAD)
+            for name, figure in report.pictures.items():
+                save_figure(figure, folder / name)
+            written = f"Written to {folder}: RESULTS.md, {', '.join(report.pictures)}."
+    finally:  # what took minutes is at least seen
+        _say(f"{report.text()}\n\n{when}\n\n{written}\n")
     return report
+
+
+def _say(text: str) -> None:
+    """Print, also where nobody reads any more, as behind ``| head``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may lack σ and Σ
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def script(reproduction: Reproduction, about: str | None, argv: Sequence[str] | None = None) -> int:
@@ -124,16 +191,36 @@ def script(reproduction: Reproduction, about: str | None, argv: Sequence[str] | 
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_options(parser)
-    parser.add_argument("--folder", type=Path, help="write its section of RESULTS.md and pictures")
     given = parser.parse_args(argv)
-    return guarded(lambda: publish(reproduction, given, given.folder))
+
+    def work() -> None:
+        check_folder(given.folder, [""])
+        publish(reproduction, given, given.folder)
+
+    return guarded(work)
 
 
 def guarded(work: Callable[[], Any]) -> int:
-    """Do the work; return 0, or 2 with the library's own message where it refuses."""
+    """Do the work; return 0, 2 with one line where something is refused, 130 after a Ctrl-C.
+
+    `train` would end a run early at a Ctrl-C, and what it returned would pass for the whole.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
     try:
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, interrupt)
         work()
-    except bp.BackpropError as error:
+    except (bp.BackpropError, Unwritable, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; of the report that was under way nothing is written", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, before)
     return 0

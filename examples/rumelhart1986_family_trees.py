@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from reporting import Report, Table, script
+from reporting import Report, Table, percent, script
 
 import backprop_xp as bp
 from backprop_xp.family_trees import ENGLISH, ITALIAN, PEOPLE, RELATIONS, Marriage, facts
@@ -251,7 +251,7 @@ def people_figure(theta: Any) -> Any:
         panel.set_ylabel(f"unit {unit + 1}", fontweight="bold")
         for line, (name, value) in enumerate(zip(attributes(), r[unit], strict=True)):
             style = {"fontweight": "bold"} if abs(value) > STRONG else {"color": GREY}
-            panel.text(12.0, 0.6 * line - 0.1, f"{name}  {value:+.2f}", va="center", **style)
+            panel.text(12.0, 0.6 * line - 0.1, f"{name}  {value:+.3f}", va="center", **style)
     panels[0].text(12.0, -0.85, "correlation with", color=GREY)
     panels[0].xaxis.tick_top()
     panels[0].set_xticks(range(12), PEOPLE[:12], rotation=60, ha="left", rotation_mode="anchor")
@@ -278,7 +278,7 @@ def recipes_table(runs: Sequence[bp.Run], learned: Any) -> Table:
         cells = [f"±{limit:g}", f"{epsilon / 2:g}, {epsilon:g}", f"{100 * shrinkage:g} %"]
         for run in runs:
             trained = share(right(run.theta[number]), learned)
-            cells += [f"{trained.mean():.2%}", f"{trained.min():.2%}"]
+            cells += [percent(trained.mean(), 2), percent(trained.min(), 2)]
         rows.append(cells)
     head = ["weights", "ε", "shrinkage", "from the edge", "least", "from the target", "least"]
     return Table("Training facts right, mean and least of all starts, by recipe", head, rows)
@@ -299,7 +299,7 @@ def published_table(theta: Any, before: Any, learned: Any) -> Table:
     found, starts = right(theta), len(learned)
     held_out = (found * (1 - learned)).sum(axis=-1)
     rows = [
-        ["training facts right", "not given", f"{share(found, learned).mean():.2%}"],
+        ["training facts right", "not given", percent(share(found, learned).mean(), 2)],
         ["held-out facts right", "4 of 4", f"{held_out.sum():.0f} of {HELD_OUT * starts}"],
         ["starts with all 4 right", "1 of 1", f"{(held_out == HELD_OUT).sum()} of {starts}"],
     ]
@@ -316,9 +316,9 @@ def note_on_zone(theta: Any, learned: Any) -> str:
     strict, less = (share(right(theta, near), learned).mean() for near in (ZONE, 1.5 * ZONE))
     return (
         "A fact is right where all 24 outputs are on the right side of 0.5. By the error zone "
-        f"itself, over 0.8 and under 0.2, {strict:.2%} of the training facts are right: at the "
-        "edge the error ends, the shrinkage does not, and outputs come to rest just outside. Over "
-        f"0.7 and under 0.3 it is {less:.2%}."
+        f"itself, over 0.8 and under 0.2, {percent(strict, 2)} of the training facts are right: at "
+        "the edge the error ends, the shrinkage does not, and outputs come to rest just outside. "
+        f"Over 0.7 and under 0.3 it is {percent(less, 2)}."
     )
 
 
@@ -329,14 +329,15 @@ def note_on_shrinkage(theta: Any, learned: Any) -> str:
         share(right(train(net, recipes, start, learned).theta), learned).mean(axis=-1)
         for net in (NET, NET_WITH_JUMP)
     )
+    kept = [percent(of, 2) for of in (edge[0], target[0], edge[1], target[1])]
     printed, here = (recipe.shrinkage * (1 - ALPHA) / recipe.epsilon for recipe in (PRINTED, WORKS))
     return (
         "The printed recipe is the first row; in the second one E has lost its ½. A weight rests "
         "where the shrinkage s takes what the gradient gives, s w = −ε/(1 − α) ∂E/∂w: where "
         f"−∂E/∂w is {printed:.2g} w as printed, {here:.2g} w by the recipe that works. Trained on "
-        f"as printed for {SWEEPS:,} sweeps, the networks of that recipe keep {edge[0]:.2%} of the "
-        f"training facts (error from the target: {target[0]:.2%}), without the ½ {edge[1]:.2%} "
-        f"({target[1]:.2%}). So the printed numbers hold more than they find."
+        f"as printed for {SWEEPS:,} sweeps, the networks of that recipe keep {kept[0]} of the "
+        f"training facts (error from the target: {kept[1]}), without the ½ {kept[2]} ({kept[3]}). "
+        "So the printed numbers hold more than they find."
     )
 
 
@@ -356,7 +357,7 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
         f"facts; {SWEEPS:,} sweeps, α = {FIRST_ALPHA} in the first {FIRST_SWEEPS}, then {ALPHA}. "
         f"Starts 0 to {starts - 1} of seed 0, each with 4 facts of its own held out. Printed are "
         f"ε = {PRINTED.epsilon / 2:g}, then {PRINTED.epsilon:g}, and a shrinkage of "
-        f"{PRINTED.shrinkage:.1%}. The recipe that works has ε = {WORKS.epsilon / 2:g}, then "
+        f"{percent(PRINTED.shrinkage)}. The recipe that works has ε = {WORKS.epsilon / 2:g}, then "
         f"{WORKS.epsilon:g}, the same shrinkage, weights from ±{WORKS.limit:g}, and the error "
         "measured from the edge of the zone.",
         tables=[
@@ -368,10 +369,13 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
         notes=[
             note_on_zone(works.theta, learned),
             note_on_shrinkage(works.theta, learned),
-            "±0.3 is the paper's range for the symmetry network; for this one it prints none.",
+            "±0.3 is the range that the paper gives for the symmetry network.",
             "How the error outside the zone is measured is not told. From the edge E has no jump.",
             "Which 4 facts the paper held out is not told; here each start has its own.",
-            f"The weights of start {drawn} are drawn: its least |r| is the greatest. Bold: > 0.8.",
+            (
+                f"Of start {drawn}, whose least |r| is the greatest, the weights are drawn: white "
+                f"above 0, black below, area by size; correlations beyond ±{STRONG} are bold."
+            ),
         ],
         pictures={
             "family_trees_learning.png": learning_figure(works.history),

@@ -12,7 +12,7 @@ import numpy as np
 
 import backprop_xp as bp
 
-__all__ = ["ContinuedSGD", "Outcome", "all_right", "follow", "in_sweeps", "percent", "quantile"]
+__all__ = ["ContinuedSGD", "Outcome", "all_right", "follow", "in_sweeps", "quantile"]
 
 ROUND = 250  # sweeps, after which starts may leave the stack
 
@@ -185,14 +185,3 @@ def in_sweeps(needed: float | None, limit: int) -> str:
     if needed is None:
         return "–"
     return f"{needed:,.0f}" if np.isfinite(needed) else f"> {limit:,}"
-
-
-def percent(share: float) -> str:
-    """Return a share as text.
-
-    Examples
-    --------
-    >>> percent(0.978)
-    '97.8 %'
-    """
-    return f"{100 * share:.1f} %"

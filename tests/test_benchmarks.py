@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of the installation
 
-from benchmarks import disk, summary, tables
+from benchmarks import disk, documents, summary, tables
 from benchmarks.__main__ import main
 from benchmarks.interleave import (
     ROOT,
@@ -392,15 +392,6 @@ def test_numbers_have_no_exponent(value, text):
     assert tables.number(value) == text
 
 
-def test_sections_are_replaced_or_added():
-    first = tables.replace_section("# Results\n", "train cpu", "one")
-    both = tables.replace_section(first, "train cuda", r"two \1")
-    again = tables.replace_section(both, "train cpu", "three")
-    assert first == "# Results\n\n<!-- train cpu -->\none\n<!-- end -->\n"
-    assert both == f"{first}\n<!-- train cuda -->\ntwo \\1\n<!-- end -->\n"
-    assert again == both.replace("one", "three")
-
-
-@pytest.mark.parametrize("module", [summary, tables])
+@pytest.mark.parametrize("module", [documents, summary, tables])
 def test_examples_in_docstrings(module):
     assert doctest.testmod(module).failed == 0
