@@ -43,6 +43,11 @@ class Hyperparameters:
         """The range of each number, which it keeps in θ's dtype too."""
         return {name: self.ranges[name] for name in self._constant}
 
+    @property
+    def never_change(self) -> bool:
+        """Whether `settings` returns the same numbers at each step."""
+        return type(self).settings is Hyperparameters.settings and not self._scheduled
+
     def settings(self, step: int) -> Mapping[str, Any]:
         """Return the numbers at `step`; the same dict at each step where none changes."""
         if not self._scheduled:

@@ -175,6 +175,13 @@ class Settings:
         numbers = self._at(step)
         return numbers if self._group is None else numbers.part(self._group)
 
+    def block(self, count: int) -> list[Numbers]:
+        """Return the numbers of the next `count` steps."""
+        if count and not self._scheduled and getattr(self._optimizer, "never_change", False):
+            self._step += count - 1
+            return [self.next()] * count
+        return [self.next() for _ in range(count)]
+
     def part(self, group: slice) -> "Settings":
         """Return the settings of a group of the stack's networks, which count steps of their own.
 

@@ -82,7 +82,7 @@ class Trainer:
         self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
     ) -> tuple[Array, State]:
         """Make one update for each batch of the block; θ and state are consumed."""
-        numbers = [self._settings.next() for _ in range(block.batches)]
+        numbers = self._settings.block(block.batches)
         hidden, inputs = self._settings.drops_units, self._settings.drops_inputs
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
         if not self._groups:

@@ -304,3 +304,27 @@ def test_a_part_of_the_settings():
         assert float(numbers.l2) == 0.1
         np.testing.assert_array_equal(numbers.optimizer["learning_rate"], [[0.25 / (1 + step)]])
     np.testing.assert_array_equal(settings.next().optimizer["learning_rate"], rates[:, None])
+
+
+class Halving(SGD):
+    """A user's own rule for the numbers of a step."""
+
+    def settings(self, step):
+        return {"learning_rate": 0.5**step, "momentum": 0.0}
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD(0.1), Adam(0.1), SGD(Piecewise([3], [0.2, 0.1])), Halving(0.1)]
+)
+@pytest.mark.parametrize("l2", [0.0, 0.1, Piecewise([4], [0.2, 0.1])])
+def test_a_block_has_the_numbers_of_its_steps(optimizer, l2):
+    theta = np.zeros(5)
+    one_by_one, blocks = Settings(optimizer, theta, l2), Settings(optimizer, theta, l2)
+    expected = [one_by_one.next() for _ in range(6)]
+    found = [*blocks.block(2), *blocks.block(0), *blocks.block(4)]
+    assert blocks.state() == one_by_one.state()
+    for numbers, of_step in zip(found, expected, strict=True):
+        for x, y in zip(leaves(numbers), leaves(of_step), strict=True):
+            np.testing.assert_array_equal(x, y)
+    constant = type(optimizer) is not Halving and optimizer.never_change and not callable(l2)
+    assert (len({id(numbers) for numbers in found}) == 1) == constant
