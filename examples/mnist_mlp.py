@@ -2,8 +2,8 @@
 
 Layers of rectified linear units, dropout of hidden units and inputs, smoothed labels, Adam with a
 rate that falls along a cosine, and the mean of the outputs of a stack of networks: what is known
-today, with no distorted images and no convolutions. The digits are taken as they are, and with their
-slant taken out, as it was in 1998. Beside it stand results that became classics, each for its
+today, with no distorted images and no convolutions. The digits are taken as they are, and with
+their slant taken out, as it was in 1998. Beside it stand results that became classics, each for its
 network, trained here with the settings that the table names.
 
 What is chosen is chosen on 10,000 of the training images. The networks that are chosen then learn
