@@ -2,9 +2,10 @@
 
 A graph holds addresses, not arrays. What it reads is copied into arrays of its own before it is
 launched, and what it writes is copied out. A block that is met once is not worth a capture: the
-first of its length is taken step by step.
+first of its length is taken step by step, as are large ones, which no launch holds up.
 """
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -12,10 +13,18 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from backprop_xp.tape import leaves, mapped
 
-__all__ = ["ENVIRONMENT_VARIABLE", "MOST_STEPS", "Capturing", "Graphed", "is_wanted"]
+__all__ = [
+    "ENVIRONMENT_VARIABLE",
+    "MOST_BYTES",
+    "MOST_STEPS",
+    "Capturing",
+    "Graphed",
+    "is_wanted",
+]
 
 ENVIRONMENT_VARIABLE: Final = "BACKPROP_XP_GRAPHS"
 MOST_STEPS: Final = 64  # in a graph: more save little, and take memory and time to capture
+MOST_BYTES: Final = 2**26  # of the batches of a graph, which has a copy of them
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
@@ -92,11 +101,15 @@ class Graphed:
     def _part(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
         distinct = numbers[:1] if all(each is numbers[0] for each in numbers) else numbers
         key = (len(numbers), len(distinct))
-        if key not in self._met:
+        large = sum(math.prod(x.shape) * x.dtype.itemsize for x in batches) > MOST_BYTES
+        if large or key not in self._met:
             self._met.add(key)
             return self._run(carry, numbers, *batches)
         if key not in self._graphs:
-            self._graphs[key] = self._captured(len(numbers), carry, distinct, batches)
+            try:
+                self._graphs[key] = self._captured(len(numbers), carry, distinct, batches)
+            except MemoryError:  # of the copies: the steps themselves need none
+                self._graphs[key] = None
         graph, library = self._graphs[key], self._library
         if graph is None:
             return self._run(carry, numbers, *batches)

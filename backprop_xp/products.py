@@ -74,7 +74,7 @@ def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
          strides=(0, 0, 0), matrices=1)
     """
     layouts = [_layout(x, out) for x in (a, b, out)]
-    if None in layouts or out.ndim > 3 or out.size == 0 or a.size == 0:
+    if None in layouts or out.ndim > 3 or 0 in (out.size, a.size) or out.dtype.kind != "f":
         return None
     of_a, of_b, of_out = (layout for layout in layouts if layout is not None)
     (m, k), n = a.shape[-2:], b.shape[-1]

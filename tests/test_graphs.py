@@ -152,8 +152,29 @@ def test_what_cannot_be_captured_is_taken_step_by_step():
         after, _ = steps.run(theta, rates([1, 1]), np.ones((2, 2)))
         np.testing.assert_array_equal(after[0], [-1.0, 0.0])
     assert library.captures == 1  # it is not tried again
-    assert descending.taken == [2] * 4 + []
+    assert descending.taken == [2] * 4
     assert steps.launchable == 0
+
+
+def test_large_blocks_are_taken_step_by_step(monkeypatch):
+    monkeypatch.setattr(graphs, "MOST_BYTES", 2 * 2 * 8)
+    steps, library, _ = graphed()
+    for length in (2, 2, 3, 3, 3):
+        steps.run((np.zeros(2), None), rates([1] * length), blocks(1, length)[0])
+    assert library.launches == [1]
+
+
+def test_where_there_is_no_room_for_copies_there_is_no_graph(monkeypatch):
+    steps, library, _ = graphed()
+
+    def copy(x):
+        raise MemoryError(x.shape)
+
+    monkeypatch.setattr(library, "copy", copy)
+    for _ in range(3):
+        after, _ = steps.run((np.array([1.0, 2.0]), None), rates([1, 1]), np.ones((2, 2)))
+        np.testing.assert_array_equal(after[0], [-1.0, 0.0])
+    assert library.captures == 0
 
 
 def test_the_variable_turns_it_off(monkeypatch):

@@ -85,6 +85,7 @@ def test_the_product_is_that_of_numpy(data):
         (np.ones((2, 2), "float32"), np.ones((2, 3)), np.ones((2, 3))),  # of two dtypes
         (np.ones((5, 2, 2, 2)), np.ones((2, 3)), np.ones((5, 2, 2, 3))),  # a stack of stacks
         (np.broadcast_to(np.ones((1, 1)), (2, 2)), np.ones((2, 3)), np.ones((2, 3))),
+        (np.ones((2, 2), int), np.ones((2, 3), int), np.ones((2, 3), int)),
     ],
 )
 def test_what_cublas_cannot_take_is_left_to_others(a, b, out):
