@@ -41,7 +41,10 @@ __all__ = [
 ]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-HEAD = "# Published results\n"
+HEAD = """# Published results
+
+Written by `python -m examples --all --mnist FOLDER`: what was published, beside what is found here.
+"""
 
 
 @dataclass
