@@ -114,7 +114,7 @@ class CupyLibrary:
                     result = work()
                 finally:
                     graph = stream.end_capture()
-        except (NotImplementedError, RuntimeError, MemoryError):
+        except (RuntimeError, MemoryError):  # the steps are taken one by one, and say what is wrong
             return None
 
         def launch(_pool: Any = pool) -> None:

@@ -5,7 +5,6 @@ device's arrays. Views of memory, not copies, say to a kernel where a batch begi
 outputs of a step go.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -39,7 +38,7 @@ Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 
 def is_wanted() -> bool:
     """Tell whether kernels are to be fused; BACKPROP_XP_FUSED=0 says that they are not."""
-    return os.environ.get(ENVIRONMENT_VARIABLE, "1").strip() != "0"
+    return graphs.is_wanted(ENVIRONMENT_VARIABLE)
 
 
 class Library(graphs.Capturing, Protocol):

@@ -30,9 +30,9 @@ Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
 
 
-def is_wanted() -> bool:
-    """Tell whether steps are to be captured; BACKPROP_XP_GRAPHS=0 says that they are not."""
-    return os.environ.get(ENVIRONMENT_VARIABLE, "1").strip() != "0"
+def is_wanted(variable: str = ENVIRONMENT_VARIABLE) -> bool:
+    """Tell whether a variable leaves something on, here captures, which 0 turns off."""
+    return os.environ.get(variable, "1").strip() != "0"
 
 
 class Capturing(Protocol):
@@ -80,11 +80,6 @@ class Graphed:
         self._carry: Any = None
         self._graphs: dict[tuple[int, int], _Graph | None] = {}
         self._met: set[tuple[int, int]] = set()
-
-    @property
-    def launchable(self) -> int:
-        """How many graphs there are."""
-        return sum(graph is not None for graph in self._graphs.values())
 
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
         """Return the carry after a step for each batch, and what the steps returned beside it."""

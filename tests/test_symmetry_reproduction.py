@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rumelhart1986_symmetry as symmetry
 import starts
+from wrong_equations import no_derivative, wrong_momentum, wrong_sign
 
 import backprop_xp as bp
 from backprop_xp import activations, propagation
@@ -48,31 +49,6 @@ def test_what_is_right_is_right(outcome):
     assert not np.isnan(outcome.later[solved]).any()
     assert not outcome.fell_back[~solved].any()
     assert outcome.needed[symmetry.shown(outcome)] > 0
-
-
-def wrong_momentum(right):
-    def update(self, theta, state, dE_dtheta, **settings):
-        return right(
-            self, theta, state, dE_dtheta, **{**settings, "momentum": -settings["momentum"]}
-        )
-
-    return update
-
-
-def wrong_sign(right):
-    def equation(*args):
-        found = right(*args)
-        found *= -1  # in place: training has gradients written into an array of its own
-        return found
-
-    return equation
-
-
-def no_derivative(right):
-    def da_dz(self, z, a):
-        return right(self, z, a) * 0 + 1
-
-    return da_dz
 
 
 @pytest.mark.parametrize(
