@@ -168,7 +168,12 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return np.from_dlpack(x)
 
 
+EVERYWHERE = ("bool", "int32", "float32")
+
+
 def _has_dtype(xp: Namespace, device: Any, dtype: str) -> bool:
+    if dtype in EVERYWHERE:  # to ask costs a tenth of a millisecond on JAX
+        return True
     outside_standard = dtype == "float16" and hasattr(xp, dtype)
     return outside_standard or dtype in xp.__array_namespace_info__().dtypes(device=device)
 
@@ -190,6 +195,9 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
             "For float64 on JAX call jax.config.update('jax_enable_x64', True) first",
         )
     host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
+    if array_api_compat.is_jax_namespace(xp):  # whose asarray takes four times as long
+        put: Array = importlib.import_module("jax").device_put(host, device)
+        return put
     with context_of(xp, device):
         moved: Array = xp.asarray(host, device=device)
     return moved

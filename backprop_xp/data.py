@@ -31,11 +31,12 @@ __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 2**24  # of inputs; larger memory the C library maps anew for every block
-OUTPUT_BYTES = (
-    2**19
-)  # of outputs of the networks of a group, from which costs are computed at once: in the
-# caches of a CPU; on a device, or compiled, where a start costs more than memory, these
+# of outputs of the networks of a group, from which costs are computed at once, in the caches of a
+# CPU; a start costs microseconds, some steps where it is compiled, and more than memory on a device
+OUTPUT_BYTES = 2**19
+COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
+COMPILED_BLOCK_ROWS = 2**16  # which are not gathered before their step
 
 
 class Block(NamedTuple):
@@ -105,9 +106,15 @@ class Block(NamedTuple):
 
 
 def block_rows(
-    batch_size: int, row_bytes: int, output_bytes: int, most_output_bytes: int = OUTPUT_BYTES
+    batch_size: int,
+    row_bytes: int,
+    output_bytes: int,
+    most_output_bytes: int = OUTPUT_BYTES,
+    most_rows: int | None = None,
 ) -> int:
     """Return the rows of a block, a whole number of batches, for the bytes of a case.
+
+    They are `BLOCK_ROWS` at most, or `most_rows`.
 
     Examples
     --------
@@ -117,7 +124,7 @@ def block_rows(
     (1000, 200)
     """
     of_inputs, of_outputs = max(row_bytes, 1), max(output_bytes, 1)
-    most = min(BLOCK_ROWS, BLOCK_BYTES // of_inputs, most_output_bytes // of_outputs)
+    most = min(most_rows or BLOCK_ROWS, BLOCK_BYTES // of_inputs, most_output_bytes // of_outputs)
     return max(most // batch_size, 1) * batch_size
 
 
@@ -159,9 +166,12 @@ def epochs_of_blocks(
         return lambda epoch: _blocks_of_file(cases, batch_size, rows, at_once, seed, epoch)
     xp = namespace(cases.X)
     row_bytes = 0 if gathers_rows(xp) else cases.row_bytes
-    slow_to_start = compiles(xp) or not is_on_cpu(cases.X)
-    most = DEVICE_OUTPUT_BYTES if slow_to_start else OUTPUT_BYTES
-    rows = block_rows(batch_size, row_bytes, output_bytes, most)
+    most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
+    if compiles(xp):
+        most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
+    if not is_on_cpu(cases.X):
+        most_bytes = DEVICE_OUTPUT_BYTES
+    rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
     rows = batch_size if one_by_one else rows
     return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
 

@@ -13,6 +13,7 @@ __all__ = [
     "layer_shapes",
     "pack",
     "parameter_count",
+    "piece_lengths",
     "unpack",
 ]
 
@@ -49,7 +50,18 @@ def parameter_count(sizes: Sequence[int]) -> int:
     >>> parameter_count([784, 100, 10])
     79510
     """
-    return sum(n_out * (n_in + 1) for n_out, n_in in layer_shapes(sizes))
+    return sum(piece_lengths(sizes))
+
+
+def piece_lengths(sizes: Sequence[int]) -> list[int]:
+    """Return how many parameters each of W^1, b^1, W^2, b^2, … holds.
+
+    Examples
+    --------
+    >>> piece_lengths([784, 100, 10])
+    [78400, 100, 1000, 10]
+    """
+    return [n for n_out, n_in in layer_shapes(sizes) for n in (n_out * n_in, n_out)]
 
 
 def unpack(sizes: Sequence[int], theta: Array) -> tuple[Layer, ...]:

@@ -9,6 +9,7 @@ import array_api_compat
 from backprop_xp.backend import Array, Namespace
 from backprop_xp.cupy_library import CupyLibrary
 from backprop_xp.fused import FusedReplayer, is_wanted
+from backprop_xp.pieces import by_pieces, joined, split
 from backprop_xp.replay import Replayer
 
 __all__ = ["compiles", "gathers_rows", "over_batches"]
@@ -31,7 +32,9 @@ def gathers_rows(xp: Namespace) -> bool:
     return compiles(xp) or bool(array_api_compat.is_numpy_namespace(xp))
 
 
-def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> Steps:
+def over_batches(
+    make_step: MakeStep, xp: Namespace, *, pure: bool = False, lengths: Sequence[int] = ()
+) -> Steps:
     """Return the function that takes one step after another.
 
     Parameters
@@ -45,6 +48,8 @@ def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> S
     pure : bool
         Whether the step is known to be a function of arrays, which never looks at a number: then
         NumPy replays it (`replay`), and CuPy takes one kernel between two products (`fused`).
+    lengths : sequence of int
+        Those of the layers' parts in a flat vector: JAX carries vectors in these pieces (`pieces`).
 
     Returns
     -------
@@ -55,7 +60,7 @@ def over_batches(make_step: MakeStep, xp: Namespace, *, pure: bool = False) -> S
         first of the batches says which of its rows a step takes.
     """
     if compiles(xp):
-        return _scanned(make_step(), xp)
+        return _scanned(make_step(), xp, lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
         return Replayer(make_step, _loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp) and is_wanted():
@@ -89,20 +94,31 @@ def _loop(step: Callable[..., Any], xp: Namespace) -> Steps:
     return steps
 
 
-def _scanned(step: Callable[..., Any], xp: Namespace) -> Steps:
+def _scanned(step: Callable[..., Any], xp: Namespace, lengths: Sequence[int]) -> Steps:
     jax, step = importlib.import_module("jax"), _with_rows(step, xp)
+
+    def scan(body: Callable[..., Any], carry: Any, batches: Any) -> Any:
+        arrays, form = jax.tree.flatten(carry)
+
+        def on_arrays(arrays: Any, batch: Any) -> Any:
+            carry, out = body(jax.tree.unflatten(form, arrays), batch)
+            return jax.tree.leaves(carry), out
+
+        values = [split(x, lengths) for x in arrays]
+        values, outs = jax.lax.scan(by_pieces(on_arrays, lengths), values, batches)
+        return jax.tree.unflatten(form, map(joined, values)), outs
 
     def constant(carry: Any, numbers: Any, source: Any, *batches: Array) -> Any:
         def body(carry: Any, batch: Any) -> Any:
             return step(carry, numbers, source, *batch)
 
-        return jax.lax.scan(body, carry, batches)
+        return scan(body, carry, batches)
 
     def varied(carry: Any, numbers: Any, source: Any, *batches: Array) -> Any:
         def body(carry: Any, batch: Any) -> Any:
             return step(carry, batch[0], source, *batch[1:])
 
-        return jax.lax.scan(body, carry, (numbers, *batches))
+        return scan(body, carry, (numbers, *batches))
 
     fast_constant, fast_varied = jax.jit(constant), jax.jit(varied)
 

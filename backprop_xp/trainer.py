@@ -23,6 +23,7 @@ from backprop_xp.groups import groups_of
 from backprop_xp.inputs import shape_text
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
+from backprop_xp.parameters import piece_lengths
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
 from backprop_xp.regularization import smoothed
@@ -243,8 +244,9 @@ def _made(
     def make_step(like: Array = theta) -> Step:
         return step_of(net, optimizer, like, labelled, decay_biases)
 
+    lengths = piece_lengths(net.sizes)
     return _Functions(
-        over_batches(make_step, xp, pure=pure),
-        over_batches(lambda: only_active(make_step()), xp),
+        over_batches(make_step, xp, pure=pure, lengths=lengths),
+        over_batches(lambda: only_active(make_step()), xp, lengths=lengths),
         Scorer(net, xp),
     )

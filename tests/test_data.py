@@ -129,6 +129,7 @@ def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
     weights = np.array([1.0, 2, 3, 0, 5, 6, 7, 8, 9, 10, 4])
     for rows_of_a_block in (1, 6, 8192):
         monkeypatch.setattr(data, "BLOCK_ROWS", rows_of_a_block)
+        monkeypatch.setattr(data, "COMPILED_BLOCK_ROWS", rows_of_a_block)
         blocks_of = epochs_of_blocks(cases(xp, weights=weights), 3, seed=7)
         for epoch in (0, 1):
             made = [b for block in blocks_of(epoch) for b in batches(xp, block)]

@@ -45,8 +45,8 @@ def fusing(monkeypatch):
     """Let `bp.train` on NumPy take its pure steps as a program; return where kernels are kept."""
     library, plain = Collecting(), stepping.over_batches
 
-    def over_batches(make_step, xp, *, pure=False):
-        return replayer(make_step, library) if pure else plain(make_step, xp)
+    def over_batches(make_step, xp, *, pure=False, **others):
+        return replayer(make_step, library) if pure else plain(make_step, xp, **others)
 
     monkeypatch.setattr(trainer, "over_batches", over_batches)
     monkeypatch.setattr(data, "gathers_rows", lambda _: False)

@@ -224,14 +224,20 @@ def test_it_equals_a_plain_loop_for_every_batch_size(batch_size, chosen):
     np.testing.assert_allclose(run.history["cost"], costs, **CLOSE["float64"])
 
 
-def test_batches_in_several_blocks_are_the_same_batches(monkeypatch):
+def test_batches_in_several_blocks_are_the_same_batches(xp, monkeypatch):
     def trained():
-        return bp.train(CLASSES, X, LABELS, epochs=2, batch_size=2, seed=1)
+        return bp.train(CLASSES, xp.array(X), xp.array(LABELS), epochs=2, batch_size=2, seed=1)
 
     in_one = trained()
     monkeypatch.setattr("backprop_xp.data.BLOCK_ROWS", 4)
+    monkeypatch.setattr("backprop_xp.data.COMPILED_BLOCK_ROWS", 4)
     in_three = trained()
-    np.testing.assert_array_equal(in_three.theta, in_one.theta)
+    if xp.name.startswith("jax"):  # which compiles a block of another length anew
+        np.testing.assert_allclose(
+            xp.host(in_three.theta), xp.host(in_one.theta), **CLOSE[xp.float_dtypes[-1]]
+        )
+    else:
+        np.testing.assert_array_equal(xp.host(in_three.theta), xp.host(in_one.theta))
     np.testing.assert_allclose(in_three.history["cost"], in_one.history["cost"], **CLOSE["float64"])
     assert in_three.history["accuracy"] == in_one.history["accuracy"]
 

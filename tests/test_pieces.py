@@ -1,0 +1,175 @@
+"""Functions of flat vectors in pieces: the same numbers, and no vector is joined in a step."""
+
+import numpy as np
+import pytest
+
+import backprop_xp as bp
+from backprop_xp import pieces, stepping
+from backprop_xp.parameters import piece_lengths
+from backprop_xp.settings import Settings
+from backprop_xp.updates import only_active, step_of
+from tests.needs import needs
+from tests.test_replay import OPTIMIZERS
+
+jax = needs("jax")
+jnp = jax.numpy
+
+LENGTHS = (6, 2, 4, 1)
+P = sum(LENGTHS)
+RNG = np.random.default_rng(0)
+
+
+def vector(*lead):
+    return jnp.asarray(RNG.integers(1, 5, (*lead, P)), jnp.float32)
+
+
+MASK = vector()
+
+
+def rolled(x):
+    return jnp.concatenate([x[..., 6:], x[..., :6]], axis=-1)
+
+
+# of θ and another vector; the numbers are whole, so that they are equal however they are summed
+FUNCTIONS = {
+    "arithmetic": lambda x, v: (x - 2 * v, v * v + x),
+    "a mask": lambda x, v: (x * MASK, v),
+    "a number for each network": lambda x, v: (x * x[..., :1], v - x[..., 12:]),
+    "where": lambda x, v: (jnp.where(x > v, x, v), jnp.where(jnp.sum(x) > 0, x, v)),
+    "a function of its own": lambda x, v: (jax.jit(lambda y: jnp.where(y > 2, y, 0))(x), v),
+    "a norm": lambda x, v: (x * jnp.max(x, axis=-1, keepdims=True), v),
+    "sums": lambda x, v: (x * jnp.sum(v, axis=-1)[..., None], v * jnp.sum(x, keepdims=True)),
+    "a sum over networks": lambda x, v: (x + jnp.sum(v.reshape(-1, P), axis=0), v),
+    "a layer": lambda x, v: (
+        jnp.concatenate([x[..., :6] @ jnp.eye(6, dtype=jnp.float32), v[..., 6:]], axis=-1),
+        v,
+    ),
+    "pieces back": lambda x, v: (
+        jnp.concatenate([x[..., :6] + 1, v[..., 6:8], x[..., 8:12], v[..., 12:]], axis=-1),
+        x,
+    ),
+    "slices across": lambda x, v: (rolled(x), v * rolled(v)),
+    "every second": lambda x, v: (x.at[..., ::2].multiply(2), v + x[..., ::-1]),
+    "a slice of networks": lambda x, v: (x + x[:1, :6].sum() if x.ndim > 1 else x + x[0], v),
+    "swapped": lambda x, v: (v, x),
+    "twice": lambda x, v: (x, x + 0 * v[..., :1]),
+    "new": lambda x, v: (jnp.ones_like(x), jnp.zeros_like(v)),
+    "a derivative": lambda x, v: (jax.grad(lambda y: jnp.sum(y * y * v))(x), v),
+    "a loop": lambda x, v: (jax.lax.fori_loop(0, 3, lambda _, y: y + v, x), v),
+    "whole numbers": lambda x, v: (x.astype(jnp.int32).astype(jnp.float32), abs(-v)),
+}
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (1,)])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_in_pieces_is_the_function(name, lead):
+    def function(arrays, given):
+        x, v, count = arrays
+        first, second = FUNCTIONS[name](x + given["shift"], v)
+        return [first, second, count + 1], {"sum": jnp.sum(x), "x": x, "none": None}
+
+    arrays, given = (
+        [vector(*lead), vector(*lead), jnp.zeros((), jnp.float32)],
+        {"shift": jnp.float32(2)},
+    )
+    expected, expected_out = function(arrays, given)
+
+    def in_pieces(arrays, given):
+        values, out = pieces.by_pieces(function, LENGTHS)(
+            [pieces.split(x, LENGTHS) for x in arrays], given
+        )
+        assert [isinstance(value, tuple) for value in values] == [True, True, False]
+        assert [piece.shape for piece in values[0]] == [(*lead, n) for n in LENGTHS]
+        return [pieces.joined(value) for value in values], out
+
+    for run in (in_pieces, jax.jit(in_pieces)):
+        found, out = run(arrays, given)
+        for one, other in zip(found, expected, strict=True):
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+        assert out["none"] is None
+        np.testing.assert_array_equal(out["x"], expected_out["x"])
+        np.testing.assert_array_equal(out["sum"], expected_out["sum"])
+
+
+def test_pieces_are_joined_as_they_were():
+    x = vector(2)
+    assert [piece.shape for piece in pieces.split(x, LENGTHS)] == [(2, n) for n in LENGTHS]
+    np.testing.assert_array_equal(pieces.joined(pieces.split(x, LENGTHS)), x)
+    for other in (jnp.ones((P, 2)), jnp.ones(()), jnp.ones(P + 1)):
+        assert pieces.split(other, LENGTHS) is other
+        assert pieces.joined(other) is other
+
+
+slices_a_vector = pytest.mark.skipif(
+    tuple(map(int, jax.__version__.split(".")[:2])) < (0, 6),
+    reason="JAX before 0.6 gathers what is sliced from a vector",
+)
+NET = bp.Network([3, 4, 2], hidden="tanh")
+SETTINGS = [{}, {"l2": 0.1}, {"l1": 0.1}, {"clip_value": 0.5}, {"shrinkage": 0.1}, {"dropout": 0.5}]
+
+
+def traced_steps(optimizer, settings, *, stack=(), guarded=False, lengths=None, net=NET):
+    """Return the operations of a step in the loop, by their names in JAX."""
+    theta = jnp.asarray(net.init(seed=0, stack=stack), jnp.float32)
+    made = step_of(net, optimizer, theta, labelled=True)
+    made = only_active(made) if guarded else made
+    lengths = piece_lengths(net.sizes) if lengths is None else lengths
+    steps = stepping.over_batches(lambda: made, jnp, lengths=lengths)
+    of_run = Settings(optimizer, theta, stack=stack, **settings)
+    numbers = of_run.block(2)
+    shapes = [(2, 5, 3), (2, 2, 5), (2, 1, 5), *([(2, 4, 5)] if "dropout" in settings else [])]
+    batches = [jnp.ones(shape, jnp.float32) for shape in shapes]
+    batches += [jnp.ones((2, *(1 for _ in stack), 1), bool)] if guarded else []
+    carry = theta, optimizer.init(theta)
+    whole = jax.make_jaxpr(lambda *given: steps(given[0], numbers, None, *given[1:]))(
+        carry, *batches
+    )
+    return [name for loop in loops(whole.jaxpr) for name in names(loop)]
+
+
+def inner(jaxpr):
+    for operation in jaxpr.eqns:
+        for value in operation.params.values():
+            found = getattr(value, "jaxpr", None)
+            if found is not None:
+                yield operation.primitive.name, found
+
+
+def loops(jaxpr):
+    for name, found in inner(jaxpr):
+        yield from [found] if name == "scan" else loops(found)
+
+
+def names(jaxpr):
+    for operation in jaxpr.eqns:
+        yield operation.primitive.name
+    for _, found in inner(jaxpr):
+        yield from names(found)
+
+
+@slices_a_vector
+@pytest.mark.parametrize("guarded", [False, True])
+@pytest.mark.parametrize("stack", [(), (2,)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [(name, number) for name, of in OPTIMIZERS.items() for number in range(len(of))],
+)
+def test_no_step_joins_a_vector(name, number, stack, guarded):
+    optimizer = OPTIMIZERS[name][number]
+    found = traced_steps(optimizer, {}, stack=stack, guarded=guarded)
+    assert "dot_general" in found
+    assert "concatenate" not in found
+    assert "concatenate" in traced_steps(optimizer, {}, stack=stack, guarded=guarded, lengths=())
+
+
+@slices_a_vector
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_no_setting_joins_a_vector(settings):
+    assert "concatenate" not in traced_steps(bp.SGD(0.1, 0.9), settings)
+
+
+@slices_a_vector
+def test_removed_connections_join_no_vector():
+    net = bp.Network([3, 4, 2], connections=[np.tri(4, 3, dtype=bool), None])
+    assert "concatenate" not in traced_steps(bp.SGD(0.1), {}, net=net)
