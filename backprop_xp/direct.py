@@ -52,6 +52,14 @@ def _of_numpy() -> _Direct:
             return matmul(_filled((1, x.shape[-2]), 1, x.dtype), x)
         return add(x, axis, None, None, True)
 
+    def largest(x: Array, axis: int) -> Any:
+        if axis != -2 or x.ndim == 2 or type(x) is not np.ndarray:
+            return maximum(x, axis, None, None, True)
+        found = x[..., :1, :].copy()  # of short columns unit by unit is 5 times faster
+        for unit in range(1, x.shape[-2]):
+            np.maximum(found, x[..., unit : unit + 1, :], out=found)
+        return found
+
     @functools.lru_cache(maxsize=64)
     def number(value: float, dtype: Any) -> np.ndarray[Any, Any]:
         made = np.asarray(value, dtype=dtype)
@@ -62,7 +70,7 @@ def _of_numpy() -> _Direct:
         matmul,
         lambda x, dtype: x.astype(dtype),
         total,
-        lambda x, axis: maximum(x, axis, None, None, True),
+        largest,
         np.maximum,
         lambda value, like: number(value, like.dtype),
     )

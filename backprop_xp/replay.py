@@ -63,6 +63,7 @@ class Recording:
         if source is None:
             feeds = list(zip(self._batch, batches, strict=True))
         else:
+            rows = batches[0].astype(np.intp)  # as `take` would convert them step by step
             feeds = list(zip(self._batch[1:], batches[1:], strict=True))
         _copy(self._carry, leaves(carry))
         for k, given in enumerate(numbers):
@@ -70,7 +71,7 @@ class Recording:
                 _copy(self._numbers, leaves(given))
                 seen = given
             if source is not None:
-                source.take(batches[0][k], -2, self._batch[0], "clip")
+                source.take(rows[k], -2, self._batch[0], "clip")
             for x, block in feeds:
                 x[...] = block[k]
             for call in calls:

@@ -139,5 +139,7 @@ def _classes(output: Output, z: Array) -> Array:
         from_end = xp.arange(n_out, 0, -1, dtype=xp.int32, device=device_of(a))
     shifted = isinstance(output, SoftmaxCrossEntropy)
     is_largest = xp.astype(a == (constant(0.0, a) if shifted else largest(a, axis=-2)), xp.int32)
-    first: Array = n_out - xp.max(is_largest * xp.expand_dims(from_end, axis=-1), axis=-2)
+    first: Array = (
+        n_out - largest(is_largest * xp.expand_dims(from_end, axis=-1), axis=-2)[..., 0, :]
+    )
     return first

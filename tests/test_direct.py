@@ -140,6 +140,10 @@ def test_nan_and_infinities_in_sums_and_maxima(xp):
     x = xp.array([[1.0, math.nan, 2.0], [1.0, math.inf, -1.0], [-math.inf, -math.inf, -math.inf]])
     np.testing.assert_array_equal(xp.host(largest(x, -1)), [[math.nan], [math.inf], [-math.inf]])
     np.testing.assert_array_equal(xp.host(total(x, -1)), [[math.nan], [math.inf], [-math.inf]])
+    columns = xp.xp.expand_dims(x, axis=0).mT
+    expected = [[[math.nan, math.inf, -math.inf]]]
+    np.testing.assert_array_equal(xp.host(largest(columns, -2)), expected)
+    np.testing.assert_array_equal(xp.host(total(columns, -2)), expected)
 
 
 def test_another_dtype(xp):
