@@ -13,7 +13,7 @@ from backprop_xp.backend import Array, is_on_cpu, item_bytes, namespace
 
 __all__ = ["cases_at_once", "joined", "pieces"]
 
-CPU_BYTES = 4 * 1024**2  # of an array (..., n, cases): faster than all at once, and at any width
+CPU_BYTES = 2 * 1024**2  # of an array (..., n, cases): beyond, the C library maps each anew
 DEVICE_BYTES = 64 * 1024**2  # larger products and fewer launches; not yet measured on a GPU
 LEAST_CASES = 128  # fewer make the products of a large stack slow
 
@@ -34,7 +34,7 @@ def cases_at_once(sizes: Sequence[int], theta: Array) -> int:
     --------
     >>> import numpy as np
     >>> cases_at_once([784, 1024, 10], np.zeros(814_090, dtype="float32"))
-    1024
+    512
     >>> cases_at_once([784, 1024, 10], np.zeros((100, 814_090), dtype="float32"))
     128
     """

@@ -66,9 +66,9 @@ def refused(error, says, function, *arguments):
 
 def test_the_widest_layer_decides_how_many_cases_go_at_once():
     wide, narrow = np.zeros(1, "float32"), np.zeros(1, "float64")
-    assert cases_at_once([784, 1024, 10], wide) == 1024
-    assert cases_at_once([784, 1024, 10], narrow) == 512
-    assert cases_at_once([2, 3, 1], np.zeros((7, 1), "float32")) == 4 * 1024**2 // (7 * 3 * 4)
+    assert cases_at_once([784, 1024, 10], wide) == 512
+    assert cases_at_once([784, 1024, 10], narrow) == 256
+    assert cases_at_once([2, 3, 1], np.zeros((7, 1), "float32")) == 2 * 1024**2 // (7 * 3 * 4)
     assert cases_at_once([10**6, 2], wide) == LEAST_CASES
 
 
