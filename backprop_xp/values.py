@@ -1,5 +1,6 @@
 """The values of data, checked once before training: finite, in range, labels that exist."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,23 @@ def _row(place: int, numbers: Any) -> int:
     return place if numbers is None else int(numbers[place])
 
 
+def _length(x: Any) -> float:
+    """Return √Σx², which no |x| exceeds, where it is one product of the BLAS; NaN elsewhere.
+
+    It goes through memory once, at twice the speed of a minimum and a maximum.
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+        return math.nan
+    flat = x.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.sqrt(float(np.dot(flat, flat)))
+
+
 def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
 
-    Two reductions on the array's own device and one read of two numbers. `numbers` (m,) are those
-    of the rows in the file that they were read from.
+    One or two reductions on the array's own device. `numbers` (m,) are those of the rows in the
+    file that they were read from.
 
     Raises
     ------
@@ -40,6 +53,8 @@ def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     if xp.isdtype(x.dtype, "bool"):
         return
     largest = float(np.finfo(dtype).max)
+    if _length(x) <= largest / 2:
+        return
     with context(x):
         low, high = float(xp.min(x)), float(xp.max(x))
     if -largest <= low and high <= largest:  # NaN fails both

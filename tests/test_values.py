@@ -125,3 +125,16 @@ def test_targets_that_a_loss_is_not_made_for_are_refused(loss, Y):
     net = bp.Network([1, 1], output="exp", loss=loss)
     with pytest.raises(DataError, match=rf"train\(Y\): got target .* at \(1, 0\).*{loss}"):
         bp.train(net, np.ones((2, 1)), np.array(Y))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_numbers_whose_squares_overflow_are_finite(dtype):
+    largest = np.finfo(dtype).max
+    for x in ([[largest, -largest]], [[1e30] * 3], np.full((3, 4), 1e20)):
+        check_finite(np.array(x, dtype), "f(X)", dtype)
+        check_finite(np.array(x, dtype).T, "f(X)", dtype)
+    many = np.full((100, 7), 60_000, dtype)  # each is within half precision, their norm is not
+    check_finite(many, "f(X)", "float16")
+    many[3, 4] = -70_000
+    with pytest.raises(DataError, match=r"got -70000.0 at row 3, column 4"):
+        check_finite(many, "f(X)", "float16")
