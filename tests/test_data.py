@@ -125,6 +125,13 @@ def test_inputs_targets_and_labels_stay_together(xp):
                     np.testing.assert_array_equal(Y, np.stack([rows, rows / 2, 0 * rows], axis=1))
 
 
+def test_compiled_blocks_are_longer(xp, monkeypatch):
+    monkeypatch.setattr(data, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(data, "COMPILED_BLOCK_ROWS", 6)
+    found = [block.batches for block in epochs_of_blocks(cases(xp), 2, seed=0)(0)]
+    assert found == ([3, 2, 1] if xp.name == "jax" else [1] * 6)
+
+
 def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
     weights = np.array([1.0, 2, 3, 0, 5, 6, 7, 8, 9, 10, 4])
     for rows_of_a_block in (1, 6, 8192):

@@ -50,6 +50,8 @@ FUNCTIONS = {
     ),
     "slices across": lambda x, v: (rolled(x), v * rolled(v)),
     "every second": lambda x, v: (x.at[..., ::2].multiply(2), v + x[..., ::-1]),
+    "every second of a piece": lambda x, v: (x + jnp.sum(x[..., :6:2]), v),
+    "pieces of some networks": lambda x, v: (x + jnp.sum(x.reshape(-1, P)[:1, :6]), v),
     "a slice of networks": lambda x, v: (x + x[:1, :6].sum() if x.ndim > 1 else x + x[0], v),
     "swapped": lambda x, v: (v, x),
     "twice": lambda x, v: (x, x + 0 * v[..., :1]),
@@ -106,6 +108,36 @@ slices_a_vector = pytest.mark.skipif(
     reason="JAX before 0.6 gathers what is sliced from a vector",
 )
 NET = bp.Network([3, 4, 2], hidden="tanh")
+
+
+def test_what_is_joined_along_another_axis_is_no_vector():
+    def function(arrays, given):
+        (x,) = arrays
+        below = jnp.concatenate([given, given + 1], axis=0)  # (2, 3), and the pieces are of 3
+        return [x * jnp.sum(below, axis=0)[0]], below
+
+    (found,), below = pieces.by_pieces(function, (3, 3))(
+        [(jnp.ones(3), jnp.ones(3))], jnp.ones((1, 3))
+    )
+    np.testing.assert_array_equal(pieces.joined(found), [3] * 6)
+    np.testing.assert_array_equal(below, [[1, 1, 1], [2, 2, 2]])
+
+
+def test_training_is_in_the_pieces_of_its_network(monkeypatch):
+    seen = []
+
+    def noted(function, lengths):
+        seen.append(lengths)
+        return pieces.by_pieces(function, lengths)
+
+    monkeypatch.setattr(stepping, "by_pieces", noted)
+    net = bp.Network([2, 5, 3])  # of no other test: it is compiled once
+    X, Y = jnp.ones((6, 2), jnp.float32), jnp.zeros(6, jnp.int32)
+    bp.train(net, X, Y, epochs=1, batch_size=2)
+    bp.train(net, X, Y, epochs=1, batch_size=2, case_weights=jnp.asarray([0.0] * 5 + [1.0]))
+    assert seen == [[10, 5, 15, 3]] * 2
+
+
 SETTINGS = [{}, {"l2": 0.1}, {"l1": 0.1}, {"clip_value": 0.5}, {"shrinkage": 0.1}, {"dropout": 0.5}]
 
 
