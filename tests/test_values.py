@@ -133,6 +133,8 @@ def test_large_numbers_whose_squares_overflow_are_finite(dtype):
     for x in ([[largest, -largest]], [[1e30] * 3], np.full((3, 4), 1e20)):
         check_finite(np.array(x, dtype), "f(X)", dtype)
         check_finite(np.array(x, dtype).T, "f(X)", dtype)
+    with pytest.raises(DataError, match=r"got 70000.0 at row 0, column 1"):
+        check_finite(np.array([[0, 70_000]], dtype), "f(X)", "float16")
     many = np.full((100, 7), 60_000, dtype)  # each is within half precision, their norm is not
     check_finite(many, "f(X)", "float16")
     many[3, 4] = -70_000
