@@ -30,7 +30,7 @@ from backprop_xp.stepping import compiles, gathers_rows
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
-BLOCK_BYTES = 2**24  # of inputs; larger memory the C library maps anew for every block
+BLOCK_BYTES = 2**24  # of inputs and noise; larger memory the C library maps anew for every block
 # of outputs of the networks of a group, from which costs are computed at once, in the caches of a
 # CPU; a start costs microseconds, some steps where it is compiled, and more than memory on a device
 OUTPUT_BYTES = 2**19
@@ -149,11 +149,13 @@ def epochs_of_blocks(
     seed: int,
     output_bytes: int = 4,
     *,
+    noise_bytes: int = 0,
     one_by_one: bool = False,
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
-    `output_bytes` are those that the networks of a group put out for a case. The order of the cases
+    `output_bytes` are those that the networks of a group put out for a case, `noise_bytes` those
+    that say what a case drops. The order of the cases
     follows from `seed` and the epoch alone. A full batch is not shuffled. With `one_by_one` each
     block is one batch.
     """
@@ -161,11 +163,11 @@ def epochs_of_blocks(
         whole = whole_block(cases.rows(0, cases.count))
         return lambda epoch: [whole]  # noqa: ARG005
     if isinstance(cases, FileCases):
-        rows = block_rows(batch_size, cases.row_bytes, output_bytes)
+        rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
         at_once = batch_size if one_by_one else rows
         return lambda epoch: _blocks_of_file(cases, batch_size, rows, at_once, seed, epoch)
     xp = namespace(cases.X)
-    row_bytes = 0 if gathers_rows(xp) else cases.row_bytes
+    row_bytes = noise_bytes + (0 if gathers_rows(xp) else cases.row_bytes)
     most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
     if compiles(xp):
         most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS

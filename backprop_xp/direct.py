@@ -53,9 +53,9 @@ def _of_numpy() -> _Direct:
         return add(x, axis, None, None, True)
 
     def largest(x: Array, axis: int) -> Any:
-        if axis != -2 or x.ndim == 2 or type(x) is not np.ndarray:
+        if type(x) is not np.ndarray or axis != -2 or math.prod(x.shape[:-2]) < 8 * x.shape[-2]:
             return maximum(x, axis, None, None, True)
-        found = x[..., :1, :].copy()  # of short columns unit by unit is 5 times faster
+        found = x[..., :1, :].copy()  # of many short columns unit by unit is 5 times faster
         for unit in range(1, x.shape[-2]):
             np.maximum(found, x[..., unit : unit + 1, :], out=found)
         return found

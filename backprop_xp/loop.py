@@ -52,6 +52,7 @@ class Loop:
             batch_size,
             task.seed,
             trainer.output_bytes,
+            noise_bytes=trainer.noise_bytes,
             one_by_one=bool(self._of_batches),
         )
         self._good = task.theta

@@ -62,6 +62,8 @@ class Trainer:
         self._optimizer = optimizer
         at_once = found[0].stop if found else 1
         self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
+        dropped = sum(sizes[1:-1]) * settings.drops_units + sizes[0] * settings.drops_inputs
+        self.noise_bytes = dropped * item_bytes(theta)
 
     def init(self, theta: Array) -> State:
         """Return the optimiser's state at the start.

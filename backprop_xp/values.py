@@ -32,7 +32,7 @@ def _squares(x: Any) -> float:
 
     It goes through memory once, at twice the speed of a minimum and a maximum.
     """
-    if not isinstance(x, np.ndarray) or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+    if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return math.nan
     flat = x.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):

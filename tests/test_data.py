@@ -132,6 +132,12 @@ def test_compiled_blocks_are_longer(xp, monkeypatch):
     assert found == ([3, 2, 1] if xp.name == "jax" else [1] * 6)
 
 
+def test_noise_bounds_a_block(xp, monkeypatch):
+    monkeypatch.setattr(data, "BLOCK_BYTES", 4000)
+    found = [b.batches for b in epochs_of_blocks(cases(xp), 2, seed=0, noise_bytes=1000)(0)]
+    assert max(found) <= 2
+
+
 def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
     weights = np.array([1.0, 2, 3, 0, 5, 6, 7, 8, 9, 10, 4])
     for rows_of_a_block in (1, 6, 8192):

@@ -123,6 +123,35 @@ def test_what_is_joined_along_another_axis_is_no_vector():
     np.testing.assert_array_equal(below, [[1, 1, 1], [2, 2, 2]])
 
 
+class Looking:
+    def settings(self, _):
+        return {"rate": 0.1}
+
+    def init(self, _):
+        return ()
+
+    def update(self, theta, state, dE_dtheta, rate):
+        return (theta - rate * dE_dtheta if float(abs(dE_dtheta).max()) > 0 else theta), state
+
+
+def test_who_disables_compilation_looks_at_numbers():
+    X, Y = jnp.ones((6, 2), jnp.float32), jnp.zeros(6, jnp.int32)
+    net = bp.Network([2, 3, 2])
+    with jax.disable_jit():
+        found = bp.train(net, X, Y, optimizer=Looking(), epochs=1, batch_size=2)
+    expected = bp.train(net, X, Y, optimizer=bp.SGD(0.1), epochs=1, batch_size=2)
+    np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-5, atol=1e-6)
+
+
+def test_without_lengths_nothing_is_in_pieces():
+    def step(carry, number, x):
+        return jnp.concatenate([carry[1:], number * x[None]], axis=0), (carry.sum(),)
+
+    steps = stepping.over_batches(lambda: step, jnp)
+    _, (sums,) = steps(jnp.zeros((3, 2)), [jnp.float32(1)] * 4, None, jnp.ones((4, 2)))
+    np.testing.assert_array_equal(sums, [0, 2, 4, 6])
+
+
 def test_training_is_in_the_pieces_of_its_network(monkeypatch):
     seen = []
 
