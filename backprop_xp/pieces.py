@@ -1,11 +1,11 @@
 """A function of flat vectors, carried out on their pieces: for XLA, which sees no views.
 
-XLA copies each layer out of θ before its products, and each gradient into one vector after them;
-both cost more than the arithmetic of small networks. So the function is traced, and its operations
-are made on W^1, b^1, W^2, … one by one: arithmetic goes piece by piece, what is sliced from θ
-where a piece begins and ends is that piece, pieces that are joined stay pieces, and a sum is that
-of their sums. All other operations get the whole vector. What is computed is the same, number by
-number, but for the rounding of sums.
+XLA copies each layer out of θ before its products, and each gradient into one vector after them, an
+eighth of some steps. So the function is traced, and its operations are made on W^1, b^1, W^2, …
+one by one: arithmetic goes piece by piece, what is sliced from θ where a piece begins and ends is
+that piece, pieces that are joined stay pieces, and a sum is that of their sums. All other
+operations get the whole vector. What is computed is the same, number by number, but for the
+rounding of sums.
 """
 
 import functools
