@@ -168,7 +168,7 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return np.from_dlpack(x)
 
 
-EVERYWHERE = ("bool", "int32", "float32")
+EVERYWHERE = ("bool", "int32", "float32")  # dtypes of every library on each of its devices
 
 
 def _has_dtype(xp: Namespace, device: Any, dtype: str) -> bool:

@@ -155,13 +155,12 @@ def epochs_of_blocks(
     """Return the function from an epoch's number to its blocks.
 
     `output_bytes` are those that the networks of a group put out for a case, `noise_bytes` those
-    that say what a case drops. The order of the cases
-    follows from `seed` and the epoch alone. A full batch is not shuffled. With `one_by_one` each
-    block is one batch.
+    that say what a case drops. The order of the cases follows from `seed` and the epoch alone. A
+    full batch is not shuffled. With `one_by_one` each block is one batch.
     """
     if batch_size >= cases.count:
         whole = whole_block(cases.rows(0, cases.count))
-        return lambda epoch: [whole]  # noqa: ARG005
+        return lambda _: [whole]
     if isinstance(cases, FileCases):
         rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
         at_once = batch_size if one_by_one else rows

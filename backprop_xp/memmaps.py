@@ -57,13 +57,13 @@ def read_ahead(rows: Any) -> None:
 def _in_file(rows: Any, last: int) -> bool:
     """Tell whether the file still reaches up to byte `last` of the pages."""
     start: int = rows.offset - rows.offset % mmap.ALLOCATIONGRANULARITY  # of the pages in the file
-    size: int = rows._mmap.size()  # noqa: SLF001
+    size: int = rows._mmap.size()  # noqa: SLF001  NumPy has no other way to it
     return start + last <= size
 
 
 def _span(rows: Any) -> tuple[mmap.mmap, int, int]:
     """Return the pages of a memmap and the bytes in them from its first number past its last."""
-    pages: mmap.mmap = rows._mmap  # noqa: SLF001
+    pages: mmap.mmap = rows._mmap  # noqa: SLF001  NumPy has no other way to it
     base = np.frombuffer(pages, np.uint8).ctypes.data
     first, last = (address - base for address in byte_bounds(rows))
     return pages, first, last

@@ -41,7 +41,7 @@ class Derivative:
         """Return no numbers."""
         return MappingProxyType({})
 
-    def init(self, theta: Array) -> State:  # noqa: ARG002
+    def init(self, theta: Array) -> State:  # noqa: ARG002  as of every optimiser
         """Return no state."""
         return ()
 

@@ -9,7 +9,7 @@ import array_api_compat
 from backprop_xp.backend import Array, Namespace
 from backprop_xp.cupy_library import CupyLibrary
 from backprop_xp.fused import FusedReplayer, is_wanted
-from backprop_xp.pieces import by_pieces, joined, split
+from backprop_xp.layerwise import by_pieces, joined, split
 from backprop_xp.replay import Replayer
 
 __all__ = ["compiles", "gathers_rows", "over_batches"]
@@ -49,7 +49,7 @@ def over_batches(
         Whether the step is known to be a function of arrays, which never looks at a number: then
         NumPy replays it (`replay`), and CuPy takes one kernel between two products (`fused`).
     lengths : sequence of int
-        Those of the layers' parts in a flat vector: JAX carries vectors in these pieces (`pieces`).
+        Those of W^1, b^1, … in a flat vector: JAX carries vectors in these pieces (`layerwise`).
 
     Returns
     -------

@@ -42,8 +42,8 @@ def _squares(x: Any) -> float:
 def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
 
-    One or two reductions on the array's own device. `numbers` (m,) are those of the rows in the
-    file that they were read from.
+    On NumPy one product where that is enough, else two reductions on the array's own device and one
+    read of two numbers. `numbers` (m,) are those of the rows in the file that they were read from.
 
     Raises
     ------

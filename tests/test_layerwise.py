@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import pieces, stepping
+from backprop_xp import layerwise, stepping
 from backprop_xp.parameters import piece_lengths
 from backprop_xp.settings import Settings
 from backprop_xp.updates import only_active, step_of
@@ -77,12 +77,12 @@ def test_a_function_in_pieces_is_the_function(name, lead):
     expected, expected_out = function(arrays, given)
 
     def in_pieces(arrays, given):
-        values, out = pieces.by_pieces(function, LENGTHS)(
-            [pieces.split(x, LENGTHS) for x in arrays], given
+        values, out = layerwise.by_pieces(function, LENGTHS)(
+            [layerwise.split(x, LENGTHS) for x in arrays], given
         )
         assert [isinstance(value, tuple) for value in values] == [True, True, False]
         assert [piece.shape for piece in values[0]] == [(*lead, n) for n in LENGTHS]
-        return [pieces.joined(value) for value in values], out
+        return [layerwise.joined(value) for value in values], out
 
     for run in (in_pieces, jax.jit(in_pieces)):
         found, out = run(arrays, given)
@@ -96,11 +96,11 @@ def test_a_function_in_pieces_is_the_function(name, lead):
 
 def test_pieces_are_joined_as_they_were():
     x = vector(2)
-    assert [piece.shape for piece in pieces.split(x, LENGTHS)] == [(2, n) for n in LENGTHS]
-    np.testing.assert_array_equal(pieces.joined(pieces.split(x, LENGTHS)), x)
+    assert [piece.shape for piece in layerwise.split(x, LENGTHS)] == [(2, n) for n in LENGTHS]
+    np.testing.assert_array_equal(layerwise.joined(layerwise.split(x, LENGTHS)), x)
     for other in (jnp.ones((P, 2)), jnp.ones(()), jnp.ones(P + 1)):
-        assert pieces.split(other, LENGTHS) is other
-        assert pieces.joined(other) is other
+        assert layerwise.split(other, LENGTHS) is other
+        assert layerwise.joined(other) is other
 
 
 slices_a_vector = pytest.mark.skipif(
@@ -116,10 +116,10 @@ def test_what_is_joined_along_another_axis_is_no_vector():
         below = jnp.concatenate([given, given + 1], axis=0)  # (2, 3), and the pieces are of 3
         return [x * jnp.sum(below, axis=0)[0]], below
 
-    (found,), below = pieces.by_pieces(function, (3, 3))(
+    (found,), below = layerwise.by_pieces(function, (3, 3))(
         [(jnp.ones(3), jnp.ones(3))], jnp.ones((1, 3))
     )
-    np.testing.assert_array_equal(pieces.joined(found), [3] * 6)
+    np.testing.assert_array_equal(layerwise.joined(found), [3] * 6)
     np.testing.assert_array_equal(below, [[1, 1, 1], [2, 2, 2]])
 
 
@@ -157,7 +157,7 @@ def test_training_is_in_the_pieces_of_its_network(monkeypatch):
 
     def noted(function, lengths):
         seen.append(lengths)
-        return pieces.by_pieces(function, lengths)
+        return layerwise.by_pieces(function, lengths)
 
     monkeypatch.setattr(stepping, "by_pieces", noted)
     net = bp.Network([2, 5, 3])  # of no other test: it is compiled once
@@ -167,7 +167,8 @@ def test_training_is_in_the_pieces_of_its_network(monkeypatch):
     assert seen == [[10, 5, 15, 3]] * 2
 
 
-SETTINGS = [{}, {"l2": 0.1}, {"l1": 0.1}, {"clip_value": 0.5}, {"shrinkage": 0.1}, {"dropout": 0.5}]
+SETTINGS = [{}, {"l2": 0.1}, {"l1": 0.1}, {"clip_value": 0.5}, {"clip_norm": 0.5}]
+SETTINGS += [{"shrinkage": 0.1}, {"max_norm": 0.5}, {"dropout": 0.5}]
 
 
 def traced_steps(optimizer, settings, *, stack=(), guarded=False, lengths=None, net=NET):

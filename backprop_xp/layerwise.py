@@ -3,14 +3,13 @@
 XLA copies each layer out of θ before its products, and each gradient into one vector after them, an
 eighth of some steps. So the function is traced, and its operations are made on W^1, b^1, W^2, …
 one by one: arithmetic goes piece by piece, what is sliced from θ where a piece begins and ends is
-that piece, pieces that are joined stay pieces, and a sum is that of their sums. All other
+that piece, pieces that are joined stay pieces, and a sum or maximum is that of theirs. All other
 operations get the whole vector. What is computed is the same, number by number, but for the
 rounding of sums.
 """
 
 import functools
 import importlib
-import operator
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
@@ -24,10 +23,11 @@ Value: TypeAlias = Array | Pieces
 
 # the primitives of JAX whose results are, number by number, of those in the same place
 ELEMENTWISE = frozenset(
-    "abs add and convert_element_type copy copy_p div eq exp ge gt integer_pow"  # noqa: SIM905
-    " is_finite le log lt max min mul ne neg not or pow rsqrt select_n sign sqrt square sub"
-    " tanh".split()
+    "abs add and convert_element_type copy copy_p div eq exp ge"  # noqa: SIM905  else 32 lines
+    " gt integer_pow is_finite le log lt max min mul ne neg not or pow rsqrt select_n sign sqrt"
+    " square sub tanh".split()
 )
+REDUCTIONS = {"reduce_sum": "add", "reduce_max": "maximum"}  # with what joins two of their results
 CALLS = ("jit", "pjit", "closed_call", "core_call")  # which hold the operations of a function
 
 
@@ -137,11 +137,12 @@ class _Run:
         return value if isinstance(value, tuple) else (value,) * len(self._lengths)
 
     def _of_pieces(self, made: Any, pieces: Pieces) -> Array | None:
-        """Return a slice that is a piece, or the sum of all; None where it is another operation."""
-        lead, parameters = pieces[0].shape[:-1], made.params
-        if made.primitive.name == "reduce_sum" and parameters["axes"] == (len(lead),):
-            return functools.reduce(operator.add, (_bound(made, [piece])[0] for piece in pieces))
-        if made.primitive.name == "slice":
+        """Return a slice that is a piece, a sum or maximum of all; None for other operations."""
+        lead, parameters, name = pieces[0].shape[:-1], made.params, made.primitive.name
+        if name in REDUCTIONS and parameters["axes"] == (len(lead),):
+            combine = getattr(importlib.import_module("jax").numpy, REDUCTIONS[name])
+            return functools.reduce(combine, (_bound(made, [piece])[0] for piece in pieces))
+        if name == "slice":
             start, stop = parameters["start_indices"], parameters["limit_indices"]
             whole_lead = not any(start[:-1]) and tuple(stop[:-1]) == lead
             one_by_one = all(step == 1 for step in parameters["strides"] or ())
