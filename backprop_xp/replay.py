@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from backprop_xp.calls import calls_of
 from backprop_xp.tape import HostArray, NotReplayable, Tape, leaves, mapped, plain_array
 
 __all__ = ["Recording", "Replayer"]
@@ -42,7 +43,7 @@ class Recording:
         begin, given, batch = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
         end, out = step(begin, given, *batch)
         tape.carry_on(leaves(begin), leaves(end), leaves(out))
-        self._calls = [instruction.call() for instruction in tape.instructions]
+        self._calls = [call for one in tape.instructions for call in calls_of(one)]
         self._carry, self._numbers, self._batch, self._out = (
             mapped(plain_array, leaves(x)) for x in (begin, given, batch, out)
         )
