@@ -155,6 +155,11 @@ def copied(x: Array) -> Array:
     return copy
 
 
+def kept(x: Array) -> Array:
+    """Return what stays while `x` is worked on: a copy, or `x` itself where arrays never change."""
+    return x if array_api_compat.is_jax_array(x) else copied(x)
+
+
 def to_host(x: Any) -> np.ndarray[Any, Any]:
     """Return the array `x` of any library and device as a NumPy array (not always a copy)."""
     if array_api_compat.is_numpy_array(x):

@@ -15,7 +15,6 @@ from backprop_xp.backend import (
     Array,
     Namespace,
     compiled,
-    context,
     device_of,
     dtype_name,
     from_host,
@@ -199,7 +198,8 @@ def _shuffled_blocks(
     weights = None if cases.weights is None else cases.weights[..., order]
     for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]
-        yield _block(cases, on_device[start:stop], size, part)
+        rows_of_block = on_device if stop - start == cases.count else on_device[start:stop]
+        yield _block(cases, rows_of_block, size, part)
 
 
 def _block(
@@ -208,24 +208,30 @@ def _block(
     xp = namespace(cases.X)
     gather = _gatherer(xp, size, cases.n_out, cases.labelled)
     source = cases.X if rows is not None and gathers_rows(xp) else None
-    X, y, labels = gather(cases.X, cases.Y, rows)
-    w, given, active = _weights(cases, y.shape[0], size, weights)
+    X, y, w, labels = gather(cases.X, cases.Y, rows)
+    given, active = None, np.ones(y.shape[0], dtype=np.bool_)
+    if weights is not None:
+        w, given, active = _weights(cases, y.shape[0], size, weights)
     return Block(X, y, w, labels, given, active, source)
 
 
 @lru_cache(maxsize=64)
 def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[..., Any]:
-    """Return the function from X, Y and the rows to take, or None for all, to X, y and labels."""
+    """Return the function from X, Y and the rows to take, or None for all, to X, y, w and labels.
 
-    def gather(X: Array, Y: Array, rows: Array | None) -> tuple[Array, Array, Array | None]:
+    The weights w are those of equal cases.
+    """
+
+    def gather(X: Array, Y: Array, rows: Array | None) -> tuple[Array, Array, Array, Array | None]:
         def batches(x: Array, axis: int) -> Array:
             return _in_batches(x if rows is None else xp.take(x, rows, axis=axis), size, axis)
 
         labels = batches(Y, -1) if labelled else None
         y = batches(Y, -2).mT if labels is None else one_hot(labels, X, n_out)
+        w = xp.full_like(y[(slice(None), *(0,) * (y.ndim - 1))], 1 / size)
         if rows is not None and gathers_rows(xp):
-            return xp.reshape(rows, (-1, size)), y, labels
-        return batches(X, -2), y, labels
+            return xp.reshape(rows, (-1, size)), y, w, labels
+        return batches(X, -2), y, w, labels
 
     return compiled(gather, xp)
 
@@ -239,14 +245,10 @@ def _in_batches(x: Array, size: int, axis: int) -> Array:
 
 
 def _weights(
-    cases: Cases, count: int, size: int, weights: np.ndarray[Any, Any] | None
-) -> tuple[Array, Array | None, np.ndarray[Any, Any]]:
+    cases: Cases, count: int, size: int, weights: np.ndarray[Any, Any]
+) -> tuple[Array, Array, np.ndarray[Any, Any]]:
     """Return w, weights and active of a block of `count` batches."""
     xp, device, dtype = namespace(cases.X), device_of(cases.X), cases.X.dtype
-    if weights is None:
-        with context(cases.X):
-            w = xp.full((count,), 1 / size, dtype=dtype, device=device)
-        return w, None, np.ones(count, dtype=np.bool_)
     batches = np.moveaxis(weights.reshape(*weights.shape[:-1], count, size), -2, 0)
     totals = batches.sum(axis=-1, keepdims=True)
     relative = batches / np.where(totals > 0, totals, 1)

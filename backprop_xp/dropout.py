@@ -11,6 +11,7 @@ networks from overfitting", Journal of Machine Learning Research 15 (2014).
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -105,20 +106,21 @@ def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) ->
     for the inputs. The same seed leaves out the same units on every device, and in every network of
     a stack; those of hidden layers are the same whether inputs are dropped or not.
     """
-    of_hidden, of_inputs = (generator(seed, to, epoch) for to in ("dropout", "input dropout"))
     n_in, *n_hidden = sizes[:-1]
     xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
+    drawn_from = cache(lambda to: generator(seed, to, epoch))  # made where it is needed alone
 
     def draw(
         batches: int, size: int, *, hidden: bool = True, inputs: bool = False
     ) -> tuple[Array, ...]:
         parts: list[np.ndarray[Any, Any]] = []
         if hidden:
-            uniform = of_hidden.random((batches, sum(n_hidden), size), dtype=np.float32)
+            uniform = drawn_from("dropout").random((batches, sum(n_hidden), size), dtype=np.float32)
             ends = np.cumsum(n_hidden)
             parts += [uniform[:, end - n : end] for n, end in zip(n_hidden, ends, strict=True)]
         if inputs:
-            parts.append(of_inputs.random((batches, n_in, size), dtype=np.float32))
+            uniform = drawn_from("input dropout").random((batches, n_in, size), dtype=np.float32)
+            parts.append(uniform)
         return tuple(from_host(part, xp, device, dtype) for part in parts)
 
     return draw

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_xp.backend import Array, copied
+from backprop_xp.backend import Array, kept
 from backprop_xp.callbacks import Callback, wants_batches
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch
@@ -77,7 +77,7 @@ class Loop:
     def _epoch(self) -> None:
         progress, task, edge = self._progress, self._progress.task, self._edge
         edge.theta, edge.epoch = progress.weights, progress.epoch
-        start = edge.theta = copied(progress.weights)
+        start = edge.theta = kept(progress.weights)
         self._tell("on_epoch_start")
         record = EpochRecord()
         noise = noise_of_epoch(task.net.sizes, task.seed, progress.epoch, start)

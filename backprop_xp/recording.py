@@ -1,11 +1,13 @@
 """What an epoch leaves on the device, read on the host once at its end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.backend import Array, namespace, to_host
+from backprop_xp.backend import Array, Namespace, compiled, namespace, to_host
 from backprop_xp.scoring import Scores
 
 __all__ = ["BatchCosts", "EpochRecord", "History", "append", "not_finite", "of_validation"]
@@ -54,10 +56,9 @@ class EpochRecord:
 
     def batch_costs(self, theta: Array) -> BatchCosts:
         """Read the costs, and whether θ after the last update, which no cost follows, is finite."""
-        xp = namespace(self._scores[0].cost)
-        costs = _host64(xp.concat([scores.cost for scores in self._scores], axis=0))
+        costs = _host64(_joined([scores.cost for scores in self._scores]))
         if self._penalties:
-            costs = costs + _host64(xp.concat(self._penalties, axis=0))
+            costs = costs + _host64(_joined(self._penalties))
         active = np.concatenate(self._active, axis=0)
         active = active.reshape(*active.shape, *(1,) * (costs.ndim - active.ndim))
         active = np.broadcast_to(active, costs.shape)
@@ -65,7 +66,7 @@ class EpochRecord:
         finite = np.isfinite(costs)
         good_start = np.take_along_axis(finite, active.argmax(axis=0)[None], axis=0).all()
         bad = ~finite.reshape(len(costs), -1)
-        bad[-1] |= np.isnan(to_host(xp.sum(theta * 0, axis=-1))).reshape(-1)  # ∞ · 0 is NaN
+        bad[-1] |= to_host(_marks(namespace(theta))(theta)).reshape(-1)
         batches = bad.any(axis=1)
         first_bad = int(np.argmax(batches)) if batches.any() else None
         networks = np.flatnonzero(bad.any(axis=0)).tolist()
@@ -77,9 +78,29 @@ class EpochRecord:
         found = [scores.correct for scores in self._scores if scores.correct is not None]
         if not found:
             return None
-        total: HostArray = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
+        if len(found) == 1:
+            total = _host64(found[0])
+        else:
+            total = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
         share: HostArray = total / total_weight
         return share
+
+
+@lru_cache(maxsize=16)
+def _marks(xp: Namespace) -> Callable[[Array], Array]:
+    """Return the function that tells whether θ (..., P) of each network holds NaN or infinity."""
+
+    def marks(theta: Array) -> Array:
+        mark: Array = xp.isnan(xp.sum(theta * 0, axis=-1))  # ∞ · 0 is NaN
+        return mark
+
+    return compiled(marks, xp)
+
+
+def _joined(parts: list[Array]) -> Array:
+    """Return what blocks left, one after another along the first axis."""
+    whole: Array = parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
+    return whole
 
 
 def not_finite(costs: Array) -> list[int]:

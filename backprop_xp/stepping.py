@@ -125,7 +125,7 @@ def _scanned(step: Callable[..., Any], xp: Namespace, lengths: Sequence[int]) ->
     fast_constant, fast_varied = jax.jit(constant), jax.jit(varied)
 
     def steps(carry: Any, numbers: Sequence[Any], source: Any, *batches: Array) -> Any:
-        if all(each is numbers[0] for each in numbers):
+        if len(set(map(id, numbers))) == 1:
             return fast_constant(carry, numbers[0], source, *batches)
         stacked = jax.tree.map(lambda *of_steps: jax.numpy.stack(of_steps), *numbers)
         return fast_varied(carry, stacked, source, *batches)

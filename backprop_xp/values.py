@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_jax_array, is_torch_array
 
-from backprop_xp.backend import context, namespace, to_host
+from backprop_xp.backend import context, is_on_cpu, namespace, to_host
 from backprop_xp.errors import DataError
 
 __all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty", "check_range"]
@@ -32,6 +33,8 @@ def _squares(x: Any) -> float:
 
     It goes through memory once, at twice the speed of a minimum and a maximum.
     """
+    if is_on_cpu(x) and (is_jax_array(x) or is_torch_array(x)):
+        x = to_host(x)  # the same memory
     if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return math.nan
     flat = x.reshape(-1)
@@ -42,7 +45,7 @@ def _squares(x: Any) -> float:
 def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
 
-    On NumPy one product where that is enough, else two reductions on the array's own device and one
+    On a CPU one product where that is enough, else two reductions on the array's own device and one
     read of two numbers. `numbers` (m,) are those of the rows in the file that they were read from.
 
     Raises
