@@ -31,6 +31,7 @@ __all__ = [
     "is_floating",
     "is_on_cpu",
     "item_bytes",
+    "kept",
     "lack_of_memory",
     "library_name",
     "memory_errors",
