@@ -165,7 +165,7 @@ def epochs_of_blocks(
         at_once = batch_size if one_by_one else rows
         return lambda epoch: _blocks_of_file(cases, batch_size, rows, at_once, seed, epoch)
     xp = namespace(cases.X)
-    row_bytes = noise_bytes + (0 if gathers_rows(xp) else cases.row_bytes)
+    row_bytes = noise_bytes + (0 if gathers_rows(cases.X) else cases.row_bytes)
     most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
     if compiles(xp):
         most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
@@ -206,8 +206,8 @@ def _block(
     cases: Cases, rows: Array | None, size: int, weights: np.ndarray[Any, Any] | None
 ) -> Block:
     xp = namespace(cases.X)
-    gather = _gatherer(xp, size, cases.n_out, cases.labelled)
-    source = cases.X if rows is not None and gathers_rows(xp) else None
+    source = cases.X if rows is not None and gathers_rows(cases.X) else None
+    gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
     X, y, w, labels = gather(cases.X, cases.Y, rows)
     given, active = None, np.ones(y.shape[0], dtype=np.bool_)
     if weights is not None:
@@ -216,10 +216,12 @@ def _block(
 
 
 @lru_cache(maxsize=64)
-def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[..., Any]:
+def _gatherer(
+    xp: Namespace, size: int, n_out: int, labelled: bool, of_inputs: bool
+) -> Callable[..., Any]:
     """Return the function from X, Y and the rows to take, or None for all, to X, y, w and labels.
 
-    The weights w are those of equal cases.
+    The weights w are those of equal cases. Without `of_inputs` the rows stand for X.
     """
 
     def gather(X: Array, Y: Array, rows: Array | None) -> tuple[Array, Array, Array, Array | None]:
@@ -229,9 +231,8 @@ def _gatherer(xp: Namespace, size: int, n_out: int, labelled: bool) -> Callable[
         labels = batches(Y, -1) if labelled else None
         y = batches(Y, -2).mT if labels is None else one_hot(labels, X, n_out)
         w = xp.full_like(y[(slice(None), *(0,) * (y.ndim - 1))], 1 / size)
-        if rows is not None and gathers_rows(xp):
-            return xp.reshape(rows, (-1, size)), y, w, labels
-        return batches(X, -2), y, w, labels
+        X = batches(X, -2) if of_inputs else xp.reshape(rows, (-1, size))
+        return X, y, w, labels
 
     return compiled(gather, xp)
 

@@ -22,6 +22,7 @@ __all__ = [
     "largest",
     "maximum",
     "product",
+    "rows",
     "total",
     "writes_products",
     "zero_for",
@@ -39,6 +40,7 @@ class _Direct(NamedTuple):
     sum: Callable[..., Array]
     max: Callable[..., Array]
     maximum: Callable[..., Array]
+    take: Callable[..., Array]
     constant: Callable[[float, Any], Any]
 
 
@@ -72,6 +74,7 @@ def _of_numpy() -> _Direct:
         total,
         largest,
         np.maximum,
+        np.take,
         lambda value, like: number(value, like.dtype),
     )
 
@@ -100,6 +103,7 @@ def _of_torch() -> _Direct:
         lambda x, axis: torch.sum(x, axis, True),
         lambda x, axis: torch.amax(x, axis, True),
         torch.maximum,
+        lambda x, places, axis: torch.index_select(x, axis, places),
         constant,
     )
 
@@ -114,6 +118,7 @@ def _of_standard(xp: Namespace) -> _Direct:
         lambda x, axis: xp.sum(x, axis=axis, keepdims=True),
         lambda x, axis: xp.max(x, axis=axis, keepdims=True),
         xp.maximum,
+        lambda x, places, axis: xp.take(x, places, axis=axis),
         lambda value, _: value,
     )
 
@@ -168,6 +173,11 @@ def largest(x: Array, axis: int) -> Array:
 def maximum(x: Array, y: Any) -> Array:
     """Return the greater of x and y, element by element."""
     return _direct(x).maximum(x, y)
+
+
+def rows(x: Array, places: Array) -> Array:
+    """Return the rows of x (..., m, n) in these places (k,), in an array (..., k, n)."""
+    return _direct(x).take(x, places, -2)
 
 
 def constant(value: float, like: Array) -> Any:

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from backprop_xp.backend import Array, Namespace
+from backprop_xp.backend import Array, Namespace, is_on_cpu, namespace
 from backprop_xp.cupy_library import CupyLibrary
+from backprop_xp.direct import rows
 from backprop_xp.fused import FusedReplayer, is_wanted
 from backprop_xp.layerwise import by_pieces, joined, split
 from backprop_xp.replay import Replayer
@@ -23,13 +24,15 @@ def compiles(xp: Namespace) -> bool:
     return bool(array_api_compat.is_jax_namespace(xp))
 
 
-def gathers_rows(xp: Namespace) -> bool:
-    """Tell whether steps gather the rows of a batch themselves at no cost.
+def gathers_rows(source: Array) -> bool:
+    """Tell whether steps gather their rows of `source` themselves.
 
-    JAX does it in its loop. On NumPy a batch that was just gathered is still in the cache.
-    Elsewhere a call for each batch costs more than one for many.
+    JAX does it in its loop. On a CPU a batch that was just gathered is still in the cache, in the
+    memory of the batch before. Elsewhere a call for each batch costs more than one for many.
     """
-    return compiles(xp) or bool(array_api_compat.is_numpy_namespace(xp))
+    xp = namespace(source)
+    in_cache = array_api_compat.is_numpy_namespace(xp) or array_api_compat.is_torch_namespace(xp)
+    return compiles(xp) or (bool(in_cache) and is_on_cpu(source))
 
 
 def over_batches(
@@ -60,7 +63,7 @@ def over_batches(
         first of the batches says which of its rows a step takes.
     """
     if compiles(xp):
-        return _scanned(make_step(), xp, lengths)
+        return _scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
         return Replayer(make_step, _loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp) and is_wanted():
@@ -68,18 +71,18 @@ def over_batches(
     return _loop(make_step(), xp)
 
 
-def _with_rows(step: Callable[..., Any], xp: Namespace) -> Callable[..., Any]:
+def _with_rows(step: Callable[..., Any]) -> Callable[..., Any]:
     """Return the step that takes the source after the numbers, and gathers its rows."""
 
     def gathering(carry: Any, numbers: Any, source: Any, first: Any, *others: Any) -> Any:
-        X = first if source is None else xp.take(source, first, axis=-2)
+        X = first if source is None else rows(source, first)
         return step(carry, numbers, X, *others)
 
     return gathering
 
 
 def _loop(step: Callable[..., Any], xp: Namespace) -> Steps:
-    step = _with_rows(step, xp)
+    step = _with_rows(step)
 
     def steps(
         carry: Any, numbers: Sequence[Any], source: Any, *batches: Array
@@ -94,8 +97,8 @@ def _loop(step: Callable[..., Any], xp: Namespace) -> Steps:
     return steps
 
 
-def _scanned(step: Callable[..., Any], xp: Namespace, lengths: Sequence[int]) -> Steps:
-    jax, step = importlib.import_module("jax"), _with_rows(step, xp)
+def _scanned(step: Callable[..., Any], lengths: Sequence[int]) -> Steps:
+    jax, step = importlib.import_module("jax"), _with_rows(step)
 
     def scan(body: Callable[..., Any], carry: Any, batches: Any) -> Any:
         if not lengths or jax.config.jax_disable_jit:  # who disables it looks at numbers

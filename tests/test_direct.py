@@ -13,6 +13,7 @@ from backprop_xp.direct import (
     constant,
     largest,
     product,
+    rows,
     total,
     writes_products,
     zero_for,
@@ -146,6 +147,15 @@ def test_nan_and_infinities_in_sums_and_maxima(xp):
     expected = [[[math.nan, math.inf, -math.inf]]] * 30
     np.testing.assert_array_equal(xp.host(largest(columns, -2)), expected)
     np.testing.assert_array_equal(xp.host(total(columns, -2)), expected)
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_rows(xp, lead):
+    x = integers(*lead, 5, 4)
+    found = rows(xp.array(x, "float32"), xp.array([4, 0, 4], "int32"))
+    np.testing.assert_array_equal(xp.host(found), x[..., [4, 0, 4], :])
+    assert (dtype_name(found.dtype), device_of(found)) == ("float32", xp.device)
+    assert rows(xp.array(x, "float32"), xp.array([], "int32")).shape == (*lead, 0, 4)
 
 
 def test_another_dtype(xp):
