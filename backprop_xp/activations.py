@@ -26,7 +26,7 @@ from typing import ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
 from backprop_xp.backend import Array, ignore_overflow, namespace
-from backprop_xp.direct import astype, constant, largest, maximum, total, zero_for
+from backprop_xp.direct import constant, largest, maximum, step, total, zero_for
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.options import finite_number
 
@@ -95,11 +95,6 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
     return delta
 
 
-def _step(z: Array) -> Array:
-    """Return 1 where z > 0, else 0, in z's dtype."""
-    return astype(z > constant(0.0, z), z.dtype)
-
-
 @dataclass(frozen=True)
 class Sigmoid:
     """σ(z) = 1 / (1 + e^(−z)), with ∂a/∂z = a (1 − a).
@@ -149,7 +144,7 @@ class ReLU:
         return maximum(z, zero_for(z))
 
     def da_dz(self, z: Array, a: Array) -> Array:
-        return _step(z)
+        return step(z)
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ class LeakyReLU:
         return a
 
     def da_dz(self, z: Array, a: Array) -> Array:
-        return self.negative_slope + (1 - self.negative_slope) * _step(z)
+        return self.negative_slope + (1 - self.negative_slope) * step(z)
 
 
 @dataclass(frozen=True)
@@ -210,7 +205,7 @@ class ELU:
 
     def da_dz(self, z: Array, a: Array) -> Array:
         xp = namespace(z)
-        above = _step(z)
+        above = step(z)
         slope: Array = above + (1 - above) * (self.alpha * xp.exp(xp.minimum(z, 0.0)))
         return slope
 

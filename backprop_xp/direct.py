@@ -23,6 +23,7 @@ __all__ = [
     "maximum",
     "product",
     "rows",
+    "step",
     "total",
     "writes_products",
     "zero_for",
@@ -41,6 +42,7 @@ class _Direct(NamedTuple):
     max: Callable[..., Array]
     maximum: Callable[..., Array]
     take: Callable[..., Array]
+    step: Callable[[Array], Array]
     constant: Callable[[float, Any], Any]
 
 
@@ -62,6 +64,9 @@ def _of_numpy() -> _Direct:
             np.maximum(found, x[..., unit : unit + 1, :], out=found)
         return found
 
+    def step(z: Any) -> Any:
+        return (z > number(0.0, z.dtype)).astype(z.dtype)
+
     @functools.lru_cache(maxsize=64)
     def number(value: float, dtype: Any) -> np.ndarray[Any, Any]:
         made = np.asarray(value, dtype=dtype)
@@ -75,6 +80,7 @@ def _of_numpy() -> _Direct:
         largest,
         np.maximum,
         np.take,
+        step,
         lambda value, like: number(value, like.dtype),
     )
 
@@ -90,6 +96,9 @@ def _of_torch() -> _Direct:
         with torch.inference_mode(False):  # else no derivative could be taken later
             return torch.full((), value, dtype=dtype, device=device)
 
+    def step(z: Any) -> Any:
+        return torch.relu(z.detach()).sign_()  # a conversion from bool takes 4 times as long
+
     number = functools.lru_cache(maxsize=64)(made)
 
     def constant(value: float, like: Any) -> Any:
@@ -104,6 +113,7 @@ def _of_torch() -> _Direct:
         lambda x, axis: torch.amax(x, axis, True),
         torch.maximum,
         lambda x, places, axis: torch.index_select(x, axis, places),
+        step,
         constant,
     )
 
@@ -119,6 +129,7 @@ def _of_standard(xp: Namespace) -> _Direct:
         lambda x, axis: xp.max(x, axis=axis, keepdims=True),
         xp.maximum,
         lambda x, places, axis: xp.take(x, places, axis=axis),
+        lambda z: xp.astype(z > 0.0, z.dtype),
         lambda value, _: value,
     )
 
@@ -178,6 +189,11 @@ def maximum(x: Array, y: Any) -> Array:
 def rows(x: Array, places: Array) -> Array:
     """Return the rows of x (..., m, n) in these places (k,), in an array (..., k, n)."""
     return _direct(x).take(x, places, -2)
+
+
+def step(z: Array) -> Array:
+    """Return 1 where z > 0, else 0, in z's dtype."""
+    return _direct(z).step(z)
 
 
 def constant(value: float, like: Array) -> Any:

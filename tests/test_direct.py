@@ -14,6 +14,7 @@ from backprop_xp.direct import (
     largest,
     product,
     rows,
+    step,
     total,
     writes_products,
     zero_for,
@@ -228,6 +229,24 @@ def test_numbers_made_without_derivatives_do_not_forbid_them():
     x = torch.ones(1, requires_grad=True)
     (constant(0.123, torch.ones(1)) * x * x).backward()
     assert x.grad == pytest.approx(0.246)
+
+
+def test_a_step(xp):
+    z = [[math.nan, -0.0, 0.0], [math.inf, -math.inf, -1e-30], [1e-30, 2.0, -2.0]]
+    for dtype in xp.float_dtypes:
+        given = xp.array(z, dtype)
+        found = step(given)
+        np.testing.assert_array_equal(xp.host(found), [[0, 0, 0], [1, 0, 0], [1, 1, 0]])
+        assert (dtype_name(found.dtype), device_of(found)) == (dtype, xp.device)
+        np.testing.assert_array_equal(xp.host(given), np.array(z, dtype))
+
+
+def test_a_step_does_not_stop_derivatives():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    z = torch.tensor([-1.0, 3.0], requires_grad=True)
+    (slope,) = torch.autograd.grad((step(z) * z * z).sum(), z)
+    assert slope.tolist() == [0, 6]
+    assert torch.func.vmap(step)(z.detach()).tolist() == [0, 1]
 
 
 def test_what_goes_through_relu(xp):
