@@ -107,7 +107,7 @@ class FusedRecording:
         batch: Sequence[HostArray],
         library: Library,
     ) -> None:
-        self._library, tape, memories = library, Tape(spare=False), Memories()
+        self._library, tape, memories = library, Tape(runs_here=False), Memories()
         trees = [mapped(tape.memory, x) for x in (carry, numbers, tuple(batch))]
         end, out = step(trees[0], trees[1], *trees[2])
         tape.carry_on(leaves(trees[0]), leaves(end), leaves(out))

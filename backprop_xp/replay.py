@@ -16,7 +16,9 @@ from backprop_xp.tape import HostArray, NotReplayable, Tape, leaves, mapped, pla
 __all__ = ["Recording", "Replayer"]
 
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
-MOST_BYTES = 2**20  # of a batch: on larger ones the tape saves nothing that can be measured
+# of a batch: some hundred kB are mapped anew at every step unless they last, up to a third of it;
+# on larger batches the tape saves nothing that can be measured
+MOST_BYTES = 2**22
 
 
 class Recording:

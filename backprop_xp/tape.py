@@ -153,17 +153,18 @@ class Tape:
 
     Parameters
     ----------
-    spare : bool
-        Whether memory whose last array is gone is used again.
+    runs_here : bool
+        Whether the operations will be run on this very memory: then it begins where a line of the
+        cache does, and what no array needs any longer is used again.
 
     Attributes
     ----------
     instructions : list of Instruction
     """
 
-    def __init__(self, *, spare: bool = True) -> None:
+    def __init__(self, *, runs_here: bool = True) -> None:
         self.instructions: list[Instruction] = []
-        self._uses_again = spare
+        self._runs_here = runs_here
         self._spare: dict[Any, list[HostArray]] = {}
         self._held: list[_Life] = []
 
@@ -248,11 +249,11 @@ class Tape:
         memory = np.asarray(result)
         form = memory.shape, memory.strides, memory.dtype
         spare = self._spare.setdefault(form, [])
-        if spare and self._uses_again and not constant:
+        if spare and self._runs_here and not constant:
             again = spare.pop()
             np.copyto(again, memory)
             memory = again
-        else:
+        elif self._runs_here:
             memory = _aligned(memory)
         made, life = memory.view(Recorded), _Life(constant=constant)
         made.tape, made.life = self, life
@@ -271,8 +272,8 @@ def _aligned(x: HostArray) -> HostArray:
 
     Sweeps of arrays that do not take up to a half longer.
     """
-    buffer = bytearray(x.nbytes + LINE)
-    start = -np.frombuffer(buffer, np.uint8).ctypes.data % LINE
+    buffer = np.empty(x.nbytes + LINE, np.uint8)
+    start = -buffer.ctypes.data % LINE
     strides = np.empty_like(x).strides  # without gaps
     copy: HostArray = np.ndarray(x.shape, x.dtype, buffer, start, strides)
     np.copyto(copy, x)
