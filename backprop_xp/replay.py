@@ -16,9 +16,11 @@ from backprop_xp.tape import HostArray, NotReplayable, Tape, leaves, mapped, pla
 __all__ = ["Recording", "Replayer"]
 
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
-# of a batch: some hundred kB are mapped anew at every step unless they last, up to a third of it;
-# on larger batches the tape saves nothing that can be measured
-MOST_BYTES = 2**22
+# of a batch: arrays of some hundred kB are mapped anew at every step unless they last, up to a third
+# of its time, and larger ones wait for memory either way. A recording takes as long as some steps
+# of a large batch, so that those of the first block are run as they are
+MOST_BYTES = 2**24
+BYTES_AT_ONCE = 2**20
 
 
 class Recording:
@@ -105,6 +107,7 @@ class Replayer:
     def __init__(self, make_step: Callable[[], Callable[..., Any]], otherwise: Steps) -> None:
         self._make_step, self._otherwise = make_step, otherwise
         self.recordings: dict[Any, Recording | None] = {}
+        self._seen: set[Any] = set()
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
@@ -112,12 +115,14 @@ class Replayer:
         """Return the carry after all steps and their outs, as `Recording.run` does."""
         X, *others = (x[0, ...] for x in batches)
         batch = (X if source is None else source.take(X, -2), *others)
-        recording = None
-        if sum(x.nbytes for x in batch) <= MOST_BYTES:
+        size, recording = sum(x.nbytes for x in batch), None
+        if size <= MOST_BYTES:
             form = tuple(_form(x) for x in leaves((carry, numbers[0], batch)))
-            if form not in self.recordings:
+            worth = size <= BYTES_AT_ONCE or form in self._seen
+            if worth and form not in self.recordings:
                 self.recordings[form] = self._record(carry, numbers[0], batch)
-            recording = self.recordings[form]
+            self._seen.add(form)
+            recording = self.recordings.get(form)
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 

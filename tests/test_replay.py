@@ -316,6 +316,18 @@ def test_large_batches_are_not_replayed(monkeypatch):
         assert len(steps.recordings) == replayed
 
 
+def test_of_batches_of_some_size_the_first_block_is_not_replayed(monkeypatch):
+    monkeypatch.setattr(replay, "BYTES_AT_ONCE", 16)
+    steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
+    for size, blocks in ((2, [1, 1]), (3, [0, 1, 1])):  # a form of its own for each size
+        steps.recordings.clear()
+        for replayed in blocks:
+            carry, (outs,) = steps(np.ones(()), [np.array(2.0)] * 2, None, np.ones((2, size)))
+            np.testing.assert_array_equal(outs, np.full((2, size), 2.0))
+            assert carry == 1 + 2 * size
+            assert len(steps.recordings) == replayed
+
+
 def test_trees():
     tree = (1, {"a": [2, None]}, ())
     assert mapped(lambda x: -x, tree) == (-1, {"a": [-2, None]}, ())
