@@ -16,8 +16,8 @@ from backprop_xp.tape import HostArray, NotReplayable, Tape, leaves, mapped, pla
 __all__ = ["Recording", "Replayer"]
 
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
-# of a batch: arrays of some hundred kB are mapped anew at every step unless they last, up to a third
-# of its time, and larger ones wait for memory either way. A recording takes as long as some steps
+# of a batch: arrays of some hundred kB are mapped anew at every step unless they last, a third of
+# its time, and larger ones wait for memory either way. A recording takes as long as some steps
 # of a large batch, so that those of the first block are run as they are
 MOST_BYTES = 2**24
 BYTES_AT_ONCE = 2**20
