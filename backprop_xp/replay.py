@@ -18,7 +18,8 @@ __all__ = ["Recording", "Replayer"]
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 # of a batch: arrays of some hundred kB are mapped anew at every step unless they last, a third of
 # its time, and larger ones wait for memory either way. A recording takes as long as some steps
-# of a large batch, so that those of the first block are run as they are
+# of a large batch, so that those of the first block are run as they are, and all steps where the
+# parameters are larger than the batch, for then products take the time
 MOST_BYTES = 2**24
 BYTES_AT_ONCE = 2**20
 
@@ -116,10 +117,10 @@ class Replayer:
         X, *others = (x[0, ...] for x in batches)
         batch = (X if source is None else source.take(X, -2), *others)
         size, recording = sum(x.nbytes for x in batch), None
-        if size <= MOST_BYTES:
+        small, parameters = size <= BYTES_AT_ONCE, max(x.nbytes for x in leaves(carry))
+        if small or parameters <= size <= MOST_BYTES:
             form = tuple(_form(x) for x in leaves((carry, numbers[0], batch)))
-            worth = size <= BYTES_AT_ONCE or form in self._seen
-            if worth and form not in self.recordings:
+            if (small or form in self._seen) and form not in self.recordings:
                 self.recordings[form] = self._record(carry, numbers[0], batch)
             self._seen.add(form)
             recording = self.recordings.get(form)

@@ -308,7 +308,8 @@ def test_memory_of_temporaries_is_used_again():
 
 
 def test_large_batches_are_not_replayed(monkeypatch):
-    monkeypatch.setattr(replay, "MOST_BYTES", 16)
+    for limit in ("BYTES_AT_ONCE", "MOST_BYTES"):
+        monkeypatch.setattr(replay, limit, 16)
     for size, replayed in ((2, True), (3, False)):
         steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
         _, (outs,) = steps(np.zeros(()), [np.array(2.0)], None, np.ones((1, size)))
@@ -326,6 +327,15 @@ def test_of_batches_of_some_size_the_first_block_is_not_replayed(monkeypatch):
             np.testing.assert_array_equal(outs, np.full((2, size), 2.0))
             assert carry == 1 + 2 * size
             assert len(steps.recordings) == replayed
+
+
+def test_batches_of_some_size_are_replayed_where_the_parameters_are_smaller(monkeypatch):
+    monkeypatch.setattr(replay, "BYTES_AT_ONCE", 16)
+    for parameters, replayed in ((3, 1), (4, 0)):
+        steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
+        for _ in range(2):
+            steps(np.ones(parameters), [np.array(2.0)], None, np.ones((1, 3)))
+        assert len(steps.recordings) == replayed
 
 
 def test_trees():
