@@ -168,7 +168,7 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     if array_api_compat.is_cupy_array(x):
         return np.asarray(x.get())
     if array_api_compat.is_torch_array(x):
-        return np.asarray(x.detach().cpu())
+        return np.asarray(x.detach().cpu().resolve_neg())
     if array_api_compat.is_jax_array(x):
         return np.asarray(x)
     return np.from_dlpack(x)

@@ -6,6 +6,7 @@ shuffled rows are gathered at once, which is much faster than batch by batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -158,7 +159,8 @@ def epochs_of_blocks(
     full batch is not shuffled. With `one_by_one` each block is one batch.
     """
     if batch_size >= cases.count:
-        whole = whole_block(cases.rows(0, cases.count))
+        all_cases = cases.rows(0, cases.count)
+        whole = whole_block(replace(all_cases, X=_for_products(all_cases.X)))
         return lambda _: [whole]
     if isinstance(cases, FileCases):
         rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
@@ -174,6 +176,18 @@ def epochs_of_blocks(
     rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
     rows = batch_size if one_by_one else rows
     return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
+
+
+def _for_products(X: Array) -> Array:
+    """Return X, or a copy where it is one of NumPy that no BLAS takes as it lies.
+
+    So are rows or columns by steps or backwards, whose products would be slow, and differ in the
+    last bit from those that a replay takes of its copy.
+    """
+    if not isinstance(X, np.ndarray):
+        return X
+    strides, unit = X.strides[-2:], X.itemsize
+    return X if unit in strides and min(strides) >= unit else np.array(X, order="K")
 
 
 def whole_block(cases: Cases) -> Block:

@@ -30,7 +30,8 @@ PRODUCTS = {  # of an operand that begins anywhere, and whether `dot` takes it
     "in double precision": (numbers(3, 4, dtype="f8"), numbers(4, 5, dtype="f8"), True),
     "with itself": (WIDE, WIDE.T, True),
     "a column of ones": (numbers(3, 4), np.ones((4, 1), "f4"), True),
-    "one number": (numbers(1, 1), numbers(1, 1), True),
+    "one number": (numbers(1, 1), numbers(1, 1), False),
+    "0 times infinity": (np.zeros((1, 1), "f4"), np.array([[np.inf, 1]], "f4"), False),
     "nothing": (numbers(3, 0), numbers(0, 5), True),
     "rows with gaps": (WIDE[:, 1:5], numbers(4, 5), False),
     "every second": (WIDE[:, ::2], numbers(4, 5), False),
@@ -41,6 +42,7 @@ PRODUCTS = {  # of an operand that begins anywhere, and whether `dot` takes it
 }
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize(("a", "b", "by_dot"), PRODUCTS.values(), ids=PRODUCTS)
 def test_products(a, b, by_dot):
     expected = np.matmul(a, b)

@@ -306,3 +306,20 @@ def test_the_data_are_not_changed(xp):
         assert block.X is not held.X
     for now, then in zip((xp.host(held.X), xp.host(held.Y), held.weights), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("batch_size", [4, 9])
+def test_rows_that_no_blas_takes_are_copied_for_a_full_batch_alone(batch_size):
+    table = np.arange(24.0).reshape(4, 6)
+    for X, copied in ((table, False), (table[:, 1:3], False), (table.T, False)):
+        assert _whole(X, batch_size) is copied
+    for X in (table[:, ::2], table[::-1], table[:, ::-1], np.broadcast_to(table[:1], (4, 6))):
+        assert _whole(X, batch_size)
+
+
+def _whole(X, batch_size):
+    """Return whether the block of a full batch holds a copy of X, whose numbers are right."""
+    cases = Cases(X, np.zeros((len(X), 1)), 1, labelled=False, weights=None)
+    (block,) = epochs_of_blocks(cases, max(batch_size, len(X)), 0)(0)
+    np.testing.assert_array_equal(block.X[0], X)
+    return not np.shares_memory(block.X, X)

@@ -391,3 +391,18 @@ def test_groups_of_a_stack_share_one_tape(trainers, monkeypatch):
     np.testing.assert_array_equal(found[0].theta, found[1].theta)
     assert len(trainers[1]._groups) == 3
     assert len(trainers[1]._steps.recordings) == 1
+
+
+@pytest.mark.parametrize(
+    "of", [lambda T: T[:, ::2], lambda T: T[::-1, :4], lambda T: T[:, 3::-1], lambda T: T[:, :4]]
+)
+def test_a_full_batch_of_steps_or_backwards_is_replayed_to_the_bit(of, monkeypatch):
+    table = np.random.default_rng(0).standard_normal((50, 8)).astype("float32")
+    net, X = bp.Network([4, 1], "tanh", "sigmoid", "squared_error"), of(table)
+    Y = (table[:, :1] > 0).astype("float32")
+    thetas = []
+    for limit in (2**20, -1):
+        monkeypatch.setattr(replay, "BYTES_AT_ONCE", limit)
+        monkeypatch.setattr(replay, "MOST_BYTES", limit)
+        thetas.append(bp.train(net, X, Y, batch_size=None, optimizer=bp.Adam(0.1), epochs=9).theta)
+    np.testing.assert_array_equal(*thetas)

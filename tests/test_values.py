@@ -140,3 +140,11 @@ def test_large_numbers_whose_squares_overflow_are_finite(dtype):
     many[3, 4] = -70_000
     with pytest.raises(DataError, match=r"got -70000.0 at row 3, column 4"):
         check_finite(many, "f(X)", "float16")
+
+
+def test_numbers_that_pytorch_holds_negated():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    X = torch.tensor([[1 + 2j, 3 + 4j]]).conj().imag  # a view whose signs are still to change
+    check_finite(X, "X", "float32")
+    with pytest.raises(DataError, match="row 0, column 1"):
+        check_finite(torch.tensor([[1 + 2j, complex(0, float("inf"))]]).conj().imag, "X", "float32")
