@@ -52,7 +52,7 @@ def _of_numpy() -> _Direct:
     maximum: Any = np.maximum.reduce  # arguments by name would take longer
 
     def total(x: Array, axis: int) -> Any:
-        if axis == -2:  # of short columns a product is 3 to 5 times faster
+        if axis == -2 and x.ndim > 2:  # of short columns, one by one, a product is 5 times faster
             return matmul(_filled((1, x.shape[-2]), 1, x.dtype), x)
         return add(x, axis, None, None, True)
 

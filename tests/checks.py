@@ -50,12 +50,7 @@ def expected(name: str, dtype: str) -> Any:
 
 
 def same_as_numpy(found: Any, item: Item, dtype: str, to_host: Put, tolerance: float = 0) -> None:
-    """Compare results, to the bit: the same operations in the same order, of the same NumPy.
-
-    Not to the bit, but to rounding (float32 has ε = 1.2e-7), where units are summed.
-    """
-    if item.sums_many_units:
-        tolerance = max(tolerance, 1e-12 if dtype == "float64" else 2e-6)
+    """Compare results, to the bit: the same operations in the same order, of the same NumPy."""
     known = next((name for name, one in ITEMS.items() if one is item), None)
     arrays, history = (
         expected(known, dtype) if known else results(item, lambda x: on_host(x, dtype))

@@ -15,7 +15,7 @@ import numpy as np
 
 import backprop_xp as bp
 from backprop_xp import chunking, groups, optimizers, schedules, scoring
-from backprop_xp.activations import ACTIVATIONS, Softmax
+from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.backend import dtype_name
 from backprop_xp.losses import LOSSES
 from backprop_xp.outputs import CANONICAL_PAIRS
@@ -156,12 +156,6 @@ class Item:
     def stack(self) -> tuple[int, ...]:
         given = self.settings.get("stack", ())
         return (given,) if isinstance(given, int) else tuple(given)
-
-    @property
-    def sums_many_units(self) -> bool:
-        """Whether a step sums over a layer of some units: a product with ones on NumPy alone."""
-        of_hidden = zip(self.net.activations[:-1], self.net.sizes[1:-1], strict=True)
-        return any(isinstance(one, Softmax) and units > 3 for one, units in of_hidden)
 
     @property
     def labelled(self) -> bool:
