@@ -4,6 +4,7 @@ Only shapes, dtypes and devices are checked here, so that a call can be traced b
 values are the business of `values`.
 """
 
+import sys
 from typing import Any, Literal, TypeAlias
 
 import array_api_compat
@@ -32,6 +33,7 @@ __all__ = [
     "check_unmasked",
     "columns",
     "columns_of_targets",
+    "is_sparse",
     "kind_of_targets",
     "like_theta",
     "one_hot",
@@ -133,6 +135,9 @@ def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
     ------
     DTypeError, ShapeError
     """
+    if is_sparse(x):
+        advice = "Pass x.toarray(); train and predict read the rows of x.tocsr() too"
+        raise DTypeError(where, f"a sparse matrix of format {x.format}", "an array", advice)
     try:
         array = to_host(x) if array_api_compat.is_array_api_obj(x) else np.asarray(x)
     except ValueError as error:
@@ -141,6 +146,12 @@ def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
         ) from error
     check_real(array, where)
     return array
+
+
+def is_sparse(x: Any) -> bool:
+    """Tell whether `x` is a sparse matrix or array of SciPy, of any format."""
+    scipy_sparse = sys.modules.get("scipy.sparse")  # whoever has one has imported it
+    return scipy_sparse is not None and bool(scipy_sparse.issparse(x))
 
 
 def check_unmasked(x: Any, where: str) -> None:
@@ -163,11 +174,16 @@ _REAL = {"bool", "float16", "float32", "float64"} | {
 def check_real(x: Any, where: str) -> None:
     """Refuse arrays that do not hold booleans, integers or floats of 16, 32 or 64 bits.
 
+    So are PyTorch's sparse tensors.
+
     Raises
     ------
     DTypeError
     """
     check_unmasked(x, where)
+    if array_api_compat.is_torch_array(x) and str(x.layout) != "torch.strided":
+        advice = "Pass x.to_dense()"
+        raise DTypeError(where, f"a tensor of layout {x.layout}", "a dense one", advice)
     if dtype_name(x.dtype) not in _REAL:
         advice = "Convert it with astype, to float32 for one"
         if getattr(x.dtype, "kind", "") in "OUST":

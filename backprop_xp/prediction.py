@@ -63,8 +63,9 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
     theta : array (..., P)
     X : array (m, n_in), or (..., m, n_in) with one set of inputs for each network
         An array of any library and device, a list or a data frame; or a file (m, n_in) whose rows
-        are read: a memmap, a data set of h5py or zarr, an object with shape, dtype and slices of
-        rows. Real numbers, converted to θ's dtype. Shapes and dtypes are checked, values are not.
+        are read: a memmap, a data set of h5py or zarr, a sparse matrix of SciPy in CSR format, an
+        object with shape, dtype and slices of rows. Real numbers, converted to θ's dtype. Shapes
+        and dtypes are checked, values are not.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 """Cases that stay in their file: read by runs of rows, shuffled on two levels.
 
-A source is a NumPy memmap, a data set of h5py or zarr, or any object with a shape, a dtype and rows
-that slices read. It may be larger than memory, and reading single rows all over a file is slow. So
+A source is a NumPy memmap, a data set of h5py or zarr, a sparse matrix of SciPy in CSR format, or
+any object with a shape, a dtype and rows that slices read. It may be larger than memory, and
+reading single rows all over a file is slow. So
 
 1. the m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled;
 2. a group of some hundred runs is read into memory, and its rows are shuffled among each other.
@@ -22,6 +23,7 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp.errors import DataError, ShapeError
+from backprop_xp.inputs import is_sparse
 from backprop_xp.memmaps import copy_rows, pages_of, read_ahead
 from backprop_xp.randomness import generator
 
@@ -76,12 +78,14 @@ class Group(NamedTuple):
 def is_source(x: Any) -> bool:
     """Tell whether `x` is read by rows from elsewhere, rather than an array in memory.
 
-    So are memmaps and their views (`np.asarray` of one counts as memory), and every object with
-    `shape`, `dtype` and `__getitem__` that belongs to no library of arrays and has no method that
-    makes it an array, as data frames and sparse matrices have.
+    So are memmaps and their views (`np.asarray` of one counts as memory), sparse matrices in CSR
+    format, and every object with `shape`, `dtype` and `__getitem__` that belongs to no library of
+    arrays and has no method that makes it an array, as data frames have.
     """
     if isinstance(x, np.ndarray):
         return pages_of(x) is not None
+    if is_sparse(x):
+        return bool(x.format == "csr")
     in_memory = hasattr(x, "to_numpy") or hasattr(x, "toarray")
     if in_memory or array_api_compat.is_array_api_obj(x):
         return False
@@ -271,7 +275,7 @@ def _checked(given: Any, out: Rows, where: str) -> Rows:
     """Return the rows that a source gave, a memmap as it is, after checking that they fit `out`."""
     if np.ma.is_masked(given):
         raise DataError(where, "masked values", "numbers", "Fill them in before training")
-    rows: Rows = np.asanyarray(given)
+    rows: Rows = given.toarray() if is_sparse(given) else np.asanyarray(given)
     advice = "Let its shape and dtype tell what its slices return"
     if rows.shape != out.shape:
         raise ShapeError(where, f"shape {rows.shape}", f"{out.shape}, as its shape says", advice)

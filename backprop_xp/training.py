@@ -84,10 +84,10 @@ def train(
     ----------
     net : Network
     X : array (m, n_in), or (*stack, m, n_in)
-        Inputs in rows. A `numpy.memmap`, an h5py or zarr data set, or anything with ``shape``,
-        ``dtype`` and rows that slices read, stays in its file: see `sources` for the order in which
-        it is shuffled. So does Y, beside such an X. A batch is in memory whole, and what the file
-        holds is checked as it is read.
+        Inputs in rows. A `numpy.memmap`, an h5py or zarr data set, a sparse matrix of SciPy in CSR
+        format, or anything with ``shape``, ``dtype`` and rows that slices read, stays as it is: see
+        `sources` for the order in which it is shuffled. So does Y, beside such an X. A batch is in
+        memory whole, and rows are checked as they are read.
     Y : array
         Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
     theta : array (..., P), optional
@@ -261,7 +261,7 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
             "train(batch_size)",
             "None, the full batch, for X in a file",
             "a number of cases",
-            "Such as 128; or read the file into memory first, with np.array(X)",
+            "Such as 128; or read X into memory first, with np.array(X) or X.toarray()",
         )
     return min(batch_size or cases.count, cases.count)
 

@@ -1,6 +1,7 @@
 """The README's table of what happens on bad input: each row is a test here."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp import errors
+from tests.needs import needs
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SECTION = README.partition("## What happens on bad input")[2].partition("\n## ")[0]
@@ -74,6 +76,27 @@ def jax_without_float64(_):
         pytest.skip("this version of JAX cannot switch float64 off in a context")
     with enable_x64(False):
         return train(jax.numpy.asarray(X), jax.numpy.asarray(Y), dtype="float64")
+
+
+def scipy_sparse():
+    return needs("scipy.sparse", "scipy")
+
+
+def sparse_matrix(kind):
+    return lambda _: train(scipy_sparse().csr_array(X).asformat(kind))
+
+
+def sparse_tensor(layout):
+    def call(_):
+        torch = needs("torch")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some layouts are new to PyTorch
+            x = getattr(torch.asarray(X, dtype=torch.float32), layout)()
+        with pytest.raises(errors.DTypeError):
+            bp.predict(NET, NET.init(device="torch:cpu"), x)
+        return train(x, torch.asarray(Y))
+
+    return call
 
 
 # for each row calls that are refused, and calls that are not, of a folder
@@ -176,6 +199,19 @@ CALLS = {
             lambda _: train(X + 0j),
         ],
         [],
+    ),
+    "a sparse matrix that is not in CSR format, or a sparse tensor": (
+        [
+            *(sparse_matrix(kind) for kind in ("coo", "csc", "bsr", "dia", "dok", "lil")),
+            lambda _: train(Y=scipy_sparse().csc_array(np.eye(2)[Y])),
+            lambda _: NET.forward(NET.init(), scipy_sparse().csr_array(X)),
+            lambda _: bp.predict(NET, NET.init(), scipy_sparse().csc_array(X)),
+            *(sparse_tensor(layout) for layout in ("to_sparse", "to_sparse_csr", "to_mkldnn")),
+        ],
+        [
+            lambda _: train(scipy_sparse().csr_array(X)),
+            lambda _: train(scipy_sparse().csr_matrix(X)),
+        ],
     ),
     "float64": ([device_without_float64, jax_without_float64], [lambda _: train(dtype="float64")]),
     "float16": ([strict_float16], [lambda _: train(dtype="float16")]),

@@ -1,11 +1,14 @@
 """Training on data in a file: the same as in memory, but for the order of a large file."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 import backprop_xp as bp
 from backprop_xp import sources
 from backprop_xp.cases import Cases, FileCases
+from tests.needs import needs
 
 M = 300
 NET = bp.Network([5, 4, 3], "tanh")
@@ -110,6 +113,31 @@ def test_hdf5_and_zarr(tmp_path):
     same(bp.train(NET, array, LABELS, **SETTINGS), expected)
 
 
+@pytest.mark.parametrize("kind", ["csr_array", "csr_matrix"])
+def test_sparse_matrices(kind):
+    sparse = getattr(needs("scipy.sparse", "scipy"), kind)
+    some, targets = np.where(X > 0.5, X, 0), np.where(Y > 0, Y, 0)
+    expected = bp.train(NET, some, LABELS, **SETTINGS)
+    same(bp.train(NET, sparse(some), LABELS, **SETTINGS), expected)
+    expected = bp.train(TARGETS, some, targets, **SETTINGS, stack=2, validation=(some, targets))
+    for X_given, Y_given in ((sparse(some), sparse(targets)), (some, sparse(targets))):
+        validation = X_given[:], Y_given
+        run = bp.train(TARGETS, X_given, Y_given, **SETTINGS, stack=2, validation=validation)
+        same(run, expected)
+
+
+def test_a_sparse_matrix_is_never_dense_as_a_whole():
+    sparse = needs("scipy.sparse", "scipy")
+    m, n = 20_000, 5_000  # 400 MB
+    x = sparse.csr_array((np.ones(m, "float32"), np.arange(m) % n, np.arange(m + 1)), (m, n))
+    tracemalloc.start()
+    run = bp.train(bp.Network([n, 2]), x, np.arange(m) % 2, epochs=1, batch_size=200)
+    bp.predict(run.network, run.theta, x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * sources.GROUP_BYTES
+
+
 class Rows:
     """A user's own source."""
 
@@ -173,8 +201,6 @@ def test_targets_alone_in_a_file(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_file():
-    import tracemalloc
-
     class Zeros:
         dtype = np.dtype("float32")
 

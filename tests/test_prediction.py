@@ -10,6 +10,7 @@ from backprop_xp import chunking, prediction
 from backprop_xp.backend import device_of, is_on_cpu, namespace
 from backprop_xp.chunking import LEAST_CASES, cases_at_once, joined, pieces
 from backprop_xp.errors import BackpropError, DataError, DTypeError, ShapeError
+from tests.needs import needs
 
 NET = bp.Network([3, 4, 2], hidden="tanh")
 RNG = np.random.default_rng(0)
@@ -245,6 +246,14 @@ def test_data_sets_of_libraries(library, small, tmp_path):
         outputs, together = bp.predict(NET, STACK, x), bp.ensemble(NET, STACK, x)
     np.testing.assert_array_equal(outputs, bp.predict(NET, STACK, X))
     np.testing.assert_array_equal(together.mean, bp.ensemble(NET, STACK, X).mean)
+
+
+def test_sparse_matrices(small):
+    x = needs("scipy.sparse", "scipy").csr_array(np.where(X > 0, X, 0))
+    expected = bp.predict(NET, STACK, x.toarray())
+    np.testing.assert_array_equal(bp.predict(NET, STACK, x), expected)
+    expected = bp.ensemble(NET, STACK, x.toarray())
+    np.testing.assert_array_equal(bp.ensemble(NET, STACK, x).spread, expected.spread)
 
 
 def test_data_frames():

@@ -22,6 +22,7 @@ from backprop_xp.sources import (
     read_rows,
     shuffled_groups,
 )
+from tests.needs import needs
 
 counts = st.integers(1, 200)
 
@@ -93,12 +94,18 @@ def test_other_things_are_none(x):
     assert not is_source(x)
 
 
-def test_data_frames_and_sparse_matrices_are_none():
+def test_data_frames_are_none():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a": [1.0, 2.0], "dtype": [1.0, 2.0]})
     assert not any(map(is_source, (frame, frame["a"], frame.index)))
-    sparse = pytest.importorskip("scipy.sparse")
-    assert not is_source(sparse.csr_array(np.eye(3)))
+
+
+def test_sparse_matrices_are_sources_where_their_rows_lie_together():
+    sparse = needs("scipy.sparse", "scipy")
+    for kind in (sparse.csr_array, sparse.csr_matrix):
+        assert is_source(kind(np.eye(3)))
+        for other in ("coo", "csc", "bsr", "dia", "dok", "lil"):
+            assert not is_source(kind(np.eye(3)).asformat(other))
 
 
 def test_an_object_with_rows_is_one():
@@ -325,6 +332,17 @@ def test_rows_of_a_zarr_array(tmp_path, dtype):
     assert is_source(x)
     assert chunk_rows(x) == 8
     np.testing.assert_array_equal(read_rows(x, 7, 33), numbers(50, dtype=dtype)[7:33])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16", "bool"])
+def test_rows_of_a_sparse_matrix(dtype):
+    sparse = needs("scipy.sparse", "scipy")
+    rows = np.where(np.arange(150).reshape(50, 3) % 4 == 0, numbers(50, dtype=dtype), 0)
+    rows = rows.astype(dtype)
+    for kind in (sparse.csr_array, sparse.csr_matrix):
+        for start, stop in ((7, 33), (0, 50), (3, 3), (49, 60)):
+            found = read_rows(kind(rows), start, stop)
+            np.testing.assert_array_equal(found, rows[start:stop], strict=True)
 
 
 @pytest.mark.parametrize(
