@@ -31,16 +31,16 @@ class Curve:
 
 
 def draw_bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> None:
-    """Draw a panel of bars for each job: the ratio of each peer's time to this library's.
+    """Draw a panel of bars for each job: the ratio of each one's time to this library's.
 
     Parameters
     ----------
     path : Path
     title : str
     panels : dict
-        By the job's name, the ratio by the peer's name.
+        By the job's name, the ratio by the name of the peer, this library's own 1 among them.
     """
-    figure, axes = _figure(len(panels), columns=min(len(panels), 2), row_height=2.6)
+    figure, axes = _figure(len(panels), columns=min(len(panels), 2), row_height=2.9)
     for axis, (name, ratios) in zip(axes, panels.items(), strict=True):
         colours = [COLOURS.get(peer, OTHER) for peer in ratios]
         bars = axis.barh(list(ratios), list(ratios.values()), color=colours)

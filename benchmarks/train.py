@@ -14,7 +14,6 @@ from benchmarks.options import (
     integers,
     whole_batches,
 )
-from benchmarks.peers import OWN
 from benchmarks.publishing import Report, begin, publish
 from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
@@ -138,6 +137,6 @@ def threads_of(job: Job) -> str:
 
 
 def ratios(figures: dict[str, Figures]) -> dict[str, float]:
-    """Return the ratio of each peer's time to this library's, where both are there."""
-    found = {peer: values["ratio"] for peer, values in figures.items() if peer != OWN}
+    """Return the ratio of each one's time to this library's, 1 for itself, where both are there."""
+    found = {peer: values["ratio"] for peer, values in figures.items()}
     return {peer: value for peer, value in found.items() if value is not None}

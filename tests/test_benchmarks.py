@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks are no part of the installation
 
-from benchmarks import disk, documents, summary, tables
+from benchmarks import disk, documents, summary, tables, train
 from benchmarks.__main__ import main
 from benchmarks.interleave import (
     ROOT,
@@ -293,6 +293,15 @@ def test_without_this_library_there_are_times_but_no_ratios():
     found = summary.summarise(TINY, outcome, "backprop_xp")["floor"]
     assert found["ratio"] is None
     assert found["share_of_floor"] == 1
+    assert train.ratios({"floor": found}) == {}
+
+
+def test_the_bars_of_a_picture_are_of_this_library_too():
+    outcome = Outcome(seconds={"backprop_xp": [2.0, 2.0], "floor": [1.0, 1.0]})
+    outcome.figures = dict.fromkeys(outcome.seconds, 1.0)
+    outcome.memory = {name: {"peak": 0} for name in outcome.seconds}
+    found = summary.summarise(TINY, outcome, "backprop_xp")
+    assert train.ratios(found) == {"backprop_xp": 1, "floor": 0.5}
 
 
 def test_every_peer_has_a_function():
