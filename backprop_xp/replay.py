@@ -10,12 +10,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp.calls import calls_of
-from backprop_xp.tape import HostArray, NotReplayable, Tape, leaves, mapped, plain_array
+from backprop_xp.calls import Call, calls_of
+from backprop_xp.tape import (
+    HostArray,
+    Instruction,
+    NotReplayable,
+    Tape,
+    leaves,
+    mapped,
+    plain_array,
+)
 
-__all__ = ["Recording", "Replayer"]
+__all__ = ["Recording", "Replayer", "Steps"]
 
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
+CallsOf: TypeAlias = Callable[[Instruction], list[Call]]
 # of a batch: arrays of some hundred kB are mapped anew at every step unless they last, a third of
 # its time, and larger ones wait for memory either way. A recording takes as long as some steps
 # of a large batch, so that those of the first block are run as they are, and all steps where the
@@ -35,6 +44,8 @@ class Recording:
     carry, numbers : tree of arrays
     batch : sequence of arrays
         Of the shapes and dtypes to come. Nothing of them is changed.
+    calls_of : callable
+        Returns the functions that do an instruction of the tape.
 
     Raises
     ------
@@ -42,7 +53,12 @@ class Recording:
     """
 
     def __init__(
-        self, step: Callable[..., Any], carry: Any, numbers: Any, batch: Sequence[Any]
+        self,
+        step: Callable[..., Any],
+        carry: Any,
+        numbers: Any,
+        batch: Sequence[Any],
+        calls_of: CallsOf = calls_of,
     ) -> None:
         tape = Tape()
         begin, given, batch = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
@@ -100,13 +116,20 @@ class Replayer:
     Parameters
     ----------
     make_step : callable
-        Returns a step as `Recording` takes it.
+        ``make_step(carry)`` returns a step as `Recording` takes it.
     otherwise : callable
         Takes the steps that no tape can hold, and those of large batches; it is called as this is.
+    calls_of : callable
+        As `Recording` takes it.
     """
 
-    def __init__(self, make_step: Callable[[], Callable[..., Any]], otherwise: Steps) -> None:
-        self._make_step, self._otherwise = make_step, otherwise
+    def __init__(
+        self,
+        make_step: Callable[[Any], Callable[..., Any]],
+        otherwise: Steps,
+        calls_of: CallsOf = calls_of,
+    ) -> None:
+        self._make_step, self._otherwise, self._calls_of = make_step, otherwise, calls_of
         self.recordings: dict[Any, Recording | None] = {}
         self._seen: set[Any] = set()
 
@@ -114,22 +137,38 @@ class Replayer:
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `Recording.run` does."""
-        X, *others = (x[0, ...] for x in batches)
-        batch = (X if source is None else source.take(X, -2), *others)
-        size, recording = sum(x.nbytes for x in batch), None
-        small, parameters = size <= BYTES_AT_ONCE, max(x.nbytes for x in leaves(carry))
-        if small or parameters <= size <= MOST_BYTES:
-            form = tuple(_form(x) for x in leaves((carry, numbers[0], batch)))
-            if (small or form in self._seen) and form not in self.recordings:
-                self.recordings[form] = self._record(carry, numbers[0], batch)
-            self._seen.add(form)
-            recording = self.recordings.get(form)
+        recording = self.recording(carry, numbers[0], source, batches)
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 
+    def recording(
+        self,
+        carry: Any,
+        numbers: Any,
+        source: HostArray | None,
+        batches: Sequence[HostArray],
+        *,
+        at_once: bool = False,
+    ) -> Recording | None:
+        """Return the recording for steps of this form, or None where they are not to be replayed.
+
+        `at_once` asks for one that serves every block, the first too: none of larger batches.
+        """
+        X, *others = (x[0, ...] for x in batches)
+        batch = (X if source is None else source.take(X, -2), *others)
+        size = sum(x.nbytes for x in batch)
+        small, parameters = size <= BYTES_AT_ONCE, max(x.nbytes for x in leaves(carry))
+        if not small and (at_once or not parameters <= size <= MOST_BYTES):
+            return None
+        form = tuple(_form(x) for x in leaves((carry, numbers, batch)))
+        if (small or form in self._seen) and form not in self.recordings:
+            self.recordings[form] = self._record(carry, numbers, batch)
+        self._seen.add(form)
+        return self.recordings.get(form)
+
     def _record(self, carry: Any, numbers: Any, batch: Sequence[Any]) -> Recording | None:
         try:
-            return Recording(self._make_step(), carry, numbers, batch)
+            return Recording(self._make_step(carry), carry, numbers, batch, self._calls_of)
         except NotReplayable:
             return None
 

@@ -12,6 +12,7 @@ from backprop_xp.direct import rows
 from backprop_xp.fused import FusedReplayer, is_wanted
 from backprop_xp.layerwise import by_pieces, joined, split
 from backprop_xp.replay import Replayer
+from backprop_xp.torch_replay import TorchReplayer
 
 __all__ = ["compiles", "gathers_rows", "over_batches"]
 
@@ -65,7 +66,9 @@ def over_batches(
     if compiles(xp):
         return _scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
-        return Replayer(make_step, _loop(make_step(), xp))
+        return Replayer(lambda _: make_step(), _loop(make_step(), xp))
+    if pure and array_api_compat.is_torch_namespace(xp):
+        return TorchReplayer(make_step, _loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp) and is_wanted():
         return FusedReplayer(make_step, _loop(make_step(), xp), CupyLibrary())
     return _loop(make_step(), xp)

@@ -1,0 +1,140 @@
+"""A step on PyTorch's CPU, recorded on NumPy and replayed by PyTorch on the same memory.
+
+On small tensors most of a step is not arithmetic, as on NumPy (`replay`): it is views, the memory
+of results, and what Python does in between. A tensor on the CPU and an array of NumPy can be one
+piece of memory, so that NumPy's tape serves here too: PyTorch does its arithmetic, NumPy copies.
+"""
+
+import importlib
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_xp.calls import Call, calls_of
+from backprop_xp.direct import product
+from backprop_xp.replay import Replayer, Steps
+from backprop_xp.tape import HostArray, Instruction, NotReplayable, leaves, mapped
+
+__all__ = ["TorchReplayer", "torch_calls_of"]
+
+Tensor: TypeAlias = Any
+
+REDUCTIONS = {"add": "sum", "maximum": "amax", "minimum": "amin"}
+FUNCTIONS = ("concatenate", "sum", "where")  # which PyTorch calls alike, with the same meaning
+
+
+def torch_calls_of(instruction: Instruction) -> list[Call]:
+    """Return the functions without arguments by which PyTorch does an operation of a tape.
+
+    They have been called once, when they are returned.
+
+    Raises
+    ------
+    NotReplayable
+        PyTorch has no such function, or it does not write into memory that is there.
+    """
+    if instruction.kind == "convert":  # a copy, which takes PyTorch four times as long from bool
+        return calls_of(instruction)
+    call = _call(instruction)
+    try:
+        call()
+    except (RuntimeError, TypeError) as error:
+        raise NotReplayable(str(error)) from error
+    return [call]
+
+
+def _call(of: Instruction) -> Call:
+    torch, name = importlib.import_module("torch"), of.function.__name__
+    dtypes = [x.dtype for x in leaves((*of.inputs, of.target)) if hasattr(x, "dtype")]
+    precisions = {dtype for dtype in dtypes if dtype.kind == "f"}
+    if len(precisions) > 1:
+        raise NotReplayable("NumPy and PyTorch differ in how they join two precisions")
+    of_numbers = next(iter(precisions), dtypes[0])
+    *inputs, target = mapped(lambda x: _tensor(torch, x, of_numbers), (*of.inputs, of.target))
+    if of.kind == "reduce":
+        return _reduction(torch, name, inputs, target, of)
+    if name == "matmul" and not of.options:
+        return partial(product, inputs[0], inputs[1], target)
+    function = getattr(torch, name, None)
+    if function is None or (name not in FUNCTIONS if of.kind == "function" else of.options):
+        raise NotReplayable(f"{name} {sorted(of.options)}")
+    return partial(function, *inputs, **of.options, out=target)
+
+
+def _reduction(
+    torch: Any, name: str, inputs: Sequence[Tensor], target: Tensor, of: Instruction
+) -> Call:
+    same_dtype = of.inputs[0].dtype == of.target.dtype and of.options.get("dtype") is None
+    if name not in REDUCTIONS or len(inputs) > 1 or not same_dtype:
+        raise NotReplayable(f"{name} {sorted(of.options)}")
+    axis, keepdims = of.options.get("axis", 0), of.options.get("keepdims", False)
+    axes = tuple(range(inputs[0].ndim)) if axis is None else axis
+    if not set(of.options) <= {"axis", "dtype", "keepdims"} or axes == ():
+        raise NotReplayable(f"{name} {sorted(of.options)}")
+    return partial(getattr(torch, REDUCTIONS[name]), inputs[0], axes, keepdims, out=target)
+
+
+def _tensor(torch: Any, x: Any, dtype: Any) -> Tensor:
+    """Return the tensor on the memory of an array; one of this dtype for a number."""
+    try:
+        if not isinstance(x, np.ndarray):
+            return torch.from_numpy(np.array(x, getattr(x, "dtype", dtype)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of arrays that are not to be written
+            return torch.from_numpy(x)
+    except (TypeError, ValueError) as error:  # such as for strides below 0
+        raise NotReplayable(str(error)) from error
+
+
+class TorchReplayer:
+    """Steps on PyTorch, each form of small batch recorded once.
+
+    Parameters
+    ----------
+    make_step : callable
+        ``make_step(theta)`` returns a step for NumPy, for a θ there.
+    otherwise : callable
+        Takes all other steps, and those on other devices; it is called as this is.
+    """
+
+    def __init__(
+        self, make_step: Callable[[HostArray], Callable[..., Any]], otherwise: Steps
+    ) -> None:
+        self._otherwise = otherwise
+        self.replayer = Replayer(
+            lambda carry: make_step(leaves(carry)[0]), otherwise, torch_calls_of
+        )
+
+    def __call__(
+        self, carry: Any, numbers: Sequence[Any], source: Tensor | None, *batches: Tensor
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the carry after all steps and their outs, as `replay.Recording.run` does."""
+        torch = importlib.import_module("torch")
+        given = carry, source, batches
+        if not all(x is None or _is_plain(torch, x) for x in leaves((given, numbers[0]))):
+            return self._otherwise(carry, numbers, source, *batches)
+        carry_here, source_here, batches_here = mapped(_on_host, given)
+        known = {id(each): mapped(_on_host, each) for each in numbers}
+        numbers_here = [known[id(each)] for each in numbers]
+        recording = self.replayer.recording(
+            carry_here, numbers_here[0], source_here, batches_here, at_once=True
+        )
+        if recording is None:
+            return self._otherwise(carry, numbers, source, *batches)
+        _, outs = recording.run(carry_here, numbers_here, source_here, *batches_here)
+        return carry, mapped(torch.from_numpy, outs)
+
+
+def _is_plain(torch: Any, x: Any) -> bool:
+    """Tell whether an array of NumPy can be on the memory of a tensor."""
+    usual = type(x) is torch.Tensor and x.layout is torch.strided
+    return usual and x.device.type == "cpu" and not x.is_neg()
+
+
+def _on_host(x: Tensor) -> HostArray:
+    """Return the array on the memory of a tensor."""
+    host: HostArray = x.detach().numpy()
+    return host
