@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import array_api_compat
 import numpy as np
 
 from backprop_xp.backend import (
@@ -16,6 +17,7 @@ from backprop_xp.backend import (
     to_host,
 )
 from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.inputs import check_dense
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, finite_number
 from backprop_xp.parameters import layer_shapes
@@ -115,7 +117,8 @@ def check_gradient(
             raise OptionError(where, repr(number), "a number > 0", "Leave it out")
     if sample is not None:
         check_count(sample, "check_gradient(sample)", least=1)
-    theta, X, Y, case_weights = (_float64(x) for x in (theta, X, Y, case_weights))
+    given = {"theta": theta, "X": X, "Y": Y, "case_weights": case_weights}
+    theta, X, Y, case_weights = (_float64(x, name) for name, x in given.items())
     E, dE_dtheta = net.gradient(theta, X, Y, case_weights)
     analytic = to_host(dE_dtheta)
     places = _chosen(net.parameter_count, sample, seed)
@@ -135,9 +138,10 @@ def check_gradient(
     return GradientCheck(error, tolerance, len(places), worst)
 
 
-def _float64(x: Any) -> Any:
+def _float64(x: Any, argument: str) -> Any:
     """Return a float array in float64, anything else as it is."""
-    name = dtype_name(x.dtype) if hasattr(x, "dtype") else ""
+    check_dense(x, f"check_gradient({argument})")
+    name = dtype_name(x.dtype) if array_api_compat.is_array_api_obj(x) else ""
     if not name.startswith(("float", "bfloat")) or name == "float64":
         return x
     xp, device = namespace(x), device_of(x)

@@ -26,6 +26,7 @@ from backprop_xp.backend import (
 from backprop_xp.errors import DeviceError, DTypeError, ShapeError
 
 __all__ = [
+    "check_dense",
     "check_real",
     "check_shape_of_inputs",
     "check_shape_of_weights",
@@ -67,6 +68,7 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
             f"{where}(theta)", type(theta).__name__, "an array", "Make one with net.init()"
         )
     check_unmasked(theta, f"{where}(theta)")
+    check_dense(theta, f"{where}(theta)")
     if not is_floating(theta):
         raise DTypeError(
             f"{where}(theta)", f"dtype {theta.dtype}", "a float dtype", "Use net.init()"
@@ -108,6 +110,7 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
     """
     xp = namespace(theta)
     check_unmasked(x, where)
+    check_dense(x, where)
     if not array_api_compat.is_array_api_obj(x) and array_api_compat.is_numpy_namespace(xp):
         x = real_host_array(x, where)
     if not array_api_compat.is_array_api_obj(x) or namespace(x) is not xp:
@@ -135,9 +138,7 @@ def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
     ------
     DTypeError, ShapeError
     """
-    if is_sparse(x):
-        advice = "Pass x.toarray(); train and predict read the rows of x.tocsr() too"
-        raise DTypeError(where, f"a sparse matrix of format {x.format}", "an array", advice)
+    check_dense(x, where)
     try:
         array = to_host(x) if array_api_compat.is_array_api_obj(x) else np.asarray(x)
     except ValueError as error:
@@ -152,6 +153,21 @@ def is_sparse(x: Any) -> bool:
     """Tell whether `x` is a sparse matrix or array of SciPy, of any format."""
     scipy_sparse = sys.modules.get("scipy.sparse")  # whoever has one has imported it
     return scipy_sparse is not None and bool(scipy_sparse.issparse(x))
+
+
+def check_dense(x: Any, where: str) -> None:
+    """Refuse sparse matrices of SciPy, and tensors of PyTorch that are sparse or of another layout.
+
+    Raises
+    ------
+    DTypeError
+    """
+    if is_sparse(x):
+        advice = "Pass x.toarray(); train and predict read the rows of x.tocsr() too"
+        raise DTypeError(where, f"a sparse matrix of format {x.format}", "an array", advice)
+    if array_api_compat.is_torch_array(x) and str(x.layout) != "torch.strided":
+        advice = "Pass x.to_dense()"
+        raise DTypeError(where, f"a tensor of layout {x.layout}", "a dense one", advice)
 
 
 def check_unmasked(x: Any, where: str) -> None:
@@ -174,19 +190,14 @@ _REAL = {"bool", "float16", "float32", "float64"} | {
 def check_real(x: Any, where: str) -> None:
     """Refuse arrays that do not hold booleans, integers or floats of 16, 32 or 64 bits.
 
-    So are PyTorch's sparse tensors.
-
     Raises
     ------
     DTypeError
     """
     check_unmasked(x, where)
-    if array_api_compat.is_torch_array(x) and str(x.layout) != "torch.strided":
-        advice = "Pass x.to_dense()"
-        raise DTypeError(where, f"a tensor of layout {x.layout}", "a dense one", advice)
     if dtype_name(x.dtype) not in _REAL:
         advice = "Convert it with astype, to float32 for one"
-        if getattr(x.dtype, "kind", "") in "OUST":
+        if "(X)" not in where and getattr(x.dtype, "kind", "") in "OUST":
             advice = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
         raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)
 

@@ -106,6 +106,7 @@ def ordinal_probabilities(a_out: Array) -> Array:
     where = "ordinal_probabilities(a_out)"
     if not array_api_compat.is_array_api_obj(a_out):
         a_out = inputs.real_host_array(a_out, where)
+    inputs.check_dense(a_out, where)
     xp = namespace(a_out)
     if not xp.isdtype(a_out.dtype, "real floating"):
         came = f"dtype {a_out.dtype}"

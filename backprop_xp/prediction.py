@@ -188,6 +188,8 @@ def _readable(X: Any, where: str) -> Any:
         sources.check_source(X, where)
     elif not array_api_compat.is_array_api_obj(X):
         return inputs.real_host_array(X, where)
+    else:
+        inputs.check_dense(X, where)
     inputs.check_real(X, where)
     return _without_derivative(X)
 

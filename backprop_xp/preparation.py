@@ -27,7 +27,7 @@ from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
 from backprop_xp.options import check_count, float_name, stack_shape
-from backprop_xp.sources import check_source, is_source, read_rows
+from backprop_xp.sources import INTO_MEMORY, check_source, is_source, read_rows
 from backprop_xp.transfers import Mover, Rows, fits, moved_by, mover
 
 __all__ = ["Task", "prepare"]
@@ -140,6 +140,7 @@ def _array(x: Any, where: str) -> Any:
         x = np.array(x) if isinstance(x, np.ndarray) else _read(x, where)
     if not array_api_compat.is_array_api_obj(x):
         return inputs.real_host_array(x, where)
+    inputs.check_dense(x, where)
     inputs.check_real(x, where)
     return x.detach() if array_api_compat.is_torch_array(x) else x
 
@@ -228,7 +229,7 @@ def _cases(
     if not is_source(Y):
         _check_targets(net, Y, labelled, place, f"{where}(Y)")
     if Y_like.ndim > 1 + (kind == "targets"):
-        advice = "Share the targets among the networks, or read X into memory with np.array(X)"
+        advice = f"Share the targets among the networks, or {INTO_MEMORY}"
         raise ShapeError(f"{where}(Y)", f"shape {tuple(Y_like.shape)}", f"({m}, ...)", advice)
     return FileCases(X, Y if is_source(Y) else to_host(Y), labelled, load, weights)
 

@@ -16,6 +16,7 @@ The order follows from the seed, the epoch, m and the lengths of runs and groups
 """
 
 import operator
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,11 +24,12 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp.errors import DataError, ShapeError
-from backprop_xp.inputs import is_sparse
+from backprop_xp.inputs import check_unmasked, is_sparse
 from backprop_xp.memmaps import copy_rows, pages_of, read_ahead
 from backprop_xp.randomness import generator
 
 __all__ = [
+    "INTO_MEMORY",
     "Group",
     "Plan",
     "check_source",
@@ -44,6 +46,7 @@ Rows: TypeAlias = np.ndarray[Any, Any]
 RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
 GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
 LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
+INTO_MEMORY = "read X into memory with np.array(X), a sparse one with X.toarray()"
 ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
 
 
@@ -99,9 +102,11 @@ def is_source(x: Any) -> bool:
 def check_source(x: Any, where: str) -> None:
     """Refuse a source unless its first axis is the cases: stacks (K, m, n) have to be in memory.
 
+    Of a sparse matrix also the places of its numbers are checked, which SciPy takes on trust.
+
     Raises
     ------
-    ShapeError
+    ShapeError, DataError
     """
     try:
         shape = tuple(x.shape)
@@ -109,8 +114,29 @@ def check_source(x: Any, where: str) -> None:
     except TypeError:
         shape, good = (f"{x.shape!r}",), False
     if not good:
-        advice = "Share one file among the networks, or read it into memory with np.array(x)"
+        advice = f"Share one file among the networks, or {INTO_MEMORY}"
         raise ShapeError(where, f"a file of shape {shape}", "rows (m, n) or labels (m,)", advice)
+    if is_sparse(x):
+        _check_places(x, where)
+
+
+def _check_places(x: Any, where: str) -> None:
+    """Refuse a matrix in CSR format whose arrays do not fit together: none of it is changed.
+
+    Raises
+    ------
+    DataError
+    """
+    check_unmasked(x.data, where)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            same = type(x)((x.data, x.indices, x.indptr), x.shape)
+            same[:0].check_format()  # refuses a dtype that SciPy does not have
+            same.check_format(full_check=True)
+    except (AttributeError, TypeError, ValueError, Warning) as error:
+        came, expected = f"a damaged CSR matrix ({error})", "indptr, indices and data that fit"
+        raise DataError(where, came, expected, "Make the matrix anew") from error
 
 
 def chunk_rows(x: Any) -> int | None:

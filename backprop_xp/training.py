@@ -25,6 +25,7 @@ from backprop_xp.device_selection import Device
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
 from backprop_xp.full_batch import check_full_batch
+from backprop_xp.inputs import is_sparse
 from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
 from backprop_xp.network import Network
@@ -42,6 +43,7 @@ from backprop_xp.snapshots import (
     read_snapshot,
     restore_callbacks,
 )
+from backprop_xp.sources import INTO_MEMORY, is_source
 from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
 
@@ -196,14 +198,15 @@ def train(
     told: list[Any] = [*checked_callbacks(callbacks), *([bar] if bar else [])]
     told.sort(key=_place_of)
     _check_metrics(settings.metrics, told, task, validation)
+    in_file = isinstance(task.cases, FileCases)
     kept = resume is not None or any(isinstance(one, Checkpoint) for one in told)
     made_with = (
         {}
         if not kept
         else _settings_of_run(
             network=net,
-            X=None if isinstance(task.cases, FileCases) else X,
-            Y=None if isinstance(task.cases, FileCases) else Y,
+            X=_compared(X, in_file),
+            Y=_compared(Y, in_file and is_source(Y)),
             optimizer=optimizer,
             batch_size=size,
             case_weights=case_weights,
@@ -261,7 +264,7 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
             "train(batch_size)",
             "None, the full batch, for X in a file",
             "a number of cases",
-            "Such as 128; or read X into memory first, with np.array(X) or X.toarray()",
+            f"Such as 128; or {INTO_MEMORY}",
         )
     return min(batch_size or cases.count, cases.count)
 
@@ -289,6 +292,13 @@ def _check_metrics(
     if unknown and all(_place_of(one) for one in callbacks):
         advice = nearest_name(unknown[0], known)
         raise OptionError("metric", repr(unknown[0]), f"one of {', '.join(known)}", advice)
+
+
+def _compared(x: Any, in_file: bool) -> Any:
+    """Return what of X or Y is to be the same in a resumed run: of what is in a file, nothing."""
+    if is_sparse(x):
+        return x.data, x.indices, x.indptr
+    return None if in_file else x
 
 
 def _settings_of_run(**given: Any) -> dict[str, str]:

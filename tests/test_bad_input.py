@@ -92,9 +92,18 @@ def sparse_tensor(layout):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # some layouts are new to PyTorch
             x = getattr(torch.asarray(X, dtype=torch.float32), layout)()
-        with pytest.raises(errors.DTypeError):
-            bp.predict(NET, NET.init(device="torch:cpu"), x)
-        return train(x, torch.asarray(Y))
+        theta, y = NET.init(device="torch:cpu"), torch.asarray(Y)
+        for other in (
+            lambda: bp.predict(NET, theta, x),
+            lambda: NET.forward(theta, x),
+            lambda: NET.gradient(theta, x, y),
+            lambda: bp.check_gradient(NET, theta, x, y),
+            lambda: NET.forward(x, x),
+            lambda: bp.ordinal_probabilities(x),
+        ):
+            with pytest.raises(errors.DTypeError, match="to_dense"):
+                other()
+        return train(x, y)
 
     return call
 
@@ -206,6 +215,7 @@ CALLS = {
             lambda _: train(Y=scipy_sparse().csc_array(np.eye(2)[Y])),
             lambda _: NET.forward(NET.init(), scipy_sparse().csr_array(X)),
             lambda _: bp.predict(NET, NET.init(), scipy_sparse().csc_array(X)),
+            lambda _: bp.check_gradient(NET, NET.init(), scipy_sparse().csr_array(X), Y),
             *(sparse_tensor(layout) for layout in ("to_sparse", "to_sparse_csr", "to_mkldnn")),
         ],
         [

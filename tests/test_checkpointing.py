@@ -23,6 +23,7 @@ from backprop_xp.errors import (
     OptionError,
 )
 from backprop_xp.snapshots import KEY, read_snapshot
+from tests.needs import needs
 
 _rng = np.random.default_rng(0)
 X, Y = _rng.normal(size=(20, 3)), _rng.integers(0, 3, 20)
@@ -85,6 +86,15 @@ def test_weights_and_files_go_on(name, tmp_path):
             assert_same(*law(tmp_path / "c", item.net, data, np.asarray(item.Y), **chosen))
         return
     assert_same(*law(tmp_path, item.net, item.X, item.Y, **{"batch_size": 4, **item.settings}))
+
+
+@pytest.mark.parametrize("changed", ["X", "Y"])
+def test_a_sparse_matrix_goes_on_unless_it_changed(changed, tmp_path):
+    some = needs("scipy.sparse", "scipy").csr_array(np.where(X > 0, X, 0))
+    assert_same(*law(tmp_path, NET, some, Y, batch_size=4))
+    others = {"X": (2 * some, Y), "Y": (some, Y[::-1].copy())}[changed]
+    with pytest.raises(bp.OptionError, match=rf"train\(resume\): got {changed}="):
+        bp.train(NET, *others, epochs=9, batch_size=4, resume=tmp_path)
 
 
 def test_early_stopping_and_logs_go_on(tmp_path):

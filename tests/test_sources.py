@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_xp import sources
-from backprop_xp.errors import DataError, ShapeError
+from backprop_xp.errors import BackpropError, DataError, ShapeError
 from backprop_xp.randomness import generator
 from backprop_xp.sources import (
     Group,
@@ -343,6 +343,36 @@ def test_rows_of_a_sparse_matrix(dtype):
         for start, stop in ((7, 33), (0, 50), (3, 3), (49, 60)):
             found = read_rows(kind(rows), start, stop)
             np.testing.assert_array_equal(found, rows[start:stop], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("indices", lambda x: x + 1),  # beyond the last column
+        ("indices", lambda x: x - 1),
+        ("indices", lambda x: x + 10**9),
+        ("indices", lambda x: x[:-1]),
+        ("indptr", lambda x: x[:-1]),
+        ("indptr", lambda x: x + 1),
+        ("indptr", lambda x: x[[0, 2, 1, 3]]),
+        ("data", lambda x: x[:-1]),
+        ("data", lambda x: x[:, None]),
+        ("data", lambda x: x.astype("float16")),
+        ("data", lambda x: np.ma.masked_less(x, 2)),
+    ],
+)
+def test_a_sparse_matrix_whose_arrays_do_not_fit_is_refused(name, change):
+    # SciPy would read and write outside of them
+    x = needs("scipy.sparse", "scipy").csr_array(np.eye(3, dtype="float32"))
+    check_source(x, "train(X)")
+    setattr(x, name, change(getattr(x, name)))
+    before = [array.copy() for array in (x.data, x.indices, x.indptr)]
+    with pytest.raises(
+        BackpropError, match=r"^train\(X\): got a (damaged CSR matrix|masked array)"
+    ):
+        check_source(x, "train(X)")
+    for array, old in zip((x.data, x.indices, x.indptr), before, strict=True):
+        np.testing.assert_array_equal(array, old)
 
 
 @pytest.mark.parametrize(
