@@ -159,7 +159,8 @@ def train(
     Raises
     ------
     BackpropError
-        Something that came in cannot be used; raised before any work.
+        Something that came in cannot be used; raised before any work, or for rows of a file when
+        they are read.
     DivergenceError
         A cost became infinite or NaN. It holds the last good θ, the epoch and the batch.
     OutOfMemoryError
