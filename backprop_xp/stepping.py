@@ -1,4 +1,4 @@
-"""Steps one after another: a loop, a tape on NumPy, kernels on CuPy, or ``lax.scan`` on JAX."""
+"""Steps one after another: a loop, a tape on a CPU, kernels on CuPy, or ``lax.scan`` on JAX."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -45,13 +45,14 @@ def over_batches(
     ----------
     make_step : callable
         Returns a new function ``step(carry, numbers, *batch) -> (carry, out)``, with a tuple of
-        arrays or None as `out`; it may keep arrays from call to call. On CuPy a pure one may be
-        asked for with an array of NumPy, like θ, for which its step is to be.
+        arrays or None as `out`; it may keep arrays from call to call. On CuPy and PyTorch a pure
+        one may be asked for with an array of NumPy, like θ, for which its step is to be.
     xp : module
         The namespace of the arrays to come.
     pure : bool
         Whether the step is known to be a function of arrays, which never looks at a number: then
-        NumPy replays it (`replay`), and CuPy takes one kernel between two products (`fused`).
+        NumPy replays it (`replay`), as does PyTorch on a CPU (`torch_replay`), and CuPy takes one
+        kernel between two products (`fused`).
     lengths : sequence of int
         Those of W^1, b^1, … in a flat vector: JAX carries vectors in these pieces (`layerwise`).
 

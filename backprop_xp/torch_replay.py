@@ -2,7 +2,8 @@
 
 On small tensors most of a step is not arithmetic, as on NumPy (`replay`): it is views, the memory
 of results, and what Python does in between. A tensor on the CPU and an array of NumPy can be one
-piece of memory, so that NumPy's tape serves here too: PyTorch does its arithmetic, NumPy copies.
+piece of memory, so that NumPy's tape serves here too: PyTorch does the arithmetic, and NumPy copies
+and compares.
 """
 
 import importlib
@@ -36,8 +37,8 @@ def torch_calls_of(instruction: Instruction) -> list[Call]:
     NotReplayable
         PyTorch has no such function, or it does not write into memory that is there.
     """
-    if instruction.kind == "convert":  # a copy, which takes PyTorch four times as long from bool
-        return calls_of(instruction)
+    if instruction.kind == "convert" or instruction.target.dtype == np.bool_:
+        return calls_of(instruction)  # to and from bool PyTorch takes four to ten times as long
     call = _call(instruction)
     try:
         call()
@@ -90,14 +91,17 @@ def _tensor(torch: Any, x: Any, dtype: Any) -> Tensor:
 
 
 class TorchReplayer:
-    """Steps on PyTorch, each form of small batch recorded once.
+    """Steps on PyTorch, each form of small batch recorded once; a stack's are run as they are.
+
+    The networks of a stack share each call, so that arithmetic takes the time; and the products of
+    many networks PyTorch makes sooner in new memory.
 
     Parameters
     ----------
     make_step : callable
         ``make_step(theta)`` returns a step for NumPy, for a θ there.
     otherwise : callable
-        Takes all other steps, and those on other devices; it is called as this is.
+        Takes all other steps, those of stacks and those on other devices; it is called as this is.
     """
 
     def __init__(
@@ -114,7 +118,8 @@ class TorchReplayer:
         """Return the carry after all steps and their outs, as `replay.Recording.run` does."""
         torch = importlib.import_module("torch")
         given = carry, source, batches
-        if not all(x is None or _is_plain(torch, x) for x in leaves((given, numbers[0]))):
+        arrays = [x for x in leaves((given, numbers[0])) if x is not None]
+        if leaves(carry)[0].ndim > 1 or not all(_is_plain(torch, x) for x in arrays):
             return self._otherwise(carry, numbers, source, *batches)
         carry_here, source_here, batches_here = mapped(_on_host, given)
         known = {id(each): mapped(_on_host, each) for each in numbers}

@@ -120,12 +120,18 @@ def test_an_interruption_ends_the_workers():
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a shell has what it runs in the background ignore it, and so all that comes of that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
-        assert "torch-graph is left out" in process.stderr.readline()  # the first worker is ready
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+        try:
+            assert "torch-graph is left out" in process.stderr.readline()  # a worker is ready
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 130
+            with pytest.raises(ProcessLookupError):
+                os.killpg(process.pid, 0)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 BAD_OPTIONS = {
