@@ -174,6 +174,26 @@ def test_numbers_between_arrays():
         np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
+B = np.array([[1.0, -2.0, 4.0], [8.0, 0.5, -0.25]])
+
+
+@pytest.mark.parametrize("name", ["add", "maximum", "minimum"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"axis": 1}, {"axis": -2, "keepdims": True}, {"axis": None}, {"axis": (0, 1)}],
+    ids=str,
+)
+def test_reductions(name, options):
+    ufunc = getattr(np, name)
+    expected = np.asarray(ufunc.reduce(B, **options))
+    target = np.zeros_like(expected)
+    (call,) = torch_calls_of(Instruction(ufunc, (B,), target, "reduce", options))
+    np.testing.assert_array_equal(target, expected)
+    target[...] = 0
+    call()
+    np.testing.assert_array_equal(target, expected)
+
+
 A, WIDE, SIGNS = np.ones((2, 2), "f4"), np.ones((2, 2)), np.ones((2, 2), bool)
 
 
@@ -187,7 +207,9 @@ A, WIDE, SIGNS = np.ones((2, 2), "f4"), np.ones((2, 2)), np.ones((2, 2), bool)
         Instruction(np.equal, (A, A), A.copy()),  # torch.equal is another function
         Instruction(np.sort, (A,), A, "function"),
         Instruction(np.add, (A[::-1], A), A),  # a tensor has no strides below 0
+        Instruction(np.std, (A,), A[0], "function", {"axis": 0}),  # torch.std divides by m − 1
         Instruction(np.multiply, (A,), A[0], "reduce", {"axis": 0}),
+        Instruction(np.add, (A, 0), A[0], "reduce"),
         Instruction(np.add, (SIGNS,), np.ones(2, int), "reduce", {"axis": 0}),
         Instruction(np.add, (A,), A[0], "reduce", {"axis": 0, "initial": 1}),
         Instruction(np.add, (A,), A.copy(), "reduce", {"axis": ()}),
