@@ -114,19 +114,13 @@ def test_who_cannot_do_the_work_is_named_with_the_reason():
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no groups of processes")
 def test_an_interruption_ends_the_workers():
     command = [sys.executable, "-m", "benchmarks", "train", "--sizes", "6,4,3"]
-    # a shell has what it runs in the background ignore it, and so all that comes of that
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        started = subprocess.Popen(
-            [*command, "--peers", "torch-graph", "--repeat", "1000000"],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with started as process:
+    with subprocess.Popen(
+        [*command, "--peers", "torch-graph", "--repeat", "1000000"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
         try:
             assert "torch-graph is left out" in process.stderr.readline()  # a worker is ready
             process.send_signal(signal.SIGINT)
