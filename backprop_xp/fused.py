@@ -6,7 +6,7 @@ outputs of a step go.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from backprop_xp.tape import (
     HostArray,
     Instruction,
     NotReplayable,
+    Steps,
     Tape,
     leaves,
     mapped,
@@ -32,8 +33,6 @@ __all__ = [
 ]
 
 ENVIRONMENT_VARIABLE = "BACKPROP_XP_FUSED"
-
-Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 
 
 def is_wanted() -> bool:

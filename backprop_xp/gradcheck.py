@@ -100,7 +100,7 @@ def check_gradient(
     Raises
     ------
     DTypeError
-        The device has no float64.
+        The device has no float64, or something is sparse.
     ShapeError, DeviceError, OptionError
 
     Examples

@@ -106,6 +106,8 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
 
     Raises
     ------
+    DTypeError
+        `x` is masked or sparse, or a list of no real numbers.
     DeviceError
     """
     xp = namespace(theta)
@@ -197,8 +199,9 @@ def check_real(x: Any, where: str) -> None:
     check_unmasked(x, where)
     if dtype_name(x.dtype) not in _REAL:
         advice = "Convert it with astype, to float32 for one"
-        if "(X)" not in where and getattr(x.dtype, "kind", "") in "OUST":
-            advice = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
+        if getattr(x.dtype, "kind", "") in "OUST":
+            number = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
+            advice = f"{number}, and convert inputs with astype"
         raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)
 
 

@@ -77,7 +77,7 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
     ShapeError, DTypeError
         X or θ does not fit the network, or does not hold real numbers.
     DataError
-        A file has masked rows, or has become shorter.
+        A file has masked rows, or has become shorter; the arrays of a sparse matrix do not fit.
     OutOfMemoryError
         The memory does not hold the result, or some cases between the layers.
 

@@ -15,15 +15,15 @@ from backprop_xp.tape import (
     HostArray,
     Instruction,
     NotReplayable,
+    Steps,
     Tape,
     leaves,
     mapped,
     plain_array,
 )
 
-__all__ = ["Recording", "Replayer", "Steps"]
+__all__ = ["Recording", "Replayer"]
 
-Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 CallsOf: TypeAlias = Callable[[Instruction], list[Call]]
 # of a batch: arrays of some hundred kB are mapped anew at every step unless they last, a third of
 # its time, and larger ones wait for memory either way. A recording takes as long as some steps

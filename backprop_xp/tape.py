@@ -19,6 +19,7 @@ __all__ = [
     "Instruction",
     "NotReplayable",
     "Recorded",
+    "Steps",
     "Tape",
     "leaves",
     "mapped",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 HostArray: TypeAlias = np.ndarray[Any, Any]
+# takes a carry, numbers, a source or None, and batches; returns the carry after all, and the outs
+Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 LINE = 64  # bytes of a line of a CPU's cache
 CONSTANTS = (np.zeros_like, np.ones_like, np.full_like)
 

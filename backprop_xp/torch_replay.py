@@ -7,7 +7,6 @@ and compares.
 """
 
 import importlib
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -16,8 +15,8 @@ import numpy as np
 
 from backprop_xp.calls import Call, calls_of
 from backprop_xp.direct import product
-from backprop_xp.replay import Replayer, Steps
-from backprop_xp.tape import HostArray, Instruction, NotReplayable, leaves, mapped
+from backprop_xp.replay import Replayer
+from backprop_xp.tape import HostArray, Instruction, NotReplayable, Steps, leaves, mapped
 
 __all__ = ["TorchReplayer", "torch_calls_of"]
 
@@ -83,14 +82,16 @@ def _tensor(torch: Any, x: Any, dtype: Any) -> Tensor:
     try:
         if not isinstance(x, np.ndarray):
             return torch.from_numpy(np.array(x, getattr(x, "dtype", dtype)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of arrays that are not to be written
+        if x.flags.writeable:
             return torch.from_numpy(x)
     except (TypeError, ValueError) as error:  # such as for strides below 0
         raise NotReplayable(str(error)) from error
+    if x.base is not None:
+        raise NotReplayable("a view that is not to be written, of what may change")
+    return torch.from_numpy(x.copy())  # a constant: no tensor is for reading alone
 
 
-class TorchReplayer:
+class TorchReplayer(Replayer):
     """Steps on PyTorch, each form of small batch recorded once; a stack's are run as they are.
 
     The networks of a stack share each call, so that arithmetic takes the time; and the products of
@@ -107,10 +108,7 @@ class TorchReplayer:
     def __init__(
         self, make_step: Callable[[HostArray], Callable[..., Any]], otherwise: Steps
     ) -> None:
-        self._otherwise = otherwise
-        self.replayer = Replayer(
-            lambda carry: make_step(leaves(carry)[0]), otherwise, torch_calls_of
-        )
+        super().__init__(lambda carry: make_step(leaves(carry)[0]), otherwise, torch_calls_of)
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Tensor | None, *batches: Tensor
@@ -124,7 +122,7 @@ class TorchReplayer:
         carry_here, source_here, batches_here = mapped(_on_host, given)
         known = {id(each): mapped(_on_host, each) for each in numbers}
         numbers_here = [known[id(each)] for each in numbers]
-        recording = self.replayer.recording(
+        recording = self.recording(
             carry_here, numbers_here[0], source_here, batches_here, at_once=True
         )
         if recording is None:
