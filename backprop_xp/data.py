@@ -7,7 +7,7 @@ shuffled rows are gathered at once, which is much faster than batch by batch.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,12 +151,14 @@ def epochs_of_blocks(
     *,
     noise_bytes: int = 0,
     one_by_one: bool = False,
+    epochs: int = 0,
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from an epoch's number to its blocks.
 
     `output_bytes` are those that the networks of a group put out for a case, `noise_bytes` those
     that say what a case drops. The order of the cases follows from `seed` and the epoch alone. A
-    full batch is not shuffled. With `one_by_one` each block is one batch.
+    full batch is not shuffled. With `one_by_one` each block is one batch. Who says that there will
+    be so many `epochs` has the order of the next made while a device still works on the last block.
     """
     if batch_size >= cases.count:
         all_cases = cases.rows(0, cases.count)
@@ -175,7 +177,14 @@ def epochs_of_blocks(
         most_bytes = DEVICE_OUTPUT_BYTES
     rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
     rows = batch_size if one_by_one else rows
-    return lambda epoch: _shuffled_blocks(cases, batch_size, rows, seed, epoch)
+    order_of = lru_cache(maxsize=1)(partial(_order, cases, seed))
+
+    def blocks(epoch: int) -> Iterator[Block]:
+        yield from _shuffled_blocks(cases, batch_size, rows, *order_of(epoch))
+        if epoch + 1 < epochs:
+            order_of(epoch + 1)
+
+    return blocks
 
 
 def _for_products(X: Array) -> Array:
@@ -204,11 +213,15 @@ def _blocks_of_file(
             yield _block(batches, None, size, batches.weights)
 
 
-def _shuffled_blocks(
-    cases: Cases, batch_size: int, rows: int, seed: int, epoch: int
-) -> Iterator[Block]:
+def _order(cases: Cases, seed: int, epoch: int) -> tuple[np.ndarray[Any, Any], Array]:
+    """Return the numbers of the rows in an epoch's order, on the host and beside the cases."""
     order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
-    on_device = from_host(order, namespace(cases.X), device_of(cases.X), "int32")
+    return order, from_host(order, namespace(cases.X), device_of(cases.X), "int32")
+
+
+def _shuffled_blocks(
+    cases: Cases, batch_size: int, rows: int, order: np.ndarray[Any, Any], on_device: Array
+) -> Iterator[Block]:
     weights = None if cases.weights is None else cases.weights[..., order]
     for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]

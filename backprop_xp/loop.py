@@ -54,6 +54,7 @@ class Loop:
             trainer.output_bytes,
             noise_bytes=trainer.noise_bytes,
             one_by_one=bool(self._of_batches),
+            epochs=progress.epochs,
         )
         self._good = task.theta
 

@@ -204,6 +204,24 @@ class TestOrders:
         assert list(order_of(xp, again(0))) == earlier
         assert list(order_of(xp, again(5))) == later
 
+    def test_that_of_the_next_epoch_is_made_behind_the_last_block(self, xp, monkeypatch):
+        made, generator = [], data.generator
+
+        def noting(seed, purpose, epoch):
+            made.append(epoch)
+            return generator(seed, purpose, epoch)
+
+        monkeypatch.setattr(data, "generator", noting)
+        blocks_of = epochs_of_blocks(cases(xp), 4, 0, epochs=2)
+        of_first = iter(blocks_of(0))
+        next(of_first), next(of_first)
+        assert made == [0]
+        assert next(of_first, None) is None
+        assert made == [0, 1]
+        ahead = list(order_of(xp, blocks_of(1)))
+        assert made == [0, 1]
+        assert ahead == list(order_of(xp, epochs_of_blocks(cases(xp), 4, 0)(1)))
+
     def test_the_batch_size_does_not_change_it(self, xp):
         orders = [list(order_of(xp, epochs_of_blocks(cases(xp), n, 0)(0))) for n in (1, 2, 5, 10)]
         assert orders == orders[:1] * 4
