@@ -1,4 +1,4 @@
-"""The floor: nothing but the matrix products of a step, each in its fastest layout.
+"""The floor: nothing but the matrix products of a step, in the storage that is fastest for all.
 
 No training step on a CPU can be faster than its products, so their share of a peer's time says how
 much of it is arithmetic that must be done. On CUDA the products are started one by one, so that a
@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.job import Job
 from benchmarks.meters import Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
-from benchmarks.products import Orders, Plan, Product, fastest, operands, places_of, products_of
+from benchmarks.products import Plan, best_plan, operands, places_of, products_of
 
 TRIAL_SECONDS = 0.004  # of one candidate, repeated until it lasts as long
 LONG_SECONDS = 0.1  # of work that needs no warming up
@@ -51,37 +51,31 @@ def floor(job: Job) -> Peer:
     products = products_of(job)
     tried: dict[str, Any] = {}
 
-    def seconds(product: Product, orders: Orders) -> float:
-        x, y, out = operands(product, orders, arrays_for([(product, orders)], to_device, tried))
-        return trial(meter, multiply(x, y, out))
+    def work_of(plan: Plan, arrays: dict[str, Any]) -> Callable[[int], None]:
+        arrays = arrays_for(plan, to_device, arrays)
+        calls = [multiply(*operands(product, orders, arrays)) for product, orders in plan]
 
-    plan = list(zip(products, fastest(products, seconds), strict=True))
+        def run(times: int) -> None:
+            for _ in range(times):
+                for call in calls:
+                    call()
+
+        return run
+
+    plan = best_plan(products, lambda plan: trial(meter, work_of(plan, tried)))
     tried.clear()
-    arrays = arrays_for(plan, to_device)
-    calls = [multiply(*operands(product, orders, arrays)) for product, orders in plan]
-    per_time = 1 if job.task == "predict" else job.batches
-
-    def run(times: int) -> None:
-        for _ in range(times * per_time):
-            for call in calls:
-                call()
-
-    return Peer(run, meter)
+    work, per_time = work_of(plan, {}), 1 if job.task == "predict" else job.batches
+    return Peer(lambda times: work(times * per_time), meter)
 
 
-def trial(meter: Meter, work: Callable[[], Any]) -> float:
-    """Return the seconds of a piece of work, the mean of as many as fill a trial."""
-    first, _ = meter.seconds(work)
+def trial(meter: Meter, work: Callable[[int], Any]) -> float:
+    """Return the seconds of ``work(times)`` for each time, of as many as fill a trial."""
+    first, _ = meter.seconds(lambda: work(1))
     if first > LONG_SECONDS:
         return first
-    once, _ = meter.seconds(work)
+    once, _ = meter.seconds(lambda: work(1))
     times = max(1, min(1000, int(TRIAL_SECONDS / max(once, 1e-7))))
-
-    def repeated() -> None:
-        for _ in range(times):
-            work()
-
-    return meter.seconds(repeated)[0] / times
+    return meter.seconds(lambda: work(times))[0] / times
 
 
 def _library(job: Job) -> tuple[ToDevice, Multiply, Meter]:

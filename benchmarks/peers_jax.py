@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from benchmarks.floor import arrays_for, trial
 from benchmarks.job import Job
 from benchmarks.meters import Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
-from benchmarks.products import Orders, Plan, Product, fastest, operands, places_of, products_of
+from benchmarks.products import Orders, Plan, Product, best_plan, operands, places_of, products_of
 
 FUNCTIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}
 TRIAL_FLOPS = 2e8  # of a candidate of the floor in one compiled loop
@@ -72,23 +73,23 @@ def floor(job: Job) -> Peer:
     place, meter = _place(job), _meter(job)
     products = products_of(job)
 
-    def looped(plan: Plan, times: int) -> Any:
+    def looped(plan: Plan) -> Callable[[int], None]:
         arrays = arrays_for(plan, lambda x: jax.device_put(x, place))
-        return lambda: jax.block_until_ready(_multiplied(tuple(plan), arrays, times))
 
-    def seconds(product: Product, orders: Orders) -> float:
-        plan, times = [(product, orders)], math.ceil(TRIAL_FLOPS / product.flops)
-        looped(plan, 0)()  # compiles
-        return trial(meter, looped(plan, times)) / times
+        def run(times: int) -> None:
+            jax.block_until_ready(_multiplied(tuple(plan), arrays, times))
 
-    plan = list(zip(products, fastest(products, seconds), strict=True))
-    work = looped(plan, 1 if job.task == "predict" else job.batches)
+        return run
 
-    def run(times: int) -> None:
-        for _ in range(times):
-            work()
+    def seconds(plan: Plan) -> float:
+        work, flops = looped(plan), sum(product.flops for product, _ in plan)
+        loops = math.ceil(TRIAL_FLOPS / flops)
+        work(0)  # compiles
+        return trial(meter, lambda times: work(times * loops)) / loops
 
-    return Peer(run, meter)
+    work = looped(best_plan(products, seconds))
+    per_time = 1 if job.task == "predict" else job.batches
+    return Peer(lambda times: work(times * per_time), meter)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -1,5 +1,6 @@
 """The matrix products of a step, and which storage makes each of them fastest."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -129,8 +130,48 @@ def products_of(job: Job) -> list[Product]:
     return forward + backward
 
 
+def best_plan(products: list[Product], seconds: Callable[[Plan], float], rounds: int = 2) -> Plan:
+    """Return the products in the storage in which all of them together are fastest.
+
+    Each product in the storage that is its own fastest need not be: what one product leaves in the
+    cache the next can use only as it lies there. So the two storages that a step can have
+    throughout are tried too, in rows of units or of cases.
+
+    Parameters
+    ----------
+    products : list of Product
+    seconds : function
+        The time of the products of a plan, one after another.
+    rounds : int
+        How often each plan is tried; the least time counts.
+    """
+    plans = [
+        list(zip(products, fastest(products, seconds), strict=True)),
+        *(stored(products, units_by_columns=columns) for columns in (False, True)),
+    ]
+    times = [math.inf] * len(plans)
+    for _ in range(rounds):
+        times = [min(time, seconds(plan)) for time, plan in zip(times, plans, strict=True)]
+    return plans[times.index(min(times))]
+
+
+def stored(products: list[Product], *, units_by_columns: bool) -> Plan:
+    """Return the products with each matrix in one storage: weights and their gradients by rows.
+
+    With `units_by_columns` what units give and get is stored case by case, else unit by unit. The
+    inputs come case by case.
+    """
+
+    def transposed(name: str) -> bool:
+        of, is_transpose, _ = name.partition(".T")
+        by_columns = of == "a0" or (units_by_columns and of.startswith(("a", "delta")))
+        return by_columns != bool(is_transpose)
+
+    return [(of, (transposed(of.A), transposed(of.B), transposed(of.C))) for of in products]
+
+
 def fastest(
-    products: list[Product], seconds: Callable[[Product, Orders], float], rounds: int = 2
+    products: list[Product], seconds: Callable[[Plan], float], rounds: int = 2
 ) -> list[Orders]:
     """Return for each product which of A, B and C to store transposed, by trying all eight.
 
@@ -139,7 +180,7 @@ def fastest(
     products : list of Product
         Products of the same shape are tried once.
     seconds : function
-        The time of a product with given orders.
+        The time of a plan of one product.
     rounds : int
         How often the better ones are tried again; the least time counts.
     """
@@ -147,9 +188,9 @@ def fastest(
     for product in products:
         if product.shape in best:
             continue
-        times = {orders: seconds(product, orders) for orders in ORDERS}
+        times = {orders: seconds([(product, orders)]) for orders in ORDERS}
         near = [orders for orders in ORDERS if times[orders] <= NEAR * min(times.values())]
         for orders in near * rounds:
-            times[orders] = min(times[orders], seconds(product, orders))
+            times[orders] = min(times[orders], seconds([(product, orders)]))
         best[product.shape] = min(near, key=times.__getitem__)
     return [best[product.shape] for product in products]

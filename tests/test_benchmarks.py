@@ -1,5 +1,6 @@
 """The benchmarks run, on tiny work; their figures are looked at by people, not by tests."""
 
+import dataclasses
 import doctest
 import importlib.util
 import itertools
@@ -30,7 +31,15 @@ from benchmarks.interleave import (
 )
 from benchmarks.job import Job
 from benchmarks.peers import PEERS, make
-from benchmarks.products import ORDERS, fastest, operands, places_of, products_of
+from benchmarks.products import (
+    ORDERS,
+    best_plan,
+    fastest,
+    operands,
+    places_of,
+    products_of,
+    stored,
+)
 from benchmarks.publishing import Report
 
 TINY = Job("train", [6, 5, 4, 3], batch_size=4, cases=12)
@@ -292,9 +301,12 @@ def test_workers_run_with_the_same_threads_and_no_slow_kernels(monkeypatch):
     assert {variables[name] for name in ("OMP_NUM_THREADS", "PJRT_NPROC")} == {"3"}
 
 
-def test_without_this_library_there_are_times_but_no_ratios():
-    outcome = time_peers(TINY, ["floor"], repeat=1, times=1)
-    found = summary.summarise(TINY, outcome, "backprop_xp")["floor"]
+@pytest.mark.parametrize("device", ["cpu", "torch:cpu", "jax:cpu"])
+def test_without_this_library_there_are_times_but_no_ratios(device):
+    needs("numpy" if device == "cpu" else device.partition(":")[0])
+    job = dataclasses.replace(TINY, device=device)
+    outcome = time_peers(job, ["floor"], repeat=1, times=1)
+    found = summary.summarise(job, outcome, "backprop_xp")["floor"]
     assert found["ratio"] is None
     assert found["share_of_floor"] == 1
     assert train.ratios({"floor": found}) == {}
@@ -363,12 +375,43 @@ def test_a_product_is_the_same_in_every_storage(orders, stack):
 def test_the_fastest_storage_is_taken_for_each_shape():
     products, tried = products_of(TINY), []
 
-    def seconds(product, orders):
+    def seconds(plan):
+        ((product, orders),) = plan
         tried.append(product.shape)
         return 1.0 if orders == (True, False, True) else 2.0
 
     assert fastest(products, seconds) == [(True, False, True)] * len(products)
     assert len(tried) == len(set(tried)) * (len(ORDERS) + 2)
+
+
+@pytest.mark.parametrize("job", [TINY, TINY_STACK, Job("predict", [6, 5, 3], 12, 12)])
+@pytest.mark.parametrize("units_by_columns", [False, True])
+def test_a_matrix_of_a_step_is_stored_once(job, units_by_columns):
+    plan = stored(products_of(job), units_by_columns=units_by_columns)
+    found = {place.key for product, orders in plan for place in places_of(product, orders)}
+    names = [key.partition(" by ")[0] for key in found]
+    assert len(names) == len(set(names))
+    of_units = {f"{name} by columns" for name in names if name == "a0" or units_by_columns}
+    of_units = {key for key in of_units if not key.startswith(("W", "dW"))}
+    assert {key for key in found if key.endswith("columns")} == of_units
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_plan_is_taken_that_is_fastest_as_a_whole(best):
+    products = products_of(TINY)
+    own = (True, True, True)
+    plans = [
+        [(product, own) for product in products],
+        *(stored(products, units_by_columns=columns) for columns in (False, True)),
+    ]
+    assert plans[0] not in plans[1:]
+
+    def seconds(plan):
+        if len(plan) == 1:
+            return 1.0 if plan[0][1] == own else 1.1
+        return 1.0 if plan == plans[best] else 2.0
+
+    assert best_plan(products, seconds) == plans[best]
 
 
 def test_figures_of_interleaved_rounds():
