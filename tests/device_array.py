@@ -12,10 +12,11 @@ with a `ContractError`, is what would fail, wait or cross devices there:
 - numbers of 64 bits that no one asked for.
 """
 
+import importlib
 import operator
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import array_api_compat.numpy as on_numpy
@@ -63,6 +64,14 @@ class MemoryPointer(NamedTuple):
         return MemoryPointer(self.memory, self.offset + offset)
 
 
+@lru_cache  # what is not installed is looked for in every folder, and is asked for 400,000 times
+def array_of_cupy() -> type | None:
+    """Return CuPy's type of arrays, None where CuPy is not installed."""
+    with suppress(ImportError):
+        return importlib.import_module("cupy").ndarray
+    return None
+
+
 class DeviceArray:
     """An array on the second pretended GPU, with CuPy's operators, attributes and refusals."""
 
@@ -84,11 +93,8 @@ class DeviceArray:
         return NAMESPACE
 
     def __getattr__(self, name: str) -> Any:
-        with suppress(ImportError):
-            import cupy
-
-            if hasattr(cupy.ndarray, name) and not name.startswith("__"):
-                raise ContractError(f"cupy.ndarray.{name}, which the recorder does not know")
+        if hasattr(array_of_cupy(), name) and not name.startswith("__"):
+            raise ContractError(f"cupy.ndarray.{name}, which the recorder does not know")
         raise AttributeError(name)
 
     def __getitem__(self, key: Any) -> "DeviceArray":
