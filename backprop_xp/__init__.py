@@ -43,8 +43,10 @@ from backprop_xp.training import train
 if TYPE_CHECKING:
     from backprop_xp import datasets
     from backprop_xp.checkpoint import Model, load, save
+    from backprop_xp.derivation import TracedLayer
     from backprop_xp.gradcheck import GradientCheck, check_gradient
     from backprop_xp.ordinal import ordinal_probabilities, ordinal_targets
+    from backprop_xp.tracing import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -82,6 +84,8 @@ __all__ = [
     "ShapeError",
     "StackIndexError",
     "TensorBoardLog",
+    "Trace",
+    "TracedLayer",
     "activations",
     "callbacks",
     "check_gradient",
@@ -98,18 +102,22 @@ __all__ = [
     "save",
     "schedules",
     "select_device",
+    "trace",
     "train",
 ]
 
 _ON_FIRST_USE = {
     "GradientCheck": "gradcheck",
     "Model": "checkpoint",
+    "Trace": "tracing",
+    "TracedLayer": "derivation",
     "check_gradient": "gradcheck",
     "datasets": "datasets",
     "load": "checkpoint",
     "ordinal_probabilities": "ordinal",
     "ordinal_targets": "ordinal",
     "save": "checkpoint",
+    "trace": "tracing",
 }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "context",
     "context_of",
     "copied",
+    "detached",
     "device_of",
     "dtype_name",
     "from_host",
@@ -245,6 +246,11 @@ def without_derivatives(x: Any) -> AbstractContextManager[Any]:
         mode: AbstractContextManager[Any] = importlib.import_module("torch").inference_mode()
         return mode
     return nullcontext()
+
+
+def detached(x: Any) -> Any:
+    """Return a tensor of PyTorch without what it keeps for derivatives; anything else as it is."""
+    return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
 _NO_MEMORY = re.compile(

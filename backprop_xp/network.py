@@ -237,10 +237,10 @@ class Network:
         """
         inputs.check_theta(theta, self.parameter_count, "cost")
         with context(theta):
-            a_in, y, w = self._door(theta, X, Y, case_weights, "cost")
+            a_in, y, w = self.door(theta, X, Y, case_weights, "cost")
             layers = self.layers(theta, self.existing(theta))
             z_out = propagation.output_weighted_input(layers, self.activations, a_in)
-            return self._total(z_out, y, w)
+            return self.total_cost(z_out, y, w)
 
     @ignore_overflow
     def gradient(
@@ -264,16 +264,16 @@ class Network:
         """
         inputs.check_theta(theta, self.parameter_count, "gradient")
         with context(theta):
-            a_in, y, w = self._door(theta, X, Y, case_weights, "gradient")
+            a_in, y, w = self.door(theta, X, Y, case_weights, "gradient")
             exists = self.existing(theta)
             z_out, gradients = propagation.backpropagate(
                 self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
             )
             dE_dtheta = parameters.pack(gradients)
-            return self._total(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
+            return self.total_cost(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
-    # in columns, unchecked: what training calls at every step
+    # in columns: what training calls at every step, unchecked, and what tracing begins with
 
     def existing(self, theta: Array) -> Array | None:
         """Return (P,) like θ: 0 for weights of removed connections, else 1; None if all exist."""
@@ -289,26 +289,38 @@ class Network:
         """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
-    def _total(self, z_out: Array, y: Array, w: Array) -> Array:
+    def total_cost(self, z_out: Array, y: Array, w: Array) -> Array:
+        """Return E = Σ_c w_c E_c (...), from z^L, y and w in columns."""
         E_c = self.output_with_loss.cost(z_out, y)
         E = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1, keepdims=True)
         total: Array = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
         return total
 
+    def door(
+        self,
+        theta: Array,
+        X: Any,
+        Y: Any,
+        case_weights: Any,
+        where: str,
+        names: tuple[str, str] = ("X", "Y"),
+    ) -> tuple[Array, Array, Array]:
+        """Return a^0, y and w in columns, from rows as `cost` takes them.
+
+        Errors say that X and Y came as the arguments `names` of the function `where`.
+        """
+        of_inputs, of_targets = (f"{where}({name})" for name in names)
+        a_in = inputs.columns(X, theta, self.sizes[0], of_inputs)
+        m = a_in.shape[-1]
+        if m == 0:
+            raise DataError(of_inputs, "no cases", "one at least", "Pass some rows")
+        y = inputs.columns_of_targets(Y, theta, m, self.sizes[-1], of_targets)
+        w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
+        return a_in, y, w
+
     @cached_property
     def _shapes(self) -> list[tuple[int, int]]:
         return parameters.layer_shapes(self.sizes)
-
-    def _door(
-        self, theta: Array, X: Any, Y: Any, case_weights: Any, where: str
-    ) -> tuple[Array, Array, Array]:
-        a_in = inputs.columns(X, theta, self.sizes[0], f"{where}(X)")
-        m = a_in.shape[-1]
-        if m == 0:
-            raise DataError(f"{where}(X)", "no cases", "one at least", "Pass some rows")
-        y = inputs.columns_of_targets(Y, theta, m, self.sizes[-1], f"{where}(Y)")
-        w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
-        return a_in, y, w
 
 
 def _one_for_each_layer(

@@ -14,6 +14,7 @@ from backprop_xp import inputs, propagation, sources
 from backprop_xp.backend import (
     Array,
     context,
+    detached,
     device_of,
     dtype_name,
     ignore_overflow,
@@ -165,7 +166,7 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
 def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
     """Yield the outputs of some cases after the other, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
-    theta, X = _without_derivative(theta), _readable(X, name)
+    theta, X = detached(theta), _readable(X, name)
     inputs.check_shape_of_inputs(X, () if shared else tuple(theta.shape[:-1]), n_in, name)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
@@ -191,11 +192,7 @@ def _readable(X: Any, where: str) -> Any:
     else:
         inputs.check_dense(X, where)
     inputs.check_real(X, where)
-    return _without_derivative(X)
-
-
-def _without_derivative(x: Any) -> Any:
-    return x.detach() if array_api_compat.is_torch_array(x) else x
+    return detached(X)
 
 
 def _block_length(X: Any, theta: Array, length: int) -> int:

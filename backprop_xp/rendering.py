@@ -1,0 +1,319 @@
+"""Equations with their numbers, as text, as LaTeX and as a page.
+
+An equation is written once, in the part of LaTeX that `_SYMBOLS` and `_SCRIPT` know, and put into
+each form from there.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_xp.options import check_count
+
+__all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+Numbers: TypeAlias = list[list[str]]
+
+WIDTH = 100  # characters of a line of text
+MARGIN = "  "
+
+
+@dataclass(frozen=True)
+class Step:
+    """An equation, and the same with numbers.
+
+    Attributes
+    ----------
+    equation : str
+        In LaTeX.
+    terms : tuple
+        What follows the left side, from its ``=`` on: matrices (r, c) of NumPy, and signs in LaTeX
+        between them. Two matrices in a row are a product.
+    """
+
+    equation: str
+    terms: tuple[HostArray | str, ...]
+
+    @property
+    def sides(self) -> list[list[HostArray | str]]:
+        """The terms from each ``=`` to the next."""
+        sides: list[list[HostArray | str]] = []
+        for term in self.terms:
+            if isinstance(term, str) and term == "=":
+                sides.append([])
+            sides[-1].append(term)
+        return sides
+
+
+@dataclass(frozen=True)
+class Section:
+    """Some steps under a title.
+
+    Attributes
+    ----------
+    title : str
+    steps : tuple of Step
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+
+
+# -------------------------------------------------------------------------------------------------
+# text
+
+
+def as_text(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+    """Return all steps as text of `WIDTH` characters a line, where matrices are not wider.
+
+    Parameters
+    ----------
+    title : str
+    sections : sequence of Section
+    digits : int
+        Significant digits of the numbers, 1 to 17.
+    most : int
+        Rows and columns of a matrix that are shown, at least 2; those in the middle are left out.
+
+    Raises
+    ------
+    OptionError
+    """
+    numbers = _shown(digits, most)
+    lines = [title]
+    for section in sections:
+        lines += ["", section.title, "-" * len(section.title)]
+        for step in section.steps:
+            lines += ["", _plain(step.equation)]
+            sides = [
+                [[_plain(x)] if isinstance(x, str) else _bracketed(numbers(x)) for x in side]
+                for side in step.sides
+            ]
+            in_one = [block for side in sides for block in side]
+            for number, line in enumerate([in_one] if _width(in_one) <= WIDTH else sides):
+                lines += [""] * (number > 0)
+                lines += [f"{MARGIN}{row}".rstrip() for row in _side_by_side(line)]
+    return "\n".join(lines) + "\n"
+
+
+def _bracketed(numbers: Numbers) -> list[str]:
+    """Return the lines of a matrix in brackets, its columns aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
+    rows = ["  ".join(map(str.rjust, row, widths)) for row in numbers]
+    if len(rows) == 1:
+        return [f"[{rows[0]}]"]
+    left, right = ("⎢" * (len(rows) - 2), "⎥" * (len(rows) - 2))
+    edges = zip(f"⎡{left}⎣", rows, f"⎤{right}⎦", strict=True)
+    return [f"{start}{row}{end}" for start, row, end in edges]
+
+
+def _width(blocks: list[list[str]]) -> int:
+    return len(MARGIN) + sum(len(block[0]) + 1 for block in blocks)
+
+
+def _side_by_side(blocks: list[list[str]]) -> list[str]:
+    """Return the lines of blocks beside each other; below an empty line where it would be wide."""
+    lines: list[str] = []
+    line: list[list[str]] = []
+    for block in blocks:
+        if len(line) > 1 and _width([*line, block]) > WIDTH:
+            sign = line.pop() if len(line[-1]) == 1 else [" "]
+            lines += [*_joined(line), ""]
+            line = [sign]
+        line.append(block)
+    return lines + _joined(line)
+
+
+def _joined(blocks: list[list[str]]) -> list[str]:
+    """Return the lines of blocks beside each other, each in the middle of the highest."""
+    height = max(map(len, blocks))
+    columns = []
+    for block in blocks:
+        above = (height - len(block)) // 2
+        blank = [" " * len(block[0])]
+        columns.append(blank * above + block + blank * (height - above - len(block)))
+    return [" ".join(row) for row in zip(*columns, strict=True)]
+
+
+# -------------------------------------------------------------------------------------------------
+# LaTeX
+
+
+def as_latex(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+    r"""Return all steps as a part of a document with ``\usepackage{amsmath}``.
+
+    Parameters, errors: as `as_text`.
+    """
+    numbers = _shown(digits, most)
+    parts = [rf"\section*{{{_escaped(title)}}}"]
+    for section in sections:
+        parts.append(rf"\subsection*{{{_escaped(section.title)}}}")
+        lines = []
+        for step in section.steps:
+            left = step.equation.replace("=", "&=", 1)
+            sides = [
+                " ".join(x if isinstance(x, str) else _array(numbers(x)) for x in side[1:])
+                for side in step.sides
+            ]
+            lines.append(" \\\\\n".join([left, *(f"&= {side}" for side in sides)]))
+        body = " \\\\[1ex]\n".join(lines)
+        parts.append(f"{{\\allowdisplaybreaks\n\\begin{{align*}}\n{body}\n\\end{{align*}}}}")
+    return "\n".join(parts) + "\n"
+
+
+def _array(numbers: Numbers) -> str:
+    rows = r" \\ ".join(" & ".join(map(_number_in_latex, row)) for row in numbers)
+    return rf"\left[\begin{{array}}{{{'r' * len(numbers[0])}}} {rows} \end{{array}}\right]"
+
+
+_DOTS = {"…": r"\cdots", "⋮": r"\vdots", "⋱": r"\ddots", "inf": r"\infty", "-inf": r"-\infty"}
+
+
+def _number_in_latex(number: str) -> str:
+    mantissa, e, exponent = number.partition("e")
+    if number in _DOTS:
+        return _DOTS[number]
+    if number == "nan":
+        return r"\text{nan}"
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else number
+
+
+_SPECIAL = {
+    **{c: rf"\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "→": r"$\to$",
+    "σ": r"$\sigma$",
+}
+
+
+def _escaped(text: str) -> str:
+    return "".join(_SPECIAL.get(c, c) for c in text)
+
+
+# -------------------------------------------------------------------------------------------------
+# a page
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h2 { margin: 2.5rem 0 0; border-bottom: 1px solid #8888; font-size: 1.2rem; }
+.equation { margin: 1.5rem 0 .5rem; font: italic 1.1rem Georgia, serif; }
+.numbers, .side { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
+table { border-spacing: 0; border: solid; border-width: 0 2px; border-radius: .7rem; }
+td { padding: 0 .5rem; text-align: right; font-variant-numeric: tabular-nums; }
+sup, sub { line-height: 0; }
+"""
+
+
+def as_html(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+    """Return all steps as a page that needs nothing else.
+
+    Parameters, errors: as `as_text`.
+    """
+    numbers = _shown(digits, most)
+
+    def shown(term: HostArray | str) -> str:
+        if isinstance(term, str):
+            return f"<span>{_tagged(term)}</span>"
+        rows = ("".join(f"<td>{number}</td>" for number in row) for row in numbers(term))
+        size = " × ".join(map(str, term.shape))
+        return f'<table title="{size}">{"".join(f"<tr>{row}</tr>" for row in rows)}</table>'
+
+    body = [f"<h1>{escape(title)}</h1>"]
+    for section in sections:
+        body.append(f"<section>\n<h2>{escape(section.title)}</h2>")
+        for step in section.steps:
+            body.append(f'<p class="equation">{_tagged(step.equation)}</p>')
+            sides = [f'<div class="side">{"".join(map(shown, side))}</div>' for side in step.sides]
+            body.append(f'<div class="numbers">{"".join(sides)}</div>')
+        body.append("</section>")
+    head = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+    )
+    return head + "\n".join(body) + "\n</body>\n</html>\n"
+
+
+# -------------------------------------------------------------------------------------------------
+# numbers, and equations
+
+
+def _shown(digits: int, most: int) -> Callable[[HostArray], Numbers]:
+    """Return the function from a matrix to its numbers as text, dots for what is left out."""
+    digits, most = check_count(digits, "digits", least=1), check_count(most, "most", least=2)
+    digits = min(digits, 17)  # no float64 has more
+
+    def number(x: Any) -> str:
+        return f"{float(x) + 0.0:.{digits}g}"  # 0 for −0
+
+    def shown(matrix: HostArray) -> Numbers:
+        rows, columns = (_places(length, most) for length in matrix.shape)
+        return [
+            [
+                number(matrix[i, j])
+                if i is not None and j is not None
+                else ("⋱" if i is j else "…" if j is None else "⋮")
+                for j in columns
+            ]
+            for i in rows
+        ]
+
+    return shown
+
+
+def _places(length: int, most: int) -> list[int | None]:
+    """Return which of `length` places are shown; None stands for those that are left out."""
+    if length <= most:
+        return list(range(length))
+    return [*range((most + 1) // 2), None, *range(length - most // 2, length)]
+
+
+_SYMBOLS = {
+    r"\delta": "δ",
+    r"\sigma": "σ",
+    r"\partial ": "∂",
+    r"\odot": "⊙",
+    r"\sum": "Σ",
+    r"\top": "T",
+    "'": "′",
+    "-": "−",
+}
+_SCRIPT = re.compile(r"([\^_])\{([^{}]*)\}")
+_RAISED = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
+
+
+def _in_unicode(latex: str) -> str:
+    for command, symbol in _SYMBOLS.items():
+        latex = latex.replace(command, symbol)
+    return latex
+
+
+def _plain(latex: str) -> str:
+    r"""Return an equation as text.
+
+    >>> _plain(r"\delta^{1} = (W^{2})^{\top} \delta^{2}")
+    'δ¹ = (W²)ᵀ δ²'
+    """
+
+    def script(found: re.Match[str]) -> str:
+        return found[2].translate(_RAISED) if found[1] == "^" else f"_{found[2]}"
+
+    return _SCRIPT.sub(script, _in_unicode(latex))
+
+
+def _tagged(latex: str) -> str:
+    """Return an equation as HTML."""
+
+    def script(found: re.Match[str]) -> str:
+        tag = "sup" if found[1] == "^" else "sub"
+        return f"<{tag}>{found[2]}</{tag}>"
+
+    return _SCRIPT.sub(script, _in_unicode(latex))

@@ -1,0 +1,200 @@
+"""Every quantity of one forward and one backward pass: z, a, δ and the gradients of each layer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backprop_xp import equations, inputs, parameters, propagation
+from backprop_xp.backend import Array, context, copied, detached, ignore_overflow, namespace
+from backprop_xp.derivation import TracedLayer, sections
+from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.network import Network
+from backprop_xp.outputs import Output
+from backprop_xp.rendering import Section, as_html, as_latex, as_text
+from backprop_xp.values import check_labels
+
+__all__ = ["Trace", "trace"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace:
+    """One forward and one backward pass.
+
+    Attributes
+    ----------
+    network : Network
+    E : array (...)
+        The cost, E = Σ_c w_c E_c.
+    E_c : array (..., m)
+        The cost of each case.
+    a_in : array (..., n_in, m)
+        The inputs a^0 in columns.
+    y : array (..., n_out, m)
+        The targets in columns; classes as 1 in one place and 0 elsewhere.
+    w : array (..., 1, m)
+        The weights of the cases.
+    layers : tuple of L TracedLayer
+        ``layers[0]`` is layer 1, as in ``net.unpack(theta)``.
+    """
+
+    network: Network
+    E: Array
+    E_c: Array
+    a_in: Array
+    y: Array
+    w: Array
+    layers: tuple[TracedLayer, ...]
+
+    def to_text(self, *, digits: int = 4, most: int = 6) -> str:
+        """Return the equations with their numbers as text.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of the numbers, at least 1.
+        most : int
+            Rows and columns of a matrix that are shown, at least 2; larger ones have dots in the
+            middle.
+
+        Raises
+        ------
+        ShapeError
+            The trace is of a stack of networks.
+        OptionError
+        """
+        return as_text(*self._written("to_text"), digits=digits, most=most)
+
+    def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
+        r"""Return the equations with their numbers as a part of a LaTeX document.
+
+        The document has ``\usepackage{amsmath}``. Parameters, errors: as `to_text`.
+        """
+        return as_latex(*self._written("to_latex"), digits=digits, most=most)
+
+    def to_html(self, *, digits: int = 4, most: int = 6) -> str:
+        """Return the equations with their numbers as a page, which needs no other file.
+
+        Parameters, errors: as `to_text`.
+        """
+        return as_html(*self._written("to_html"), digits=digits, most=most)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        of = f"{self.network.sizes}"
+        if self.E.ndim:
+            of += f", stack {tuple(self.E.shape)}"
+        return f"<Trace of Network {of}, cases {self.a_in.shape[-1]}>"
+
+    def _written(self, where: str) -> tuple[str, list[Section]]:
+        if self.E.ndim:
+            came, expected = f"a stack of networks {tuple(self.E.shape)}", "a single network"
+            advice = "Trace one of them: bp.trace(net, theta[k], x, y)"
+            raise ShapeError(f"Trace.{where}", came, expected, advice)
+        net, sizes = self.network, " → ".join(map(str, self.network.sizes))
+        names = [activation.name for activation in net.activations]
+        of = (self.a_in, self.y, self.w, self.E, self.E_c)
+        written = sections(self.layers, names, net.output_with_loss, *of)
+        return f"Backpropagation through {sizes}", list(written)
+
+
+@ignore_overflow
+def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) -> Trace:
+    """Return every quantity of one forward and one backward pass, to look at or to write down.
+
+    Parameters
+    ----------
+    net : Network
+    theta : array (..., P)
+    x : array (n_in,), or (m, n_in) for several cases
+        One case, or as `Network.gradient` takes them.
+    y : int or array (n_out,), or (m,) or (m, n_out) for several cases
+        The class label or the targets of one case, or as `Network.gradient` takes them.
+    case_weights : array (m,), optional
+        1/m each unless given.
+
+    Returns
+    -------
+    Trace
+        Its arrays are copies in θ's library and dtype, on its device. Its gradients are those of
+        `Network.gradient`. ``print(trace)`` shows the equations with their numbers, as does
+        `Trace.to_text`; `Trace.to_latex` and `Trace.to_html` are for documents and pages.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+        As `Network.gradient`.
+    DataError
+        No cases, or a label that is no class.
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, Nature 323 (1986), equations 1 to 7; Nielsen (2015), BP1 to BP4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = Network([1, 1], output="identity", loss="squared_error")
+    >>> found = trace(net, np.array([2.0, 0.5]), [3.0], [6.0])
+    >>> found.layers[0].z, found.layers[0].delta, found.layers[0].dE_dW
+    (array([[6.5]]), array([[0.5]]), array([[1.5]]))
+    """
+    if not isinstance(net, Network):
+        advice = "Pass the network, then theta, then x and y"
+        raise DTypeError("trace(net)", type(net).__name__, "a Network", advice)
+    inputs.check_theta(theta, net.parameter_count, "trace")
+    with context(theta):
+        X, Y = _rows(x, y, theta)
+        a_in, targets, w = net.door(theta, X, Y, case_weights, "trace", ("x", "y"))
+        shape = a_in.shape[-1], net.sizes[-1], tuple(theta.shape[:-1])
+        if inputs.kind_of_targets(Y, *shape, "trace(y)") == "labels":
+            check_labels(Y, net.sizes[-1], "trace(y)")
+        w = namespace(w).broadcast_to(w, (*w.shape[:-1], a_in.shape[-1]))
+        theta, a_in, targets, w = (copied(detached(one)) for one in (theta, a_in, targets, w))
+        exists, output = net.existing(theta), net.output_with_loss
+        layers = net.layers(theta, exists)
+        z, a = propagation.forward_pass(layers, net.activations, a_in)
+        delta_out = output.error(z[-1], a[-1], targets, w)
+        deltas = propagation.backward_pass(layers, net.activations, z, a, delta_out)
+        packed = parameters.pack(propagation.parameter_gradients(deltas, a))
+        above = zip(layers[1:], deltas[1:], strict=True)
+        dE_das: list[Array | None] = [
+            equations.input_gradient(layer.W, delta) for layer, delta in above
+        ]
+        dE_das.append(_of_output(output, a[-1], targets, w))
+        each = zip(
+            *(layers, z, a[1:], dE_das, net.activations, deltas, net.layers(packed, exists)),
+            [None] * len(z) if exists is None else [M for M, _ in net.layers(exists, None)],
+            strict=True,
+        )
+        traced = [
+            TracedLayer(
+                *(W, b, z_l, a_l, dE_da, _slope(dE_da, sigma, z_l, a_l), delta, dE_dW, dE_db, M)
+            )
+            for (W, b), z_l, a_l, dE_da, sigma, delta, (dE_dW, dE_db), M in each
+        ]
+        E_c, E = output.cost(z[-1], targets), net.total_cost(z[-1], targets, w)
+        return Trace(net, E, E_c, a_in, targets, w, tuple(traced))
+
+
+def _rows(x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
+    """Return X and Y in rows, from one case or several."""
+    x = inputs.same_place(x, theta, "trace(x)")
+    y = inputs.same_place(y, theta, "trace(y)")
+    return (x, y) if x.ndim != 1 else (x[None, ...], y[None, ...])
+
+
+def _of_output(output: Output, a: Array, y: Array, w: Array) -> Array | None:
+    """Return ∂E/∂a^L, None where the output finds δ^L without it."""
+    if type(output).error is not Output.error:
+        return None
+    dE_da: Array = w * output.loss.dE_da(a, y)
+    return dE_da
+
+
+def _slope(dE_da: Array | None, sigma: Any, z: Array, a: Array) -> Array | None:
+    """Return ∂a/∂z where it is a factor of δ."""
+    if dE_da is None or hasattr(sigma, "vjp"):
+        return None
+    da_dz: Array = sigma.da_dz(z, a)
+    return da_dz
