@@ -134,14 +134,14 @@ def test_a_trace_is_a_record():
 
 def test_of_a_stack_there_are_arrays_and_no_text():
     net = bp.Network([2, 3, 2], hidden="tanh")
-    theta = net.init(seed=0, stack=4)
-    found = bp.trace(net, theta, np.ones((5, 2), "float32"), np.zeros(5, int))
+    theta = net.init(seed=0, stack=4, dtype="float64")
+    found = bp.trace(net, theta, np.ones((5, 2)), np.zeros(5, int))
     assert [getattr(found.layers[0], name).shape for name in EACH] == [
         *[(4, 3, 5)] * 3,
         (4, 3, 2),
         (4, 3, 1),
     ]
-    one = bp.trace(net, theta[2], np.ones((5, 2), "float32"), np.zeros(5, int))
+    one = bp.trace(net, theta[2], np.ones((5, 2)), np.zeros(5, int))
     close(found.layers[0].delta[2], one.layers[0].delta)
     close(found.E[2], one.E)
     assert repr(found) == "<Trace of Network (2, 3, 2), stack (4,), cases 5>"
