@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import Array, to_host
+from backprop_xp.backend import Array, context, to_host
 from backprop_xp.outputs import Output, SoftmaxCrossEntropy
 from backprop_xp.rendering import Section, Step
 
-__all__ = ["TracedLayer", "sections"]
+__all__ = ["NOTE", "TracedLayer", "sections"]
+
+NOTE = (
+    "Each column is a case. A single column (b) or row (w) is repeated to the size of what it "
+    "meets at + and ⊙. y are the targets, w the weights of the cases, E_c their costs."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,12 +114,16 @@ def _cost(y: Array, w: Array, E: Array, E_c: Array) -> Iterator[Step]:
 def _output_error(k: int, layer: TracedLayer, output: Output, y: Array, w: Array) -> Iterator[Step]:
     """Yield δ^L of a canonical pair, of others what it is made from."""
     if layer.dE_da is not None:
+        with context(y):
+            of_cases = np.broadcast_to(to_host(output.loss.dE_da(layer.a, y)), y.shape)
         equation = r"\partial E/\partial a^{l} = w \odot \partial E_{c}/\partial a^{l}"
-        yield _step(k, equation, "=", layer.dE_da)
+        yield _step(k, equation, "=", w, r"\odot", of_cases, "=", layer.dE_da)
         return
-    total = to_host(y).sum(axis=0, keepdims=True)
-    if isinstance(output, SoftmaxCrossEntropy) and not np.all(total == 1):
-        equation = r"\delta^{l} = w \odot (a^{l} \odot \sum y - y)"
+    targets = to_host(y)
+    total = targets.sum(axis=0, keepdims=True)
+    rounding = len(targets) * np.finfo(targets.dtype).eps
+    if isinstance(output, SoftmaxCrossEntropy) and not np.allclose(total, 1, 0, rounding):
+        equation = r"\delta^{l} = w \odot (a^{l} \odot \sum_{d} y_{d} - y)"
         difference: tuple[Any, ...] = (layer.a, r"\odot", total, "-", y)
     else:
         equation, difference = r"\delta^{l} = w \odot (a^{l} - y)", (layer.a, "-", y)

@@ -9,7 +9,7 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp import chunking, inputs, parameters, propagation
-from backprop_xp.activations import Activation, find_activation
+from backprop_xp.activations import Activation, Sigmoid, find_activation
 from backprop_xp.backend import (
     Array,
     astype,
@@ -288,6 +288,10 @@ class Network:
     def layers(self, theta: Array, exists: Array | None) -> tuple[Layer, ...]:
         """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
+
+    def are_classes(self, kind: inputs.TargetKind) -> bool:
+        """Tell whether such targets are classes; for one output unit, if it is a sigmoid."""
+        return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
     def total_cost(self, z_out: Array, y: Array, w: Array) -> Array:
         """Return E = Σ_c w_c E_c (...), from z^L, y and w in columns."""

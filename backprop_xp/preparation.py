@@ -9,7 +9,6 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp import inputs, values
-from backprop_xp.activations import Sigmoid
 from backprop_xp.backend import (
     Array,
     Namespace,
@@ -207,7 +206,7 @@ def _cases(
     inputs.check_shape_of_inputs(X_like, place.lead, net.sizes[0], f"{where}(X)")
     m, n_out = X_like.shape[-2], net.sizes[-1]
     kind = inputs.kind_of_targets(Y_like, m, n_out, place.lead, f"{where}(Y)")
-    labelled = kind == "labels" and (n_out > 1 or isinstance(net.output, Sigmoid))
+    labelled = net.are_classes(kind)
     weights = _weights(case_weights, m, place, follow)
     if class_weights is not None:
         weights = _of_classes(class_weights, Y, n_out, labelled, weights, place)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ HostArray: TypeAlias = np.ndarray[Any, Any]
 Numbers: TypeAlias = list[list[str]]
 
 WIDTH = 100  # characters of a line of text
+POINTS = 290  # of a line in LaTeX, beside what stands left of its =
 MARGIN = "  "
 
 
@@ -64,19 +66,37 @@ class Section:
     steps: tuple[Step, ...]
 
 
+def _lines(
+    side: Sequence[HostArray | str], width: Callable[[HostArray | str], int], most: int
+) -> list[list[HostArray | str]]:
+    """Return the terms of a side line by line, each of one matrix at least; signs begin lines."""
+    lines: list[list[HostArray | str]] = [[]]
+    for term in side:
+        line, begun = lines[-1], not all(isinstance(x, str) for x in lines[-1])
+        if begun and not isinstance(term, str) and sum(map(width, [*line, term])) > most:
+            end = len(line)
+            while isinstance(line[end - 1], str) and line[end - 1] != ")":
+                end -= 1
+            lines[-1:] = [line[:end], line[end:]]
+        lines[-1].append(term)
+    return lines
+
+
 # -------------------------------------------------------------------------------------------------
 # text
 
 
-def as_text(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
-    """Return all steps as text of `WIDTH` characters a line, where matrices are not wider.
+def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+    """Return all steps as text of `WIDTH` characters a line, where no matrix is wider.
 
     Parameters
     ----------
     title : str
+    note : str
+        A paragraph below the title.
     sections : sequence of Section
     digits : int
-        Significant digits of the numbers, 1 to 17.
+        Significant digits of the numbers, at least 1; more than 17 are 17.
     most : int
         Rows and columns of a matrix that are shown, at least 2; those in the middle are left out.
 
@@ -85,19 +105,24 @@ def as_text(title: str, sections: Sequence[Section], *, digits: int, most: int) 
     OptionError
     """
     numbers = _shown(digits, most)
-    lines = [title]
+
+    def block(term: HostArray | str) -> list[str]:
+        return [_plain(term)] if isinstance(term, str) else _bracketed(numbers(term))
+
+    def width(term: HostArray | str) -> int:
+        return len(block(term)[0]) + 1
+
+    lines = [title, "", *wrap(note, WIDTH)]
     for section in sections:
         lines += ["", section.title, "-" * len(section.title)]
         for step in section.steps:
             lines += ["", _plain(step.equation)]
-            sides = [
-                [[_plain(x)] if isinstance(x, str) else _bracketed(numbers(x)) for x in side]
-                for side in step.sides
-            ]
-            in_one = [block for side in sides for block in side]
-            for number, line in enumerate([in_one] if _width(in_one) <= WIDTH else sides):
+            at_once = [step.terms] if sum(map(width, step.terms)) < WIDTH else step.sides
+            room = WIDTH - len(MARGIN) - len(" )")
+            rows = [line for side in at_once for line in _lines(side, width, room)]
+            for number, row in enumerate(rows):
                 lines += [""] * (number > 0)
-                lines += [f"{MARGIN}{row}".rstrip() for row in _side_by_side(line)]
+                lines += [f"{MARGIN}{line}".rstrip() for line in _joined([*map(block, row)])]
     return "\n".join(lines) + "\n"
 
 
@@ -110,23 +135,6 @@ def _bracketed(numbers: Numbers) -> list[str]:
     left, right = ("⎢" * (len(rows) - 2), "⎥" * (len(rows) - 2))
     edges = zip(f"⎡{left}⎣", rows, f"⎤{right}⎦", strict=True)
     return [f"{start}{row}{end}" for start, row, end in edges]
-
-
-def _width(blocks: list[list[str]]) -> int:
-    return len(MARGIN) + sum(len(block[0]) + 1 for block in blocks)
-
-
-def _side_by_side(blocks: list[list[str]]) -> list[str]:
-    """Return the lines of blocks beside each other; below an empty line where it would be wide."""
-    lines: list[str] = []
-    line: list[list[str]] = []
-    for block in blocks:
-        if len(line) > 1 and _width([*line, block]) > WIDTH:
-            sign = line.pop() if len(line[-1]) == 1 else [" "]
-            lines += [*_joined(line), ""]
-            line = [sign]
-        line.append(block)
-    return lines + _joined(line)
 
 
 def _joined(blocks: list[list[str]]) -> list[str]:
@@ -144,24 +152,35 @@ def _joined(blocks: list[list[str]]) -> list[str]:
 # LaTeX
 
 
-def as_latex(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
     r"""Return all steps as a part of a document with ``\usepackage{amsmath}``.
+
+    Lines are as long as those of an ``article``, where no matrix is wider.
 
     Parameters, errors: as `as_text`.
     """
     numbers = _shown(digits, most)
-    parts = [rf"\section*{{{_escaped(title)}}}"]
+
+    def width(term: HostArray | str) -> int:  # of a digit are 5 points, of a column's edge 10
+        if isinstance(term, str):
+            return 10
+        columns = zip(*numbers(term), strict=True)
+        return 15 + sum(10 + 5 * max(map(len, column)) for column in columns)
+
+    def line(terms: Sequence[HostArray | str]) -> str:
+        return " ".join(x if isinstance(x, str) else _array(numbers(x)) for x in terms)
+
+    parts = [rf"\section*{{{_escaped(title)}}}", _escaped(note)]
     for section in sections:
         parts.append(rf"\subsection*{{{_escaped(section.title)}}}")
-        lines = []
+        steps = []
         for step in section.steps:
-            left = step.equation.replace("=", "&=", 1)
-            sides = [
-                " ".join(x if isinstance(x, str) else _array(numbers(x)) for x in side[1:])
-                for side in step.sides
-            ]
-            lines.append(" \\\\\n".join([left, *(f"&= {side}" for side in sides)]))
-        body = " \\\\[1ex]\n".join(lines)
+            rows = [step.equation.replace("=", "&=", 1)]
+            for side in step.sides:
+                first, *others = _lines(side[1:], width, POINTS)
+                rows += [f"&= {line(first)}", *(f"&\\quad {{}} {line(each)}" for each in others)]
+            steps.append(" \\\\\n".join(rows))
+        body = " \\\\[1ex]\n".join(steps)
         parts.append(f"{{\\allowdisplaybreaks\n\\begin{{align*}}\n{body}\n\\end{{align*}}}}")
     return "\n".join(parts) + "\n"
 
@@ -190,6 +209,7 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     "→": r"$\to$",
     "σ": r"$\sigma$",
+    "⊙": r"$\odot$",
 }
 
 
@@ -212,7 +232,7 @@ sup, sub { line-height: 0; }
 """
 
 
-def as_html(title: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
     """Return all steps as a page that needs nothing else.
 
     Parameters, errors: as `as_text`.
@@ -226,7 +246,7 @@ def as_html(title: str, sections: Sequence[Section], *, digits: int, most: int) 
         size = " × ".join(map(str, term.shape))
         return f'<table title="{size}">{"".join(f"<tr>{row}</tr>" for row in rows)}</table>'
 
-    body = [f"<h1>{escape(title)}</h1>"]
+    body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(note)}</p>"]
     for section in sections:
         body.append(f"<section>\n<h2>{escape(section.title)}</h2>")
         for step in section.steps:
@@ -271,7 +291,7 @@ def _shown(digits: int, most: int) -> Callable[[HostArray], Numbers]:
 
 def _places(length: int, most: int) -> list[int | None]:
     """Return which of `length` places are shown; None stands for those that are left out."""
-    if length <= most:
+    if length <= most + 1:  # dots take as much room as one number
         return list(range(length))
     return [*range((most + 1) // 2), None, *range(length - most // 2, length)]
 

@@ -1,11 +1,24 @@
 """Every quantity of one forward and one backward pass: z, a, δ and the gradients of each layer."""
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from backprop_xp import equations, inputs, parameters, propagation
-from backprop_xp.backend import Array, context, copied, detached, ignore_overflow, namespace
-from backprop_xp.derivation import TracedLayer, sections
+from backprop_xp.backend import (
+    Array,
+    context,
+    copied,
+    detached,
+    device_of,
+    dtype_name,
+    from_host,
+    ignore_overflow,
+    namespace,
+)
+from backprop_xp.derivation import NOTE, TracedLayer, sections
 from backprop_xp.errors import DTypeError, ShapeError
 from backprop_xp.network import Network
 from backprop_xp.outputs import Output
@@ -18,6 +31,9 @@ __all__ = ["Trace", "trace"]
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """One forward and one backward pass.
+
+    What all networks of a stack share has no leading axes. ``print(trace)`` shows what `to_text`
+    returns, of a stack one line.
 
     Attributes
     ----------
@@ -50,7 +66,7 @@ class Trace:
         Parameters
         ----------
         digits : int
-            Significant digits of the numbers, at least 1.
+            Significant digits of the numbers, at least 1; more than 17 are 17.
         most : int
             Rows and columns of a matrix that are shown, at least 2; larger ones have dots in the
             middle.
@@ -66,7 +82,8 @@ class Trace:
     def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
-        The document has ``\usepackage{amsmath}``. Parameters, errors: as `to_text`.
+        The document has ``\usepackage{amsmath}``, and takes the letters that your own activations
+        are named with. Parameters, errors: as `to_text`.
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
@@ -78,7 +95,7 @@ class Trace:
         return as_html(*self._written("to_html"), digits=digits, most=most)
 
     def __str__(self) -> str:
-        return self.to_text()
+        return repr(self) if self.E.ndim else self.to_text()
 
     def __repr__(self) -> str:
         of = f"{self.network.sizes}"
@@ -86,16 +103,16 @@ class Trace:
             of += f", stack {tuple(self.E.shape)}"
         return f"<Trace of Network {of}, cases {self.a_in.shape[-1]}>"
 
-    def _written(self, where: str) -> tuple[str, list[Section]]:
+    def _written(self, where: str) -> tuple[str, str, list[Section]]:
         if self.E.ndim:
             came, expected = f"a stack of networks {tuple(self.E.shape)}", "a single network"
             advice = "Trace one of them: bp.trace(net, theta[k], x, y)"
             raise ShapeError(f"Trace.{where}", came, expected, advice)
         net, sizes = self.network, " → ".join(map(str, self.network.sizes))
-        names = [activation.name for activation in net.activations]
+        names = [getattr(one, "name", type(one).__name__) for one in net.activations]
         of = (self.a_in, self.y, self.w, self.E, self.E_c)
         written = sections(self.layers, names, net.output_with_loss, *of)
-        return f"Backpropagation through {sizes}", list(written)
+        return f"Backpropagation through {sizes}", NOTE, list(written)
 
 
 @ignore_overflow
@@ -108,17 +125,18 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
     theta : array (..., P)
     x : array (n_in,), or (m, n_in) for several cases
         One case, or as `Network.gradient` takes them.
-    y : int or array (n_out,), or (m,) or (m, n_out) for several cases
-        The class label or the targets of one case, or as `Network.gradient` takes them.
+    y : number or array (n_out,), or (m,) or (m, n_out) for several cases
+        The class label or the targets of one case, or as `Network.gradient` takes them. Labels are
+        looked at, which is not for functions that JAX traces.
     case_weights : array (m,), optional
         1/m each unless given.
 
     Returns
     -------
     Trace
-        Its arrays are copies in θ's library and dtype, on its device. Its gradients are those of
-        `Network.gradient`. ``print(trace)`` shows the equations with their numbers, as does
-        `Trace.to_text`; `Trace.to_latex` and `Trace.to_html` are for documents and pages.
+        Its arrays are in θ's library and dtype, on its device, and share no memory with what came
+        in. Its gradients are those of `Network.gradient`. `Trace.to_text`, `Trace.to_latex` and
+        `Trace.to_html` write down the equations with their numbers.
 
     Raises
     ------
@@ -144,10 +162,10 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
         raise DTypeError("trace(net)", type(net).__name__, "a Network", advice)
     inputs.check_theta(theta, net.parameter_count, "trace")
     with context(theta):
-        X, Y = _rows(x, y, theta)
+        X, Y = _rows(net, x, y, theta)
         a_in, targets, w = net.door(theta, X, Y, case_weights, "trace", ("x", "y"))
         shape = a_in.shape[-1], net.sizes[-1], tuple(theta.shape[:-1])
-        if inputs.kind_of_targets(Y, *shape, "trace(y)") == "labels":
+        if net.are_classes(inputs.kind_of_targets(Y, *shape, "trace(y)")):
             check_labels(Y, net.sizes[-1], "trace(y)")
         w = namespace(w).broadcast_to(w, (*w.shape[:-1], a_in.shape[-1]))
         theta, a_in, targets, w = (copied(detached(one)) for one in (theta, a_in, targets, w))
@@ -177,24 +195,48 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
         return Trace(net, E, E_c, a_in, targets, w, tuple(traced))
 
 
-def _rows(x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
+def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
     """Return X and Y in rows, from one case or several."""
     x = inputs.same_place(x, theta, "trace(x)")
+    n_in, n_out = net.sizes[0], net.sizes[-1]
+    if x.ndim == 0 or (x.ndim == 1 and x.shape != (n_in,)):
+        expected = f"({n_in},) for one case, or (m, {n_in})"
+        advice = "Pass one number for each input"
+        raise ShapeError("trace(x)", f"shape {tuple(x.shape)}", expected, advice)
+    xp = namespace(theta)
+    if isinstance(y, numbers.Integral) and abs(int(y)) < 2**31:
+        y = from_host(np.asarray(y), xp, device_of(theta), "int32")
+    elif isinstance(y, float | np.floating):
+        y = from_host(np.asarray(y), xp, device_of(theta), dtype_name(theta.dtype))
     y = inputs.same_place(y, theta, "trace(y)")
-    return (x, y) if x.ndim != 1 else (x[None, ...], y[None, ...])
+    if x.ndim > 1:
+        return x, y
+    inputs.check_real(y, "trace(y)")
+    label = n_out == 1 or xp.isdtype(y.dtype, ("bool", "integral"))
+    if tuple(y.shape) not in ([(), (1,)] if label else []) + [(n_out,), (1, n_out)]:
+        expected = f"a class label of an integer dtype, or targets ({n_out},), for one case"
+        advice = "Pass x and y in rows, (m, ...), for several"
+        came = f"shape {tuple(y.shape)} of dtype {y.dtype}"
+        raise ShapeError("trace(y)", came, expected, advice)
+    return x[None, ...], y if y.ndim == 2 or tuple(y.shape) == (1,) else y[None, ...]
 
 
 def _of_output(output: Output, a: Array, y: Array, w: Array) -> Array | None:
     """Return ∂E/∂a^L, None where the output finds δ^L without it."""
     if type(output).error is not Output.error:
         return None
-    dE_da: Array = w * output.loss.dE_da(a, y)
-    return dE_da
+    return _like(w * output.loss.dE_da(a, y), a)
 
 
 def _slope(dE_da: Array | None, sigma: Any, z: Array, a: Array) -> Array | None:
     """Return ∂a/∂z where it is a factor of δ."""
     if dE_da is None or hasattr(sigma, "vjp"):
         return None
-    da_dz: Array = sigma.da_dz(z, a)
-    return da_dz
+    return _like(sigma.da_dz(z, a), z)
+
+
+def _like(x: Any, z: Array) -> Array:
+    """Return what a user's own function returned in the shape of z; it may have been a number."""
+    xp = namespace(z)
+    whole: Array = xp.full_like(z, x) if isinstance(x, float | int) else xp.broadcast_to(x, z.shape)
+    return whole

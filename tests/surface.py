@@ -326,6 +326,9 @@ ITEMS: dict[str, Item] = dict(_items())
 # results
 
 
+OF_A_LAYER = ("z", "a", "delta", "dE_dW", "dE_db")
+
+
 class InFile:
     """An array that is read by rows, as a data set of h5py is."""
 
@@ -370,6 +373,9 @@ def results(
         if item.stack:
             found["picked"] = run[(0,) * len(item.stack)].theta
             found["best"] = run.best("cost").theta
+        traced = bp.trace(net, theta, X, Y, on_place)
+        found |= {"traced E": traced.E, "traced E_c": traced.E_c}
+        found |= {f"traced {name}": getattr(traced.layers[0], name) for name in OF_A_LAYER}
         with unread():
             found["layers packed"] = net.pack(net.unpack(theta))
             found["outputs"] = net.forward(theta, X)

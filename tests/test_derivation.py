@@ -11,6 +11,7 @@ TARGETS = np.array([[0.2, 0.9], [0.5, 0.1], [0.0, 1.0]])
 NETWORKS = {
     "softmax and labels": (bp.Network([3, 4, 2], hidden="tanh"), [0, 1, 1]),
     "softmax and any targets": (bp.Network([3, 4, 2], hidden="gelu"), TARGETS),
+    "targets that sum to 1": (bp.Network([3, 4, 3], hidden="tanh"), [[0.7, 0.2, 0.1]] * 3),
     "no pair": (bp.Network([3, 4, 5, 2], "sigmoid", "tanh", "squared_error"), TARGETS),
     "softmax alone": (bp.Network([3, 4, 2], "relu", "softmax", "squared_error"), TARGETS),
     "softmax within": (bp.Network([3, 4, 2], Softmax(), "exp", "poisson"), TARGETS),
@@ -73,7 +74,8 @@ def test_the_order_is_that_of_the_passes():
 
 ERRORS = {
     "softmax and labels": r"\delta^{2} = w \odot (a^{2} - y)",
-    "softmax and any targets": r"\delta^{2} = w \odot (a^{2} \odot \sum y - y)",
+    "softmax and any targets": r"\delta^{2} = w \odot (a^{2} \odot \sum_{d} y_{d} - y)",
+    "targets that sum to 1": r"\delta^{2} = w \odot (a^{2} - y)",
     "no pair": r"\delta^{3} = \partial E/\partial a^{3} \odot \sigma'(z^{3})",
     "softmax alone": (
         r"\delta^{2} = (\partial a^{2}/\partial z^{2})^{\top} \partial E/\partial a^{2}"

@@ -8,6 +8,7 @@ import backprop_xp as bp
 from backprop_xp.rendering import WIDTH, Section, Step, as_html, as_latex, as_text
 
 SHOWN = {"digits": 4, "most": 6}
+NOTE = "Each & every σ."
 W, x = np.array([[1.0, -0.25], [0.0, 1e-9]]), np.array([[2.0], [-0.0]])
 STEP = Step(r"\delta^{1} = (W^{12})^{\top} x", ("=", W, x, "=", W @ x))
 PART = [Section("One & <two>: σ is a_b", (STEP,))]
@@ -18,8 +19,9 @@ def section_of(*terms):
 
 
 def test_text():
-    assert as_text("1 → 2", PART, **SHOWN) == (
+    assert as_text("1 → 2", NOTE, PART, **SHOWN) == (
         "1 → 2\n\n"
+        "Each & every σ.\n\n"
         "One & <two>: σ is a_b\n"
         "---------------------\n\n"
         "δ¹ = (W¹²)ᵀ x\n"
@@ -29,8 +31,9 @@ def test_text():
 
 
 def test_latex():
-    assert as_latex("1 → 2", PART, **SHOWN) == (
+    assert as_latex("1 → 2", NOTE, PART, **SHOWN) == (
         "\\section*{1 $\\to$ 2}\n"
+        "Each \\& every $\\sigma$.\n"
         "\\subsection*{One \\& <two>: $\\sigma$ is a\\_b}\n"
         "{\\allowdisplaybreaks\n"
         "\\begin{align*}\n"
@@ -66,7 +69,7 @@ class Page(HTMLParser):
 
 
 def test_html():
-    page = as_html("1 → 2", PART, **SHOWN)
+    page = as_html("1 → 2", NOTE, PART, **SHOWN)
     assert page.startswith("<!doctype html>")
     read = Page(page)
     assert read.open == []
@@ -77,14 +80,14 @@ def test_html():
 
 @pytest.mark.parametrize(
     ("shape", "shown"),
-    [((4, 4), 16), ((5, 4), 20), ((4, 9), 20), ((5, 5), 25), ((100, 1), 5), ((1, 1), 1)],
+    [((4, 4), 16), ((5, 5), 25), ((6, 4), 20), ((4, 9), 20), ((6, 6), 25), ((100, 1), 5)],
 )
 def test_the_middle_of_large_matrices_is_left_out(shape, shown):
     numbers = np.arange(np.prod(shape), dtype=float).reshape(shape)
-    found = Page(as_html("t", section_of(numbers), digits=6, most=4)).cells
+    found = Page(as_html("t", NOTE, section_of(numbers), digits=6, most=4)).cells
     assert len(found) == shown
-    kept = [i for i in range(shape[0]) if shape[0] <= 4 or i < 2 or i >= shape[0] - 2]
-    columns = [i for i in range(shape[1]) if shape[1] <= 4 or i < 2 or i >= shape[1] - 2]
+    kept = [i for i in range(shape[0]) if shape[0] <= 5 or i < 2 or i >= shape[0] - 2]
+    columns = [i for i in range(shape[1]) if shape[1] <= 5 or i < 2 or i >= shape[1] - 2]
     assert [x for x in found if x.isdigit()] == [
         f"{numbers[i, j]:g}" for i in kept for j in columns
     ]
@@ -104,25 +107,33 @@ def test_the_middle_of_large_matrices_is_left_out(shape, shown):
 )
 def test_numbers(number, text, latex):
     part = section_of(np.array([[number]]))
-    assert f"[{text}]" in as_text("t", part, digits=3, most=6)
-    assert f"{{r}} {latex} \\end" in as_latex("t", part, digits=3, most=6)
+    assert f"[{text}]" in as_text("t", NOTE, part, digits=3, most=6)
+    assert f"{{r}} {latex} \\end" in as_latex("t", NOTE, part, digits=3, most=6)
 
 
 def test_digits():
     part = section_of(np.array([[np.pi]]))
-    assert "[3]" in as_text("t", part, digits=1, most=6)
-    assert "[3.141592653589793]" in as_text("t", part, digits=16, most=6)
-    assert as_text("t", part, digits=99, most=6) == as_text("t", part, digits=17, most=6)
+    assert "[3]" in as_text("t", NOTE, part, digits=1, most=6)
+    assert "[3.141592653589793]" in as_text("t", NOTE, part, digits=16, most=6)
+    assert as_text("t", NOTE, part, digits=99, most=6) == as_text(
+        "t", NOTE, part, digits=17, most=6
+    )
 
 
 def test_lines_are_not_wider_than_a_matrix_must_be():
     wide = np.full((3, 6), -0.12345)  # 59 characters
-    lines = as_text("t", section_of(wide, wide, "+", wide, "=", wide), **SHOWN).splitlines()
+    lines = as_text("t", NOTE, section_of(wide, wide, "+", wide, "=", wide), **SHOWN).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert sum(line.lstrip(" =+").startswith("⎢") for line in lines) == 4
     assert sum("+" in line for line in lines) == 1
     assert "\n\n\n" not in "\n".join(lines)
-    narrow = as_text("t", section_of(wide, "=", wide[:, :2]), **SHOWN).splitlines()
+    row = np.full((1, 6), -0.12345)
+    for terms in ((row, row, "+", row), (row, r"\odot", "(", row, "-", row, ")", "=", row)):
+        lines = as_text("t", NOTE, section_of(*terms), **SHOWN).splitlines()
+        assert max(map(len, lines)) <= WIDTH
+        assert all("[" in line for line in lines if line.startswith(" ") and line.strip())
+        assert not any(line.endswith(("(", "⊙", "+", "−", "=")) for line in lines)
+    narrow = as_text("t", NOTE, section_of(wide, "=", wide[:, :2]), **SHOWN).splitlines()
     assert sum("⎢" in line for line in narrow) == 1
 
 
@@ -130,7 +141,7 @@ def test_lines_are_not_wider_than_a_matrix_must_be():
 @pytest.mark.parametrize("wrong", [{"digits": 0}, {"digits": 1.5}, {"most": 1}, {"most": "6"}])
 def test_what_is_refused(write, wrong):
     with pytest.raises(bp.OptionError, match=next(iter(wrong))):
-        write("t", PART, **{**SHOWN, **wrong})
+        write("t", NOTE, PART, **{**SHOWN, **wrong})
 
 
 def test_every_command_is_known_to_each_form():

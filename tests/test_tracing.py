@@ -145,7 +145,8 @@ def test_of_a_stack_there_are_arrays_and_no_text():
     close(found.layers[0].delta[2], one.layers[0].delta)
     close(found.E[2], one.E)
     assert repr(found) == "<Trace of Network (2, 3, 2), stack (4,), cases 5>"
-    for write in (found.to_text, found.to_latex, found.to_html, found.__str__):
+    assert str(found) == repr(found)
+    for write in (found.to_text, found.to_latex, found.to_html):
         with pytest.raises(bp.ShapeError, match=re.escape("theta[k]")):
             write()
 
@@ -160,16 +161,63 @@ def test_tensors_that_record_derivatives():
 
 
 @pytest.mark.parametrize(
+    ("net", "y"),
+    [
+        (bp.Network([2, 1], output="exp", loss="poisson"), 3),
+        (bp.Network([2, 1], output="identity", loss="squared_error"), -6),
+        (bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy"), 1),
+        (bp.Network([2, 3]), 2),
+        (bp.Network([2, 3]), [0.0, 0.0, 1.0]),
+    ],
+)
+def test_one_case_in_each_form(xp, net, y):
+    theta, x = xp.array(net.init(seed=0), "float32"), xp.array([1.0, 2.0], "float32")
+    alone = bp.trace(net, theta, x, xp.array(y, "float32") if isinstance(y, list) else y)
+    row = xp.array([y], "float32" if isinstance(y, list) else "int32")
+    again = bp.trace(net, theta, x, row)
+    E, dE_dtheta = net.gradient(theta, x[None, ...], row)
+    assert str(alone) == str(again)
+    close(xp.host(alone.E), xp.host(E))
+    close(xp.host(alone.layers[0].dE_dW), xp.host(net.unpack(dE_dtheta)[0].W))
+
+
+class Twice:
+    """As little as a user's own activation may be: no name, and a slope that is a number."""
+
+    def __call__(self, z):
+        return 2 * z
+
+    def da_dz(self, *_):
+        return 2.0
+
+
+def test_objects_of_users():
+    net = bp.Network([2, 3, 2], Twice(), Twice(), "squared_error")
+    found = bp.trace(net, net.init(seed=0), np.eye(2, dtype="float32"), np.eye(2))
+    assert "σ is Twice" in str(found)
+    for layer in found.layers:
+        assert layer.dE_da.shape == layer.da_dz.shape == layer.z.shape
+        np.testing.assert_array_equal(layer.delta, layer.dE_da * layer.da_dz)
+
+
+@pytest.mark.parametrize(
     ("change", "error", "words"),
     [
         ({"net": [2, 2]}, bp.DTypeError, "trace(net): got list"),
         ({"theta": np.zeros(5)}, bp.ShapeError, "trace(theta)"),
-        ({"x": [1.0, 2.0, 3.0]}, bp.ShapeError, "trace(x)"),
+        ({"x": [1.0, 2.0, 3.0]}, bp.ShapeError, "trace(x): got shape (3,); expected (2,) for"),
+        ({"x": 1.0}, bp.ShapeError, "trace(x): got shape (); expected (2,) for one case"),
+        ({"x": []}, bp.ShapeError, "trace(x): got shape (0,)"),
+        ({"x": np.ones((2, 3))}, bp.ShapeError, "trace(x): got shape (2, 3)"),
         ({"x": np.ones((0, 2))}, bp.DataError, "trace(x): got no cases"),
         ({"x": ["a", "b"]}, bp.DTypeError, "trace(x)"),
         ({"y": 2}, bp.DataError, "trace(y): got label 2"),
         ({"y": -1}, bp.DataError, "trace(y): got label -1"),
-        ({"y": [0.5]}, bp.ShapeError, "trace(y)"),
+        ({"y": [0.5]}, bp.ShapeError, "trace(y): got shape (1,) of dtype float64"),
+        ({"y": 0.5}, bp.ShapeError, "trace(y): got shape () of dtype float32"),
+        ({"y": [0, 1, 0]}, bp.ShapeError, "trace(y): got shape (3,)"),
+        ({"y": 2**40}, bp.DataError, "trace(y): got label 1099511627776"),
+        ({"y": 1j}, bp.DTypeError, "trace(y)"),
         ({"y": None}, bp.DTypeError, "trace(y)"),
         ({"case_weights": [1.0, 1.0]}, bp.ShapeError, "trace(case_weights)"),
     ],
