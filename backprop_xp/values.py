@@ -115,6 +115,8 @@ def check_labels(Y: Any, n_out: int, where: str, numbers: Any = None) -> None:
     xp = namespace(Y)
     if xp.isdtype(Y.dtype, "bool"):
         return
+    if is_on_cpu(Y):  # PyTorch has no minimum of unsigned integers beyond 8 bits
+        Y, xp = to_host(Y), np
     with context(Y):
         low, high = int(xp.min(Y)), int(xp.max(Y))
     if low >= 0 and high < classes:

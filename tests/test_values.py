@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.errors import DataError
@@ -71,6 +72,14 @@ def test_labels_in_range_pass(xp, n_out, top):
     check_labels(xp.array([0, top, 0]), n_out, "f(Y)")
     check_labels(xp.array([[0, top], [top, 0]]), n_out, "f(Y)")
     check_labels(xp.array([True, False]), n_out, "f(Y)")
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])
+def test_labels_of_which_pytorch_takes_no_minimum(dtype):
+    torch = needs("torch")
+    check_labels(torch.tensor([0, 2], dtype=getattr(torch, dtype)), 3, "f(Y)")
+    with pytest.raises(DataError, match="got label 3 at row 1"):
+        check_labels(torch.tensor([0, 3], dtype=getattr(torch, dtype)), 3, "f(Y)")
 
 
 @pytest.mark.parametrize(("n_out", "top"), [(1, 1), (2, 1), (10, 9)])
