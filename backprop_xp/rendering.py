@@ -75,7 +75,7 @@ def _lines(
         line, begun = lines[-1], not all(isinstance(x, str) for x in lines[-1])
         if begun and not isinstance(term, str) and sum(map(width, [*line, term])) > most:
             end = len(line)
-            while isinstance(line[end - 1], str) and line[end - 1] != ")":
+            while isinstance(line[end - 1], str):
                 end -= 1
             lines[-1:] = [line[:end], line[end:]]
         lines[-1].append(term)
