@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backprop_xp import datasets
     from backprop_xp.checkpoint import Model, load, save
     from backprop_xp.derivation import TracedLayer
+    from backprop_xp.estimators import MLPClassifier, MLPRegressor
     from backprop_xp.gradcheck import GradientCheck, check_gradient
     from backprop_xp.ordinal import ordinal_probabilities, ordinal_targets
     from backprop_xp.tracing import Trace, trace
@@ -70,6 +71,8 @@ __all__ = [
     "Ensemble",
     "GradientCheck",
     "Layer",
+    "MLPClassifier",
+    "MLPRegressor",
     "MissingExtraError",
     "MissingFileError",
     "Model",
@@ -108,6 +111,8 @@ __all__ = [
 
 _ON_FIRST_USE = {
     "GradientCheck": "gradcheck",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
     "Model": "checkpoint",
     "Trace": "tracing",
     "TracedLayer": "derivation",

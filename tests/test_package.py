@@ -55,10 +55,16 @@ class Absent:
             raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Absent())
+import backprop_xp
 for name in {MODULES!r}:
-    importlib.import_module(name)
+    if name != "backprop_xp.estimators":
+        importlib.import_module(name)
+try:
+    backprop_xp.MLPClassifier
+except backprop_xp.MissingExtraError as error:
+    print(error)
 """
-    assert in_a_fresh_interpreter(code) == ""
+    assert "pip install 'backprop-xp[sklearn]'" in in_a_fresh_interpreter(code)
 
 
 def tree_of(name):

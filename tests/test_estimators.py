@@ -1,0 +1,289 @@
+import pickle
+import re
+import warnings
+
+import numpy as np
+import pytest
+from needs import needs
+
+sklearn = pytest.importorskip("sklearn", minversion="1.6")
+
+from scipy.sparse import csr_array  # noqa: E402
+from sklearn import neural_network  # noqa: E402
+from sklearn.base import clone  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning  # noqa: E402
+from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+
+import backprop_xp as bp  # noqa: E402
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(90, 4))
+FIRST, SECOND = X[:, 0] + 0.3 * RNG.normal(size=90) > 0, X[:, 1] > 0.5
+CLASSES = np.array(["x", "y", "z"])[FIRST.astype(int) + SECOND]
+TWO = CLASSES == "x"
+NUMBERS = X @ [1.0, -2.0, 0.5, 0.0] + 0.1 * RNG.normal(size=90)
+quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+both = pytest.mark.parametrize(
+    ("kind", "y"),
+    [(bp.MLPClassifier, CLASSES), (bp.MLPClassifier, TWO), (bp.MLPRegressor, NUMBERS)],
+    ids=["three classes", "two classes", "numbers"],
+)
+
+
+@quick
+@parametrize_with_checks([bp.MLPClassifier(max_iter=100), bp.MLPRegressor(max_iter=100)])
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@both
+@pytest.mark.parametrize("alpha", [0.5, 5.0])
+def test_without_hidden_layers_the_minimum_is_that_of_scikit_learn(kind, y, alpha):
+    """The minimum of a convex cost is one, so that only the cost and its penalty count."""
+    chosen = {"solver": "lbfgs", "alpha": alpha, "tol": 1e-8, "max_iter": 2000, "random_state": 0}
+    peer = getattr(neural_network, kind.__name__)
+    ours = kind((), **chosen).fit(X, y)
+    theirs = peer(hidden_layer_sizes=(), **chosen).fit(X, y)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=2e-4)
+    biases = [each.intercepts_[0] for each in (ours, theirs)]
+    if ours.out_activation_ == "softmax":  # to which a number in all biases makes no difference
+        biases = [b - b.mean() for b in biases]
+    np.testing.assert_allclose(*biases, atol=2e-4)
+    for method in ("predict_proba", "predict_log_proba") if kind is bp.MLPClassifier else ():
+        np.testing.assert_allclose(getattr(ours, method)(X), getattr(theirs, method)(X), atol=1e-3)
+    assert np.mean(ours.predict(X) == theirs.predict(X)) == 1 or kind is bp.MLPRegressor
+    assert (ours.n_layers_, ours.n_outputs_) == (theirs.n_layers_, theirs.n_outputs_)
+    same_names = {"sigmoid": "logistic"}
+    assert same_names.get(ours.out_activation_, ours.out_activation_) == theirs.out_activation_
+
+
+@quick
+@both
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_the_penalty_of_a_batch_is_that_of_scikit_learn(kind, y, solver):
+    """Both go to where a heavy penalty leaves of the weights what it leaves."""
+    chosen = {"solver": solver, "alpha": 20.0, "batch_size": 30, "max_iter": 400, "tol": 0.0}
+    chosen |= {"learning_rate_init": 0.01, "random_state": 0, "n_iter_no_change": 400}
+    peer = getattr(neural_network, kind.__name__)
+    ours, theirs = kind((), **chosen).fit(X, y), peer(hidden_layer_sizes=(), **chosen).fit(X, y)
+    np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=0.02)
+
+
+@quick
+@pytest.mark.parametrize("device", ["torch:cpu", "jax:cpu"])
+@both
+def test_every_device_learns_the_same(kind, y, device):
+    needs(device.partition(":")[0])
+    chosen = {"max_iter": 5, "random_state": 3, "dtype": "float32", "batch_size": 16}
+    host = kind([8], **chosen).fit(X, y)
+    there = kind([8], device=device, **chosen).fit(X, y)
+    assert type(there.theta_) is np.ndarray
+    np.testing.assert_allclose(there.theta_, host.theta_, rtol=1e-4, atol=1e-5)
+    outputs = "predict_proba" if kind is bp.MLPClassifier else "predict"
+    np.testing.assert_allclose(
+        getattr(there, outputs)(X), getattr(host, outputs)(X), rtol=1e-4, atol=1e-5
+    )
+
+
+@quick
+def test_digits_are_learnt_as_well_as_by_scikit_learn():
+    pixels, labels = bp.datasets.digits()
+    train, test = slice(0, 1400), slice(1400, None)
+    chosen = {"hidden_layer_sizes": (32,), "max_iter": 30, "random_state": 0}
+    ours = bp.MLPClassifier(**chosen).fit(pixels[train], labels[train])
+    theirs = neural_network.MLPClassifier(**chosen).fit(pixels[train], labels[train])
+    at_least = theirs.score(pixels[test], labels[test]) - 0.02
+    assert ours.score(pixels[test], labels[test]) >= at_least
+    assert ours.theta_.dtype == np.float32
+    assert ours.predict(pixels[test]).dtype == labels.dtype
+
+
+@quick
+@both
+def test_what_is_learned(kind, y):
+    mlp = kind([5, 3], "tanh", max_iter=4, random_state=0).fit(X, y)
+    outputs = bp.predict(mlp.network_, mlp.theta_, X)
+    a = X
+    for W, b in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
+        a = np.tanh(a @ W + b)
+    z = a @ mlp.coefs_[-1] + mlp.intercepts_[-1]
+    if kind is bp.MLPRegressor:
+        np.testing.assert_allclose(outputs, z, rtol=1e-12)
+        np.testing.assert_array_equal(mlp.predict(X), outputs[:, 0])
+    else:
+        chances = mlp.predict_proba(X)
+        np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-12)
+        np.testing.assert_array_equal(mlp.predict(X), mlp.classes_[chances.argmax(axis=1)])
+    assert mlp.n_iter_ == len(mlp.loss_curve_) == 4
+    assert mlp.loss_ == mlp.loss_curve_[-1]
+    assert mlp.validation_scores_ is None
+    assert mlp.n_layers_ == 4
+    again = pickle.loads(pickle.dumps(mlp))  # noqa: S301  its own
+    np.testing.assert_array_equal(again.predict(X), mlp.predict(X))
+    assert clone(mlp).get_params() == mlp.get_params()
+    assert not hasattr(clone(mlp), "theta_")
+
+
+@quick
+def test_the_same_numbers_from_the_same_random_state():
+    first, second, other = (
+        bp.MLPClassifier(max_iter=3, random_state=state).fit(X, TWO).theta_ for state in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+    state = np.random.RandomState(1)
+    drawn = [bp.MLPClassifier(max_iter=3, random_state=state).fit(X, TWO).theta_ for _ in range(2)]
+    assert (drawn[0] != drawn[1]).any()
+
+
+@quick
+@both
+def test_a_case_of_weight_0_is_not_there(kind, y):
+    chosen = {"solver": "lbfgs", "alpha": 1.0, "max_iter": 15, "random_state": 0}
+    w = np.arange(90) % 3
+    weighted = kind([4], "tanh", **chosen).fit(X, y, w)
+    repeated = kind([4], "tanh", **chosen).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    np.testing.assert_allclose(weighted.theta_, repeated.theta_, rtol=1e-5, atol=1e-6)
+
+
+@quick
+@both
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_sparse_rows_are_rows(kind, y, solver):
+    few = np.where(np.abs(X) > 1, X, 0)
+    chosen = {"solver": solver, "max_iter": 4, "random_state": 0}
+    dense, sparse = (kind([6], **chosen).fit(rows, y) for rows in (few, csr_array(few)))
+    np.testing.assert_allclose(sparse.theta_, dense.theta_, rtol=1e-10)
+    np.testing.assert_array_equal(sparse.predict(csr_array(few)), dense.predict(few))
+
+
+@quick
+def test_several_labels_at_once():
+    Y = np.stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 0] + X[:, 1] > 0], axis=1).astype(int)
+    mlp = bp.MLPClassifier([16], max_iter=300, learning_rate_init=0.01, random_state=0).fit(X, Y)
+    assert mlp.predict_proba(X).shape == (90, 3)
+    assert mlp.score(X, Y) > 0.9  # all three are right
+    assert set(np.unique(mlp.predict(X))) == {0, 1}
+    stopped = bp.MLPClassifier([16], max_iter=5, early_stopping=True, random_state=0).fit(X, Y)
+    assert stopped.validation_scores_ is None
+
+
+@quick
+def test_several_numbers_at_once():
+    Y = np.stack([NUMBERS, -NUMBERS], axis=1)
+    mlp = bp.MLPRegressor([16], max_iter=300, learning_rate_init=0.02, random_state=0).fit(X, Y)
+    assert mlp.predict(X).shape == (90, 2)
+    assert mlp.score(X, Y) > 0.95
+    with pytest.warns(DataConversionWarning):
+        mlp.fit(X, NUMBERS[:, None])
+    assert mlp.predict(X).shape == (90,)
+
+
+@quick
+def test_losses():
+    counts = RNG.poisson(np.exp(0.5 * X[:, 0])).astype(float)
+    poisson = bp.MLPRegressor((), loss="poisson", solver="lbfgs", tol=1e-8, alpha=0.0).fit(
+        X, counts
+    )
+    assert poisson.out_activation_ == "exp"
+    assert poisson.predict(X).min() > 0
+    assert poisson.predict(X).mean() == pytest.approx(counts.mean(), rel=1e-5)  # as of every fit
+    huber = bp.MLPRegressor([4], loss=bp.losses.Huber(0.5), max_iter=2).fit(X, NUMBERS)
+    assert huber.network_.loss.name == "huber"
+    squared = bp.MLPClassifier([4], loss="squared_error", max_iter=2).fit(X, CLASSES)
+    assert squared.network_.loss.name == "squared_error"
+
+
+@quick
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"activation": "logistic"},
+        {"hidden_layer_sizes": (5, 4), "activation": ("gelu", "logistic")},
+        {"hidden_layer_sizes": 5},
+        {"hidden_layer_sizes": np.array([5, 4])},
+        {"solver": "sgd", "momentum": 0.0},
+        {"solver": bp.AdamW(0.01)},
+        {"solver": bp.SGD(bp.schedules.Step(0.1, 2, 0.5))},
+        {"solver": bp.Rprop()},
+        {"solver": bp.LBFGS(history_size=3)},
+        {"dropout": 0.2},
+        {"batch_size": 1000},
+        {"verbose": True},
+    ],
+    ids=str,
+)
+def test_choices(chosen):
+    mlp = bp.MLPClassifier(**{"max_iter": 3, "random_state": 0, **chosen}).fit(X, CLASSES)
+    assert mlp.score(X, CLASSES) > 0.1
+    assert np.isfinite(mlp.loss_curve_).all()
+
+
+def test_training_ends_where_the_cost_stands_still():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mlp = bp.MLPClassifier([8], tol=0.05, n_iter_no_change=3, random_state=0).fit(X, TWO)
+    assert mlp.n_iter_ < 200
+    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
+        bp.MLPClassifier([8], max_iter=2).fit(X, TWO)
+    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
+        bp.MLPClassifier([8], solver="lbfgs", max_iter=2).fit(X, TWO)
+
+
+@quick
+def test_early_stopping_keeps_the_best():
+    chosen = {"early_stopping": True, "n_iter_no_change": 5, "random_state": 0, "max_iter": 200}
+    mlp = bp.MLPClassifier([8], learning_rate_init=0.02, **chosen).fit(X, CLASSES, np.ones(90))
+    scores = mlp.validation_scores_
+    assert len(scores) == mlp.n_iter_ < 200
+    assert max(scores[:-5]) >= max(scores[-5:])
+    assert bp.MLPRegressor([8], **chosen).fit(X, NUMBERS).validation_scores_ is None
+
+
+@quick
+def test_in_the_tools_of_scikit_learn():
+    pipe = make_pipeline(StandardScaler(), bp.MLPClassifier([8], max_iter=30, random_state=0))
+    assert cross_val_score(pipe, X, TWO, cv=3).mean() > 0.7
+    search = GridSearchCV(bp.MLPRegressor(max_iter=5), {"alpha": [0.0, 1.0]}, cv=2)
+    assert search.fit(X, NUMBERS).best_params_["alpha"] in (0.0, 1.0)
+
+
+@quick
+def test_a_model_file(tmp_path):
+    mlp = bp.MLPClassifier([4], max_iter=2, random_state=0).fit(X, TWO)
+    bp.save(tmp_path / "m.safetensors", mlp.network_, mlp.theta_)
+    net, theta = bp.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(net.forward(theta, X)[:, 0], mlp.predict_proba(X)[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"solver": "adm"}, "solver: got 'adm'; expected one of adam, sgd, lbfgs"),
+        ({"alpha": -1.0}, "alpha: got -1.0"),
+        ({"tol": "small"}, "tol: got 'small'"),
+        ({"max_iter": 0}, "max_iter: got 0"),
+        ({"n_iter_no_change": 0}, "n_iter_no_change: got 0"),
+        ({"validation_fraction": 1.0}, "validation_fraction: got 1.0"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+        ({"batch_size": "large"}, "batch_size: got 'large'"),
+        ({"hidden_layer_sizes": (3, 0)}, "Network(sizes)"),
+        ({"hidden_layer_sizes": "many"}, "Network(sizes)"),
+        ({"activation": "rlu"}, "Network(hidden): got 'rlu'"),
+        ({"loss": "none"}, "Network(loss): got 'none'"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"device": "tpu"}, "'tpu'"),
+    ],
+)
+def test_what_is_refused(chosen, words):
+    for kind, y in ((bp.MLPClassifier, TWO), (bp.MLPRegressor, NUMBERS)):
+        with pytest.raises(bp.BackpropError, match=re.escape(words)):
+            kind(**chosen).fit(X, y)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(bp.DataError, match=r"fit\(y\): got one class, x;"):
+        bp.MLPClassifier().fit(X, np.full(90, "x"))
