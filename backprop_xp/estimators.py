@@ -298,7 +298,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     >>> import backprop_xp as bp
     >>> X, y = bp.datasets.digits()
     >>> mlp = MLPClassifier([32], early_stopping=True, random_state=0).fit(X[:1500], y[:1500])
-    >>> mlp.score(X[1500:], y[1500:]) > 0.85
+    >>> mlp.score(X[1500:], y[1500:]) > 0.8
     True
     """
 
