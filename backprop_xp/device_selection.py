@@ -52,6 +52,10 @@ class Device:
     def __str__(self) -> str:
         return f"{self.name} ({self.why})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have copies and pickles select the device by its name, where they are made."""
+        return select_device, (self.name,)
+
 
 @dataclass(frozen=True)
 class DeviceStatus:

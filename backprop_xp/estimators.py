@@ -5,26 +5,27 @@ host, so that a fitted estimator can be pickled, and used where there is no such
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.activations import Activation
+from backprop_xp.activations import Activation, find_activation
 from backprop_xp.backend import dtype_name, from_host, to_host
-from backprop_xp.callbacks import EarlyStopping
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DataError, MissingExtraError, OptionError, nearest_name
-from backprop_xp.losses import Loss
+from backprop_xp.losses import Loss, find_loss
 from backprop_xp.network import Network
 from backprop_xp.optimizers import LBFGS, SGD, Adam, Optimizer
 from backprop_xp.options import check_count, finite_number
 from backprop_xp.prediction import predict
+from backprop_xp.progress import Progress
 from backprop_xp.training import train
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
     from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import accuracy_score, r2_score
     from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -42,8 +43,94 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 HostArray: TypeAlias = np.ndarray[Any, Any]
 
 SOLVERS = ("adam", "sgd", "lbfgs")
+
+
+class _Limits(NamedTuple):
+    least: float
+    below: float
+    expected: str
+    usual: float
+
+
+ABOVE_0 = float(np.nextafter(0, 1))
+NUMBERS = {
+    "alpha": _Limits(0, np.inf, "a number >= 0", 0.0001),
+    "tol": _Limits(0, np.inf, "a number >= 0", 0.0001),
+    "learning_rate_init": _Limits(ABOVE_0, np.inf, "a number > 0", 0.001),
+    "momentum": _Limits(0, 1, "a number >= 0 and < 1", 0.9),
+    "validation_fraction": _Limits(ABOVE_0, 1, "a number > 0 and < 1", 0.1),
+}
 ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
+
+
+class _Head(NamedTuple):
+    """What the outputs of a network stand for.
+
+    Attributes
+    ----------
+    units : int
+    activation, loss : str
+        The usual ones.
+    classes : array (n_classes,) or None
+        None for numbers, and where a case has several labels.
+    flat : bool
+        Whether there is one number, class or label for a case, (m,).
+    """
+
+    units: int
+    activation: str
+    loss: str
+    classes: HostArray | None = None
+    flat: bool = True
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether it estimates numbers."""
+        return self.activation in ("identity", "exp")
+
+    def decide(self, outputs: HostArray) -> HostArray:
+        """Return what is predicted, (m,) or (m, units), from outputs (m, units)."""
+        if self.of_numbers:
+            return outputs[:, 0] if self.flat else outputs
+        if self.classes is None:
+            return (outputs > 0.5).astype(int)
+        found: HostArray = self.classes[
+            (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
+        ]
+        return found
+
+
+class _Watch:
+    """Stops by scikit-learn's rule, and keeps the best θ where cases are held out.
+
+    An epoch counts that is not better than the best so far by `tol` at least; training stops when
+    more than `patience` in a row count.
+    """
+
+    def __init__(
+        self, tol: float, patience: float, score: Callable[[HostArray], float] | None
+    ) -> None:
+        self._tol, self._patience, self._score = tol, patience, score
+        self._waited = 0
+        self.best = -np.inf
+        self.theta: HostArray | None = None
+        self.scores: list[float] = []
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Compare the epoch with the best so far."""
+        if self._score is None:
+            now = -progress.history["cost"][-1]
+        else:
+            theta = to_host(progress.theta)
+            now = self._score(theta)
+        self.scores.append(now)
+        self._waited = self._waited + 1 if now < self.best + self._tol else 0
+        if now > self.best:
+            self.best = now
+            self.theta = None if self._score is None else theta.copy()
+        if self._waited > self._patience:
+            progress.stop(f"no gain of {self._tol} for {self._patience} epochs")
 
 
 class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -107,79 +194,131 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         tags.input_tags.sparse = True
         return tags
 
+    def predict(self, X: Any) -> HostArray:
+        """Return the classes, labels or numbers, (m,) or as many for each case as y had, for X."""
+        outputs = self._outputs(X)
+        decided: HostArray = self._head.decide(outputs)
+        return decided
+
     def _layers(self) -> Any:
         check_is_fitted(self)
         return self.network_.unpack(self.theta_)
 
-    def _activation(self) -> Any:
-        def known(name: Any) -> Any:
-            return "sigmoid" if isinstance(name, str) and name == LOGISTIC else name
+    def _outputs(self, X: Any) -> HostArray:
+        """Return the outputs (m, n_out) for X (m, n_in)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **ROWS)
+        return self._outputs_of(self.network_, self.theta_, X)
 
-        given = self.activation
-        if isinstance(given, Sequence) and not isinstance(given, str):
-            return [known(each) for each in given]
-        return known(given)
+    def _outputs_of(self, net: Network, theta: HostArray, X: Any) -> HostArray:
+        device = select_device(self.device or "cpu")
+        moved = from_host(theta, device.xp, device.handle, dtype_name(theta.dtype))
+        return to_host(predict(net, moved, X))
 
-    def _optimizer(self) -> tuple[Optimizer | LBFGS, bool]:
-        """Return the optimiser, and whether it takes all cases at once."""
-        solver = self.solver
-        if not isinstance(solver, str):
-            return solver, isinstance(solver, LBFGS) or getattr(solver, "full_batch", False)
-        if solver == "adam":
-            return Adam(self.learning_rate_init), False
-        if solver == "sgd":
-            nesterov = bool(self.nesterovs_momentum and self.momentum)
-            return SGD(self.learning_rate_init, self.momentum, nesterov=nesterov), False
-        if solver == "lbfgs":
-            return LBFGS(gtol=self.tol), True
-        expected = f"one of {', '.join(SOLVERS)}, or an optimiser such as bp.SGD(0.1)"
-        raise OptionError("solver", repr(solver), expected, nearest_name(solver, SOLVERS))
+    # -----------------------------------------------------------------------------------------
+    # parameters
+
+    def _checked(self) -> tuple[list[int], Any, Optimizer | LBFGS]:
+        """Return the hidden sizes, their activations and the optimiser, after checking all."""
+        self._check_numbers()
+        for name in ("early_stopping", "nesterovs_momentum"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                came, advice = repr(getattr(self, name)), "Pass one of them"
+                raise OptionError(name, came, "True or False", advice)
+        sizes: Any = self.hidden_layer_sizes
+        each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
+        hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
+        return hidden, self._activation(len(hidden)), self._optimizer()
 
     def _check_numbers(self) -> None:
         check_count(self.max_iter, "max_iter", least=1)
-        check_count(self.n_iter_no_change, "n_iter_no_change", least=1)
-        for name in ("alpha", "tol"):
-            if finite_number(getattr(self, name), name) < 0:
-                raise OptionError(name, repr(getattr(self, name)), "a number >= 0", "Such as 1e-4")
-        if not 0 < finite_number(self.validation_fraction, "validation_fraction") < 1:
-            came = repr(self.validation_fraction)
-            raise OptionError("validation_fraction", came, "a number in (0, 1)", "Such as 0.1")
+        if self.n_iter_no_change != np.inf:
+            check_count(self.n_iter_no_change, "n_iter_no_change", least=1)
+        if self.batch_size is None or isinstance(self.batch_size, str):
+            if self.batch_size != "auto":
+                expected = "'auto' or an integer >= 1"
+                raise OptionError("batch_size", repr(self.batch_size), expected, "Such as 128")
+        else:
+            check_count(self.batch_size, "batch_size", least=1)
+        for name, limits in NUMBERS.items():
+            number = getattr(self, name)
+            if not limits.least <= finite_number(number, name) < limits.below:
+                raise OptionError(name, repr(number), limits.expected, f"Such as {limits.usual}")
 
-    def _fit(
-        self,
-        X: Any,
-        Y: HostArray,
-        sample_weight: HostArray | None,
-        output: tuple[int, str, str],
-        stratify: HostArray | None = None,
-    ) -> None:
+    def _activation(self, layers: int) -> Any:
+        def found(each: Any) -> Activation:
+            name = "sigmoid" if isinstance(each, str) and each == LOGISTIC else each
+            return find_activation(name, "activation")
+
+        given: Any = self.activation
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            return found(given)
+        if len(given) != layers:
+            came, expected = f"{len(given)} of them", f"one, or {layers} for as many hidden layers"
+            raise OptionError("activation", came, expected, "Such as 'relu'")
+        return [found(each) for each in given]
+
+    def _optimizer(self) -> Optimizer | LBFGS:
+        solver: Any = self.solver
+        if isinstance(solver, LBFGS) or (
+            hasattr(solver, "update") and hasattr(solver, "init") and not isinstance(solver, type)
+        ):
+            own: Optimizer | LBFGS = solver
+            return own
+        if isinstance(solver, str) and solver == "adam":
+            return Adam(self.learning_rate_init)
+        if isinstance(solver, str) and solver == "sgd":
+            nesterov = bool(self.nesterovs_momentum and self.momentum)
+            return SGD(self.learning_rate_init, self.momentum, nesterov=nesterov)
+        if isinstance(solver, str) and solver == "lbfgs":
+            return LBFGS(gtol=self.tol)
+        expected = f"one of {', '.join(SOLVERS)}, or an optimiser such as bp.SGD(0.1)"
+        raise OptionError("solver", repr(solver), expected, nearest_name(str(solver), SOLVERS))
+
+    def _loss(self, head: _Head) -> Any:
+        """Return the loss, which must fit what the outputs stand for."""
+        if self.loss is None:
+            return head.loss
+        loss = find_loss(self.loss)
+        name = getattr(loss, "name", "")
+        if name == "cross_entropy" and head.activation == "sigmoid":
+            return head.loss  # of a class and of its absence, which one unit tells
+        if head.of_numbers and name in ("cross_entropy", "binary_cross_entropy"):
+            raise OptionError("loss", repr(self.loss), "a loss of numbers", "Such as 'huber'")
+        return loss
+
+    # -----------------------------------------------------------------------------------------
+    # training
+
+    def _fit(self, X: Any, Y: HostArray, y: HostArray, sample_weight: Any, head: _Head) -> None:
         """Train on X (m, n_in) and Y, and set what is learned.
 
-        `output` is the number of output units, their activation, and the loss where none was given.
+        `y` is what `predict` would return where all is right.
         """
-        self._check_numbers()
-        n_out, name, usual = output
-        loss = usual if self.loss is None else self.loss
-        hidden = np.ravel(self.hidden_layer_sizes).astype(object).tolist()
-        net = Network([X.shape[1], *hidden, n_out], self._activation(), name, loss)
-        optimizer, whole = self._optimizer()
+        hidden, activation, optimizer = self._checked()
+        net = Network(
+            [X.shape[1], *hidden, head.units], activation, head.activation, self._loss(head)
+        )
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        validation, metric = None, "cost"
-        if self.early_stopping:
-            held = {"test_size": self.validation_fraction, "random_state": seed}
-            parts = [X, Y] if sample_weight is None else [X, Y, sample_weight]
-            parts = train_test_split(*parts, stratify=stratify, **held)
-            (X, X_held), (Y, Y_held), *others = zip(parts[::2], parts[1::2], strict=True)
-            sample_weight = others[0][0] if others else None
-            validation = (X_held, Y_held)
-            metric = "validation_accuracy" if stratify is not None else "validation_cost"
+        of_lbfgs = isinstance(optimizer, LBFGS)
+        whole = of_lbfgs or bool(getattr(optimizer, "full_batch", False))
+        score = None
+        if self.early_stopping and not of_lbfgs:
+            two = head.classes is not None and head.units == 1
+            rows, held = train_test_split(
+                np.arange(X.shape[0]),
+                test_size=self.validation_fraction,
+                random_state=seed,
+                stratify=Y if two else None,
+            )
+            score = self._score_of(net, head, X[held], y[held], None if w is None else w[held])
+            X, Y, w = X[rows], Y[rows], None if w is None else w[rows]
+        _check_weights(w, "trained on")
         X = X.toarray() if whole and hasattr(X, "toarray") else X
         m = X.shape[0]
-        size = m if whole else min(200, m) if self.batch_size == "auto" else self.batch_size
-        size = min(check_count(size, "batch_size", least=1), m)
-        stop = EarlyStopping(
-            metric, self.n_iter_no_change, self.tol, restore_best=bool(self.early_stopping)
-        )
+        size = m if whole else min(200 if self.batch_size == "auto" else self.batch_size, m)
+        watch = _Watch(self.tol, self.n_iter_no_change, score)
         run = train(
             net,
             X,
@@ -187,44 +326,51 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             optimizer=optimizer,
             epochs=self.max_iter,
             batch_size=None if whole else size,
-            validation=validation,
-            case_weights=sample_weight,
-            l2=self.alpha / (size if sample_weight is None else size * sample_weight.mean()),
+            case_weights=w,
+            l2=self.alpha / (size if w is None else size * w.mean()),
             dropout=self.dropout,
             seed=seed,
             device=select_device(self.device or "cpu"),
             dtype=self.dtype,
-            callbacks=[stop] if self.early_stopping or not isinstance(optimizer, LBFGS) else [],
+            callbacks=[] if of_lbfgs else [watch],
             progress=bool(self.verbose),
         )
-        self.network_, self.theta_ = net, to_host(run.theta)
-        self.loss_curve_ = run.history["cost"]
-        self.loss_, self.n_iter_ = self.loss_curve_[-1], len(self.loss_curve_)
-        self.validation_scores_ = run.history.get("validation_accuracy")
-        self.n_outputs_, self.out_activation_ = n_out, name
+        self._head, self.network_ = head, net
+        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
+        self.loss_curve_ = run.history.get("cost", [])
+        self.n_iter_ = len(self.loss_curve_)
+        self.best_loss_ = min(self.loss_curve_, default=None) if score is None else None
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
+        self.validation_scores_ = None if score is None else watch.scores
+        self.best_validation_score_ = None if score is None else watch.best
+        self.n_outputs_, self.out_activation_ = head.units, head.activation
         self.n_layers_ = len(net.sizes)
-        if not run.stopped and self.n_iter_ >= self.max_iter:
-            warnings.warn(
-                f"no end of the descent within max_iter={self.max_iter} epochs: pass more, or a "
-                "larger tol",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        ended = "CONVERGENCE" in run.stopped if of_lbfgs else run.stopped.startswith("no gain")
+        if not ended:
+            why = run.stopped or f"no end of the descent within max_iter={self.max_iter}"
+            advice = "pass a larger max_iter, or a larger tol"
+            warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
 
-    def _outputs(self, X: Any) -> HostArray:
-        """Return the outputs (m, n_out) for X (m, n_in)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **ROWS)
-        device, dtype = select_device(self.device or "cpu"), dtype_name(self.theta_.dtype)
-        theta = from_host(self.theta_, device.xp, device.handle, dtype)
-        return to_host(predict(self.network_, theta, X))
+    def _score_of(
+        self, net: Network, head: _Head, X: Any, y: HostArray, w: HostArray | None
+    ) -> Callable[[HostArray], float]:
+        """Return the function from θ to the score on cases that were held out."""
+        if head.of_numbers and len(y) < 2:
+            came, expected = f"{len(y)} case held out", "two at least, for R²"
+            advice = "Pass a larger validation_fraction, or early_stopping=False"
+            raise DataError("fit(X)", came, expected, advice)
+        _check_weights(w, "held out")
+        scored = r2_score if head.of_numbers else accuracy_score
+        return lambda theta: float(
+            scored(y, head.decide(self._outputs_of(net, theta, X)), sample_weight=w)
+        )
 
 
-def _weights(sample_weight: Any, X: Any) -> HostArray | None:
-    if sample_weight is None:
-        return None
-    weights: HostArray = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-    return weights
+def _check_weights(w: HostArray | None, part: str) -> None:
+    if w is not None and not (w.min() >= 0 and w.sum() > 0):
+        came = f"from {w.min()} to {w.max()} in the cases {part}"
+        expected = ">= 0, and one above 0 at least"
+        raise DataError("fit(sample_weight)", came, expected, "Leave cases out with weight 0")
 
 
 class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
@@ -243,10 +389,10 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     loss : str or Loss, optional
         Cross-entropy unless given.
     solver : {"adam", "sgd", "lbfgs"} or an optimiser
-        Such as ``bp.SGD(bp.schedules.Step(0.1))``, in whose place `learning_rate_init`, `momentum`
-        and `nesterovs_momentum` say nothing.
+        Such as ``bp.SGD(bp.schedules.Step(0.1, 50))``, beside which `learning_rate_init`,
+        `momentum` and `nesterovs_momentum` say nothing.
     alpha : float
-        ≥ 0. Adds ½ · alpha / n · Σ W² to the mean cost of a batch of n cases, as scikit-learn does;
+        ≥ 0. Adds ½ · alpha / n · Σ W² to the mean cost of a batch, for n cases in a whole batch;
         n is the sum of a batch's weights on average, where the cases have weights.
     batch_size : int or "auto"
         "auto" is 200, or all cases where there are fewer. L-BFGS and Rprop take all.
@@ -257,11 +403,11 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     dropout : float
         As `backprop_xp.train` takes it.
     tol, n_iter_no_change : float, int
-        Training stops where the cost has not fallen by more than `tol` for so many epochs in a row;
-        L-BFGS where no derivative is larger than `tol`.
+        Training stops where more than so many epochs in a row were not better by `tol` than the
+        best; L-BFGS where no derivative is larger than `tol`.
     early_stopping : bool
-        Whether a share of the cases is held out, their accuracy (their cost, without classes) is
-        what must grow, and the best θ is kept.
+        Whether a share of the cases is held out, the score on them (accuracy, or R²) is what must
+        grow, and the best θ is kept. L-BFGS takes no notice.
     validation_fraction : float
         That share, in (0, 1).
     random_state : int, RandomState or None
@@ -280,10 +426,11 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     theta_ : array (P,)
         All parameters, on the host; ``bp.save(path, mlp.network_, mlp.theta_)`` writes a file.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
-    loss_, loss_curve_ : float, list of float
-        The mean cost of an epoch's batches, the penalty included.
-    validation_scores_ : list of float or None
-        The accuracy of each epoch on the cases that were held out.
+    loss_, best_loss_, loss_curve_ : float, float, list of float
+        The mean cost of an epoch's batches, the penalty included; None where there was no epoch,
+        and the best one with `early_stopping`.
+    validation_scores_, best_validation_score_ : list of float, float, or None
+        The score after each epoch on the cases that were held out.
     n_iter_, n_layers_, n_outputs_, n_features_in_ : int
     out_activation_ : str
 
@@ -291,7 +438,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     ------
     MissingExtraError
         There is no scikit-learn, 1.6 or later.
-    OptionError, and what `backprop_xp.train` raises
+    OptionError, DataError, and what `backprop_xp.train` raises
 
     Examples
     --------
@@ -307,44 +454,33 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
 
         `sample_weight` (m,) holds weights of the cases, ≥ 0.
         """
+        self._checked()
         X, y = validate_data(self, X, y, multi_output=True, **ROWS)
         check_classification_targets(y)
-        weights = _weights(sample_weight, X)
         if type_of_target(y).startswith("multilabel"):
             y = y.toarray() if hasattr(y, "toarray") else y
+            head = _Head(y.shape[1], "sigmoid", "binary_cross_entropy", flat=False)
+            self._fit(X, y.astype(X.dtype), y.astype(int), sample_weight, head)
             self.classes_ = np.arange(y.shape[1])
-            output = (y.shape[1], "sigmoid", "binary_cross_entropy")
-            self._fit(X, y.astype(X.dtype), weights, output)
             return self
         y = column_or_1d(y, warn=True)
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            came, expected = f"one class, {self.classes_[0]}", "two classes at least"
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            came, expected = f"one class, {classes[0]}", "two classes at least"
             raise DataError("fit(y)", came, expected, "Pass cases of the others too")
-        count, two = len(self.classes_), len(self.classes_) == 2
-        output = (
-            (1, "sigmoid", "binary_cross_entropy") if two else (count, "softmax", "cross_entropy")
-        )
-        self._fit(X, labels.astype(np.int32), weights, output, stratify=labels)
-        return self
-
-    def predict(self, X: Any) -> HostArray:
-        """Return the classes (m,), or the labels (m, n_labels), for X (m, n_in)."""
-        outputs = self._outputs(X)
-        if self.out_activation_ == "softmax":
-            places = outputs.argmax(axis=1)
+        if len(classes) == 2:
+            head = _Head(1, "sigmoid", "binary_cross_entropy", classes)
         else:
-            places = (outputs > 0.5).astype(int)
-            if self.n_outputs_ > 1:
-                return places
-            places = places[:, 0]
-        found: HostArray = self.classes_[places]
-        return found
+            head = _Head(len(classes), "softmax", "cross_entropy", classes)
+        self._fit(X, labels.astype(np.int32), y, sample_weight, head)
+        self.classes_ = classes
+        return self
 
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class, or of each label, (m, n_classes)."""
         outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+        two = self._head.units == 1 and self._head.classes is not None
+        return np.hstack([1 - outputs, outputs]) if two else outputs
 
     def predict_log_proba(self, X: Any) -> HostArray:
         """Return the logarithms of `predict_proba`."""
@@ -360,9 +496,15 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
 class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
     """A network that estimates numbers, trained by backpropagation on any device.
 
-    Identity units, or exponential ones with the loss ``"poisson"``. Parameters and attributes are
-    those of `MLPClassifier`, but for ``classes_``; with `early_stopping` the cost of what is held
-    out must fall.
+    Identity units with squared error unless another loss is given, exponential ones with the loss
+    ``"poisson"``. Parameters and attributes are those of `MLPClassifier`, but for ``classes_``;
+    with `early_stopping` it is R² that must grow.
+
+    Raises
+    ------
+    MissingExtraError
+        There is no scikit-learn, 1.6 or later.
+    OptionError, DataError, and what `backprop_xp.train` raises
 
     Examples
     --------
@@ -378,16 +520,16 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
 
         `sample_weight` (m,) holds weights of the cases, ≥ 0.
         """
+        self._checked()
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **ROWS)
-        self._flat = y.ndim == 1 or y.shape[1] == 1
-        Y = (column_or_1d(y, warn=True) if self._flat else y).reshape(len(y), -1)
+        y = y.toarray() if hasattr(y, "toarray") else y
+        if y.dtype.kind not in "fiub":
+            raise DataError(
+                "fit(y)", f"dtype {y.dtype}", "real numbers", "Classes are MLPClassifier's"
+            )
+        flat = y.ndim == 1 or y.shape[1] == 1
+        y = column_or_1d(y, warn=True) if flat else y
+        Y = y.reshape(len(y), -1).astype(X.dtype)
         name = "exp" if getattr(self.loss, "name", self.loss) == "poisson" else "identity"
-        output = (Y.shape[1], name, "squared_error")
-        self._fit(X, Y.astype(X.dtype), _weights(sample_weight, X), output)
+        self._fit(X, Y, y, sample_weight, _Head(Y.shape[1], name, "squared_error", flat=flat))
         return self
-
-    def predict(self, X: Any) -> HostArray:
-        """Return the estimates, (m,) or (m, n_out) as y was, for X (m, n_in)."""
-        outputs = self._outputs(X)
-        first: HostArray = outputs[:, 0]
-        return first if self._flat else outputs

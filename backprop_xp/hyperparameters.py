@@ -38,6 +38,10 @@ class Hyperparameters:
                 where = self._where(one.name)
                 raise OptionError(where, repr(value), "True or False", f"Use {one.default}")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields, for copies and pickles, without what follows from them."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
     @property
     def limits(self) -> dict[str, Range]:
         """The range of each number, which it keeps in θ's dtype too."""
