@@ -356,6 +356,21 @@ def test_a_fit_that_fails_leaves_what_was_learned():
         with pytest.raises(bp.BackpropError):
             mlp.set_params(**chosen).fit(X, y)
         np.testing.assert_array_equal(mlp.predict(X), before)
+    with pytest.raises(bp.OptionError):
+        mlp.set_params(alpha=-1.0).fit(X[:, :2], TWO)
+    np.testing.assert_array_equal(mlp.predict(X), before)
+
+
+@quick
+@pytest.mark.parametrize("nesterovs_momentum", [True, False])
+@pytest.mark.parametrize("momentum", [0.8, 0.0])
+def test_sgd_takes_its_numbers(momentum, nesterovs_momentum):
+    chosen = {"learning_rate_init": 0.05, "max_iter": 3, "random_state": 0}
+    named = {"solver": "sgd", "momentum": momentum, "nesterovs_momentum": nesterovs_momentum}
+    nesterov = nesterovs_momentum and momentum > 0
+    theta = bp.MLPClassifier([4], **chosen, **named).fit(X, TWO).theta_
+    same = bp.MLPClassifier([4], solver=bp.SGD(0.05, momentum, nesterov=nesterov), **chosen)
+    np.testing.assert_array_equal(theta, same.fit(X, TWO).theta_)
 
 
 @quick
