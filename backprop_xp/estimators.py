@@ -5,21 +5,22 @@ host, so that a fitted estimator can be pickled, and used where there is no such
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp.activations import Activation, find_activation
+from backprop_xp.activations import Activation
 from backprop_xp.backend import dtype_name, from_host, to_host
 from backprop_xp.device_selection import Device, select_device
-from backprop_xp.errors import DataError, MissingExtraError, OptionError, nearest_name
-from backprop_xp.losses import Loss, find_loss
+from backprop_xp.errors import DataError, MissingExtraError
+from backprop_xp.estimator_options import checked
+from backprop_xp.heads import Head
+from backprop_xp.losses import Loss
 from backprop_xp.network import Network
-from backprop_xp.optimizers import LBFGS, SGD, Adam, Optimizer
-from backprop_xp.options import check_count, finite_number
+from backprop_xp.optimizers import LBFGS, Optimizer
+from backprop_xp.patience import Watch
 from backprop_xp.prediction import predict
-from backprop_xp.progress import Progress
 from backprop_xp.training import train
 
 try:
@@ -42,95 +43,7 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 HostArray: TypeAlias = np.ndarray[Any, Any]
 
-SOLVERS = ("adam", "sgd", "lbfgs")
-
-
-class _Limits(NamedTuple):
-    least: float
-    below: float
-    expected: str
-    usual: float
-
-
-ABOVE_0 = float(np.nextafter(0, 1))
-NUMBERS = {
-    "alpha": _Limits(0, np.inf, "a number >= 0", 0.0001),
-    "tol": _Limits(0, np.inf, "a number >= 0", 0.0001),
-    "learning_rate_init": _Limits(ABOVE_0, np.inf, "a number > 0", 0.001),
-    "momentum": _Limits(0, 1, "a number >= 0 and < 1", 0.9),
-    "validation_fraction": _Limits(ABOVE_0, 1, "a number > 0 and < 1", 0.1),
-}
 ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
-LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
-
-
-class _Head(NamedTuple):
-    """What the outputs of a network stand for.
-
-    Attributes
-    ----------
-    units : int
-    activation, loss : str
-        The usual ones.
-    classes : array (n_classes,) or None
-        None for numbers, and where a case has several labels.
-    flat : bool
-        Whether there is one number, class or label for a case, (m,).
-    """
-
-    units: int
-    activation: str
-    loss: str
-    classes: HostArray | None = None
-    flat: bool = True
-
-    @property
-    def of_numbers(self) -> bool:
-        """Whether it estimates numbers."""
-        return self.activation in ("identity", "exp")
-
-    def decide(self, outputs: HostArray) -> HostArray:
-        """Return what is predicted, (m,) or (m, units), from outputs (m, units)."""
-        if self.of_numbers:
-            return outputs[:, 0] if self.flat else outputs
-        if self.classes is None:
-            return (outputs > 0.5).astype(int)
-        found: HostArray = self.classes[
-            (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
-        ]
-        return found
-
-
-class _Watch:
-    """Stops by scikit-learn's rule, and keeps the best θ where cases are held out.
-
-    An epoch counts that is not better than the best so far by `tol` at least; training stops when
-    more than `patience` in a row count.
-    """
-
-    def __init__(
-        self, tol: float, patience: float, score: Callable[[HostArray], float] | None
-    ) -> None:
-        self._tol, self._patience, self._score = tol, patience, score
-        self._waited = 0
-        self.best = -np.inf
-        self.theta: HostArray | None = None
-        self.scores: list[float] = []
-
-    def on_epoch_end(self, progress: Progress) -> None:
-        """Compare the epoch with the best so far."""
-        if self._score is None:
-            now = -progress.history["cost"][-1]
-        else:
-            theta = to_host(progress.theta)
-            now = self._score(theta)
-        self.scores.append(now)
-        self._waited = self._waited + 1 if now < self.best + self._tol else 0
-        if now > self.best:
-            self.best = now
-            self.theta = None if self._score is None else theta.copy()
-        if self._waited > self._patience:
-            progress.stop(f"no gain of {self._tol} for {self._patience} epochs")
 
 
 class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -215,89 +128,14 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         moved = from_host(theta, device.xp, device.handle, dtype_name(theta.dtype))
         return to_host(predict(net, moved, X))
 
-    # -----------------------------------------------------------------------------------------
-    # parameters
-
-    def _checked(self) -> tuple[list[int], Any, Optimizer | LBFGS]:
-        """Return the hidden sizes, their activations and the optimiser, after checking all."""
-        self._check_numbers()
-        for name in ("early_stopping", "nesterovs_momentum"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                came, advice = repr(getattr(self, name)), "Pass one of them"
-                raise OptionError(name, came, "True or False", advice)
-        sizes: Any = self.hidden_layer_sizes
-        each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
-        hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
-        return hidden, self._activation(len(hidden)), self._optimizer()
-
-    def _check_numbers(self) -> None:
-        check_count(self.max_iter, "max_iter", least=1)
-        if self.n_iter_no_change != np.inf:
-            check_count(self.n_iter_no_change, "n_iter_no_change", least=1)
-        if self.batch_size is None or isinstance(self.batch_size, str):
-            if self.batch_size != "auto":
-                expected = "'auto' or an integer >= 1"
-                raise OptionError("batch_size", repr(self.batch_size), expected, "Such as 128")
-        else:
-            check_count(self.batch_size, "batch_size", least=1)
-        for name, limits in NUMBERS.items():
-            number = getattr(self, name)
-            if not limits.least <= finite_number(number, name) < limits.below:
-                raise OptionError(name, repr(number), limits.expected, f"Such as {limits.usual}")
-
-    def _activation(self, layers: int) -> Any:
-        def found(each: Any) -> Activation:
-            name = "sigmoid" if isinstance(each, str) and each == LOGISTIC else each
-            return find_activation(name, "activation")
-
-        given: Any = self.activation
-        if isinstance(given, str) or not isinstance(given, Sequence):
-            return found(given)
-        if len(given) != layers:
-            came, expected = f"{len(given)} of them", f"one, or {layers} for as many hidden layers"
-            raise OptionError("activation", came, expected, "Such as 'relu'")
-        return [found(each) for each in given]
-
-    def _optimizer(self) -> Optimizer | LBFGS:
-        solver: Any = self.solver
-        if isinstance(solver, LBFGS) or (
-            hasattr(solver, "update") and hasattr(solver, "init") and not isinstance(solver, type)
-        ):
-            own: Optimizer | LBFGS = solver
-            return own
-        if isinstance(solver, str) and solver == "adam":
-            return Adam(self.learning_rate_init)
-        if isinstance(solver, str) and solver == "sgd":
-            nesterov = bool(self.nesterovs_momentum and self.momentum)
-            return SGD(self.learning_rate_init, self.momentum, nesterov=nesterov)
-        if isinstance(solver, str) and solver == "lbfgs":
-            return LBFGS(gtol=self.tol)
-        expected = f"one of {', '.join(SOLVERS)}, or an optimiser such as bp.SGD(0.1)"
-        raise OptionError("solver", repr(solver), expected, nearest_name(str(solver), SOLVERS))
-
-    def _loss(self, head: _Head) -> Any:
-        """Return the loss, which must fit what the outputs stand for."""
-        if self.loss is None:
-            return head.loss
-        loss = find_loss(self.loss)
-        name = getattr(loss, "name", "")
-        if name == "cross_entropy" and head.activation == "sigmoid":
-            return head.loss  # of a class and of its absence, which one unit tells
-        if head.of_numbers and name in ("cross_entropy", "binary_cross_entropy"):
-            raise OptionError("loss", repr(self.loss), "a loss of numbers", "Such as 'huber'")
-        return loss
-
-    # -----------------------------------------------------------------------------------------
-    # training
-
-    def _fit(self, X: Any, Y: HostArray, y: HostArray, sample_weight: Any, head: _Head) -> None:
+    def _fit(self, X: Any, Y: HostArray, y: HostArray, sample_weight: Any, head: Head) -> None:
         """Train on X (m, n_in) and Y, and set what is learned.
 
         `y` is what `predict` would return where all is right.
         """
-        hidden, activation, optimizer = self._checked()
+        hidden, activation, optimizer = checked(self)
         net = Network(
-            [X.shape[1], *hidden, head.units], activation, head.activation, self._loss(head)
+            [X.shape[1], *hidden, head.units], activation, head.activation, head.loss_for(self.loss)
         )
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -318,7 +156,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         X = X.toarray() if whole and hasattr(X, "toarray") else X
         m = X.shape[0]
         size = m if whole else min(200 if self.batch_size == "auto" else self.batch_size, m)
-        watch = _Watch(self.tol, self.n_iter_no_change, score)
+        watch = Watch(self.tol, self.n_iter_no_change, score)
         run = train(
             net,
             X,
@@ -352,7 +190,7 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
 
     def _score_of(
-        self, net: Network, head: _Head, X: Any, y: HostArray, w: HostArray | None
+        self, net: Network, head: Head, X: Any, y: HostArray, w: HostArray | None
     ) -> Callable[[HostArray], float]:
         """Return the function from θ to the score on cases that were held out."""
         if head.of_numbers and len(y) < 2:
@@ -454,12 +292,12 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
 
         `sample_weight` (m,) holds weights of the cases, ≥ 0.
         """
-        self._checked()
+        checked(self)
         X, y = validate_data(self, X, y, multi_output=True, **ROWS)
         check_classification_targets(y)
         if type_of_target(y).startswith("multilabel"):
             y = y.toarray() if hasattr(y, "toarray") else y
-            head = _Head(y.shape[1], "sigmoid", "binary_cross_entropy", flat=False)
+            head = Head(y.shape[1], "sigmoid", "binary_cross_entropy", flat=False)
             self._fit(X, y.astype(X.dtype), y.astype(int), sample_weight, head)
             self.classes_ = np.arange(y.shape[1])
             return self
@@ -469,9 +307,9 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
             came, expected = f"one class, {classes[0]}", "two classes at least"
             raise DataError("fit(y)", came, expected, "Pass cases of the others too")
         if len(classes) == 2:
-            head = _Head(1, "sigmoid", "binary_cross_entropy", classes)
+            head = Head(1, "sigmoid", "binary_cross_entropy", classes)
         else:
-            head = _Head(len(classes), "softmax", "cross_entropy", classes)
+            head = Head(len(classes), "softmax", "cross_entropy", classes)
         self._fit(X, labels.astype(np.int32), y, sample_weight, head)
         self.classes_ = classes
         return self
@@ -520,7 +358,7 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
 
         `sample_weight` (m,) holds weights of the cases, ≥ 0.
         """
-        self._checked()
+        checked(self)
         X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **ROWS)
         y = y.toarray() if hasattr(y, "toarray") else y
         if y.dtype.kind not in "fiub":
@@ -531,5 +369,5 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
         y = column_or_1d(y, warn=True) if flat else y
         Y = y.reshape(len(y), -1).astype(X.dtype)
         name = "exp" if getattr(self.loss, "name", self.loss) == "poisson" else "identity"
-        self._fit(X, Y, y, sample_weight, _Head(Y.shape[1], name, "squared_error", flat=flat))
+        self._fit(X, Y, y, sample_weight, Head(Y.shape[1], name, "squared_error", flat=flat))
         return self

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
-from backprop_xp.estimators import _Watch  # noqa: E402
+from backprop_xp.patience import Watch  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4))
@@ -280,7 +280,7 @@ def test_a_rare_class_does_not_stop_early_stopping():
 
 
 class Told:
-    """What `_Watch` asks of `Progress`."""
+    """What `Watch` asks of `Progress`."""
 
     def __init__(self):
         self.history, self.theta, self.why = {"cost": []}, np.zeros(1), None
@@ -301,7 +301,7 @@ class Told:
     ],
 )
 def test_the_rule_is_that_of_scikit_learn(costs, ends):
-    watch, told = _Watch(0.5, 2, None), Told()
+    watch, told = Watch(0.5, 2, None), Told()
     for epoch, cost in enumerate(costs):
         told.history["cost"].append(cost)
         watch.on_epoch_end(told)

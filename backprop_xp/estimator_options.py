@@ -1,0 +1,99 @@
+"""The parameters of an estimator, checked before any data."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_xp.activations import Activation, find_activation
+from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.optimizers import LBFGS, SGD, Adam, Optimizer
+from backprop_xp.options import check_count, finite_number
+
+__all__ = ["checked"]
+
+SOLVERS = ("adam", "sgd", "lbfgs")
+LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
+
+
+class _Limits(NamedTuple):
+    least: float
+    below: float
+    expected: str
+    usual: float
+
+
+ABOVE_0 = float(np.nextafter(0, 1))
+NUMBERS = {
+    "alpha": _Limits(0, np.inf, "a number >= 0", 0.0001),
+    "tol": _Limits(0, np.inf, "a number >= 0", 0.0001),
+    "learning_rate_init": _Limits(ABOVE_0, np.inf, "a number > 0", 0.001),
+    "momentum": _Limits(0, 1, "a number >= 0 and < 1", 0.9),
+    "validation_fraction": _Limits(ABOVE_0, 1, "a number > 0 and < 1", 0.1),
+}
+
+
+def checked(given: Any) -> tuple[list[int], Any, Optimizer | LBFGS]:
+    """Return the hidden sizes, their activations and the optimiser of an estimator.
+
+    Raises
+    ------
+    OptionError
+        A parameter is wrong; the message names it.
+    """
+    _check_numbers(given)
+    for name in ("early_stopping", "nesterovs_momentum"):
+        if not isinstance(getattr(given, name), bool | np.bool_):
+            came, advice = repr(getattr(given, name)), "Pass one of them"
+            raise OptionError(name, came, "True or False", advice)
+    sizes = given.hidden_layer_sizes
+    each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
+    hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
+    return hidden, _activation(given.activation, len(hidden)), _optimizer(given)
+
+
+def _check_numbers(given: Any) -> None:
+    check_count(given.max_iter, "max_iter", least=1)
+    if given.n_iter_no_change != np.inf:
+        check_count(given.n_iter_no_change, "n_iter_no_change", least=1)
+    if given.batch_size is None or isinstance(given.batch_size, str):
+        if given.batch_size != "auto":
+            expected = "'auto' or an integer >= 1"
+            raise OptionError("batch_size", repr(given.batch_size), expected, "Such as 128")
+    else:
+        check_count(given.batch_size, "batch_size", least=1)
+    for name, limits in NUMBERS.items():
+        number = getattr(given, name)
+        if not limits.least <= finite_number(number, name) < limits.below:
+            raise OptionError(name, repr(number), limits.expected, f"Such as {limits.usual}")
+
+
+def _activation(given: Any, layers: int) -> Any:
+    def found(each: Any) -> Activation:
+        name = "sigmoid" if isinstance(each, str) and each == LOGISTIC else each
+        return find_activation(name, "activation")
+
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return found(given)
+    if len(given) != layers:
+        came, expected = f"{len(given)} of them", f"one, or {layers} for as many hidden layers"
+        raise OptionError("activation", came, expected, "Such as 'relu'")
+    return [found(each) for each in given]
+
+
+def _optimizer(given: Any) -> Optimizer | LBFGS:
+    solver = given.solver
+    if isinstance(solver, LBFGS) or (
+        hasattr(solver, "update") and hasattr(solver, "init") and not isinstance(solver, type)
+    ):
+        own: Optimizer | LBFGS = solver
+        return own
+    if isinstance(solver, str) and solver == "adam":
+        return Adam(given.learning_rate_init)
+    if isinstance(solver, str) and solver == "sgd":
+        nesterov = bool(given.nesterovs_momentum and given.momentum)
+        return SGD(given.learning_rate_init, given.momentum, nesterov=nesterov)
+    if isinstance(solver, str) and solver == "lbfgs":
+        return LBFGS(gtol=given.tol)
+    expected = f"one of {', '.join(SOLVERS)}, or an optimiser such as bp.SGD(0.1)"
+    raise OptionError("solver", repr(solver), expected, nearest_name(str(solver), SOLVERS))

@@ -1,0 +1,61 @@
+"""When an estimator's training stops: scikit-learn's rule."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backprop_xp.backend import to_host
+from backprop_xp.progress import Progress
+
+__all__ = ["Watch"]
+
+HostArray: TypeAlias = np.ndarray[Any, Any]
+
+
+class Watch:
+    """Stops by scikit-learn's rule, and keeps the best θ where cases are held out.
+
+    An epoch counts that is not better than the best so far by `tol` at least; training stops when
+    more than `patience` in a row count.
+
+    Parameters
+    ----------
+    tol, patience : float
+    score : callable or None
+        From θ (P,) to the score on cases that were held out, which is to grow; None for the mean
+        cost of the epoch, which is to fall.
+
+    Attributes
+    ----------
+    best : float
+        The best score, or minus the least cost.
+    theta : array (P,) or None
+        The θ of the best score.
+    scores : list of float
+        Of each epoch.
+    """
+
+    def __init__(
+        self, tol: float, patience: float, score: Callable[[HostArray], float] | None
+    ) -> None:
+        self._tol, self._patience, self._score = tol, patience, score
+        self._waited = 0
+        self.best = -np.inf
+        self.theta: HostArray | None = None
+        self.scores: list[float] = []
+
+    def on_epoch_end(self, progress: Progress) -> None:
+        """Compare the epoch with the best so far."""
+        if self._score is None:
+            now = -progress.history["cost"][-1]
+        else:
+            theta = to_host(progress.theta)
+            now = self._score(theta)
+        self.scores.append(now)
+        self._waited = self._waited + 1 if now < self.best + self._tol else 0
+        if now > self.best:
+            self.best = now
+            self.theta = None if self._score is None else theta.copy()
+        if self._waited > self._patience:
+            progress.stop(f"no gain of {self._tol} for {self._patience} epochs")
