@@ -46,11 +46,11 @@ class TracedLayer:
     b: Array
     z: Array
     a: Array
-    dE_da: Array | None  # noqa: N815
+    dE_da: Array | None
     da_dz: Array | None
     delta: Array
-    dE_dW: Array  # noqa: N815
-    dE_db: Array  # noqa: N815
+    dE_dW: Array
+    dE_db: Array
     exists: Array | None
 
 

@@ -1,7 +1,7 @@
 """The parameters of an estimator, checked before any data."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from backprop_xp.activations import Activation, find_activation
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.optimizers import LBFGS, SGD, Adam, Optimizer
 from backprop_xp.options import check_count, finite_number
+from backprop_xp.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, BETWEEN_0_AND_1
 
 __all__ = ["checked"]
 
@@ -16,20 +17,12 @@ SOLVERS = ("adam", "sgd", "lbfgs")
 LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
 
 
-class _Limits(NamedTuple):
-    least: float
-    below: float
-    expected: str
-    usual: float
-
-
-ABOVE_0 = float(np.nextafter(0, 1))
 NUMBERS = {
-    "alpha": _Limits(0, np.inf, "a number >= 0", 0.0001),
-    "tol": _Limits(0, np.inf, "a number >= 0", 0.0001),
-    "learning_rate_init": _Limits(ABOVE_0, np.inf, "a number > 0", 0.001),
-    "momentum": _Limits(0, 1, "a number >= 0 and < 1", 0.9),
-    "validation_fraction": _Limits(ABOVE_0, 1, "a number > 0 and < 1", 0.1),
+    "alpha": AT_LEAST_0,
+    "tol": AT_LEAST_0,
+    "learning_rate_init": ABOVE_0,
+    "momentum": BELOW_1,
+    "validation_fraction": BETWEEN_0_AND_1,
 }
 
 
@@ -63,9 +56,9 @@ def _check_numbers(given: Any) -> None:
     else:
         check_count(given.batch_size, "batch_size", least=1)
     for name, limits in NUMBERS.items():
-        number = getattr(given, name)
-        if not limits.least <= finite_number(number, name) < limits.below:
-            raise OptionError(name, repr(number), limits.expected, f"Such as {limits.usual}")
+        number = finite_number(getattr(given, name), name)
+        if not limits.hold(np.asarray(number)):
+            raise OptionError(name, repr(number), limits.text, "Leave it out")
 
 
 def _activation(given: Any, layers: int) -> Any:

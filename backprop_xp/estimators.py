@@ -1,12 +1,13 @@
 """`MLPClassifier` and `MLPRegressor`: networks with scikit-learn's interface, on any device.
 
-Parameters and attributes have the names and the meaning that they have there. θ is kept on the
-host, so that a fitted estimator can be pickled, and used where there is no such device.
+Parameters and attributes have the names that they have there, and the meaning but for what the
+docstrings say. θ is kept on the host, so that a fitted estimator can be pickled, and used where
+there is no such device.
 """
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -21,10 +22,11 @@ from backprop_xp.network import Network
 from backprop_xp.optimizers import LBFGS, Optimizer
 from backprop_xp.patience import Watch
 from backprop_xp.prediction import predict
+from backprop_xp.runs import Run
 from backprop_xp.training import train
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, r2_score
     from sklearn.model_selection import train_test_split
@@ -46,7 +48,7 @@ HostArray: TypeAlias = np.ndarray[Any, Any]
 ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
 
-class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _MLP(BaseEstimator):
     """What both estimators share."""
 
     def __init__(
@@ -107,59 +109,81 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         tags.input_tags.sparse = True
         return tags
 
-    def predict(self, X: Any) -> HostArray:
-        """Return the classes, labels or numbers, (m,) or as many for each case as y had, for X."""
-        outputs = self._outputs(X)
-        decided: HostArray = self._head.decide(outputs)
-        return decided
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on X (m, n_in) and y; of `sample_weight` (m,) each is the weight of a case, ≥ 0.
 
-    def _layers(self) -> Any:
-        check_is_fitted(self)
-        return self.network_.unpack(self.theta_)
-
-    def _outputs(self, X: Any) -> HostArray:
-        """Return the outputs (m, n_out) for X (m, n_in)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **ROWS)
-        return self._outputs_of(self.network_, self.theta_, X)
-
-    def _outputs_of(self, net: Network, theta: HostArray, X: Any) -> HostArray:
-        device = select_device(self.device or "cpu")
-        moved = from_host(theta, device.xp, device.handle, dtype_name(theta.dtype))
-        return to_host(predict(net, moved, X))
-
-    def _fit(self, X: Any, Y: HostArray, y: HostArray, sample_weight: Any, head: Head) -> None:
-        """Train on X (m, n_in) and Y, and set what is learned.
-
-        `y` is what `predict` would return where all is right.
+        y holds a class or a number for each case, (m,), labels of 0 and 1, (m, n_labels), or
+        several numbers, (m, n_out).
         """
         hidden, activation, optimizer = checked(self)
-        net = Network(
-            [X.shape[1], *hidden, head.units], activation, head.activation, head.loss_for(self.loss)
-        )
+        X, y = validate_data(self, X, y, multi_output=True, y_numeric=is_regressor(self), **ROWS)
+        head, Y, y = self._targets(y.toarray() if hasattr(y, "toarray") else y, X.dtype)
+        sizes, loss = [X.shape[1], *hidden, head.units], head.loss_for(self.loss)
+        net = Network(sizes, activation, head.activation, loss)
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        of_lbfgs = isinstance(optimizer, LBFGS)
-        whole = of_lbfgs or bool(getattr(optimizer, "full_batch", False))
         score = None
-        if self.early_stopping and not of_lbfgs:
-            two = head.classes is not None and head.units == 1
-            rows, held = train_test_split(
-                np.arange(X.shape[0]),
-                test_size=self.validation_fraction,
-                random_state=seed,
-                stratify=Y if two else None,
-            )
-            score = self._score_of(net, head, X[held], y[held], None if w is None else w[held])
+        if self.early_stopping and not isinstance(optimizer, LBFGS):
+            rows, score = self._held_out(net, head, X, Y, y, w, seed)
             X, Y, w = X[rows], Y[rows], None if w is None else w[rows]
         _check_weights(w, "trained on")
-        X = X.toarray() if whole and hasattr(X, "toarray") else X
+        watch = Watch(self.tol, self.n_iter_no_change, score)
+        run = self._train(net, optimizer, X, Y, w, seed, watch)
+        self._head, self.network_ = head, net
+        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
+        if head.classes is not None:
+            self.classes_ = head.classes
+        self.n_outputs_, self.out_activation_, self.n_layers_ = (
+            head.units,
+            head.activation,
+            len(sizes),
+        )
+        self.loss_curve_ = run.history.get("cost", [])
+        self.n_iter_ = len(self.loss_curve_)
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
+        self.best_loss_ = min(self.loss_curve_, default=None) if score is None else None
+        self.validation_scores_ = None if score is None else watch.scores
+        self.best_validation_score_ = max(watch.scores, default=None) if score else None
+        self._warn_unless_ended(run.stopped, optimizer)
+        return self
+
+    def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
+        """Return what outputs stand for, the targets, and what is to be predicted."""
+        raise NotImplementedError
+
+    def _held_out(
+        self, net: Network, head: Head, X: Any, Y: HostArray, y: HostArray, w: Any, seed: int
+    ) -> tuple[HostArray, Callable[[HostArray], float]]:
+        """Return the rows to train on, and the function from θ to the score on the others."""
+        rows, held = train_test_split(
+            np.arange(X.shape[0]),
+            test_size=self.validation_fraction,
+            random_state=seed,
+            stratify=Y if head.classes is not None and head.flat and head.units == 1 else None,
+        )
+        if head.classes is None and len(held) < 2:
+            came, expected = f"{len(held)} case held out", "two at least, for R²"
+            advice = "Pass a larger validation_fraction, or early_stopping=False"
+            raise DataError("fit(X)", came, expected, advice)
+        X, y, w = X[held], y[held], None if w is None else w[held]
+        _check_weights(w, "held out")
+        scored = r2_score if head.classes is None else accuracy_score
+
+        def score(theta: HostArray) -> float:
+            return float(scored(y, head.decide(self._outputs(net, theta, X)), sample_weight=w))
+
+        return rows, score
+
+    def _train(
+        self, net: Network, optimizer: Any, X: Any, Y: HostArray, w: Any, seed: int, watch: Watch
+    ) -> Run:
+        of_lbfgs = isinstance(optimizer, LBFGS)
+        whole = of_lbfgs or bool(getattr(optimizer, "full_batch", False))
         m = X.shape[0]
         size = m if whole else min(200 if self.batch_size == "auto" else self.batch_size, m)
-        watch = Watch(self.tol, self.n_iter_no_change, score)
-        run = train(
+        return train(
             net,
-            X,
+            X.toarray() if whole and hasattr(X, "toarray") else X,
             Y,
             optimizer=optimizer,
             epochs=self.max_iter,
@@ -173,35 +197,35 @@ class _MLP(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
             callbacks=[] if of_lbfgs else [watch],
             progress=bool(self.verbose),
         )
-        self._head, self.network_ = head, net
-        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
-        self.loss_curve_ = run.history.get("cost", [])
-        self.n_iter_ = len(self.loss_curve_)
-        self.best_loss_ = min(self.loss_curve_, default=None) if score is None else None
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
-        self.validation_scores_ = None if score is None else watch.scores
-        self.best_validation_score_ = None if score is None else watch.best
-        self.n_outputs_, self.out_activation_ = head.units, head.activation
-        self.n_layers_ = len(net.sizes)
-        ended = "CONVERGENCE" in run.stopped if of_lbfgs else run.stopped.startswith("no gain")
-        if not ended:
-            why = run.stopped or f"no end of the descent within max_iter={self.max_iter}"
-            advice = "pass a larger max_iter, or a larger tol"
-            warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
 
-    def _score_of(
-        self, net: Network, head: Head, X: Any, y: HostArray, w: HostArray | None
-    ) -> Callable[[HostArray], float]:
-        """Return the function from θ to the score on cases that were held out."""
-        if head.of_numbers and len(y) < 2:
-            came, expected = f"{len(y)} case held out", "two at least, for R²"
-            advice = "Pass a larger validation_fraction, or early_stopping=False"
-            raise DataError("fit(X)", came, expected, advice)
-        _check_weights(w, "held out")
-        scored = r2_score if head.of_numbers else accuracy_score
-        return lambda theta: float(
-            scored(y, head.decide(self._outputs_of(net, theta, X)), sample_weight=w)
-        )
+    def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
+        of_lbfgs = isinstance(optimizer, LBFGS)
+        if "CONVERGENCE" in stopped if of_lbfgs else stopped.startswith(Watch.WHY):
+            return
+        why = stopped or f"no end of the descent within max_iter={self.max_iter}"
+        advice = "pass a larger max_iter, or a larger tol"
+        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
+
+    def predict(self, X: Any) -> HostArray:
+        """Return the classes, labels or numbers, (m,) or as many for each case as y had, for X."""
+        outputs = self._outputs_for(X)
+        decided: HostArray = self._head.decide(outputs)
+        return decided
+
+    def _layers(self) -> Any:
+        check_is_fitted(self)
+        return self.network_.unpack(self.theta_)
+
+    def _outputs_for(self, X: Any) -> HostArray:
+        """Return the outputs (m, n_out) of what was learned, for X (m, n_in)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **ROWS)
+        return self._outputs(self.network_, self.theta_, X)
+
+    def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
+        device = select_device(self.device or "cpu")
+        moved = from_host(theta, device.xp, device.handle, dtype_name(theta.dtype))
+        return to_host(predict(net, moved, X))
 
 
 def _check_weights(w: HostArray | None, part: str) -> None:
@@ -211,7 +235,7 @@ def _check_weights(w: HostArray | None, part: str) -> None:
         raise DataError("fit(sample_weight)", came, expected, "Leave cases out with weight 0")
 
 
-class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, _MLP):
     """A network that tells classes apart, trained by backpropagation on any device.
 
     One sigmoid unit for two classes, softmax for more, and a sigmoid unit for each of several
@@ -287,22 +311,14 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPClassifier":
-        """Train on X (m, n_in) and its classes y (m,), or labels (m, n_labels) of 0 and 1.
-
-        `sample_weight` (m,) holds weights of the cases, ≥ 0.
-        """
-        checked(self)
-        X, y = validate_data(self, X, y, multi_output=True, **ROWS)
+    def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
         check_classification_targets(y)
         if type_of_target(y).startswith("multilabel"):
-            y = y.toarray() if hasattr(y, "toarray") else y
-            head = Head(y.shape[1], "sigmoid", "binary_cross_entropy", flat=False)
-            self._fit(X, y.astype(X.dtype), y.astype(int), sample_weight, head)
-            self.classes_ = np.arange(y.shape[1])
-            return self
+            labels = np.arange(y.shape[1])
+            head = Head(y.shape[1], "sigmoid", "binary_cross_entropy", labels, flat=False)
+            return head, y.astype(dtype), y.astype(int)
         y = column_or_1d(y, warn=True)
-        classes, labels = np.unique(y, return_inverse=True)
+        classes, places = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             came, expected = f"one class, {classes[0]}", "two classes at least"
             raise DataError("fit(y)", came, expected, "Pass cases of the others too")
@@ -310,14 +326,12 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
             head = Head(1, "sigmoid", "binary_cross_entropy", classes)
         else:
             head = Head(len(classes), "softmax", "cross_entropy", classes)
-        self._fit(X, labels.astype(np.int32), y, sample_weight, head)
-        self.classes_ = classes
-        return self
+        return head, places.astype(np.int32), y
 
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class, or of each label, (m, n_classes)."""
-        outputs = self._outputs(X)
-        two = self._head.units == 1 and self._head.classes is not None
+        outputs = self._outputs_for(X)
+        two = self._head.flat and self._head.units == 1
         return np.hstack([1 - outputs, outputs]) if two else outputs
 
     def predict_log_proba(self, X: Any) -> HostArray:
@@ -331,7 +345,7 @@ class MLPClassifier(ClassifierMixin, _MLP):  # type: ignore[misc]
         return tags
 
 
-class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, _MLP):
     """A network that estimates numbers, trained by backpropagation on any device.
 
     Identity units with squared error unless another loss is given, exponential ones with the loss
@@ -353,21 +367,12 @@ class MLPRegressor(RegressorMixin, _MLP):  # type: ignore[misc]
     True
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "MLPRegressor":
-        """Train on X (m, n_in) and numbers y (m,) or (m, n_out).
-
-        `sample_weight` (m,) holds weights of the cases, ≥ 0.
-        """
-        checked(self)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **ROWS)
-        y = y.toarray() if hasattr(y, "toarray") else y
+    def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
         if y.dtype.kind not in "fiub":
-            raise DataError(
-                "fit(y)", f"dtype {y.dtype}", "real numbers", "Classes are MLPClassifier's"
-            )
+            advice = "For classes take MLPClassifier"
+            raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
         flat = y.ndim == 1 or y.shape[1] == 1
         y = column_or_1d(y, warn=True) if flat else y
-        Y = y.reshape(len(y), -1).astype(X.dtype)
+        Y = y.reshape(len(y), -1).astype(dtype)
         name = "exp" if getattr(self.loss, "name", self.loss) == "poisson" else "identity"
-        self._fit(X, Y, y, sample_weight, Head(Y.shape[1], name, "squared_error", flat=flat))
-        return self
+        return Head(Y.shape[1], name, "squared_error", flat=flat), Y, y

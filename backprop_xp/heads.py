@@ -21,9 +21,9 @@ class Head(NamedTuple):
     activation, loss : str
         The usual ones.
     classes : array (n_classes,) or None
-        None for numbers, and where a case has several labels.
+        The classes, or the places of the labels; None for numbers.
     flat : bool
-        Whether there is one number, class or label for a case, (m,).
+        Whether there is one class or number for a case, (m,).
     """
 
     units: int
@@ -32,20 +32,14 @@ class Head(NamedTuple):
     classes: HostArray | None = None
     flat: bool = True
 
-    @property
-    def of_numbers(self) -> bool:
-        """Whether it estimates numbers."""
-        return self.activation in ("identity", "exp")
-
     def decide(self, outputs: HostArray) -> HostArray:
         """Return what is predicted, (m,) or (m, units), from outputs (m, units)."""
-        if self.of_numbers:
-            return outputs[:, 0] if self.flat else outputs
         if self.classes is None:
+            return outputs[:, 0] if self.flat else outputs
+        if not self.flat:
             return (outputs > 0.5).astype(int)
-        found: HostArray = self.classes[
-            (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
-        ]
+        places = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
+        found: HostArray = self.classes[places]
         return found
 
     def loss_for(self, given: Any) -> Any:
@@ -62,6 +56,6 @@ class Head(NamedTuple):
         name = getattr(loss, "name", "")
         if name == "cross_entropy" and self.activation == "sigmoid":
             return self.loss  # of a class and of its absence, which one unit tells
-        if self.of_numbers and name in ("cross_entropy", "binary_cross_entropy"):
+        if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
             raise OptionError("loss", repr(given), "a loss of numbers", "Such as 'huber'")
         return loss

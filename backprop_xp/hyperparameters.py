@@ -39,8 +39,13 @@ class Hyperparameters:
                 raise OptionError(where, repr(value), "True or False", f"Use {one.default}")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the fields, for copies and pickles, without what follows from them."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        """Return what copies and pickles are made of, without what follows from it."""
+        kind = type(self)
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not isinstance(getattr(kind, name, None), cached_property)
+        }
 
     @property
     def limits(self) -> dict[str, Range]:

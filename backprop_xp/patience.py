@@ -1,7 +1,7 @@
 """When an estimator's training stops: scikit-learn's rule."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,8 @@ class Watch:
         Of each epoch.
     """
 
+    WHY: ClassVar = "no gain"  # how the reason begins for which training stops
+
     def __init__(
         self, tol: float, patience: float, score: Callable[[HostArray], float] | None
     ) -> None:
@@ -50,12 +52,12 @@ class Watch:
         if self._score is None:
             now = -progress.history["cost"][-1]
         else:
-            theta = to_host(progress.theta)
+            theta = to_host(progress.theta)  # a copy
             now = self._score(theta)
         self.scores.append(now)
         self._waited = self._waited + 1 if now < self.best + self._tol else 0
         if now > self.best:
             self.best = now
-            self.theta = None if self._score is None else theta.copy()
+            self.theta = None if self._score is None else theta
         if self._waited > self._patience:
-            progress.stop(f"no gain of {self._tol} for {self._patience} epochs")
+            progress.stop(f"{self.WHY} of {self._tol} for {self._patience} epochs")

@@ -1,4 +1,3 @@
-import inspect
 import pickle
 import re
 import warnings
@@ -19,7 +18,6 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
-from backprop_xp.patience import Watch  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4))
@@ -279,42 +277,6 @@ def test_a_rare_class_does_not_stop_early_stopping():
     assert bp.MLPClassifier([4], early_stopping=True, max_iter=2).fit(X, y).n_iter_ == 2
 
 
-class Told:
-    """What `Watch` asks of `Progress`."""
-
-    def __init__(self):
-        self.history, self.theta, self.why = {"cost": []}, np.zeros(1), None
-
-    def stop(self, why):
-        self.why = why
-
-
-@pytest.mark.parametrize(
-    ("costs", "ends"),
-    [
-        ([5, 4, 3, 2, 1], None),
-        ([5, 5, 5, 5], 3),  # more than 2 in a row, after the first
-        ([5, 4.5, 4.0, 3.5], None),  # 0.5 is a gain of tol
-        ([5, 4.6, 4.2, 3.8], 3),  # 0.4 is none, though the best falls with each
-        ([5, 6, 6, 1, 2, 2, 2], 6),
-        ([5, 6, 6, 4.4, 5, 5], None),
-    ],
-)
-def test_the_rule_is_that_of_scikit_learn(costs, ends):
-    watch, told = Watch(0.5, 2, None), Told()
-    for epoch, cost in enumerate(costs):
-        told.history["cost"].append(cost)
-        watch.on_epoch_end(told)
-        assert (told.why is None) == (ends is None or epoch < ends)
-    peer = neural_network.MLPRegressor(tol=0.5, n_iter_no_change=2)
-    peer.best_loss_, peer._no_improvement_count, peer.loss_curve_ = np.inf, 0, []
-    for epoch, cost in enumerate(costs):
-        peer.loss_curve_.append(cost)
-        update = peer._update_no_improvement_count
-        update(False, *[None] * (len(inspect.signature(update).parameters) - 1))
-        assert (peer._no_improvement_count > 2) == (ends is not None and epoch >= ends)
-
-
 @quick
 @pytest.mark.parametrize(
     "chosen",
@@ -387,40 +349,6 @@ def test_a_model_file(tmp_path):
     bp.save(tmp_path / "m.safetensors", mlp.network_, mlp.theta_)
     net, theta = bp.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(net.forward(theta, X)[:, 0], mlp.predict_proba(X)[:, 1])
-
-
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [
-        ({"solver": "adm"}, "solver: got 'adm'; expected one of adam, sgd, lbfgs"),
-        ({"alpha": -1.0}, "alpha: got -1.0"),
-        ({"tol": "small"}, "tol: got 'small'"),
-        ({"max_iter": 0}, "max_iter: got 0"),
-        ({"n_iter_no_change": 0}, "n_iter_no_change: got 0"),
-        ({"validation_fraction": 1.0}, "validation_fraction: got 1.0"),
-        ({"batch_size": 0}, "batch_size: got 0"),
-        ({"batch_size": "large"}, "batch_size: got 'large'"),
-        ({"batch_size": None}, "batch_size: got None; expected 'auto' or an integer >= 1"),
-        ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes: got 0"),
-        ({"hidden_layer_sizes": (3, 2.5)}, "hidden_layer_sizes: got 2.5"),
-        ({"hidden_layer_sizes": [[3, 4], [5]]}, "hidden_layer_sizes: got [3, 4]"),
-        ({"hidden_layer_sizes": "many"}, "hidden_layer_sizes: got 'many'"),
-        ({"activation": "rlu"}, "activation: got 'rlu'"),
-        ({"activation": ["relu", "tanh"]}, "activation: got 2 of them; expected one, or 1"),
-        ({"solver": None}, "solver: got None; expected one of adam, sgd, lbfgs, or an optimiser"),
-        ({"solver": bp.Adam}, "solver: got <class"),
-        ({"learning_rate_init": 0.0}, "learning_rate_init: got 0.0"),
-        ({"momentum": 1.0}, "momentum: got 1.0"),
-        ({"early_stopping": "yes"}, "early_stopping: got 'yes'"),
-        ({"loss": "none"}, "Network(loss): got 'none'"),
-        ({"dropout": 1.0}, "dropout"),
-        ({"device": "tpu"}, "'tpu'"),
-    ],
-)
-def test_what_is_refused(chosen, words):
-    for kind, y in ((bp.MLPClassifier, TWO), (bp.MLPRegressor, NUMBERS)):
-        with pytest.raises(bp.BackpropError, match=re.escape(words)):
-            kind(**chosen).fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+import inspect
+
+import numpy as np
+import pytest
+from needs import needs
+
+from backprop_xp.patience import Watch
+
+
+class Told:
+    """What `Watch` asks of `Progress`."""
+
+    def __init__(self):
+        self.history, self.theta, self.why = {"cost": []}, np.zeros(1), None
+
+    def stop(self, why):
+        self.why = why
+
+
+@pytest.mark.parametrize(
+    ("costs", "ends"),
+    [
+        ([5, 4, 3, 2, 1], None),
+        ([5, 5, 5, 5], 3),  # more than 2 in a row, after the first
+        ([5, 4.5, 4.0, 3.5], None),  # 0.5 is a gain of tol
+        ([5, 4.6, 4.2, 3.8], 3),  # 0.4 is none, though the best falls with each
+        ([5, 6, 6, 1, 2, 2, 2], 6),
+        ([5, 6, 6, 4.4, 5, 5], None),
+    ],
+)
+def test_the_rule_is_that_of_scikit_learn(costs, ends):
+    watch, told = Watch(0.5, 2, None), Told()
+    for epoch, cost in enumerate(costs):
+        told.history["cost"].append(cost)
+        watch.on_epoch_end(told)
+        assert (told.why is None) == (ends is None or epoch < ends)
+    needs("sklearn")
+    from sklearn.neural_network import MLPRegressor
+
+    peer = MLPRegressor(tol=0.5, n_iter_no_change=2)
+    peer.best_loss_, peer._no_improvement_count, peer.loss_curve_ = np.inf, 0, []
+    for epoch, cost in enumerate(costs):
+        peer.loss_curve_.append(cost)
+        update = peer._update_no_improvement_count
+        update(False, *[None] * (len(inspect.signature(update).parameters) - 1))
+        assert (peer._no_improvement_count > 2) == (ends is not None and epoch >= ends)
+
+
+def test_where_cases_are_held_out_the_best_is_kept():
+    told = Told()
+    watch = Watch(0.5, 1, lambda theta: float(theta[0]))
+    for number in (1.0, 1.1, 1.2, 0.0):
+        told.theta = np.array([number])
+        watch.on_epoch_end(told)
+    assert watch.scores == [1.0, 1.1, 1.2, 0.0]
+    assert (watch.best, watch.theta.tolist()) == (1.2, [1.2])
+    assert told.why == "no gain of 0.5 for 1 epochs"
