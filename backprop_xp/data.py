@@ -157,8 +157,8 @@ def epochs_of_blocks(
 
     `output_bytes` are those that the networks of a group put out for a case, `noise_bytes` those
     that say what a case drops. The order of the cases follows from `seed` and the epoch alone. A
-    full batch is not shuffled. With `one_by_one` each block is one batch. Who says that there will
-    be so many `epochs` has the order of the next made while a device still works on the last block.
+    full batch is not shuffled. With `one_by_one` each block is one batch. Before the last of
+    `epochs` the next one's order is made while a device still works on the last block.
     """
     if batch_size >= cases.count:
         all_cases = cases.rows(0, cases.count)

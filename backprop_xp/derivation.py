@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.activations import Activation
 from backprop_xp.backend import Array, context, to_host
 from backprop_xp.outputs import Output, SoftmaxCrossEntropy
 from backprop_xp.rendering import Section, Step
@@ -56,7 +57,7 @@ class TracedLayer:
 
 def sections(
     layers: Sequence[TracedLayer],
-    names: Sequence[str],
+    activations: Sequence[Activation],
     output: Output,
     a_in: Array,
     y: Array,
@@ -69,8 +70,7 @@ def sections(
     Parameters
     ----------
     layers : sequence of L TracedLayer
-    names : sequence of str
-        Of the L activations.
+    activations : sequence of L Activation
     output : Output
     a_in : array (n_in, m)
     y : array (n_out, m)
@@ -78,31 +78,38 @@ def sections(
     E : array ()
     E_c : array (m,)
     """
-    below = [a_in, *(layer.a for layer in layers)]
+    below = [a_in, *(traced.a for traced in layers)]
+    names = [_name(activation) for activation in activations]
     numbered = list(zip(range(1, len(layers) + 1), layers, below[:-1], names, strict=True))
-    for k, layer, a_prev, name in numbered:
-        yield Section(f"Forward, layer {k}: σ is {name}", tuple(_forward(k, layer, a_prev)))
-    yield Section(f"The cost: {output.loss.name}", tuple(_cost(y, w, E, E_c)))
-    for k, layer, a_prev, name in reversed(numbered):
-        if k == len(layers):
-            steps = list(_output_error(k, layer, output, y, w))
+    for layer, traced, a_prev, name in numbered:
+        steps = _forward(layer, traced, a_prev)
+        yield Section(f"Forward, layer {layer}: σ is {name}", tuple(steps))
+    yield Section(f"The cost: {_name(output.loss)}", tuple(_cost(y, w, E, E_c)))
+    for layer, traced, a_prev, name in reversed(numbered):
+        if layer == len(layers):
+            found = list(_output_error(layer, traced, output, y, w))
         else:
-            steps = [_input_gradient(k, layers[k], layer)]
-        steps += [*_error(k, layer), *_gradients(k, layer, a_prev)]
-        yield Section(f"Backward, layer {k}: σ is {name}", tuple(steps))
+            found = [_input_gradient(layer, layers[layer], traced)]
+        found += [*_error(layer, traced), *_gradients(layer, traced, a_prev)]
+        yield Section(f"Backward, layer {layer}: σ is {name}", tuple(found))
 
 
-def _step(k: int, equation: str, *terms: Any) -> Step:
-    """Return a step of layer k, whose equation is written with l for it."""
-    for name, number in (("l-1", k - 1), ("l", k), ("l+1", k + 1)):
+def _name(part: Any) -> str:
+    """Return the name of an activation or a loss; a user's own may have none."""
+    return str(getattr(part, "name", type(part).__name__))
+
+
+def _step(layer: int, equation: str, *terms: Any) -> Step:
+    """Return a step of that layer, whose equation is written with l for it."""
+    for name, number in (("l-1", layer - 1), ("l", layer), ("l+1", layer + 1)):
         equation = equation.replace(f"{{{name}}}", f"{{{number}}}")
     return Step(equation, tuple(x if isinstance(x, str) else to_host(x) for x in terms))
 
 
-def _forward(k: int, layer: TracedLayer, a_prev: Array) -> Iterator[Step]:
-    terms = ("=", layer.W, a_prev, "+", layer.b, "=", layer.z)
-    yield _step(k, r"z^{l} = W^{l} a^{l-1} + b^{l}", *terms)
-    yield _step(k, r"a^{l} = \sigma(z^{l})", "=", layer.a)
+def _forward(layer: int, traced: TracedLayer, a_prev: Array) -> Iterator[Step]:
+    terms = ("=", traced.W, a_prev, "+", traced.b, "=", traced.z)
+    yield _step(layer, r"z^{l} = W^{l} a^{l-1} + b^{l}", *terms)
+    yield _step(layer, r"a^{l} = \sigma(z^{l})", "=", traced.a)
 
 
 def _cost(y: Array, w: Array, E: Array, E_c: Array) -> Iterator[Step]:
@@ -111,44 +118,48 @@ def _cost(y: Array, w: Array, E: Array, E_c: Array) -> Iterator[Step]:
     yield Step(r"E = \sum_{c} w_{c} E_{c}", ("=", to_host(w), of_cases, "=", total))
 
 
-def _output_error(k: int, layer: TracedLayer, output: Output, y: Array, w: Array) -> Iterator[Step]:
+def _output_error(
+    layer: int, traced: TracedLayer, output: Output, y: Array, w: Array
+) -> Iterator[Step]:
     """Yield δ^L of a canonical pair, of others what it is made from."""
-    if layer.dE_da is not None:
+    if traced.dE_da is not None:
         with context(y):
-            of_cases = np.broadcast_to(to_host(output.loss.dE_da(layer.a, y)), y.shape)
+            of_cases = np.broadcast_to(to_host(output.loss.dE_da(traced.a, y)), y.shape)
         equation = r"\partial E/\partial a^{l} = w \odot \partial E_{c}/\partial a^{l}"
-        yield _step(k, equation, "=", w, r"\odot", of_cases, "=", layer.dE_da)
+        yield _step(layer, equation, "=", w, r"\odot", of_cases, "=", traced.dE_da)
         return
     targets = to_host(y)
     total = targets.sum(axis=0, keepdims=True)
     rounding = len(targets) * np.finfo(targets.dtype).eps
     if isinstance(output, SoftmaxCrossEntropy) and not np.allclose(total, 1, 0, rounding):
         equation = r"\delta^{l} = w \odot (a^{l} \odot \sum_{d} y_{d} - y)"
-        difference: tuple[Any, ...] = (layer.a, r"\odot", total, "-", y)
+        difference: tuple[Any, ...] = (traced.a, r"\odot", total, "-", y)
     else:
-        equation, difference = r"\delta^{l} = w \odot (a^{l} - y)", (layer.a, "-", y)
-    yield _step(k, equation, "=", w, r"\odot", "(", *difference, ")", "=", layer.delta)
+        equation, difference = r"\delta^{l} = w \odot (a^{l} - y)", (traced.a, "-", y)
+    yield _step(layer, equation, "=", w, r"\odot", "(", *difference, ")", "=", traced.delta)
 
 
-def _input_gradient(k: int, above: TracedLayer, layer: TracedLayer) -> Step:
+def _input_gradient(layer: int, traced_next: TracedLayer, traced: TracedLayer) -> Step:
     equation = r"\partial E/\partial a^{l} = (W^{l+1})^{\top} \delta^{l+1}"
-    return _step(k, equation, "=", above.W.mT, above.delta, "=", layer.dE_da)
+    return _step(layer, equation, "=", traced_next.W.mT, traced_next.delta, "=", traced.dE_da)
 
 
-def _error(k: int, layer: TracedLayer) -> Iterator[Step]:
-    if layer.da_dz is not None:
+def _error(layer: int, traced: TracedLayer) -> Iterator[Step]:
+    if traced.da_dz is not None:
         equation = r"\delta^{l} = \partial E/\partial a^{l} \odot \sigma'(z^{l})"
-        yield _step(k, equation, "=", layer.dE_da, r"\odot", layer.da_dz, "=", layer.delta)
-    elif layer.dE_da is not None:  # the units of the layer depend on each other
+        yield _step(layer, equation, "=", traced.dE_da, r"\odot", traced.da_dz, "=", traced.delta)
+    elif traced.dE_da is not None:  # the units of the layer depend on each other
         jacobian = r"(\partial a^{l}/\partial z^{l})^{\top}"
-        yield _step(k, rf"\delta^{{l}} = {jacobian} \partial E/\partial a^{{l}}", "=", layer.delta)
+        yield _step(
+            layer, rf"\delta^{{l}} = {jacobian} \partial E/\partial a^{{l}}", "=", traced.delta
+        )
 
 
-def _gradients(k: int, layer: TracedLayer, a_prev: Array) -> Iterator[Step]:
-    product: tuple[Any, ...] = (layer.delta, a_prev.mT)
+def _gradients(layer: int, traced: TracedLayer, a_prev: Array) -> Iterator[Step]:
+    product: tuple[Any, ...] = (traced.delta, a_prev.mT)
     equation = r"\partial E/\partial W^{l} = \delta^{l} (a^{l-1})^{\top}"
-    if layer.exists is not None:
+    if traced.exists is not None:
         equation = r"\partial E/\partial W^{l} = M^{l} \odot (\delta^{l} (a^{l-1})^{\top})"
-        product = (layer.exists, r"\odot", "(", *product, ")")
-    yield _step(k, equation, "=", *product, "=", layer.dE_dW)
-    yield _step(k, r"\partial E/\partial b^{l} = \sum_{c} \delta^{l}_{c}", "=", layer.dE_db)
+        product = (traced.exists, r"\odot", "(", *product, ")")
+    yield _step(layer, equation, "=", *product, "=", traced.dE_dW)
+    yield _step(layer, r"\partial E/\partial b^{l} = \sum_{c} \delta^{l}_{c}", "=", traced.dE_db)

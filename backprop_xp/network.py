@@ -26,7 +26,7 @@ from backprop_xp.errors import DataError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
 from backprop_xp.options import float_name, layer_sizes, stack_shape
-from backprop_xp.outputs import Output, output_of
+from backprop_xp.outputs import Output, output_of, total_cost
 from backprop_xp.parameters import Layer
 from backprop_xp.randomness import generator
 
@@ -237,10 +237,10 @@ class Network:
         """
         inputs.check_theta(theta, self.parameter_count, "cost")
         with context(theta):
-            a_in, y, w = self.door(theta, X, Y, case_weights, "cost")
+            a_in, y, w = self.in_columns(theta, X, Y, case_weights, "cost")
             layers = self.layers(theta, self.existing(theta))
             z_out = propagation.output_weighted_input(layers, self.activations, a_in)
-            return self.total_cost(z_out, y, w)
+            return total_cost(self.output_with_loss.cost(z_out, y), w)
 
     @ignore_overflow
     def gradient(
@@ -264,13 +264,14 @@ class Network:
         """
         inputs.check_theta(theta, self.parameter_count, "gradient")
         with context(theta):
-            a_in, y, w = self.door(theta, X, Y, case_weights, "gradient")
+            a_in, y, w = self.in_columns(theta, X, Y, case_weights, "gradient")
             exists = self.existing(theta)
             z_out, gradients = propagation.backpropagate(
                 self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
             )
             dE_dtheta = parameters.pack(gradients)
-            return self.total_cost(z_out, y, w), dE_dtheta if exists is None else dE_dtheta * exists
+            E = total_cost(self.output_with_loss.cost(z_out, y), w)
+            return E, dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
     # in columns: what training calls at every step, unchecked, and what tracing begins with
@@ -293,14 +294,7 @@ class Network:
         """Tell whether such targets are classes; for one output unit, if it is a sigmoid."""
         return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
-    def total_cost(self, z_out: Array, y: Array, w: Array) -> Array:
-        """Return E = Σ_c w_c E_c (...), from z^L, y and w in columns."""
-        E_c = self.output_with_loss.cost(z_out, y)
-        E = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1, keepdims=True)
-        total: Array = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
-        return total
-
-    def door(
+    def in_columns(
         self,
         theta: Array,
         X: Any,

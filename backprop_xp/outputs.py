@@ -28,6 +28,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "for_classes",
     "output_of",
+    "total_cost",
 ]
 
 
@@ -155,3 +156,10 @@ def output_of(activation: Activation, loss: Loss) -> Output:
         if pair.activation == activation and pair.loss == loss:
             return pair
     return Output(activation, loss)
+
+
+def total_cost(E_c: Array, w: Array) -> Array:
+    """Return E = Σ_c w_c E_c, (...), from E_c (..., m) and weights w (..., 1, m)."""
+    E = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1, keepdims=True)
+    total: Array = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
+    return total

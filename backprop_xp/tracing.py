@@ -21,7 +21,7 @@ from backprop_xp.backend import (
 from backprop_xp.derivation import NOTE, TracedLayer, sections
 from backprop_xp.errors import DTypeError, ShapeError
 from backprop_xp.network import Network
-from backprop_xp.outputs import Output
+from backprop_xp.outputs import Output, total_cost
 from backprop_xp.rendering import Section, as_html, as_latex, as_text
 from backprop_xp.values import check_labels
 
@@ -109,9 +109,8 @@ class Trace:
             advice = "Trace one of them: bp.trace(net, theta[k], x, y)"
             raise ShapeError(f"Trace.{where}", came, expected, advice)
         net, sizes = self.network, " → ".join(map(str, self.network.sizes))
-        names = [getattr(one, "name", type(one).__name__) for one in net.activations]
         of = (self.a_in, self.y, self.w, self.E, self.E_c)
-        written = sections(self.layers, names, net.output_with_loss, *of)
+        written = sections(self.layers, net.activations, net.output_with_loss, *of)
         return f"Backpropagation through {sizes}", NOTE, list(written)
 
 
@@ -163,7 +162,7 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
     inputs.check_theta(theta, net.parameter_count, "trace")
     with context(theta):
         X, Y = _rows(net, x, y, theta)
-        a_in, targets, w = net.door(theta, X, Y, case_weights, "trace", ("x", "y"))
+        a_in, targets, w = net.in_columns(theta, X, Y, case_weights, "trace", ("x", "y"))
         shape = a_in.shape[-1], net.sizes[-1], tuple(theta.shape[:-1])
         if net.are_classes(inputs.kind_of_targets(Y, *shape, "trace(y)")):
             check_labels(Y, net.sizes[-1], "trace(y)")
@@ -187,12 +186,13 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
         )
         traced = [
             TracedLayer(
-                *(W, b, z_l, a_l, dE_da, _slope(dE_da, sigma, z_l, a_l), delta, dE_dW, dE_db, M)
+                *(W, b, z_here, a_here, dE_da, _slope(dE_da, sigma, z_here, a_here)),
+                *(delta, dE_dW, dE_db, M),
             )
-            for (W, b), z_l, a_l, dE_da, sigma, delta, (dE_dW, dE_db), M in each
+            for (W, b), z_here, a_here, dE_da, sigma, delta, (dE_dW, dE_db), M in each
         ]
-        E_c, E = output.cost(z[-1], targets), net.total_cost(z[-1], targets, w)
-        return Trace(net, E, E_c, a_in, targets, w, tuple(traced))
+        E_c = output.cost(z[-1], targets)
+        return Trace(net, total_cost(E_c, w), E_c, a_in, targets, w, tuple(traced))
 
 
 def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:

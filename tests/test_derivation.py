@@ -25,9 +25,8 @@ NETWORKS = {
 def written(net, Y, case_weights=None):
     X = np.linspace(-1, 1, 9).reshape(3, 3)
     of = bp.trace(net, net.init(seed=2, dtype="float64"), X, np.array(Y), case_weights)
-    names = [activation.name for activation in net.activations]
     given = (of.a_in, of.y, of.w, of.E, of.E_c)
-    return list(sections(of.layers, names, net.output_with_loss, *given))
+    return list(sections(of.layers, net.activations, net.output_with_loss, *given))
 
 
 def value(side):

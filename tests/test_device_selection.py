@@ -1,4 +1,6 @@
+import copy
 import importlib
+import pickle
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -96,6 +98,12 @@ def test_the_cpu_of_the_other_libraries(library):
     assert device.name == f"{library}:cpu"
     x = device.xp.zeros((2,), device=device.handle)
     assert isinstance(x, module.Tensor if library == "torch" else module.Array)
+
+
+def test_a_copy_of_a_device_is_that_device():
+    cpu = select_device("cpu")
+    for again in (copy.deepcopy(cpu), pickle.loads(pickle.dumps(cpu))):  # noqa: S301  its own
+        assert (again, again.xp, again.handle) == (cpu, cpu.xp, cpu.handle)
 
 
 def test_a_device_is_returned_as_it_is():

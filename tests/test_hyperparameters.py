@@ -1,5 +1,7 @@
 """The numbers of an optimiser by name: one of a user's own, made of the same parts."""
 
+import copy
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -36,6 +38,23 @@ def test_numbers_are_its_fields_with_a_range():
     assert own.limits == Own.ranges
     with pytest.raises(TypeError):
         own.settings(0)["rate"] = 1
+
+
+class Noting(Own):
+    """An optimiser with more than its fields."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "_noted", [1])
+
+
+def test_a_copy_after_use_is_equal():
+    for own in (Own(0.125), Noting(0.125), bp.SGD(0.1, 0.5)):
+        own.settings(0)
+        for again in (copy.deepcopy(own), pickle.loads(pickle.dumps(own))):  # noqa: S301  its own
+            assert again == own
+            assert again.settings(1) == own.settings(1)
+            assert getattr(again, "_noted", None) == getattr(own, "_noted", None)
 
 
 def test_schedules_are_asked_for_their_values():

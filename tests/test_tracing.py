@@ -191,6 +191,21 @@ class Twice:
         return 2.0
 
 
+class Half:
+    """A loss without a name."""
+
+    def __call__(self, a, y):
+        return 0.5 * ((a - y) ** 2).sum(axis=-2)
+
+    def dE_da(self, a, y):
+        return a - y
+
+
+def test_a_loss_without_a_name():
+    net = bp.Network([2, 2], output="identity", loss=Half())
+    assert "The cost: Half" in str(bp.trace(net, net.init(seed=0), [1.0, 2.0], [0.0, 1.0]))
+
+
 def test_objects_of_users():
     net = bp.Network([2, 3, 2], Twice(), Twice(), "squared_error")
     found = bp.trace(net, net.init(seed=0), np.eye(2, dtype="float32"), np.eye(2))
