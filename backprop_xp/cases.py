@@ -10,7 +10,7 @@ import numpy as np
 from backprop_xp.backend import Array, item_bytes
 from backprop_xp.sources import chunk_rows, is_source, plan, read_blocks, read_rows, shuffled_groups
 
-__all__ = ["Cases", "FileCases"]
+__all__ = ["Cases", "FileCases", "of_mean_one"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cases:
     labelled : bool
         Whether Y holds labels.
     weights : ndarray (m,) or (K, m), or None
-        Relative weights of the cases, on the host; None where all are equal.
+        Weights of the cases, of mean 1, on the host; None where all are equal.
     """
 
     X: Array
@@ -38,11 +38,6 @@ class Cases:
     def count(self) -> int:
         """The number of cases, m."""
         return self.X.shape[-2]
-
-    @property
-    def total_weight(self) -> Any:
-        """The sum of the weights, one for each network where they differ; m where all are equal."""
-        return self.count if self.weights is None else self.weights.sum(axis=-1)
 
     @property
     def row_bytes(self) -> int:
@@ -92,11 +87,6 @@ class FileCases:
         return int(self.X.shape[0])
 
     @property
-    def total_weight(self) -> Any:
-        """The sum of the weights, one for each network where they differ; m where all are equal."""
-        return self.count if self.weights is None else self.weights.sum(axis=-1)
-
-    @property
     def row_bytes(self) -> int:
         """The bytes of the inputs of a case."""
         return _row_bytes(self.X)
@@ -125,6 +115,22 @@ class FileCases:
         )
         for X, Y, numbers, *w in read_blocks(parts, groups, rows):
             yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None, numbers)
+
+
+def of_mean_one(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return weights (..., m) divided by their mean, which is above 0.
+
+    Equal weights are 1 to the bit.
+
+    Examples
+    --------
+    >>> of_mean_one(np.array([[1, 1, 3, 3], [7, 7, 7, 7]]))
+    array([[0.5, 0.5, 1.5, 1.5],
+           [1. , 1. , 1. , 1. ]])
+    """
+    up_to_one = weights / weights.max(axis=-1, keepdims=True)
+    relative: np.ndarray[Any, Any] = up_to_one / up_to_one.mean(axis=-1, keepdims=True)
+    return relative
 
 
 class _RowNumbers:

@@ -49,13 +49,9 @@ class Block(NamedTuple):
     y : array (batches, n_out, size)
         Targets in columns.
     w : array (batches, 1, size), or (batches,) where those of a batch are equal
-        Weights of the cases, which sum to 1 in each batch.
+        Weights of the cases, w_c / (s w̄): w̄ is the mean weight of all training cases.
     labels : array (batches, size) or None
         Class labels, where the targets are classes.
-    weights : array (batches, size) or None
-        The weights of the cases as they were given.
-    active : ndarray of bool (batches,)
-        On the host: which batches have a weight above zero; the others change nothing.
     source : array (m, n_in) or None
         Where X holds numbers of rows: a step gathers them itself (`stepping.gathers_rows`).
 
@@ -66,8 +62,6 @@ class Block(NamedTuple):
     y: Array
     w: Array
     labels: Array | None
-    weights: Array | None
-    active: np.ndarray[Any, Any]
     source: Array | None = None
 
     @property
@@ -80,20 +74,9 @@ class Block(NamedTuple):
         """The number of cases of a batch."""
         return self.y.shape[-1]
 
-    @property
-    def all_active(self) -> bool:
-        """Whether every batch has a weight above zero in every network."""
-        return bool(self.active.all())
-
-    def active_like(self, theta: Array) -> Array:
-        """Return `active` on the device of θ (..., P), (batches, ..., 1)."""
-        missing = theta.ndim - self.active.ndim
-        shape = (len(self.active), *(1,) * missing, *self.active.shape[1:], 1)
-        return from_host(self.active.reshape(shape), namespace(theta), device_of(theta), "bool")
-
     def part(self, group: slice) -> "Block":
         """Return the block of a group of the stack's networks."""
-        axes = {"X": 3, "y": 3, "w": 3, "labels": 2, "weights": 2, "active": 1}
+        axes = {"X": 3, "y": 3, "w": 3, "labels": 2}
         parts = {name: getattr(self, name) for name in axes}
         own = {
             name: x[:, group, ...]
@@ -236,10 +219,9 @@ def _block(
     source = cases.X if rows is not None and gathers_rows(cases.X) else None
     gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
     X, y, w, labels = gather(cases.X, cases.Y, rows)
-    given, active = None, np.ones(y.shape[0], dtype=np.bool_)
     if weights is not None:
-        w, given, active = _weights(cases, y.shape[0], size, weights)
-    return Block(X, y, w, labels, given, active, source)
+        w = _weights(cases.X, size, weights)
+    return Block(X, y, w, labels, source)
 
 
 @lru_cache(maxsize=64)
@@ -272,17 +254,8 @@ def _in_batches(x: Array, size: int, axis: int) -> Array:
     return batches
 
 
-def _weights(
-    cases: Cases, count: int, size: int, weights: np.ndarray[Any, Any]
-) -> tuple[Array, Array, np.ndarray[Any, Any]]:
-    """Return w, weights and active of a block of `count` batches."""
-    xp, device, dtype = namespace(cases.X), device_of(cases.X), cases.X.dtype
-    batches = np.moveaxis(weights.reshape(*weights.shape[:-1], count, size), -2, 0)
-    totals = batches.sum(axis=-1, keepdims=True)
-    relative = batches / np.where(totals > 0, totals, 1)
-    name = dtype_name(dtype)
-    return (
-        from_host(relative[..., None, :], xp, device, name),
-        from_host(batches, xp, device, name),
-        totals[..., 0] > 0,
-    )
+def _weights(like: Array, size: int, weights: np.ndarray[Any, Any]) -> Array:
+    """Return w (batches, ..., 1, size) for the weights (..., m) of a block's cases, of mean 1."""
+    batches = np.moveaxis(weights.reshape(*weights.shape[:-1], -1, size), -2, 0)
+    w = batches[..., None, :] / size
+    return from_host(w, namespace(like), device_of(like), dtype_name(like.dtype))

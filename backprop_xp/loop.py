@@ -115,7 +115,7 @@ class Loop:
             raise diverged(task, progress.epoch, costs.batches - 1, bad, self._good, history)
         entries: dict[str, np.ndarray | None] = {
             "cost": costs.mean,
-            "accuracy": record.accuracy(task.cases.total_weight),
+            "accuracy": record.accuracy(),
             **(of_validation(on_others, others.count) if others and on_others else {}),
         }
         append(history, entries, task.stack)

@@ -20,7 +20,7 @@ from backprop_xp.backend import (
     namespace,
     to_host,
 )
-from backprop_xp.cases import Cases, FileCases
+from backprop_xp.cases import Cases, FileCases, of_mean_one
 from backprop_xp.class_weights import weights_by_class
 from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
@@ -261,8 +261,7 @@ def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarra
     weights = _beside(case_weights, follow, where)
     inputs.check_shape_of_weights(weights, place.lead, m, where)
     values.check_case_weights(weights, where, place.dtype)
-    host = np.array(to_host(weights), dtype=np.float64)
-    host /= host.max(axis=-1, keepdims=True)  # only their proportions count
+    host = of_mean_one(np.array(to_host(weights), dtype=np.float64))
     flat: np.ndarray[Any, Any] = place.flat(host, 1)
     return flat
 
@@ -282,7 +281,7 @@ def _of_classes(
     labels = read_rows(Y, 0, Y.shape[0]) if is_source(Y) else to_host(Y)
     values.check_labels(labels, n_out, "train(Y)")
     flat = place.flat(labels, 1)
-    return weights_by_class(class_weights, flat, max(n_out, 2), weights)
+    return of_mean_one(weights_by_class(class_weights, flat, max(n_out, 2), weights))
 
 
 def _theta(

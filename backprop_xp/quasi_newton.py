@@ -254,7 +254,7 @@ class _OfNetwork:
     def __init__(
         self, task: Task, number: int, settings: Settings, block: Block, decay_biases: bool
     ) -> None:
-        self.number, self._block, self._total = number, block, task.cases.total_weight
+        self.number, self._block = number, block
         if task.theta.ndim > 1:
             group = slice(number, number + 1)
             others = task.validation
@@ -266,7 +266,6 @@ class _OfNetwork:
                 validation=None if others is None else others.part(group),
             )
             self._block, settings = block.part(group), settings.part(group)
-            self._total = task.cases.total_weight
         self._task = task
         self._trainer = Trainer(task, Derivative(), settings, block.size, decay_biases)
         self._noise = noise_of_epoch(task.net.sizes, task.seed, 0, task.theta)
@@ -283,7 +282,7 @@ class _OfNetwork:
                 x.copy(),
                 float(costs.mean.reshape(())),
                 np.array(to_host(gradient), dtype=np.float64).reshape(-1),
-                record.accuracy(self._total),
+                record.accuracy(),
             )
         return self._last
 

@@ -22,13 +22,13 @@ class BatchCosts(NamedTuple):
     Attributes
     ----------
     mean : ndarray (...)
-        Over the batches that have a weight.
+        Over the epoch's cases by their weights: a batch of s of m cases counts s / m.
     first_bad : int or None
         The first batch at which a cost, or after the last batch θ, was not finite.
     bad_networks : list of int
         Whose costs or θ were not finite, networks of all axes of the stack counted together.
     good_start : bool
-        Whether each network's first batch that has a weight had a finite cost.
+        Whether the first batch had a finite cost in each network.
     batches : int
         The number of batches.
     """
@@ -46,34 +46,29 @@ class EpochRecord:
 
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
-    _active: list[HostArray] = field(default_factory=list)
+    _sizes: list[int] = field(default_factory=list)  # of each batch
 
-    def add(self, scores: Scores, penalties: Array | None, active: HostArray) -> None:
-        """Add a block's scores, its penalties (batches, ...) or None, and which batches count."""
+    def add(self, scores: Scores, penalties: Array | None, size: int) -> None:
+        """Add a block's scores, its penalties (batches, ...) or None, and the size of a batch."""
         self._scores.append(scores)
         self._penalties += [] if penalties is None else [penalties]
-        self._active.append(active)
+        self._sizes += [size] * scores.cost.shape[0]
 
     def batch_costs(self, theta: Array) -> BatchCosts:
         """Read the costs, and whether θ after the last update, which no cost follows, is finite."""
         costs = _host64(_joined([scores.cost for scores in self._scores]))
         if self._penalties:
             costs = costs + _host64(_joined(self._penalties))
-        active = np.concatenate(self._active, axis=0)
-        active = active.reshape(*active.shape, *(1,) * (costs.ndim - active.ndim))
-        active = np.broadcast_to(active, costs.shape)
-        costs = np.where(active, costs, 0)
         finite = np.isfinite(costs)
-        good_start = np.take_along_axis(finite, active.argmax(axis=0)[None], axis=0).all()
         bad = ~finite.reshape(len(costs), -1)
         bad[-1] |= to_host(_marks(namespace(theta))(theta)).reshape(-1)
         batches = bad.any(axis=1)
         first_bad = int(np.argmax(batches)) if batches.any() else None
         networks = np.flatnonzero(bad.any(axis=0)).tolist()
-        mean = costs.sum(axis=0) / active.sum(axis=0)
-        return BatchCosts(mean, first_bad, networks, bool(good_start), len(costs))
+        mean = np.average(costs, axis=0, weights=self._sizes)
+        return BatchCosts(mean, first_bad, networks, bool(finite[0].all()), len(costs))
 
-    def accuracy(self, total_weight: Any) -> HostArray | None:
+    def accuracy(self) -> HostArray | None:
         """Read the share of the cases whose class is right, None where there are no labels."""
         found = [scores.correct for scores in self._scores if scores.correct is not None]
         if not found:
@@ -82,7 +77,7 @@ class EpochRecord:
             total = _host64(found[0])
         else:
             total = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
-        share: HostArray = total / total_weight
+        share: HostArray = total / sum(self._sizes)
         return share
 
 

@@ -22,12 +22,11 @@ class Run:
     theta : array (*stack, P)
         The parameters after the last epoch.
     history : dict of lists
-        One entry for each epoch: "cost", the mean over the epoch's batches, regularisation
-        included, each taken before its update; "accuracy" where Y holds class labels (rows of
-        targets have none, those of several labels neither), the share of the cases that are right
-        before their batch's update; "validation_cost" and
-        "validation_accuracy" after the epoch, without regularisation. Numbers, or arrays over the
-        stack.
+        One entry for each epoch: "cost", the mean over the cases by their weights, regularisation
+        included; "accuracy" where Y holds class labels (rows of targets have none, those of
+        several labels neither), the share of the cases that are right. Both are of the outputs
+        before each batch's update. "validation_cost" and "validation_accuracy" are of θ after the
+        epoch, without regularisation. Numbers, or arrays over the stack.
     network : Network
     stopped : str
         Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; empty where

@@ -36,7 +36,7 @@ class Scores(NamedTuple):
     cost : array (batches, ...), or (...) over all cases
         The cost of each batch.
     correct : array (...) or None
-        How many cases have the right class, or the sum of their weights; None without labels.
+        How many cases have the right class, each by its weight of mean 1; None without labels.
     """
 
     cost: Array
@@ -109,10 +109,10 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     if block.labels is None:
         return Scores(cost, None)
     hits = _classes(output, z_out) == _for_networks(block.labels, 1, networks)
-    if block.weights is None:
+    if block.w.ndim == 1:
         return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
-    weights = _for_networks(block.weights, 1, networks)
-    return Scores(cost, xp.sum(xp.astype(hits, z_out.dtype) * weights, axis=(0, -1)))
+    shares = xp.sum(xp.astype(hits, z_out.dtype) * _for_networks(rows, 1, networks), axis=(0, -1))
+    return Scores(cost, block.size * shares)
 
 
 def _for_networks(x: Array, axes: int, networks: int) -> Array:

@@ -30,7 +30,7 @@ from backprop_xp.regularization import smoothed
 from backprop_xp.scoring import Scorer, Scores
 from backprop_xp.settings import Numbers, Settings, parts_of
 from backprop_xp.stepping import compiles, over_batches
-from backprop_xp.updates import Step, only_active, step_of
+from backprop_xp.updates import Step, step_of
 
 __all__ = ["Trainer"]
 
@@ -55,7 +55,7 @@ class Trainer:
             raise OptionError("train(decay_biases)", came, "True or False", "Pass one of them")
         theta, sizes = task.theta, task.net.sizes
         of_task = _functions(task, optimizer, decay_biases)
-        self._steps, self._guarded_steps, self._score = of_task
+        self._steps, self._score = of_task
         self._settings = settings
         found = groups_of(theta, sizes, batch_size) if theta.ndim > 1 else []
         self._groups = found if len(found) > 1 else []
@@ -107,7 +107,7 @@ class Trainer:
             state = tuple(concat(x, axis=0) for x in zip(*states, strict=True))
             scores = Scores.joined(of_groups)
             penalties = None if penalties_of[0] is None else concat(penalties_of, axis=-1)
-        record.add(scores, penalties, block.active)
+        record.add(scores, penalties, block.size)
         return theta, state
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
@@ -128,14 +128,7 @@ class Trainer:
     ) -> tuple[Array, State, Scores, Array | None]:
         block = _smoothed(block, numbers)
         arrays = (block.X, block.y, block.w, *noise)
-        if block.all_active:
-            carry, outs = self._steps((theta, state), numbers, block.source, *arrays)
-        else:
-            active = block.active_like(theta)
-            carry, outs = self._guarded_steps(
-                (theta, state), numbers, block.source, *arrays, active
-            )
-        z_out, penalties = outs
+        carry, (z_out, penalties) = self._steps((theta, state), numbers, block.source, *arrays)
         return *carry, self._score.block(z_out, block), penalties
 
 
@@ -158,7 +151,6 @@ class _Functions(NamedTuple):
     """What training calls block after block."""
 
     steps: Callable[..., Any]
-    guarded_steps: Callable[..., Any]
     score: Scorer
 
 
@@ -249,6 +241,5 @@ def _made(
     lengths = piece_lengths(net.sizes)
     return _Functions(
         over_batches(make_step, xp, pure=pure, lengths=lengths),
-        over_batches(lambda: only_active(make_step()), xp, lengths=lengths),
         Scorer(net, xp),
     )

@@ -104,13 +104,18 @@ def train(
     validation : (X, Y), optional
         Other cases, whose cost and accuracy are recorded after each epoch.
     case_weights : array (m,) or (*stack, m), optional
-        ≥ 0, relative: those of each batch are divided by their sum. A batch whose weights are all
-        zero changes nothing. Accuracy counts each case by its weight.
+        ≥ 0, relative: in a batch of s cases, case c counts w_c / (s w̄), with w̄ the mean weight of
+        all cases. So small batches add up to the weighted cost of all cases, and equal weights
+        change nothing. A batch whose weights are all 0 has the gradient 0, in which momentum and
+        penalties act as ever. Accuracy counts each case by its weight. PyTorch's
+        ``CrossEntropyLoss(weight=...)`` and scikit-learn's ``sample_weight`` divide by the sum of
+        each batch's own weights instead, which undoes most of them in small batches.
     class_weights : "balanced" or mapping, optional
         For class labels: a weight for each class, which multiplies those of its cases. "balanced"
         is n / (k n_class), for n cases, n_class of them of the class, and k classes, with the
         weights of the cases summed in place of counts. A mapping names classes by their labels; a
-        class that it leaves out has weight 1. Neither changes the scores of `validation`.
+        class that it leaves out has weight 1. What `case_weights` says of batches holds for their
+        product. Neither changes the scores of `validation`.
     l2 : number, array or schedule
         Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
         network of a stack: of the stack's shape, or one that broadcasts against θ's leading axes

@@ -15,7 +15,7 @@ from backprop_xp.propagation import backpropagate
 from backprop_xp.regularization import bounded, clipped, l1_penalty, l2_penalty, shrunk
 from backprop_xp.settings import Numbers
 
-__all__ = ["Carry", "Step", "only_active", "step_of"]
+__all__ = ["Carry", "Step", "step_of"]
 
 Carry: TypeAlias = tuple[Array, State]
 Step: TypeAlias = Callable[..., tuple[Carry, tuple[Array, Array | None]]]
@@ -156,24 +156,3 @@ class _Gradient:
             row = a_in[(0,) * (a_in.ndim - 2) + (slice(0, 1),)]
             self._ones = xp.ones_like(row).mT  # one column serves all networks
         return self._layers, self._flat
-
-
-def only_active(step: Step) -> Step:
-    """Return the step that leaves θ and state of a network as they were where its batch is empty.
-
-    It takes one more array, the last: `active` (..., 1), whether the batch has a weight above zero.
-    """
-
-    def guarded(
-        carry: Carry, numbers: Numbers, *batch_and_active: Array
-    ) -> tuple[Carry, tuple[Array, Array | None]]:
-        theta, state = carry
-        *batch, active = batch_and_active
-        before = copied(theta), tuple(copied(x) for x in state)
-        (theta, state), out = step(carry, numbers, *batch)
-        where = namespace(theta).where
-        theta = where(active, theta, before[0])
-        state = tuple(where(active, new, old) for new, old in zip(state, before[1], strict=True))
-        return (theta, state), out
-
-    return guarded

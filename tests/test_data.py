@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backprop_xp import data
 from backprop_xp.backend import device_of, dtype_name, namespace
-from backprop_xp.cases import Cases
+from backprop_xp.cases import Cases, of_mean_one
 from backprop_xp.data import block_rows, epochs_of_blocks, spans, whole_block
 
 M = 11
@@ -48,22 +48,13 @@ def inputs(xp, block):
 
 
 def batches(xp, block):
-    """Return the host's (X, Y, w, labels, weights, active) of each batch of a block."""
+    """Return the host's (X, Y, w, labels) of each batch of a block."""
     X, Y, w = inputs(xp, block), np.swapaxes(xp.host(block.y), -1, -2), xp.host(block.w)
     count, size = block.batches, block.size
     w = np.broadcast_to(w[:, None, None], (count, 1, size)) if w.ndim == 1 else w
     labels = None if block.labels is None else xp.host(block.labels)
-    given = None if block.weights is None else xp.host(block.weights)
     return [
-        (
-            X[i],
-            Y[i],
-            w[i][..., 0, :],
-            None if labels is None else labels[i],
-            None if given is None else given[i],
-            block.active[i],
-        )
-        for i in range(count)
+        (X[i], Y[i], w[i][..., 0, :], None if labels is None else labels[i]) for i in range(count)
     ]
 
 
@@ -114,7 +105,7 @@ def test_an_epoch_holds_each_case_once(xp, monkeypatch):
 def test_inputs_targets_and_labels_stay_together(xp):
     for labelled in (True, False):
         for block in epochs_of_blocks(cases(xp, labelled), 4, seed=0)(1):
-            for X, Y, _, labels, _, _ in batches(xp, block):
+            for X, Y, _, labels in batches(xp, block):
                 rows = X[:, 0]
                 np.testing.assert_array_equal(X[:, 1], -rows)
                 if labelled:
@@ -149,24 +140,20 @@ def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
             key = np.random.SeedSequence(7, spawn_key=(1, epoch))  # the documented stream
             order = np.random.default_rng(key).permutation(M)
             assert [len(b[0]) for b in made] == [3, 3, 3, 2]
-            for start, (X, Y, w, labels, held, active) in zip(range(0, M, 3), made, strict=True):
+            for start, (X, Y, w, labels) in zip(range(0, M, 3), made, strict=True):
                 rows = order[start : start + 3]
                 np.testing.assert_array_equal(X[:, 0], rows)
                 np.testing.assert_array_equal(labels, rows % 3)
                 np.testing.assert_array_equal(Y.argmax(axis=1), rows % 3)
-                np.testing.assert_array_equal(held, weights[rows])
                 # one division in float64, then rounded to the arrays' dtype
-                expected = (weights[rows] / weights[rows].sum()).astype(w.dtype)
+                expected = (weights[rows] / len(rows)).astype(w.dtype)
                 np.testing.assert_array_equal(w, expected)
-                assert active
 
 
 def test_everything_is_on_the_device_and_in_its_dtypes(xp):
     for weights in (None, np.ones(M)):
         block = next(iter(epochs_of_blocks(cases(xp, weights=weights), 4, seed=0)(0)))
-        arrays = [
-            x for x in (block.X, block.y, block.w, block.labels, block.weights) if x is not None
-        ]
+        arrays = [block.X, block.y, block.w, block.labels]
         assert {id(namespace(x)) for x in arrays} == {id(xp.xp)}
         assert all(device_of(x) == xp.device for x in arrays)
         floats = [x for x in arrays if x is not block.labels]
@@ -175,7 +162,6 @@ def test_everything_is_on_the_device_and_in_its_dtypes(xp):
             assert dtype_name(block.X.dtype) == "int32"
         assert {dtype_name(x.dtype) for x in floats} == {xp.float_dtypes[-1]}
         assert dtype_name(block.labels.dtype) == "int32"
-        assert isinstance(block.active, np.ndarray)
 
 
 @pytest.mark.parametrize("xp", ["numpy"], indirect=True)
@@ -237,11 +223,9 @@ class TestOrders:
 def test_equal_weights_are_1_over_the_size_of_the_batch(xp):
     full, tail = epochs_of_blocks(cases(xp), 4, seed=0)(0)
     for block, size in ((full, 4), (tail, 3)):
-        for _, _, w, _, held_weights, active in batches(xp, block):
+        assert block.w.ndim == 1
+        for _, _, w, _ in batches(xp, block):
             np.testing.assert_array_equal(w, np.full(size, 1 / size, dtype=w.dtype))
-            assert held_weights is None
-            assert active
-    assert full.all_active
 
 
 @given(
@@ -249,14 +233,22 @@ def test_equal_weights_are_1_over_the_size_of_the_batch(xp):
     size=st.integers(1, M),
 )
 @pytest.mark.parametrize("xp", ["numpy"], indirect=True)
-def test_the_weights_of_a_batch_sum_to_1_or_it_is_not_active(xp, weights, size):
-    held = cases(xp, weights=np.array(weights))
+def test_the_weights_of_all_batches_by_their_sizes_are_those_of_the_set(xp, weights, size):
+    assume(any(weights))
+    held, found = cases(xp, weights=of_mean_one(np.array(weights))), np.zeros(M)
     for block in epochs_of_blocks(held, size, seed=0)(0):
-        for _, _, w, _, held_weights, active in batches(xp, block):
-            assert active == (held_weights.sum() > 0)
-            # a division and a sum of 11 numbers, each rounded once
-            assert w.sum() == pytest.approx(1 if active else 0, abs=1e-14)
-        assert block.all_active == all(block.active)
+        for X, _, w, _ in batches(xp, block):
+            found[X[:, 0].astype(int)] = w * block.size
+    # a mean, two divisions and a product, each rounded once
+    np.testing.assert_allclose(found, np.array(weights) / np.mean(weights), rtol=1e-14)
+
+
+def test_weights_of_mean_one():
+    # equal ones are 1 to the bit; by hand: the mean of 1, 1, 3, 3 is 2
+    for weight in (1 / 3, 1e-320, 1e308):
+        np.testing.assert_array_equal(of_mean_one(np.full(7, weight)), np.ones(7))
+    found = of_mean_one(np.array([[1.0, 1, 3, 3], [0, 0, 0, 8]]))
+    np.testing.assert_array_equal(found, [[0.5, 0.5, 1.5, 1.5], [0, 0, 0, 4]])
 
 
 @WITHOUT_JAX
@@ -266,19 +258,13 @@ def test_one_set_of_cases_for_each_network(xp):
     weights[1, 3] = 5
     held = cases(xp, lead=(2,), weights=weights)
     assert held.count == M
-    np.testing.assert_array_equal(held.total_weight, [55, 5])
     made = [b for block in epochs_of_blocks(held, 4, seed=0)(0) for b in batches(xp, block)]
-    for X, Y, w, labels, held_weights, active in made:
+    for X, Y, w, labels in made:
         rows = X[0, :, 0].astype(int)  # the networks see their cases in one order
         np.testing.assert_array_equal(X[1, :, 0], rows + M)
         np.testing.assert_array_equal(labels, [rows % 3, (rows + M) % 3])
         np.testing.assert_array_equal(Y.argmax(axis=-1), labels)
-        np.testing.assert_array_equal(held_weights, weights[:, rows])
-        np.testing.assert_array_equal(active, [True, 3 in rows])
-        # one rounding for each number in float32
-        np.testing.assert_allclose(w.sum(axis=-1), active.astype(float), rtol=1e-6)
-    block = next(iter(epochs_of_blocks(held, 4, seed=0)(0)))
-    assert not block.all_active
+        np.testing.assert_array_equal(w, (weights[:, rows] / len(rows)).astype(w.dtype))
 
 
 def test_shared_cases_with_weights_of_each_network(xp):
@@ -287,8 +273,9 @@ def test_shared_cases_with_weights_of_each_network(xp):
     block = whole_block(cases(xp, weights=weights))
     assert tuple(block.X.shape) == (1, M, 2)
     assert tuple(block.w.shape) == (1, 2, 1, M)
-    assert tuple(block.weights.shape) == (1, 2, M)
-    np.testing.assert_array_equal(block.active, [[True, True]])
+    np.testing.assert_array_equal(
+        xp.host(block.w)[0, :, 0], (weights / M).astype(xp.host(block.w).dtype)
+    )
 
 
 def test_the_whole_block_is_the_data_as_they_are(xp):

@@ -7,7 +7,7 @@ import backprop_xp as bp
 from backprop_xp import layerwise, stepping
 from backprop_xp.parameters import piece_lengths
 from backprop_xp.settings import Settings
-from backprop_xp.updates import only_active, step_of
+from backprop_xp.updates import step_of
 from tests.needs import needs
 from tests.test_replay import OPTIMIZERS
 
@@ -171,18 +171,16 @@ SETTINGS = [{}, {"l2": 0.1}, {"l1": 0.1}, {"clip_value": 0.5}, {"clip_norm": 0.5
 SETTINGS += [{"shrinkage": 0.1}, {"max_norm": 0.5}, {"dropout": 0.5}]
 
 
-def traced_steps(optimizer, settings, *, stack=(), guarded=False, lengths=None, net=NET):
+def traced_steps(optimizer, settings, *, stack=(), lengths=None, net=NET):
     """Return the operations of a step in the loop, by their names in JAX."""
     theta = jnp.asarray(net.init(seed=0, stack=stack), jnp.float32)
     made = step_of(net, optimizer, theta, labelled=True)
-    made = only_active(made) if guarded else made
     lengths = piece_lengths(net.sizes) if lengths is None else lengths
     steps = stepping.over_batches(lambda: made, jnp, lengths=lengths)
     of_run = Settings(optimizer, theta, stack=stack, **settings)
     numbers = of_run.block(2)
     shapes = [(2, 5, 3), (2, 2, 5), (2, 1, 5), *([(2, 4, 5)] if "dropout" in settings else [])]
     batches = [jnp.ones(shape, jnp.float32) for shape in shapes]
-    batches += [jnp.ones((2, *(1 for _ in stack), 1), bool)] if guarded else []
     carry = theta, optimizer.init(theta)
     whole = jax.make_jaxpr(lambda *given: steps(given[0], numbers, None, *given[1:]))(
         carry, *batches
@@ -211,18 +209,17 @@ def names(jaxpr):
 
 
 @slices_a_vector
-@pytest.mark.parametrize("guarded", [False, True])
 @pytest.mark.parametrize("stack", [(), (2,)])
 @pytest.mark.parametrize(
     ("name", "number"),
     [(name, number) for name, of in OPTIMIZERS.items() for number in range(len(of))],
 )
-def test_no_step_joins_a_vector(name, number, stack, guarded):
+def test_no_step_joins_a_vector(name, number, stack):
     optimizer = OPTIMIZERS[name][number]
-    found = traced_steps(optimizer, {}, stack=stack, guarded=guarded)
+    found = traced_steps(optimizer, {}, stack=stack)
     assert "dot_general" in found
     assert "concatenate" not in found
-    assert "concatenate" in traced_steps(optimizer, {}, stack=stack, guarded=guarded, lengths=())
+    assert "concatenate" in traced_steps(optimizer, {}, stack=stack, lengths=())
 
 
 @slices_a_vector

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.backend import device_of, dtype_name
 from backprop_xp.settings import Settings
-from backprop_xp.updates import _Gradient, only_active, step_of
+from backprop_xp.updates import _Gradient, step_of
 
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
@@ -365,74 +365,3 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l2, dropping, mask
     # h² σ‴/6 leaves 1e-10 of costs of size 100, their rounding 100 · 1e-16 / h = 1e-9; weights of
     # up to 3 · 10 (p = 0.9) magnify both some hundred times
     np.testing.assert_allclose(theta - after, numeric, rtol=1e-6, atol=1e-6)
-
-
-# ---------------------------------------------------------------------------------------------
-# batches without weight
-
-
-@WITHOUT_JAX
-@pytest.mark.parametrize(
-    "optimizer",
-    [bp.SGD(0.1), bp.SGD(0.1, 0.5, nesterov=True), bp.Adam(0.1), NotInPlace(), KeepsGradients()],
-    ids=["plain", "nesterov", "adam", "not in place", "keeps gradients"],
-)
-@pytest.mark.parametrize("net", [TARGETS, SPARSE], ids=["all", "masks"])
-def test_only_active_networks_take_a_step(xp, optimizer, net):
-    given = Given(net)
-    theta, batches = given.theta((3,)), [given.batch(4) for _ in range(3)]
-    active = [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
-    start = xp.array(theta) * 1
-    step = only_active(step_of(net, optimizer, start))
-    settings, carry = Settings(optimizer, start, 0.1), (start, optimizer.init(start))
-    for of_batch, batch in zip(active, batches, strict=True):
-        on = xp.array(np.array(of_batch, bool)[:, None])
-        then = [np.array(xp.host(x)) for x in (carry[0], *carry[1])]
-        carry, (z_out, penalty) = step(carry, settings.next(), *map(xp.array, batch), on)
-        now = [xp.host(x) for x in (carry[0], *carry[1])]
-        assert len(now) == len(then)
-        for k in range(3):
-            assert np.array_equal(now[0][k], then[0][k]) == (not of_batch[k])
-            if not of_batch[k]:
-                for one, before in zip(now, then, strict=True):
-                    np.testing.assert_array_equal(one[k], before[k])
-        assert tuple(z_out.shape) == (3, 2, 4)
-        assert tuple(penalty.shape) == (3,)
-    # alone on the batches that count, with the numbers of the same steps, which are constant: as
-    # much as stacked products may sum in another order
-    for k in range(3):
-        own = [batch for batch, of_batch in zip(batches, active, strict=True) if of_batch[k]]
-        alone = [theta[k], *run(xp, net, optimizer, theta[k], own, l2=0.1)[0]][-1]
-        tolerance = CLOSE[xp.float_dtypes[-1]]
-        np.testing.assert_allclose(xp.host(carry[0])[k], alone, **tolerance)
-
-
-def test_a_network_alone_that_is_not_active_keeps_theta_and_state_to_the_bit(xp):
-    given, adam = Given(TARGETS), bp.Adam(0.1)
-    theta = xp.array(given.theta()) * 1
-    step, settings = only_active(step_of(TARGETS, adam, theta)), Settings(adam, theta)
-    carry = theta, adam.init(theta)
-    for on in (True, False, True):
-        then = [np.array(xp.host(x)) for x in (carry[0], *carry[1])]
-        batch = map(xp.array, given.batch(4))
-        carry, _ = step(carry, settings.next(), *batch, xp.array(np.array([on])))
-        for one, before in zip((carry[0], *carry[1]), then, strict=True):
-            assert tuple(one.shape) == before.shape
-            assert namespace(one) is namespace(theta)
-            assert np.array_equal(xp.host(one), before) != on
-
-
-def test_what_is_not_active_may_be_nan(xp):
-    # cases without weight may hold numbers whose error is no number: 0 · ∞
-    given, sgd = Given(TARGETS), bp.SGD(0.1, 0.5)
-    X, y, w = given.batch(4)
-    theta = xp.array(given.theta((2,))) * 1
-    step, numbers = only_active(step_of(TARGETS, sgd, theta)), Settings(sgd, theta).next()
-    before = np.array(xp.host(theta))
-    own_y = np.stack([np.full_like(y, np.nan), y])
-    on = xp.array(np.array([[False], [True]]))
-    (theta, state), _ = step((theta, sgd.init(theta)), numbers, *map(xp.array, (X, own_y, w)), on)
-    for one in (theta, *state):
-        assert np.isfinite(xp.host(one)).all()
-    np.testing.assert_array_equal(xp.host(theta)[0], before[0])
-    assert np.all(xp.host(theta)[1] != before[1])
