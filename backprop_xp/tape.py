@@ -10,7 +10,7 @@ does not announce, an array that is written but not the tape's own.
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 
@@ -106,15 +106,31 @@ class _Life:
 
 
 class Recorded(np.ndarray[Any, Any]):
-    """An array that has its tape note what is done to it."""
+    """An array that has its tape note what is done to it.
 
-    tape: "Tape | None"
+    It refers to its tape weakly. An instruction on the tape holds views, and the `base` of a view
+    is an array such as this one: a cycle through `base`, which no garbage collector sees.
+    """
+
+    _tape: "weakref.ref[Tape] | None"
     life: _Life | None
 
     def __array_finalize__(self, origin: Any) -> None:
         view = self.base is not None and (self.base is origin or self.base is origin.base)
-        self.tape = getattr(origin, "tape", None) if view else None
+        self._tape = getattr(origin, "_tape", None) if view else None
         self.life = getattr(origin, "life", None) if view else None
+
+    @property
+    def tape(self) -> "Tape | None":
+        """The tape, while there is one."""
+        return None if self._tape is None else self._tape()
+
+    @classmethod
+    def of(cls, memory: Any, tape: "Tape", life: _Life) -> Self:
+        """Return the memory as an array of the tape."""
+        made: Any = memory.view(cls)
+        made._tape, made.life = weakref.ref(tape), life  # noqa: SLF001  it is of this class
+        return cast(Self, made)
 
     def __array_ufunc__(
         self,
@@ -211,9 +227,7 @@ class Tape:
             return self._hold(self._new(result, constant=True))
         for x in leaves((args, kwargs)):
             if isinstance(x, Recorded) and np.may_share_memory(result, plain_array(x)):
-                view: Any = result.view(Recorded)
-                view.tape, view.life = x.tape, x.life
-                return cast(Recorded, view)
+                return Recorded.of(result, self, cast(_Life, x.life))
         made = self._new(result)
         self.instructions.append(Instruction(function, plain, plain_array(made), "function", named))
         return made
@@ -258,8 +272,8 @@ class Tape:
             memory = again
         elif self._runs_here:
             memory = _aligned(memory)
-        made, life = memory.view(Recorded), _Life(constant=constant)
-        made.tape, made.life = self, life
+        life = _Life(constant=constant)
+        made = Recorded.of(memory, self, life)
         weakref.finalize(life, spare.append, memory).atexit = False
         return made
 
