@@ -6,7 +6,7 @@ may keep copies of θ, add entries to the history, and stop the run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -26,6 +26,7 @@ __all__ = [
     "checked_callbacks",
     "entry_of",
     "is_better",
+    "is_built_in",
     "wants_batches",
 ]
 
@@ -76,6 +77,11 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
             expected = f"an object with one of {', '.join(MOMENTS)}"
             raise DTypeError("train(callbacks)", repr(one), expected, advice)
     return given
+
+
+def is_built_in(callback: Any) -> bool:
+    """Tell whether the class of a callback, not one that it derives from, is this library's."""
+    return "built_in" in vars(type(callback))
 
 
 def wants_batches(callback: Any) -> bool:
@@ -156,6 +162,8 @@ class EarlyStopping:
     >>> len(run.history["cost"]), run.stopped
     (3, 'cost has not improved for 2 epochs')
     """
+
+    built_in: ClassVar[bool] = True
 
     metric: str = "validation_cost"
     patience: int = 10

@@ -5,17 +5,18 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.callbacks import check_metric, entry_of, is_better
+from backprop_xp.backend import to_host
+from backprop_xp.callbacks import check_metric, entry_of, is_better, is_built_in
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
 from backprop_xp.options import check_count
 from backprop_xp.progress import Progress
-from backprop_xp.snapshots import snapshot_of, write_snapshot
+from backprop_xp.snapshots import Snapshot, write_snapshot
 
-__all__ = ["Checkpoint", "file_to_resume", "newest"]
+__all__ = ["Checkpoint", "file_to_resume", "newest", "restore_callbacks", "snapshot_of"]
 
 _NAME, _BEST = re.compile(r"epoch-(\d{6,})\.safetensors"), "best.safetensors"
 FAILURES = ("warn", "stop", "raise")
@@ -60,6 +61,8 @@ class Checkpoint:
     >>> bool((further.theta == bp.train(net, X, Y, epochs=5).theta).all())
     True
     """
+
+    built_in: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -146,7 +149,7 @@ class Checkpoint:
     def _write(self, progress: Progress, name: str) -> bool:
         snapshot = snapshot_of(progress, self._settings, self._callbacks)
         path = self.folder / name
-        return self._try(progress, lambda: write_snapshot(path, progress, snapshot))
+        return self._try(progress, lambda: write_snapshot(path, progress.network, snapshot))
 
     def _try(self, progress: Progress, work: Any) -> bool:
         try:
@@ -160,6 +163,43 @@ class Checkpoint:
                 progress.stop(text)
             return False
         return True
+
+
+def snapshot_of(
+    progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
+) -> Snapshot:
+    """Return where training stands; nothing in it changes later."""
+    remembered = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
+    return Snapshot(
+        np.array(to_host(progress.theta)),
+        tuple(np.array(to_host(x)) for x in progress.state),
+        progress.epoch,
+        {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
+        settings,
+        progress.of_settings,
+        remembered,
+        progress.stopped,
+    )
+
+
+def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
+    """Let each callback go on from what one of its kind remembered, the first from the first."""
+    left = list(snapshot.callbacks)
+    for one in callbacks:
+        mine = next((each for each in left if _kind_today(each[0]) == _kind(one)), None)
+        if mine is not None and hasattr(one, "restore"):
+            left = [each for each in left if each is not mine]
+            one.restore(mine[1])
+
+
+def _kind(callback: Any) -> str:
+    kind = type(callback)
+    return kind.__qualname__ if is_built_in(callback) else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _kind_today(kind: str) -> str:
+    """Return the kind that a file names, where built-in ones once had their module before them."""
+    return kind.rpartition(".")[2] if kind.startswith("backprop_xp.") else kind
 
 
 def _is_ours(path: Path) -> bool:

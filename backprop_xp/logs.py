@@ -5,7 +5,7 @@ import os
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ __all__ = ["CSVLog", "ProgressBar", "TensorBoardLog"]
 
 class ProgressBar:
     """Shows the epochs as a bar, with the last entries of the history."""
+
+    built_in: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -56,6 +58,8 @@ class CSVLog:
         a `CheckpointWarning` says so. Of a stack
         there is a column for each network, such as ``cost[3]``.
     """
+
+    built_in: ClassVar[bool] = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -125,6 +129,8 @@ class TensorBoardLog:
     MissingExtraError
         TensorBoard is not installed.
     """
+
+    built_in: ClassVar[bool] = True
 
     def __init__(self, folder: str | os.PathLike[str], each: int = 16) -> None:
         try:

@@ -36,6 +36,7 @@ class Watch:
         Of each epoch.
     """
 
+    built_in: ClassVar[bool] = True
     WHY: ClassVar = "no gain"  # how the reason begins for which training stops
 
     def __init__(

@@ -16,17 +16,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_xp import tensor_file
-from backprop_xp.backend import to_host
 from backprop_xp.checkpoint import TRAINING, model_contents, write_contents
 from backprop_xp.errors import ModelFileError, OptionError
-from backprop_xp.progress import Progress
+from backprop_xp.network import Network
 
 __all__ = [
     "Snapshot",
     "check_settings",
     "read_snapshot",
-    "restore_callbacks",
-    "snapshot_of",
     "write_snapshot",
 ]
 
@@ -66,24 +63,7 @@ class Snapshot:
     stopped: str = ""
 
 
-def snapshot_of(
-    progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
-) -> Snapshot:
-    """Return where training stands; nothing in it changes later."""
-    remembered = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
-    return Snapshot(
-        np.array(to_host(progress.theta)),
-        tuple(np.array(to_host(x)) for x in progress.state),
-        progress.epoch,
-        {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
-        settings,
-        progress.of_settings,
-        remembered,
-        progress.stopped,
-    )
-
-
-def write_snapshot(path: str | os.PathLike[str], progress: Progress, snapshot: Snapshot) -> None:
+def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapshot) -> None:
     """Write a snapshot beside `path`, and put it in its place when it is on the disk.
 
     Raises
@@ -91,7 +71,7 @@ def write_snapshot(path: str | os.PathLike[str], progress: Progress, snapshot: S
     OSError
         It cannot be written; what was there before is untouched.
     """
-    tensors, metadata = model_contents(progress.network, snapshot.theta)
+    tensors, metadata = model_contents(net, snapshot.theta)
     arrays: dict[str, HostArray] = {}
 
     def put(name: str, array: Any) -> str:
@@ -179,20 +159,6 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
         if found.epoch < 0 or any(len(of) > found.epoch for of in found.history.values()):
             raise ValueError(f"{found.epoch} epochs, but a longer history")
     return found
-
-
-def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Let each callback go on from what one of its kind remembered, the first from the first."""
-    left = list(snapshot.callbacks)
-    for one in callbacks:
-        mine = next((each for each in left if each[0] == _kind(one)), None)
-        if mine is not None and hasattr(one, "restore"):
-            left = [each for each in left if each is not mine]
-            one.restore(mine[1])
-
-
-def _kind(callback: Any) -> str:
-    return f"{type(callback).__module__}.{type(callback).__qualname__}"
 
 
 def _with_arrays(state: Mapping[str, Any], array: Callable[[str], HostArray]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from backprop_xp.backend import (
     namespace,
     without_derivatives,
 )
-from backprop_xp.callbacks import checked_callbacks
+from backprop_xp.callbacks import checked_callbacks, is_built_in
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.checkpointing import Checkpoint, file_to_resume
+from backprop_xp.checkpointing import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.descriptions import described
 from backprop_xp.device_selection import Device
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
@@ -37,12 +37,7 @@ from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
 from backprop_xp.runs import Run
 from backprop_xp.schedules import Setting
 from backprop_xp.settings import Settings
-from backprop_xp.snapshots import (
-    Snapshot,
-    check_settings,
-    read_snapshot,
-    restore_callbacks,
-)
+from backprop_xp.snapshots import Snapshot, check_settings, read_snapshot
 from backprop_xp.sources import INTO_MEMORY, is_source
 from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
@@ -277,8 +272,7 @@ def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:
 
 def _place_of(callback: Any) -> int:
     """Return where a callback stands: first who may add entries, last who writes them down."""
-    own = type(callback).__module__.startswith("backprop_xp.")
-    return own + isinstance(callback, Checkpoint)
+    return is_built_in(callback) + isinstance(callback, Checkpoint)
 
 
 def _check_metrics(
