@@ -289,7 +289,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         All parameters, on the host; ``bp.save(path, mlp.network_, mlp.theta_)`` writes a file.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
     loss_, best_loss_, loss_curve_ : float, float, list of float
-        The mean cost of an epoch's batches, the penalty included; None where there was no epoch,
+        The mean cost over an epoch's cases, the penalty included; None where there was no epoch,
         and the best one with `early_stopping`.
     validation_scores_, best_validation_score_ : list of float, float, or None
         The score after each epoch on the cases that were held out.

@@ -210,9 +210,7 @@ def train_plainly(theta, sizes, *, mask, p, l2, weights, batch_size, epochs, see
             noise = uniform.random((sum(sizes[1:-1]), len(batch)), dtype="float32")
             q = p(step) if callable(p) else p
             kept = (noise >= q) / (1 - q)
-            w, step = weights[batch], step + 1
-            if w.sum() == 0:
-                continue
+            w, step = weights[batch] / (len(batch) * weights.mean()), step + 1
             W, b, at = [], [], 0
             for n_in, n_out in itertools.pairwise(sizes):
                 W.append(theta[at : at + n_in * n_out].reshape(n_out, n_in))
@@ -225,9 +223,9 @@ def train_plainly(theta, sizes, *, mask, p, l2, weights, batch_size, epochs, see
             t = np.tanh(W[1] @ a1 + b[1])
             a2 = kept[sizes[1] :] * t
             residual = W[2] @ a2 + b[2] - y
-            cost = (w / w.sum() * 0.5 * residual**2).sum() + 0.5 * l2 * sum((V**2).sum() for V in W)
-            of_batches.append(cost)
-            delta3 = w / w.sum() * residual
+            cost = (w * 0.5 * residual**2).sum() + 0.5 * l2 * sum((V**2).sum() for V in W)
+            of_batches.append(cost * len(batch) / M)
+            delta3 = w * residual
             delta2 = W[2].T @ delta3 * kept[sizes[1] :] * (1 - t**2)
             delta1 = W[1].T @ delta2 * kept[: sizes[1]] * s * (1 - s)
             gradient = []
@@ -235,7 +233,7 @@ def train_plainly(theta, sizes, *, mask, p, l2, weights, batch_size, epochs, see
                 gradient += [delta @ a.T + l2 * V, delta.sum(axis=1)]
             gradient[0] = gradient[0] * mask
             theta = theta - rate * np.concatenate([part.reshape(-1) for part in gradient])
-        costs.append(np.mean(of_batches))
+        costs.append(sum(of_batches))
     return theta, costs
 
 
