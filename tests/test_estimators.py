@@ -205,11 +205,10 @@ def test_a_whole_run_ends_where_that_of_scikit_learn_does(seed):
     # 478 with R² from −3.57 to 0.25
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    fits = []
+    kinds = bp.MLPRegressor, neural_network.MLPRegressor
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for kind in (bp.MLPRegressor, neural_network.MLPRegressor):
-            fits.append(kind(max_iter=1000, random_state=seed).fit(X[:353], y[:353]))
+        fits = [kind(max_iter=1000, random_state=seed).fit(X[:353], y[:353]) for kind in kinds]
     assert [fit.n_iter_ for fit in fits] == [1000, 1000]
     ours, theirs = (fit.score(X[353:], y[353:]) for fit in fits)
     assert ours == pytest.approx(theirs, abs=0.05)  # from other starts: 0.47 to 0.49
