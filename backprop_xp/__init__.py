@@ -14,9 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
+from backprop_xp.arrays.devices import Device, DeviceStatus, devices, select_device
 from backprop_xp.callbacks import EarlyStopping
 from backprop_xp.checkpointing import Checkpoint
-from backprop_xp.device_selection import Device, DeviceStatus, devices, select_device
 from backprop_xp.errors import (
     BackpropError,
     CheckpointWarning,

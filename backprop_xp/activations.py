@@ -25,10 +25,10 @@ from inspect import unwrap
 from typing import ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
-from backprop_xp.backend import Array, ignore_overflow, namespace
-from backprop_xp.direct import constant, largest, maximum, step, total, zero_for
+from backprop_xp.arrays.backend import Array, ignore_overflow, namespace
+from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
+from backprop_xp.arrays.scalars import finite_number
 from backprop_xp.errors import OptionError, nearest_name
-from backprop_xp.options import finite_number
 
 __all__ = [
     "ACTIVATIONS",

@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import (
     DTypeError,
     OptionError,
     nearest_name,
 )
-from backprop_xp.options import check_count, finite_number
 from backprop_xp.progress import Progress
 
 __all__ = [

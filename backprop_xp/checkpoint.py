@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp import activations, losses, tensor_file
-from backprop_xp.backend import Array, dtype_name, from_host, to_host
-from backprop_xp.device_selection import Device, select_device
+from backprop_xp.arrays.backend import Array, dtype_name, from_host, to_host
+from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.inputs import check_theta
 from backprop_xp.network import Network

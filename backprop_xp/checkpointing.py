@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.backend import to_host
+from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks import check_metric, entry_of, is_better, is_built_in
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
-from backprop_xp.options import check_count
 from backprop_xp.progress import Progress
 from backprop_xp.snapshots import Snapshot, write_snapshot
 

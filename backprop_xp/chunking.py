@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backprop_xp.backend import Array, is_on_cpu, item_bytes, namespace
+from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes, namespace
 
 __all__ = ["cases_at_once", "joined", "pieces"]
 

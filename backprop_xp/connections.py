@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp import inputs
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.parameters import Layer, pack
 
@@ -77,7 +77,7 @@ def checked_connections(
 
 def _checked_mask(mask: Any, shape: tuple[int, int], number: int) -> Mask:
     where = f"Network(connections), layer {number}"
-    matrix = inputs.real_host_array(mask, where)
+    matrix = requirements.real_host_array(mask, where)
     if matrix.shape != shape:
         raise ShapeError(
             where, f"shape {matrix.shape}", f"{shape}, (n_out, n_in)", "Rows are the units above"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     Namespace,
     compiled,
@@ -22,9 +22,9 @@ from backprop_xp.backend import (
     is_on_cpu,
     namespace,
 )
+from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
-from backprop_xp.randomness import generator
 from backprop_xp.stepping import compiles, gathers_rows
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError
-from backprop_xp.options import check_count
 from backprop_xp.ranges import AT_LEAST_0, FINITE, SHARE, Range, constant
 
 __all__ = ["Cosine", "Exponential", "InverseTime", "OneCycle", "Step"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.activations import Activation
-from backprop_xp.backend import Array, context, to_host
+from backprop_xp.arrays.backend import Array, context, to_host
 from backprop_xp.outputs import Output, SoftmaxCrossEntropy
 from backprop_xp.rendering import Section, Step
 

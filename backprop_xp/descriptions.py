@@ -10,7 +10,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import to_host
+from backprop_xp.arrays.backend import to_host
 
 __all__ = ["described"]
 

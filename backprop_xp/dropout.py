@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_xp.activations import Activation, error
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace
-from backprop_xp.randomness import generator
+from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.random_streams import generator
 
 __all__ = ["Dropped", "Noise", "dropped", "dropped_inputs", "noise_of_epoch"]
 

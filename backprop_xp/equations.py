@@ -20,9 +20,9 @@ References
 .. [2] Nielsen, "Neural Networks and Deep Learning" (2015), chapter 2, equations BP1 to BP4.
 """
 
-from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import product
-from backprop_xp.shapes import takes
+from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.native import product
+from backprop_xp.arrays.shapes import takes
 
 __all__ = ["bias_gradient", "error", "input_gradient", "weight_gradient", "weighted_input"]
 

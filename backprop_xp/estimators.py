@@ -12,8 +12,8 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 
 from backprop_xp.activations import Activation
-from backprop_xp.backend import dtype_name, from_host, to_host
-from backprop_xp.device_selection import Device, select_device
+from backprop_xp.arrays.backend import dtype_name, from_host, to_host
+from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DataError, MissingExtraError
 from backprop_xp.estimator_options import checked
 from backprop_xp.heads import Head

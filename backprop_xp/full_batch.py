@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import astype
+from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.native import astype
+from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError
 from backprop_xp.hyperparameters import Hyperparameters, State
-from backprop_xp.options import check_count, finite_number
 from backprop_xp.ranges import (
     ABOVE_0,
     ABOVE_1,

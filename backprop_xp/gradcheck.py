@@ -6,7 +6,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     astype,
     context,
@@ -16,12 +16,12 @@ from backprop_xp.backend import (
     namespace,
     to_host,
 )
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.requirements import check_dense
+from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import DTypeError, OptionError
-from backprop_xp.inputs import check_dense
 from backprop_xp.network import Network
-from backprop_xp.options import check_count, finite_number
 from backprop_xp.parameters import layer_shapes
-from backprop_xp.randomness import generator
 
 __all__ = ["GradientCheck", "check_gradient"]
 

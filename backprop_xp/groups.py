@@ -8,7 +8,7 @@ state does.
 
 from typing import Any
 
-from backprop_xp.backend import Array, is_on_cpu, item_bytes
+from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
 __all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of", "part"]
 

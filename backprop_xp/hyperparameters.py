@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
-from backprop_xp.backend import Array
+from backprop_xp.arrays.backend import Array
 from backprop_xp.errors import OptionError
 from backprop_xp.ranges import Range, check_range, value_at
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
-from backprop_xp.backend import Array
+from backprop_xp.arrays.backend import Array
 
 __all__ = ["Pieces", "by_pieces", "joined", "split"]
 

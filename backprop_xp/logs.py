@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import CheckpointWarning, MissingExtraError, OptionError
-from backprop_xp.options import check_count
 from backprop_xp.progress import Progress
 
 __all__ = ["CSVLog", "ProgressBar", "TensorBoardLog"]

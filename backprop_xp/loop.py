@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_xp.backend import Array, kept
+from backprop_xp.arrays.backend import Array, kept
 from backprop_xp.callbacks import Callback, wants_batches
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch

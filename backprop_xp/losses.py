@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import total
+from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.native import total
+from backprop_xp.arrays.scalars import finite_number
 from backprop_xp.errors import OptionError, nearest_name
-from backprop_xp.options import finite_number
 
 __all__ = [
     "LOSSES",

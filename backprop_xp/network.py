@@ -10,7 +10,8 @@ import numpy as np
 
 from backprop_xp import chunking, inputs, parameters, propagation
 from backprop_xp.activations import Activation, Sigmoid, find_activation
-from backprop_xp.backend import (
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import (
     Array,
     astype,
     context,
@@ -20,15 +21,15 @@ from backprop_xp.backend import (
     ignore_overflow,
     namespace,
 )
+from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.scalars import float_name, layer_sizes, stack_shape
 from backprop_xp.connections import Mask, checked_connections, existing
-from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DataError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
-from backprop_xp.options import float_name, layer_sizes, stack_shape
 from backprop_xp.outputs import Output, output_of, total_cost
 from backprop_xp.parameters import Layer
-from backprop_xp.randomness import generator
 
 __all__ = ["Network"]
 
@@ -201,10 +202,10 @@ class Network:
         """
         where = "forward(X)"
         xp = inputs.check_theta(theta, self.parameter_count, "forward")
-        rows = inputs.same_place(X, theta, where)
+        rows = requirements.same_place(X, theta, where)
         inputs.check_shape_of_inputs(rows, tuple(theta.shape[:-1]), self.sizes[0], where)
         if rows.dtype != theta.dtype:
-            inputs.check_real(rows, where)
+            requirements.check_real(rows, where)
         m = length = rows.shape[-2]
         # a tracer of JAX would unroll the chunks
         if m > chunking.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):

@@ -20,10 +20,10 @@ from typing import Any
 
 import array_api_compat
 
-from backprop_xp import inputs
-from backprop_xp.backend import Array, context, device_of, namespace
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import Array, context, device_of, namespace
+from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.errors import DataError, DTypeError, ShapeError
-from backprop_xp.options import check_count, float_name
 
 __all__ = ["ordinal_probabilities", "ordinal_targets"]
 
@@ -60,8 +60,8 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
     K = check_count(classes, "ordinal_targets(classes)", least=2)
     name = float_name(dtype, "ordinal_targets(dtype)")
     if not array_api_compat.is_array_api_obj(labels):
-        labels = inputs.real_host_array(labels, where)
-    inputs.check_real(labels, where)
+        labels = requirements.real_host_array(labels, where)
+    requirements.check_real(labels, where)
     xp = namespace(labels)
     if not xp.isdtype(labels.dtype, ("bool", "integral")):
         advice = "Convert labels held as floats with labels.astype(int)"
@@ -105,8 +105,8 @@ def ordinal_probabilities(a_out: Array) -> Array:
     """
     where = "ordinal_probabilities(a_out)"
     if not array_api_compat.is_array_api_obj(a_out):
-        a_out = inputs.real_host_array(a_out, where)
-    inputs.check_dense(a_out, where)
+        a_out = requirements.real_host_array(a_out, where)
+    requirements.check_dense(a_out, where)
     xp = namespace(a_out)
     if not xp.isdtype(a_out.dtype, "real floating"):
         came = f"dtype {a_out.dtype}"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from backprop_xp import activations
 from backprop_xp.activations import Activation, Exp, Identity, Sigmoid, Softmax
-from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import largest, total
+from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.native import largest, total
 from backprop_xp.losses import (
     BinaryCrossEntropy,
     CrossEntropy,

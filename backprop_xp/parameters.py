@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from backprop_xp.backend import Array, namespace
+from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.errors import ShapeError
 
 __all__ = [

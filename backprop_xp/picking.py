@@ -5,7 +5,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import Array, context, device_of, from_host, namespace, to_host
+from backprop_xp.arrays.backend import Array, context, device_of, from_host, namespace, to_host
 from backprop_xp.errors import ShapeError, StackIndexError
 
 __all__ = ["network_numbers", "picked_entry", "picked_theta"]

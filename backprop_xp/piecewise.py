@@ -6,8 +6,8 @@ cache, each sweep but the first is several times faster.
 
 from collections.abc import Callable
 
-from backprop_xp.backend import Array, is_on_cpu, namespace
-from backprop_xp.direct import writes_products
+from backprop_xp.arrays.backend import Array, is_on_cpu, namespace
+from backprop_xp.arrays.native import writes_products
 
 __all__ = ["PIECE", "piecewise"]
 

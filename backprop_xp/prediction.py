@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import array_api_compat
 
-from backprop_xp import inputs, propagation, sources
-from backprop_xp.backend import (
+from backprop_xp import inputs, propagation
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import (
     Array,
     context,
     detached,
@@ -21,10 +22,11 @@ from backprop_xp.backend import (
     memory_errors,
     namespace,
 )
+from backprop_xp.arrays.cuda_streaming import moved_by, mover
+from backprop_xp.arrays.rows import check_source, is_source, read_rows
 from backprop_xp.chunking import cases_at_once, joined, pieces
 from backprop_xp.errors import DTypeError, ShapeError
 from backprop_xp.network import Network
-from backprop_xp.transfers import moved_by, mover
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
@@ -142,7 +144,7 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
         raise ShapeError(
             "ensemble(theta)",
             f"a single network {tuple(theta.shape)}",
-            f"a stack of them {inputs.shape_text('...', net.parameter_count)}",
+            f"a stack of them {requirements.shape_text('...', net.parameter_count)}",
             "Use predict, or train with stack=",
         )
     means, spreads = [], []
@@ -185,13 +187,13 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
 
 def _readable(X: Any, where: str) -> Any:
     """Return X if its rows can be read, a list or the like as a NumPy array, of real numbers."""
-    if sources.is_source(X):
-        sources.check_source(X, where)
+    if is_source(X):
+        check_source(X, where)
     elif not array_api_compat.is_array_api_obj(X):
-        return inputs.real_host_array(X, where)
+        return requirements.real_host_array(X, where)
     else:
-        inputs.check_dense(X, where)
-    inputs.check_real(X, where)
+        requirements.check_dense(X, where)
+    requirements.check_real(X, where)
     return detached(X)
 
 
@@ -206,4 +208,4 @@ def _block_length(X: Any, theta: Array, length: int) -> int:
 
 
 def _read(X: Any, start: int, stop: int) -> Any:
-    return sources.read_rows(X, start, stop) if sources.is_source(X) else X[..., start:stop, :]
+    return read_rows(X, start, stop) if is_source(X) else X[..., start:stop, :]

@@ -9,7 +9,8 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp import inputs, values
-from backprop_xp.backend import (
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import (
     Array,
     Namespace,
     context_of,
@@ -20,14 +21,14 @@ from backprop_xp.backend import (
     namespace,
     to_host,
 )
+from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, moved_by, mover
+from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.rows import INTO_MEMORY, check_source, is_source, read_rows
+from backprop_xp.arrays.scalars import check_count, float_name, stack_shape
 from backprop_xp.cases import Cases, FileCases, of_mean_one
 from backprop_xp.class_weights import weights_by_class
-from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import Network
-from backprop_xp.options import check_count, float_name, stack_shape
-from backprop_xp.sources import INTO_MEMORY, check_source, is_source, read_rows
-from backprop_xp.transfers import Mover, Rows, fits, moved_by, mover
 
 __all__ = ["Task", "prepare"]
 
@@ -138,9 +139,9 @@ def _array(x: Any, where: str) -> Any:
     if is_source(x):
         x = np.array(x) if isinstance(x, np.ndarray) else _read(x, where)
     if not array_api_compat.is_array_api_obj(x):
-        return inputs.real_host_array(x, where)
-    inputs.check_dense(x, where)
-    inputs.check_real(x, where)
+        return requirements.real_host_array(x, where)
+    requirements.check_dense(x, where)
+    requirements.check_real(x, where)
     return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
@@ -152,7 +153,7 @@ def _read(x: Any, where: str) -> np.ndarray[Any, Any]:
 def _beside(x: Any, follow: Any, where: str) -> Any:
     """Return `x` as an array; where no device was named it must be where X is."""
     if follow is not None and not is_source(x):
-        x = inputs.same_place(x, follow, where, "X")
+        x = requirements.same_place(x, follow, where, "X")
     return _array(x, where)
 
 
@@ -239,7 +240,7 @@ def _stand_in(x: Any, where: str) -> Any:
         return x
     check_source(x, where)
     like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
-    inputs.check_real(like, where)
+    requirements.check_real(like, where)
     return like
 
 

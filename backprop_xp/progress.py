@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from backprop_xp.backend import Array, context, copied, namespace
+from backprop_xp.arrays.backend import Array, context, copied, namespace
 from backprop_xp.errors import ShapeError
 from backprop_xp.network import Network
 from backprop_xp.optimizers import State

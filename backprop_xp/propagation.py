@@ -17,7 +17,7 @@ from inspect import unwrap
 from backprop_xp import activations as activation_functions
 from backprop_xp import equations
 from backprop_xp.activations import Activation
-from backprop_xp.backend import Array
+from backprop_xp.arrays.backend import Array
 from backprop_xp.outputs import Output
 from backprop_xp.parameters import Layer
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.checkpointing import Checkpoint
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch

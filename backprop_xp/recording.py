@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.backend import Array, Namespace, compiled, namespace, to_host
+from backprop_xp.arrays.backend import Array, Namespace, compiled, namespace, to_host
 from backprop_xp.scoring import Scores
 
 __all__ = ["BatchCosts", "EpochRecord", "History", "append", "not_finite", "of_validation"]

@@ -16,8 +16,8 @@ Inputs and hidden units are dropped in `dropout`; targets are smoothed here.
 
 from collections.abc import Sequence
 
-from backprop_xp.backend import Array, namespace
-from backprop_xp.direct import astype, largest, maximum, total, writes_products
+from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.native import astype, largest, maximum, total, writes_products
 from backprop_xp.parameters import Layer, pack, unpack
 
 __all__ = [

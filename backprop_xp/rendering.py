@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp.options import check_count
+from backprop_xp.arrays.scalars import check_count
 
 __all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from backprop_xp.arrays.scalars import check_count
 from backprop_xp.decays import Cosine, Exponential, InverseTime, OneCycle, Step
 from backprop_xp.errors import OptionError
-from backprop_xp.options import check_count
 from backprop_xp.plateau import ReduceOnPlateau
 from backprop_xp.ranges import (
     ABOVE_0,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from backprop_xp.activations import Softmax
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     Namespace,
     compiled,
@@ -15,9 +15,9 @@ from backprop_xp.backend import (
     item_bytes,
     namespace,
 )
+from backprop_xp.arrays.native import constant, largest
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, whole_block
-from backprop_xp.direct import constant, largest
 from backprop_xp.network import Network
 from backprop_xp.outputs import Output, SoftmaxCrossEntropy, for_classes
 from backprop_xp.propagation import output_weighted_input

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     broadcasts_to,
     device_of,

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from backprop_xp.backend import Array, Namespace, is_on_cpu, namespace
+from backprop_xp.arrays.backend import Array, Namespace, is_on_cpu, namespace
+from backprop_xp.arrays.native import rows
 from backprop_xp.cupy_library import CupyLibrary
-from backprop_xp.direct import rows
 from backprop_xp.fused import FusedReplayer, is_wanted
 from backprop_xp.layerwise import by_pieces, joined, split
 from backprop_xp.replay import Replayer

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from backprop_xp.arrays.native import product
 from backprop_xp.calls import Call, calls_of
-from backprop_xp.direct import product
 from backprop_xp.replay import Replayer
 from backprop_xp.tape import HostArray, Instruction, NotReplayable, Steps, leaves, mapped
 

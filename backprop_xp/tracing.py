@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from backprop_xp import equations, inputs, parameters, propagation
-from backprop_xp.backend import (
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import (
     Array,
     context,
     copied,
@@ -197,7 +198,7 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
 
 def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
     """Return X and Y in rows, from one case or several."""
-    x = inputs.same_place(x, theta, "trace(x)")
+    x = requirements.same_place(x, theta, "trace(x)")
     n_in, n_out = net.sizes[0], net.sizes[-1]
     if x.ndim == 0 or (x.ndim == 1 and x.shape != (n_in,)):
         expected = f"({n_in},) for one case, or (m, {n_in})"
@@ -208,10 +209,10 @@ def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
         y = from_host(np.asarray(y), xp, device_of(theta), "int32")
     elif isinstance(y, float | np.floating):
         y = from_host(np.asarray(y), xp, device_of(theta), dtype_name(theta.dtype))
-    y = inputs.same_place(y, theta, "trace(y)")
+    y = requirements.same_place(y, theta, "trace(y)")
     if x.ndim > 1:
         return x, y
-    inputs.check_real(y, "trace(y)")
+    requirements.check_real(y, "trace(y)")
     label = n_out == 1 or xp.isdtype(y.dtype, ("bool", "integral"))
     if tuple(y.shape) not in ([(), (1,)] if label else []) + [(n_out,), (1, n_out)]:
         expected = f"a class label of an integer dtype, or targets ({n_out},), for one case"

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     Namespace,
     device_of,
@@ -15,12 +15,12 @@ from backprop_xp.backend import (
     item_bytes,
     namespace,
 )
+from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.groups import groups_of
-from backprop_xp.inputs import shape_text
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State
 from backprop_xp.parameters import piece_lengths

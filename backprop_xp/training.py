@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.backend import (
+from backprop_xp.arrays.backend import (
     Array,
     context,
     copied,
@@ -17,20 +17,21 @@ from backprop_xp.backend import (
     namespace,
     without_derivatives,
 )
+from backprop_xp.arrays.devices import Device
+from backprop_xp.arrays.requirements import is_sparse
+from backprop_xp.arrays.rows import INTO_MEMORY, is_source
+from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks import checked_callbacks, is_built_in
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.checkpointing import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.descriptions import described
-from backprop_xp.device_selection import Device
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
 from backprop_xp.full_batch import check_full_batch
-from backprop_xp.inputs import is_sparse
 from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
 from backprop_xp.network import Network
 from backprop_xp.optimizers import LBFGS, SGD, Optimizer
-from backprop_xp.options import check_count
 from backprop_xp.preparation import Task, prepare
 from backprop_xp.progress import Progress
 from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
@@ -38,7 +39,6 @@ from backprop_xp.runs import Run
 from backprop_xp.schedules import Setting
 from backprop_xp.settings import Settings
 from backprop_xp.snapshots import Snapshot, check_settings, read_snapshot
-from backprop_xp.sources import INTO_MEMORY, is_source
 from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
 

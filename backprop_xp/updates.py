@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from backprop_xp.activations import Activation
-from backprop_xp.backend import Array, copied, namespace
-from backprop_xp.direct import writes_products
+from backprop_xp.arrays.backend import Array, copied, namespace
+from backprop_xp.arrays.native import writes_products
 from backprop_xp.dropout import dropped, dropped_inputs
 from backprop_xp.network import Network
 from backprop_xp.optimizers import Optimizer, State

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import is_jax_array, is_torch_array
 
-from backprop_xp.backend import context, is_on_cpu, namespace, to_host
+from backprop_xp.arrays.backend import context, is_on_cpu, namespace, to_host
 from backprop_xp.errors import DataError
 
 __all__ = ["check_case_weights", "check_finite", "check_labels", "check_not_empty", "check_range"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp.randomness import generator
+from backprop_xp.arrays.random_streams import generator
 
 LEARNING_RATES = {"sgd": 0.01, "adam": 0.001}
 

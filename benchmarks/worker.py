@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from backprop_xp.backend import to_host
+from backprop_xp.arrays.backend import to_host
 from benchmarks.job import Job
 from benchmarks.peers import LeftOut, make
 

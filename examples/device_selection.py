@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp.backend import to_host
+from backprop_xp.arrays.backend import to_host
 
 TOLERANCE = (
     2e-5  # float32 rounds by 6e-8 in each library's own order, and hundreds of updates add up

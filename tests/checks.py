@@ -19,8 +19,8 @@ from device_array import put as put_on_device
 from surface import ITEMS, Item, M, results
 
 import backprop_xp as bp
-from backprop_xp import backend
-from backprop_xp.backend import device_of, dtype_name
+from backprop_xp.arrays import backend
+from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.cases import Cases
 from backprop_xp.data import epochs_of_blocks, whole_block
 from backprop_xp.dropout import noise_of_epoch

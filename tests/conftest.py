@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from needs import needs
 
-from backprop_xp.backend import from_host, to_host
+from backprop_xp.arrays.backend import from_host, to_host
 
 settings.register_profile(
     "ci",

@@ -9,7 +9,7 @@ from surface import ITEMS, Item
 
 import backprop_xp as bp
 from backprop_xp.activations import Tanh
-from backprop_xp.backend import context_of, device_of, namespace
+from backprop_xp.arrays.backend import context_of, device_of, namespace
 
 # ---------------------------------------------------------------------------------------------
 # functions of a namespace and an array, which return an array

@@ -16,7 +16,7 @@ import numpy as np
 import backprop_xp as bp
 from backprop_xp import chunking, groups, optimizers, schedules, scoring
 from backprop_xp.activations import ACTIVATIONS
-from backprop_xp.backend import dtype_name
+from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.losses import LOSSES
 from backprop_xp.outputs import CANONICAL_PAIRS
 

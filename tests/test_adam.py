@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp.adam import Adam, AdamW, NAdam
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules import Piecewise
 from backprop_xp.settings import Settings

@@ -5,8 +5,8 @@ import array_api_compat.numpy
 import numpy as np
 import pytest
 
-from backprop_xp import backend
-from backprop_xp.backend import (
+from backprop_xp.arrays import backend
+from backprop_xp.arrays.backend import (
     astype,
     broadcasts_to,
     compiled,

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 import backprop_xp as bp
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.checkpoint import FORMAT_VERSION, load, read_notes, save, write_atomically
 from backprop_xp.errors import (
     DeviceError,

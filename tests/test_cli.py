@@ -111,7 +111,7 @@ def test_devices_in_a_terminal_of_any_width(columns, capsys, monkeypatch):
         bp.DeviceStatus("cuda", False, f"{LONG}. {command}", command),
         bp.DeviceStatus("torch:cpu", False, "PyTorch is not installed. Run it", "Run it"),
     ]
-    monkeypatch.setattr("backprop_xp.device_selection.devices", lambda: found)
+    monkeypatch.setattr("backprop_xp.arrays.devices.devices", lambda: found)
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"             {command}" in lines  # in one piece, to be copied

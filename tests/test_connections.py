@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.backend import namespace
+from backprop_xp.arrays.backend import namespace
 from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 

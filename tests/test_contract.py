@@ -36,7 +36,7 @@ from surface import (
 
 import backprop_xp as bp
 from backprop_xp import activations, losses
-from backprop_xp.backend import compiled
+from backprop_xp.arrays.backend import compiled
 from backprop_xp.settings import Numbers
 from backprop_xp.updates import step_of
 

@@ -16,7 +16,8 @@ from surface import CLASSES, ITEMS
 
 import backprop_xp as bp
 from backprop_xp import groups, inputs, parameters
-from backprop_xp.backend import (
+from backprop_xp.arrays import requirements
+from backprop_xp.arrays.backend import (
     astype,
     context,
     context_of,
@@ -29,9 +30,9 @@ from backprop_xp.backend import (
     move,
     namespace,
 )
-from backprop_xp.direct import writes_products, zero_for
+from backprop_xp.arrays.native import writes_products, zero_for
+from backprop_xp.arrays.rows import is_source
 from backprop_xp.errors import DeviceError, DTypeError
-from backprop_xp.sources import is_source
 
 cupy = needs("cupy")
 XP = importlib.import_module("array_api_compat.cupy")
@@ -199,10 +200,10 @@ def test_what_is_refused_at_the_door():
     theta = array_of(CLASSES.init(seed=0))
     X = np.zeros((2, 3), "float32")
     assert inputs.check_theta(theta, CLASSES.parameter_count, "test") is XP
-    assert inputs.same_place(array_of(X), theta, "test") is not None
+    assert requirements.same_place(array_of(X), theta, "test") is not None
     for elsewhere in (array_of(X, device=1), X, [[0.0]]):
         with pytest.raises(DeviceError):
-            inputs.same_place(elsewhere, theta, "test")
+            requirements.same_place(elsewhere, theta, "test")
     with pytest.raises(DTypeError):
         move(X, XP, cupy.cuda.Device(0), "float128")
     with pytest.raises(TypeError, match="Implicit conversion"):

@@ -10,8 +10,8 @@ import pytest
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import cupy_failures
-from backprop_xp.cupy_failures import builds, driver_version, no_such_index, two_builds
+from backprop_xp.arrays import cupy_diagnosis
+from backprop_xp.arrays.cupy_diagnosis import builds, driver_version, no_such_index, two_builds
 
 # what is said of each failure: the table in test_device_selection.py
 
@@ -89,7 +89,7 @@ def test_one_build_is_no_trouble(installed, names):
 @pytest.mark.parametrize(("driver", "extra"), [(0, 13), (12080, 12), (13000, 13)])
 def test_of_several_builds_the_one_for_the_driver_is_to_stay(installed, monkeypatch, driver, extra):
     installed("cupy", "cupy-cuda12x", "cupy-cuda13x")
-    monkeypatch.setattr(cupy_failures, "driver_version", lambda: driver)
+    monkeypatch.setattr(cupy_diagnosis, "driver_version", lambda: driver)
     found = two_builds()
     assert found.came.startswith("3 builds of CuPy in one environment, cupy and cupy-cuda12x and")
     assert found.advice.endswith(f"then python -m pip install 'backprop-xp[cuda{extra}]'")
@@ -110,8 +110,8 @@ with warnings.catch_warnings(record=True) as plain:
     import cupy
 assert any("multiple CuPy packages" in str(one.message) for one in plain)
 del __import__("sys").modules["cupy"]
-from backprop_xp.cupy_failures import two_builds
-from backprop_xp.device_selection import devices
+from backprop_xp.arrays.cupy_diagnosis import two_builds
+from backprop_xp.arrays.devices import devices
 print(two_builds().came)
 print(devices()[1])
 """

@@ -17,8 +17,9 @@ import pytest
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import backend, direct, preparation
-from backprop_xp.backend import device_of, from_host, to_host
+from backprop_xp import preparation
+from backprop_xp.arrays import backend, native
+from backprop_xp.arrays.backend import device_of, from_host, to_host
 
 strict = needs("array_api_strict", "strict")
 
@@ -99,7 +100,7 @@ def current(monkeypatch):
         monkeypatch.setattr(strict, name, make(name, function))
     astype = guarded("astype", strict.astype)
     monkeypatch.setattr(strict, "astype", astype)
-    monkeypatch.setattr(direct, "_KNOWN", {})  # it keeps functions of libraries
+    monkeypatch.setattr(native, "_KNOWN", {})  # it keeps functions of libraries
     for module in (backend, preparation):
         monkeypatch.setattr(module, "context_of", lambda _, device: Context(now, device))
     yield now

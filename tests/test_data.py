@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from backprop_xp import data
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.cases import Cases, of_mean_one
 from backprop_xp.data import block_rows, epochs_of_blocks, spans, whole_block
 

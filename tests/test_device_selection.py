@@ -9,8 +9,9 @@ import array_api_compat.numpy
 import numpy as np
 import pytest
 
-from backprop_xp import cupy_failures, device_selection
-from backprop_xp.device_selection import (
+from backprop_xp.arrays import cupy_diagnosis
+from backprop_xp.arrays import devices as module
+from backprop_xp.arrays.devices import (
     ENVIRONMENT_VARIABLE,
     Device,
     DeviceStatus,
@@ -365,8 +366,8 @@ FAILURES = {
 @pytest.mark.parametrize("case", FAILURES.values(), ids=FAILURES)
 def test_each_failure_of_cupy_says_what_is_wrong_and_what_to_do(case, gpu, no_module, monkeypatch):
     cupy = gpu()
-    monkeypatch.setattr(cupy_failures, "driver_version", lambda: case.driver)
-    monkeypatch.setattr(cupy_failures, "builds", lambda: case.builds)
+    monkeypatch.setattr(cupy_diagnosis, "driver_version", lambda: case.driver)
+    monkeypatch.setattr(cupy_diagnosis, "builds", lambda: case.builds)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if case.visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", case.visible)
@@ -397,8 +398,8 @@ def test_each_failure_has_a_message_of_its_own():
 
 def test_two_builds_that_work_are_a_warning_of_one_line(gpu, monkeypatch):
     gpu()
-    monkeypatch.setattr(cupy_failures, "driver_version", lambda: 13000)
-    monkeypatch.setattr(cupy_failures, "builds", lambda: ("cupy-cuda12x", "cupy-cuda13x"))
+    monkeypatch.setattr(cupy_diagnosis, "driver_version", lambda: 13000)
+    monkeypatch.setattr(cupy_diagnosis, "builds", lambda: ("cupy-cuda12x", "cupy-cuda13x"))
     with pytest.warns(UserWarning, match="2 builds") as caught:
         assert select_device("cuda").name == "cuda:0"
     (warning,) = caught
@@ -417,7 +418,7 @@ def test_the_page_that_cupy_warns_with_is_not_shown(no_module, monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", warns)
     with pytest.raises(DeviceError, match="CuPy is not installed"):  # and no warning
-        device_selection._open_own("cuda:0", "cuda", 0)
+        module._open_own("cuda:0", "cuda", 0)
 
 
 def test_a_product_that_fails_is_found_though_the_sum_works(gpu, monkeypatch):
@@ -593,6 +594,6 @@ def test_every_name_of_the_documentation_is_understood(no_module):
         "jax:cpu",
         "jax:cuda",
     ):
-        assert name in device_selection.__doc__
+        assert name in module.__doc__
         with pytest.raises(DeviceError, match="is not installed"):
             select_device(name)

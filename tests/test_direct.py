@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from backprop_xp.activations import ReLU
-from backprop_xp.backend import device_of, dtype_name, namespace
-from backprop_xp.direct import (
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.native import (
     MOST_ZEROS,
     astype,
     constant,

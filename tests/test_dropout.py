@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import backprop_xp as bp
 from backprop_xp import activations
 from backprop_xp.activations import ACTIVATIONS, ReLU
-from backprop_xp.backend import device_of, dtype_name
+from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.dropout import Dropped, dropped, noise_of_epoch
 from backprop_xp.errors import BackpropError, OptionError, ShapeError
 from backprop_xp.schedules import Constant, Piecewise

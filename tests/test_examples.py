@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, equations, losses, propagation, sources
+from backprop_xp import activations, equations, losses, propagation
+from backprop_xp.arrays import rows
 
 FOLDER = Path(__file__).parents[1] / "examples"
 CHECKED = ("one_weight_chain", "four_layer_network", "error_carried_backward")
@@ -369,7 +370,7 @@ def test_another_order_of_the_file_is_found(larger, tmp_path, monkeypatch, capsy
 
 
 def reversed_groups(*args, **kwargs):
-    for group in sources.shuffled_groups(*args, **kwargs):
+    for group in rows.shuffled_groups(*args, **kwargs):
         yield group._replace(order=group.order[::-1])
 
 

@@ -7,7 +7,7 @@ from needs import needs
 
 import backprop_xp as bp
 from backprop_xp import failures
-from backprop_xp.backend import namespace
+from backprop_xp.arrays.backend import namespace
 
 # what is handed over where training diverges is tested in test_training.py
 

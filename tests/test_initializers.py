@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
+from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.initializers import INITIALIZERS, Nielsen, Scaled, Uniform, find_initializer
-from backprop_xp.randomness import generator
 
 N_IN, N_OUT = 300, 200
 DRAWS = N_IN * N_OUT

@@ -8,7 +8,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp import activations, losses
-from backprop_xp.backend import device_of, namespace
+from backprop_xp.arrays.backend import device_of, namespace
 from backprop_xp.errors import DataError, DeviceError, DTypeError, OptionError, ShapeError
 from backprop_xp.outputs import Output, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 from backprop_xp.parameters import Layer

@@ -10,7 +10,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
-from backprop_xp.backend import from_host
+from backprop_xp.arrays.backend import from_host
 from backprop_xp.errors import DataError, DivergenceError
 from backprop_xp.outputs import SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from surface import optimizer_kinds, variants
 
 import backprop_xp as bp
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers import SGD
 from backprop_xp.schedules import Constant, Piecewise

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp import chunking, prediction
-from backprop_xp.backend import device_of, is_on_cpu, namespace
+from backprop_xp.arrays.backend import device_of, is_on_cpu, namespace
 from backprop_xp.chunking import LEAST_CASES, cases_at_once, joined, pieces
 from backprop_xp.errors import BackpropError, DataError, DTypeError, ShapeError
 from tests.needs import needs

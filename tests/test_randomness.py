@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
+from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import OptionError
-from backprop_xp.randomness import generator
 
 PURPOSES = ("parameters", "order", "split", "dropout", "input dropout")
 

@@ -10,7 +10,7 @@ from surface import BOUNDS, CLASSES, LABELS, MASK, PENALTIES, SMOOTHING, STACKED
 
 import backprop_xp as bp
 from backprop_xp import regularization
-from backprop_xp.backend import device_of, dtype_name
+from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.dropout import dropped_inputs, noise_of_epoch
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.fused import FusedRecording

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.backend import device_of, namespace
+from backprop_xp.arrays.backend import device_of, namespace
 from backprop_xp.errors import BackpropError, OptionError, ShapeError, StackIndexError
 
 NET = bp.Network([3, 4, 2], hidden="tanh")

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.schedules import Piecewise, Product, ReduceOnPlateau, WarmUp

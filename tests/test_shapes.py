@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_xp import equations
+from backprop_xp.arrays.shapes import takes
 from backprop_xp.errors import ShapeError
-from backprop_xp.shapes import takes
 
 
 @takes(W=("n_out", "n_in"), a=("n_in", "m"), b=("n_out", 1))

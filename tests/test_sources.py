@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_xp import sources
-from backprop_xp.errors import BackpropError, DataError, ShapeError
-from backprop_xp.randomness import generator
-from backprop_xp.sources import (
+from backprop_xp.arrays import rows as source_rows
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.rows import (
     Group,
     check_source,
     chunk_rows,
@@ -22,6 +21,7 @@ from backprop_xp.sources import (
     read_rows,
     shuffled_groups,
 )
+from backprop_xp.errors import BackpropError, DataError, ShapeError
 from tests.needs import needs
 
 counts = st.integers(1, 200)
@@ -198,12 +198,12 @@ def test_batches_of_a_file_sorted_by_class_are_mixed():
 @given(st.integers(1, 10**9), st.none() | st.integers(1, 10**7))
 def test_a_plan_keeps_to_its_bounds(row_bytes, chunk):
     run_rows, runs = plan(row_bytes, chunk)
-    each = row_bytes + sources.ORDER_BYTES
-    least = sources.GROUP_BYTES // sources.LEAST_RUNS
+    each = row_bytes + source_rows.ORDER_BYTES
+    least = source_rows.GROUP_BYTES // source_rows.LEAST_RUNS
     assert run_rows >= 1
-    assert runs >= sources.LEAST_RUNS
+    assert runs >= source_rows.LEAST_RUNS
     assert run_rows * each <= max(least, each)
-    assert run_rows * runs * each <= max(sources.GROUP_BYTES, sources.LEAST_RUNS * each)
+    assert run_rows * runs * each <= max(source_rows.GROUP_BYTES, source_rows.LEAST_RUNS * each)
     if chunk is not None and chunk * each <= least:
         assert run_rows % chunk == 0
 
@@ -468,7 +468,7 @@ def test_memory_is_two_groups_at_most():
 SWEEP = """
 import sys
 import numpy as np
-from backprop_xp.sources import plan, read_blocks, read_rows, shuffled_groups
+from backprop_xp.arrays.rows import plan, read_blocks, read_rows, shuffled_groups
 
 def resident():
     with open("/proc/self/statm") as file:

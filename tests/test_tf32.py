@@ -6,8 +6,8 @@ import pytest
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.arrays.tf32 import set_tf32
 from backprop_xp.errors import OptionError
-from backprop_xp.tf32 import set_tf32
 
 
 class Gpu:

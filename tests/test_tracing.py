@@ -5,7 +5,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.activations import Softmax
-from backprop_xp.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 
 EACH = ("z", "a", "delta", "dE_dW", "dE_db")
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp import scoring
-from backprop_xp.backend import device_of, dtype_name, namespace, to_host
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace, to_host
+from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import (
     DivergenceError,
 )
-from backprop_xp.randomness import generator
 
 CLASSES = bp.Network([3, 4, 3], "tanh", "softmax", "cross_entropy")
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")

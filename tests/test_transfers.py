@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import prediction, preparation, transfers
-from backprop_xp.transfers import Mover, Rows, fits, mover
+from backprop_xp import prediction, preparation
+from backprop_xp.arrays import cuda_streaming
+from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, mover
 
 
 class Event:
@@ -216,7 +217,7 @@ def test_other_libraries_move_as_ever(xp):
         pytest.skip("CuPy has a mover")
     assert mover(xp.xp, xp.device) is None
     assert fits(np.zeros((2, 2)), xp.xp, xp.device, "float32")
-    moved = transfers.moved_by(None, np.ones((2, 2)), xp.xp, xp.device, "float32")
+    moved = cuda_streaming.moved_by(None, np.ones((2, 2)), xp.xp, xp.device, "float32")
     np.testing.assert_array_equal(xp.host(moved), np.ones((2, 2)))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp.backend import device_of, dtype_name
+from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.settings import Settings
 from backprop_xp.updates import _Gradient, step_of
 

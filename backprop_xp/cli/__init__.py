@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
-from backprop_xp.backend import lack_of_memory
+from backprop_xp.arrays.backend import lack_of_memory
 from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
 __all__ = ["main"]
@@ -124,7 +124,7 @@ def _say(line: str) -> None:
 
 
 def _devices() -> None:
-    from backprop_xp.device_selection import devices, select_device
+    from backprop_xp.arrays.devices import devices, select_device
 
     for status in devices():
         what = str(status).removesuffix(status.advice).removesuffix(". ")

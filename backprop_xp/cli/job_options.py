@@ -9,11 +9,11 @@ import numpy as np
 
 from backprop_xp import plotting
 from backprop_xp.activations import find_activation
+from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.job_files import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
 from backprop_xp.losses import LOSSES
 from backprop_xp.optimizers import SGD, Optimizer
-from backprop_xp.options import check_count, float_name
 
 __all__ = ["OPTIMIZERS", "TrainOptions"]
 

@@ -10,14 +10,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Softmax
-from backprop_xp.backend import Array, dtype_name
+from backprop_xp.arrays.backend import Array, dtype_name
+from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.checkpoint import load, write_atomically
 from backprop_xp.cli.evaluation import outputs, scores
 from backprop_xp.cli.job_data import is_file
 from backprop_xp.cli.job_files import check_destination
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
-from backprop_xp.device_selection import Device, select_device
 from backprop_xp.errors import ModelFileError
 from backprop_xp.network import Network
 from backprop_xp.values import check_finite

@@ -18,10 +18,10 @@ from typing import Any
 
 import array_api_compat
 
-from backprop_xp import cupy_failures
-from backprop_xp.backend import Namespace
+from backprop_xp.arrays import cupy_diagnosis
+from backprop_xp.arrays.backend import Namespace
+from backprop_xp.arrays.tf32 import set_tf32
 from backprop_xp.errors import BackpropError, DeviceError, first_line, nearest_name
-from backprop_xp.tf32 import set_tf32
 
 __all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceStatus", "devices", "select_device"]
 
@@ -195,7 +195,7 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
             warnings.filterwarnings("ignore", r"(?s).*multiple CuPy packages are installed")
             cupy = importlib.import_module("cupy")
     except Exception as error:
-        raise _unusable(name, *cupy_failures.at_import(error)) from error
+        raise _unusable(name, *cupy_diagnosis.at_import(error)) from error
     xp = importlib.import_module("array_api_compat.cupy")
     try:
         # is_available() is not enough: a kernel needs NVRTC and a product needs cuBLAS
@@ -203,8 +203,8 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
             x = cupy.ones((2, 2), dtype="float32")
             float(((x + x) @ x)[0, 0])
     except Exception as error:
-        raise _unusable(name, *cupy_failures.at_first_use(error, index, cupy)) from error
-    doubtful = cupy_failures.two_builds()
+        raise _unusable(name, *cupy_diagnosis.at_first_use(error, index, cupy)) from error
+    doubtful = cupy_diagnosis.two_builds()
     if doubtful is not None:
         warnings.warn(f"{doubtful.came}. {doubtful.advice}", stacklevel=2)
     return xp, device
@@ -229,7 +229,7 @@ def _open_torch(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
     if not torch.cuda.is_available():
         raise _unusable(name, "PyTorch finds no usable CUDA device", "Install its CUDA build")
     if index >= torch.cuda.device_count():
-        raise _unusable(name, *cupy_failures.no_such_index(index, torch.cuda.device_count()))
+        raise _unusable(name, *cupy_diagnosis.no_such_index(index, torch.cuda.device_count()))
     return xp, torch.device("cuda", index)
 
 
@@ -241,5 +241,5 @@ def _open_jax(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
         came = f"JAX finds no device of this kind: {first_line(error)}"
         raise _unusable(name, came, "Install jax[cuda13] for NVIDIA GPUs") from error
     if index >= len(found):
-        raise _unusable(name, *cupy_failures.no_such_index(index, len(found)))
+        raise _unusable(name, *cupy_diagnosis.no_such_index(index, len(found)))
     return importlib.import_module("jax.numpy"), found[index]

@@ -9,7 +9,7 @@ from typing import Any
 
 import array_api_compat
 
-from backprop_xp.backend import Namespace
+from backprop_xp.arrays.backend import Namespace
 from backprop_xp.errors import OptionError
 
 __all__ = ["set_tf32"]

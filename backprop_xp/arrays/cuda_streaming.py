@@ -17,7 +17,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import Array, Namespace, move
+from backprop_xp.arrays.backend import Array, Namespace, move
 
 __all__ = ["Mover", "Rows", "fits", "moved_by", "mover"]
 

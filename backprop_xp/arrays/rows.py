@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, TypeAlias
 import array_api_compat
 import numpy as np
 
+from backprop_xp.arrays.memmaps import copy_rows, pages_of, read_ahead
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.requirements import check_unmasked, is_sparse
 from backprop_xp.errors import DataError, ShapeError
-from backprop_xp.inputs import check_unmasked, is_sparse
-from backprop_xp.memmaps import copy_rows, pages_of, read_ahead
-from backprop_xp.randomness import generator
 
 __all__ = [
     "INTO_MEMORY",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from backprop_xp.backend import Array, Namespace, namespace
+from backprop_xp.arrays.backend import Array, Namespace, namespace
 
 __all__ = [
     "astype",

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from backprop_xp.backend import dtype_name
+from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import DTypeError, OptionError
 
 __all__ = ["check_count", "finite_number", "float_name", "layer_sizes", "stack_shape"]
