@@ -32,6 +32,7 @@ from backprop_xp.errors import (
     ShapeError,
     StackIndexError,
 )
+from backprop_xp.files import old_paths
 from backprop_xp.logs import CSVLog, TensorBoardLog
 from backprop_xp.network import Network
 from backprop_xp.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, NAdam, RMSprop, Rprop
@@ -108,6 +109,8 @@ __all__ = [
     "trace",
     "train",
 ]
+
+old_paths.register()
 
 _ON_FIRST_USE = {
     "GradientCheck": "gradcheck",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.hyperparameters import Hyperparameters, State
 from backprop_xp.piecewise import piecewise
-from backprop_xp.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting
+from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting
 
 __all__ = ["Adam", "AdamW", "NAdam"]
 

@@ -13,7 +13,7 @@ from backprop_xp.arrays.native import astype
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError
 from backprop_xp.hyperparameters import Hyperparameters, State
-from backprop_xp.ranges import (
+from backprop_xp.schedules.ranges import (
     ABOVE_0,
     ABOVE_1,
     AT_LEAST_0,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from backprop_xp.arrays.backend import Array
 from backprop_xp.errors import OptionError
-from backprop_xp.ranges import Range, check_range, value_at
+from backprop_xp.schedules.ranges import Range, check_range, value_at
 
 __all__ = ["Hyperparameters", "State"]
 

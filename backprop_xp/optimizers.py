@@ -16,7 +16,7 @@ from backprop_xp.adaptive import Adagrad, RMSprop
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.full_batch import LBFGS, Rprop
 from backprop_xp.hyperparameters import Hyperparameters, State
-from backprop_xp.ranges import AT_LEAST_0, BELOW_1, Range, Setting, is_zero
+from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting, is_zero
 
 __all__ = [
     "LBFGS",

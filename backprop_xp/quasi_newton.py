@@ -24,7 +24,7 @@ from backprop_xp.logs import ProgressBar
 from backprop_xp.preparation import Task
 from backprop_xp.progress import Progress
 from backprop_xp.recording import EpochRecord, History, append, of_validation
-from backprop_xp.schedules import on_host
+from backprop_xp.schedules.ranges import on_host
 from backprop_xp.settings import Settings
 from backprop_xp.trainer import Trainer
 

@@ -20,12 +20,12 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers import Optimizer
-from backprop_xp.plateau import find_listeners, with_values
-from backprop_xp.schedules import (
+from backprop_xp.schedules.combinations import Constant
+from backprop_xp.schedules.plateau import find_listeners, with_values
+from backprop_xp.schedules.ranges import (
     ABOVE_0,
     AT_LEAST_0,
     BELOW_1,
-    Constant,
     Setting,
     check_range,
     on_host,

@@ -36,7 +36,7 @@ from backprop_xp.preparation import Task, prepare
 from backprop_xp.progress import Progress
 from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
 from backprop_xp.runs import Run
-from backprop_xp.schedules import Setting
+from backprop_xp.schedules.ranges import Setting
 from backprop_xp.settings import Settings
 from backprop_xp.snapshots import Snapshot, check_settings, read_snapshot
 from backprop_xp.tensor_file import interpreting

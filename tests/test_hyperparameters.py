@@ -12,7 +12,7 @@ import pytest
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
 from backprop_xp.hyperparameters import Hyperparameters
-from backprop_xp.ranges import ABOVE_0, BELOW_1, Range
+from backprop_xp.schedules.ranges import ABOVE_0, BELOW_1, Range
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
-from backprop_xp.plateau import ReduceOnPlateau, find_listeners, with_values
 from backprop_xp.schedules import Constant, Piecewise, Product, Sequential, WarmUp
+from backprop_xp.schedules.plateau import ReduceOnPlateau, find_listeners, with_values
 
 
 def told(schedule, entries):

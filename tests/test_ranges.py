@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from backprop_xp import ranges
 from backprop_xp.errors import OptionError
-from backprop_xp.ranges import Range, check_range, constant, is_zero, on_host, value_at
+from backprop_xp.schedules import ranges
+from backprop_xp.schedules.ranges import Range, check_range, constant, is_zero, on_host, value_at
 
 EDGES = {  # what is within, and what is not
     "FINITE": ([-1e300, 0, 1e300], [math.inf, -math.inf, math.nan]),

@@ -16,8 +16,8 @@ from backprop_xp.schedules import (
     Sequential,
     Step,
     WarmUp,
-    value_at,
 )
+from backprop_xp.schedules.ranges import value_at
 
 
 def test_constant():

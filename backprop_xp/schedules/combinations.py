@@ -1,12 +1,6 @@
-"""Schedules: plain functions of the step, such as the learning rate after t updates.
+"""Schedules put together: constants and pieces, warm-up, products and sequences.
 
-Any callable that takes the number of updates made so far and returns a number, or an array with one
-for each network of a stack, is a schedule. An array with other values is another array: one that is
-changed in place is not looked at again.
-
-Those that fall by a formula are in `decays`, the one that looks at the history in `plateau`; here
-they are put together. Where a parameter of theirs is a number, it may be an array over the networks
-of a stack as well.
+Where a parameter is a number, it may be an array over the networks of a stack as well.
 """
 
 import operator
@@ -16,17 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.decays import Cosine, Exponential, InverseTime, OneCycle, Step
 from backprop_xp.errors import OptionError
-from backprop_xp.plateau import ReduceOnPlateau
-from backprop_xp.ranges import (
-    ABOVE_0,
-    AT_LEAST_0,
-    BELOW_1,
+from backprop_xp.schedules.ranges import (
     FINITE,
     SHARE,
-    Range,
-    Schedule,
     Setting,
     check_range,
     constant,
@@ -34,28 +21,7 @@ from backprop_xp.ranges import (
     value_at,
 )
 
-__all__ = [
-    "ABOVE_0",
-    "AT_LEAST_0",
-    "BELOW_1",
-    "Constant",
-    "Cosine",
-    "Exponential",
-    "InverseTime",
-    "OneCycle",
-    "Piecewise",
-    "Product",
-    "Range",
-    "ReduceOnPlateau",
-    "Schedule",
-    "Sequential",
-    "Setting",
-    "Step",
-    "WarmUp",
-    "check_range",
-    "on_host",
-    "value_at",
-]
+__all__ = ["Constant", "Piecewise", "Product", "Sequential", "WarmUp"]
 
 
 @dataclass(frozen=True)

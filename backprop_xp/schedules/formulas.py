@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError
-from backprop_xp.ranges import AT_LEAST_0, FINITE, SHARE, Range, constant
+from backprop_xp.schedules.ranges import AT_LEAST_0, FINITE, SHARE, Range, constant
 
 __all__ = ["Cosine", "Exponential", "InverseTime", "OneCycle", "Step"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError, nearest_name
-from backprop_xp.ranges import AT_LEAST_0, BETWEEN_0_AND_1, check_range, constant
+from backprop_xp.schedules.ranges import AT_LEAST_0, BETWEEN_0_AND_1, check_range, constant
 
 __all__ = ["Listener", "ReduceOnPlateau", "find_listeners", "with_values"]
 
