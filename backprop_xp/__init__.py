@@ -35,7 +35,10 @@ from backprop_xp.errors import (
 from backprop_xp.files import old_paths
 from backprop_xp.logs import CSVLog, TensorBoardLog
 from backprop_xp.network import Network
-from backprop_xp.optimizers import LBFGS, SGD, Adagrad, Adam, AdamW, NAdam, RMSprop, Rprop
+from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
+from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
+from backprop_xp.optimizers.full_batch import LBFGS, Rprop
+from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.parameters import Layer
 from backprop_xp.prediction import Ensemble, ensemble, predict
 from backprop_xp.runs import Run

@@ -17,10 +17,10 @@ from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.failures import Edge, diverged
-from backprop_xp.full_batch import LBFGS
-from backprop_xp.hyperparameters import State
 from backprop_xp.interrupts import Interrupts
 from backprop_xp.logs import ProgressBar
+from backprop_xp.optimizers.full_batch import LBFGS
+from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.preparation import Task
 from backprop_xp.progress import Progress
 from backprop_xp.recording import EpochRecord, History, append, of_validation

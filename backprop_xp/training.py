@@ -27,11 +27,11 @@ from backprop_xp.checkpointing import Checkpoint, file_to_resume, restore_callba
 from backprop_xp.descriptions import described
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
-from backprop_xp.full_batch import check_full_batch
 from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
 from backprop_xp.network import Network
-from backprop_xp.optimizers import LBFGS, SGD, Optimizer
+from backprop_xp.optimizers.full_batch import LBFGS, check_full_batch
+from backprop_xp.optimizers.sgd import SGD, Optimizer
 from backprop_xp.preparation import Task, prepare
 from backprop_xp.progress import Progress
 from backprop_xp.quasi_newton import Minimisation, check_options, what_steps

@@ -8,7 +8,8 @@ from backprop_xp.arrays.backend import Array, copied, namespace
 from backprop_xp.arrays.native import writes_products
 from backprop_xp.dropout import dropped, dropped_inputs
 from backprop_xp.network import Network
-from backprop_xp.optimizers import Optimizer, State
+from backprop_xp.optimizers.hyperparameters import State
+from backprop_xp.optimizers.sgd import Optimizer
 from backprop_xp.outputs import for_classes
 from backprop_xp.parameters import Layer, pack, unpack
 from backprop_xp.propagation import backpropagate

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp.adam import Adam, AdamW, NAdam
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
+from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.schedules import Piecewise
 from backprop_xp.settings import Settings
 
@@ -296,7 +296,7 @@ def test_adam_learns_from_pictures_of_digits(xp):
 @pytest.mark.parametrize("l2", [0.0, 0.1])
 def test_batches_without_weight_are_steps_of_adam_with_the_penalty_alone(xp, l2):
     # of four cases in batches of one, the second alone counts: w̄ = ½, so that it weighs 4
-    order = bp.randomness.generator(0, "order", 0).permutation(4)
+    order = bp.arrays.random_streams.generator(0, "order", 0).permutation(4)
     weights = np.zeros(4)
     weights[order[1]] = 2.0
     X, Y = np.array([[1.0], [2.0], [-1.0], [3.0]]), np.array([[1.0], [0.0], [2.0], [-1.0]])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from descents import beside_pytorch, steps
 
-from backprop_xp.adaptive import Adagrad, RMSprop
 from backprop_xp.errors import OptionError
+from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.schedules import Constant, InverseTime, Piecewise
 from backprop_xp.settings import Settings
 

@@ -6,7 +6,7 @@ from descents import beside_pytorch, steps
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
-from backprop_xp.full_batch import LBFGS, Rprop
+from backprop_xp.optimizers.full_batch import LBFGS, Rprop
 
 
 def test_steps_of_rprop_by_hand(xp):

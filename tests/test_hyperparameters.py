@@ -11,7 +11,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
-from backprop_xp.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.schedules.ranges import ABOVE_0, BELOW_1, Range
 
 

@@ -265,7 +265,7 @@ def test_arrays_of_a_state_have_memory_of_their_own(optimizer):
 @pytest.mark.parametrize("optimizer", OF_ONE.values(), ids=OF_ONE)
 def test_pieces_make_the_whole(optimizer, monkeypatch):
     whole = steps(NUMPY, optimizer, np.ones(12), GRADIENTS.reshape(5, 12))
-    monkeypatch.setattr("backprop_xp.piecewise.PIECE", 5)
+    monkeypatch.setattr("backprop_xp.optimizers.cache_pieces.PIECE", 5)
     pieces = steps(NUMPY, optimizer, np.ones(12), GRADIENTS.reshape(5, 12))
     np.testing.assert_array_equal(whole, pieces)
 

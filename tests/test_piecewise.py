@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import piecewise as module
-from backprop_xp.piecewise import piecewise
+from backprop_xp.optimizers import cache_pieces as module
+from backprop_xp.optimizers.cache_pieces import piecewise
 
 
 def scaled(x, y):

@@ -126,7 +126,7 @@ def test_every_way_in(dropout, own, source):
 
 @pytest.mark.parametrize("optimizer", [each[-1] for each in OPTIMIZERS.values()])
 def test_in_pieces(optimizer, monkeypatch):
-    monkeypatch.setattr("backprop_xp.piecewise.PIECE", 7)
+    monkeypatch.setattr("backprop_xp.optimizers.cache_pieces.PIECE", 7)
     assert_same(both(bp.Network([N_IN, 4, 2], "relu"), optimizer))
 
 

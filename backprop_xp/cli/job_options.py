@@ -13,7 +13,7 @@ from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.job_files import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
 from backprop_xp.losses import LOSSES
-from backprop_xp.optimizers import SGD, Optimizer
+from backprop_xp.optimizers.sgd import SGD, Optimizer
 
 __all__ = ["OPTIMIZERS", "TrainOptions"]
 

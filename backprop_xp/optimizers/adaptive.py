@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.hyperparameters import Hyperparameters, State
-from backprop_xp.piecewise import piecewise
+from backprop_xp.optimizers.cache_pieces import piecewise
+from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting, is_zero
 
 __all__ = ["Adagrad", "RMSprop"]

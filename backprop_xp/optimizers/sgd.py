@@ -1,35 +1,15 @@
-"""Optimisers: how a step uses the gradient, on the whole flat vector θ at once.
-
-An optimiser is a frozen description with three methods: ``settings(step)``, its numbers at that
-step by name; ``init(theta)``, its state, a tuple of arrays like θ; and
-``update(theta, state, dE_dtheta, **settings)``, which returns the next θ and state. It consumes θ
-and state, for fresh memory would cost more than the arithmetic; the gradient is lent to it.
-"""
+"""Gradient descent by steps, with momentum: the optimiser of 1986."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
-from backprop_xp.adam import Adam, AdamW, NAdam
-from backprop_xp.adaptive import Adagrad, RMSprop
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.full_batch import LBFGS, Rprop
-from backprop_xp.hyperparameters import Hyperparameters, State
+from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
 from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting, is_zero
 
-__all__ = [
-    "LBFGS",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "NAdam",
-    "Optimizer",
-    "RMSprop",
-    "Rprop",
-    "State",
-]
+__all__ = ["SGD", "Optimizer"]
 
 
 class Optimizer(Protocol):

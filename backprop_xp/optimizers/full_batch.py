@@ -12,7 +12,7 @@ from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import astype
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError
-from backprop_xp.hyperparameters import Hyperparameters, State
+from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
 from backprop_xp.schedules.ranges import (
     ABOVE_0,
     ABOVE_1,
