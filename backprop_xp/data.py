@@ -1,7 +1,7 @@
 """Batches: the order of the cases in an epoch, a block of batches at a time.
 
 A block holds whole batches, all of one size; what remains at the end of an epoch is a block of one
-smaller batch. Where a step does not gather its rows itself (`stepping.gathers_rows`), some thousand
+smaller batch. Where a step does not gather its rows itself (`arrays.backend.gathers_rows`), some thousand
 shuffled rows are gathered at once, which is much faster than batch by batch.
 """
 
@@ -16,16 +16,17 @@ from backprop_xp.arrays.backend import (
     Array,
     Namespace,
     compiled,
+    compiles,
     device_of,
     dtype_name,
     from_host,
+    gathers_rows,
     is_on_cpu,
     namespace,
 )
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.inputs import one_hot
-from backprop_xp.stepping import compiles, gathers_rows
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
@@ -53,7 +54,7 @@ class Block(NamedTuple):
     labels : array (batches, size) or None
         Class labels, where the targets are classes.
     source : array (m, n_in) or None
-        Where X holds numbers of rows: a step gathers them itself (`stepping.gathers_rows`).
+        Where X holds numbers of rows: a step gathers them itself (`arrays.backend.gathers_rows`).
 
     What differs between the networks of a stack has one more axis, the second.
     """

@@ -19,10 +19,10 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     ignore_overflow,
-    memory_errors,
     namespace,
 )
 from backprop_xp.arrays.cuda_streaming import moved_by, mover
+from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import check_source, is_source, read_rows
 from backprop_xp.chunking import cases_at_once, joined, pieces
 from backprop_xp.errors import DTypeError, ShapeError

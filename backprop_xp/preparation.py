@@ -17,12 +17,12 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     is_floating,
-    memory_errors,
     namespace,
     to_host,
 )
 from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, moved_by, mover
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import INTO_MEMORY, check_source, is_source, read_rows
 from backprop_xp.arrays.scalars import check_count, float_name, stack_shape
 from backprop_xp.cases import Cases, FileCases, of_mean_one

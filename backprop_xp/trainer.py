@@ -9,6 +9,7 @@ import numpy as np
 from backprop_xp.arrays.backend import (
     Array,
     Namespace,
+    compiles,
     device_of,
     dtype_name,
     from_host,
@@ -20,6 +21,7 @@ from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block
 from backprop_xp.dropout import Noise
 from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.execution.steps import over_batches
 from backprop_xp.groups import groups_of
 from backprop_xp.network import Network
 from backprop_xp.optimizers.hyperparameters import State
@@ -30,7 +32,6 @@ from backprop_xp.recording import EpochRecord
 from backprop_xp.regularization import smoothed
 from backprop_xp.scoring import Scorer, Scores
 from backprop_xp.settings import Numbers, Settings, parts_of
-from backprop_xp.stepping import compiles, over_batches
 from backprop_xp.updates import Step, step_of
 
 __all__ = ["Trainer"]

@@ -13,11 +13,11 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     from_host,
-    lack_of_memory,
     namespace,
     without_derivatives,
 )
 from backprop_xp.arrays.devices import Device
+from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source
 from backprop_xp.arrays.scalars import check_count

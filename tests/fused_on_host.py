@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 
-from backprop_xp.fused import FusedReplayer
+from backprop_xp.execution.cuda.replay import FusedReplayer
 
 
 class Deferring:

@@ -18,12 +18,11 @@ from backprop_xp.arrays.backend import (
     from_host,
     ignore_overflow,
     is_floating,
-    lack_of_memory,
-    memory_errors,
     move,
     namespace,
     to_host,
 )
+from backprop_xp.arrays.memory_errors import lack_of_memory, memory_errors
 from backprop_xp.errors import DeviceError, DTypeError, OutOfMemoryError
 
 HOST = np.array([[1.5, -2.0, 3.0], [0.25, 0.0, 7.0]])

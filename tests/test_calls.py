@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from backprop_xp.calls import MOST_SPREAD, calls_of
-from backprop_xp.tape import LINE, Instruction, Tape
+from backprop_xp.execution.numpy_calls import MOST_SPREAD, calls_of
+from backprop_xp.execution.tape import LINE, Instruction, Tape
 
 _rng = np.random.default_rng(0)
 

@@ -19,13 +19,15 @@ from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
-from backprop_xp import data, fused, stepping, trainer
-from backprop_xp.cupy_library import CupyLibrary
+from backprop_xp import data, trainer
 from backprop_xp.errors import OptionError
-from backprop_xp.fused import FusedRecording, FusedReplayer
-from backprop_xp.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
+from backprop_xp.execution import steps
+from backprop_xp.execution.cuda import replay
+from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+from backprop_xp.execution.cuda.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
+from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
+from backprop_xp.execution.tape import NotReplayable
 from backprop_xp.settings import Settings
-from backprop_xp.tape import NotReplayable
 from backprop_xp.updates import step_of
 
 
@@ -43,14 +45,13 @@ class Collecting(NumpyLibrary):
 @pytest.fixture
 def fusing(monkeypatch):
     """Let `bp.train` on NumPy take its pure steps as a program; return where kernels are kept."""
-    library, plain = Collecting(), stepping.over_batches
+    library, plain = Collecting(), steps.over_batches
 
     def over_batches(make_step, xp, *, pure=False, **others):
         return replayer(make_step, library) if pure else plain(make_step, xp, **others)
 
     monkeypatch.setattr(trainer, "over_batches", over_batches)
     monkeypatch.setattr(data, "gathers_rows", lambda _: False)
-    monkeypatch.setattr(stepping, "gathers_rows", lambda _: False)
     return library
 
 
@@ -286,7 +287,7 @@ def test_the_bodies_agree_with_numpy(dtype, fusing, tmp_path):
 def of_one_operation(name, reduces, dtype):
     """Return the kernel of an operation of NumPy on arrays (4, 6), or (4, 1) for the second."""
     count = {"where": 3, "convert": 1}.get(name) or (1 if reduces else getattr(np, name).nin)
-    memories, shape = fused.Memories(), (4, 6)
+    memories, shape = replay.Memories(), (4, 6)
     shapes = [shape, (4, 1), shape][:count]
     kinds = [np.bool_ if name == "where" and not n else dtype for n in range(count)]
     places = [memories.view(np.empty(*one)) for one in zip(shapes, kinds, strict=True)]
@@ -370,7 +371,7 @@ def unowned(cupy, x):
 def test_views_of_cupys_memory():
     cupy = needs("cupy")
     host = np.arange(24, dtype="float32").reshape(2, 12)
-    base, memories = unowned(cupy, host), fused.Memories()
+    base, memories = unowned(cupy, host), replay.Memories()
     memories.view(np.zeros(1))
     for part in (host, host[1, 2:], host[:, 4:8].mT, host[1, 3:9].reshape(2, 3).mT):
         view = memories.view(part)
@@ -387,9 +388,9 @@ def test_cupy_takes_the_program_and_no_other_library(monkeypatch):
     def make_step(like=None):
         return lambda carry, _, x: (carry, (x,))
 
-    fused_steps = stepping.over_batches(make_step, xp, pure=True)
+    fused_steps = steps.over_batches(make_step, xp, pure=True)
     assert isinstance(fused_steps, FusedReplayer)
-    assert not isinstance(stepping.over_batches(make_step, xp), FusedReplayer)
-    assert not isinstance(stepping.over_batches(make_step, np, pure=True), FusedReplayer)
-    monkeypatch.setenv(fused.ENVIRONMENT_VARIABLE, "0")
-    assert not isinstance(stepping.over_batches(make_step, xp, pure=True), FusedReplayer)
+    assert not isinstance(steps.over_batches(make_step, xp), FusedReplayer)
+    assert not isinstance(steps.over_batches(make_step, np, pure=True), FusedReplayer)
+    monkeypatch.setenv(replay.ENVIRONMENT_VARIABLE, "0")
+    assert not isinstance(steps.over_batches(make_step, xp, pure=True), FusedReplayer)

@@ -13,7 +13,7 @@ from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
-from backprop_xp import cupy_library, fused, graphs
+from backprop_xp.execution.cuda import cupy_arrays, graphs, replay
 from backprop_xp.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
@@ -62,7 +62,7 @@ def test_numpy_plain_and_fused_agree(name, dtype, cupy, watched, monkeypatch):
     item, device = ITEMS[name], bp.select_device("cuda")
     expected = all_of(item, lambda x: of_dtype(np.asarray(x), dtype), dtype)
     for wanted in ("0", "1"):
-        monkeypatch.setenv(fused.ENVIRONMENT_VARIABLE, wanted)
+        monkeypatch.setenv(replay.ENVIRONMENT_VARIABLE, wanted)
         found = all_of(item, lambda x: cupy.asarray(of_dtype(np.asarray(x), dtype)), dtype, device)
         for key, of in expected.items():
             message = f"{key}, {'fused' if wanted == '1' else 'plain'}"
@@ -71,13 +71,13 @@ def test_numpy_plain_and_fused_agree(name, dtype, cupy, watched, monkeypatch):
 
 def test_training_takes_the_program(cupy, monkeypatch):
     launched = []
-    run = fused.FusedRecording.run
+    run = replay.FusedRecording.run
 
     def noted(self, carry, numbers, *batches):
         launched.append((self.program.launches, len(numbers)))
         return run(self, carry, numbers, *batches)
 
-    monkeypatch.setattr(fused.FusedRecording, "run", noted)
+    monkeypatch.setattr(replay.FusedRecording, "run", noted)
     rng = np.random.default_rng(0)
     X, Y = rng.random((100, 784), dtype="float32"), rng.integers(0, 10, 100)
     net = bp.Network([784, 30, 10], hidden="relu")
@@ -90,13 +90,13 @@ def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
     rng = np.random.default_rng(0)
     X, Y = rng.random((999, 20)).astype(dtype), rng.integers(0, 10, 999)
     net = bp.Network([20, 30, 10], hidden="relu")
-    capture, captured, found = cupy_library.CupyLibrary.capture, [], {}
+    capture, captured, found = cupy_arrays.CupyLibrary.capture, [], {}
 
     def noted(self, work):
         captured.append(capture(self, work))
         return captured[-1]
 
-    monkeypatch.setattr(cupy_library.CupyLibrary, "capture", noted)
+    monkeypatch.setattr(cupy_arrays.CupyLibrary, "capture", noted)
     optimizer = bp.SGD(bp.schedules.Exponential(0.1, 0.999), momentum=0.9)
     for wanted in ("0", "1"):
         monkeypatch.setenv(graphs.ENVIRONMENT_VARIABLE, wanted)

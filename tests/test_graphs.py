@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fused_on_host import NumpyLibrary
 
-from backprop_xp import graphs
-from backprop_xp.graphs import MOST_STEPS, Graphed
+from backprop_xp.execution.cuda import graphs
+from backprop_xp.execution.cuda.graphs import MOST_STEPS, Graphed
 
 
 class Counting(NumpyLibrary):

@@ -13,10 +13,10 @@ from fused_on_host import NumpyLibrary
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp.fused import FusedReplayer
-from backprop_xp.replay import Replayer
-from backprop_xp.tape import Tape
-from backprop_xp.torch_replay import TorchReplayer
+from backprop_xp.execution.cuda.replay import FusedReplayer
+from backprop_xp.execution.numpy_replay import Replayer
+from backprop_xp.execution.tape import Tape
+from backprop_xp.execution.torch_replay import TorchReplayer
 
 NET = bp.Network([3, 4, 2])
 X, Y = np.random.default_rng(0).standard_normal((20, 3)), np.arange(20) % 2

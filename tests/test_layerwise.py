@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import layerwise, stepping
+from backprop_xp.execution import jax_layers, jax_scan
+from backprop_xp.execution.steps import over_batches
 from backprop_xp.parameters import piece_lengths
 from backprop_xp.settings import Settings
 from backprop_xp.updates import step_of
@@ -77,12 +78,12 @@ def test_a_function_in_pieces_is_the_function(name, lead):
     expected, expected_out = function(arrays, given)
 
     def in_pieces(arrays, given):
-        values, out = layerwise.by_pieces(function, LENGTHS)(
-            [layerwise.split(x, LENGTHS) for x in arrays], given
+        values, out = jax_layers.by_pieces(function, LENGTHS)(
+            [jax_layers.split(x, LENGTHS) for x in arrays], given
         )
         assert [isinstance(value, tuple) for value in values] == [True, True, False]
         assert [piece.shape for piece in values[0]] == [(*lead, n) for n in LENGTHS]
-        return [layerwise.joined(value) for value in values], out
+        return [jax_layers.joined(value) for value in values], out
 
     for run in (in_pieces, jax.jit(in_pieces)):
         found, out = run(arrays, given)
@@ -96,11 +97,11 @@ def test_a_function_in_pieces_is_the_function(name, lead):
 
 def test_pieces_are_joined_as_they_were():
     x = vector(2)
-    assert [piece.shape for piece in layerwise.split(x, LENGTHS)] == [(2, n) for n in LENGTHS]
-    np.testing.assert_array_equal(layerwise.joined(layerwise.split(x, LENGTHS)), x)
+    assert [piece.shape for piece in jax_layers.split(x, LENGTHS)] == [(2, n) for n in LENGTHS]
+    np.testing.assert_array_equal(jax_layers.joined(jax_layers.split(x, LENGTHS)), x)
     for other in (jnp.ones((P, 2)), jnp.ones(()), jnp.ones(P + 1)):
-        assert layerwise.split(other, LENGTHS) is other
-        assert layerwise.joined(other) is other
+        assert jax_layers.split(other, LENGTHS) is other
+        assert jax_layers.joined(other) is other
 
 
 slices_a_vector = pytest.mark.skipif(
@@ -116,10 +117,10 @@ def test_what_is_joined_along_another_axis_is_no_vector():
         below = jnp.concatenate([given, given + 1], axis=0)  # (2, 3), and the pieces are of 3
         return [x * jnp.sum(below, axis=0)[0]], below
 
-    (found,), below = layerwise.by_pieces(function, (3, 3))(
+    (found,), below = jax_layers.by_pieces(function, (3, 3))(
         [(jnp.ones(3), jnp.ones(3))], jnp.ones((1, 3))
     )
-    np.testing.assert_array_equal(layerwise.joined(found), [3] * 6)
+    np.testing.assert_array_equal(jax_layers.joined(found), [3] * 6)
     np.testing.assert_array_equal(below, [[1, 1, 1], [2, 2, 2]])
 
 
@@ -147,7 +148,7 @@ def test_without_lengths_nothing_is_in_pieces():
     def step(carry, number, x):
         return jnp.concatenate([carry[1:], number * x[None]], axis=0), (carry.sum(),)
 
-    steps = stepping.over_batches(lambda: step, jnp)
+    steps = over_batches(lambda: step, jnp)
     _, (sums,) = steps(jnp.zeros((3, 2)), [jnp.float32(1)] * 4, None, jnp.ones((4, 2)))
     np.testing.assert_array_equal(sums, [0, 2, 4, 6])
 
@@ -157,9 +158,9 @@ def test_training_is_in_the_pieces_of_its_network(monkeypatch):
 
     def noted(function, lengths):
         seen.append(lengths)
-        return layerwise.by_pieces(function, lengths)
+        return jax_layers.by_pieces(function, lengths)
 
-    monkeypatch.setattr(stepping, "by_pieces", noted)
+    monkeypatch.setattr(jax_scan, "by_pieces", noted)
     net = bp.Network([2, 5, 3])  # of no other test: it is compiled once
     X, Y = jnp.ones((6, 2), jnp.float32), jnp.zeros(6, jnp.int32)
     bp.train(net, X, Y, epochs=1, batch_size=2)
@@ -176,7 +177,7 @@ def traced_steps(optimizer, settings, *, stack=(), lengths=None, net=NET):
     theta = jnp.asarray(net.init(seed=0, stack=stack), jnp.float32)
     made = step_of(net, optimizer, theta, labelled=True)
     lengths = piece_lengths(net.sizes) if lengths is None else lengths
-    steps = stepping.over_batches(lambda: made, jnp, lengths=lengths)
+    steps = over_batches(lambda: made, jnp, lengths=lengths)
     of_run = Settings(optimizer, theta, stack=stack, **settings)
     numbers = of_run.block(2)
     shapes = [(2, 5, 3), (2, 2, 5), (2, 1, 5), *([(2, 4, 5)] if "dropout" in settings else [])]

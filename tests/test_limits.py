@@ -118,7 +118,9 @@ def test_array_operations_are_those_of_a_step_of_training(monkeypatch):
             bp.train(net, X, Y, optimizer=bp.SGD(0.1), epochs=1, batch_size=5)
         return recorder.count
 
-    monkeypatch.setattr("backprop_xp.replay.BYTES_AT_ONCE", 0)  # steps are run as they are written
+    monkeypatch.setattr(
+        "backprop_xp.execution.numpy_replay.BYTES_AT_ONCE", 0
+    )  # steps are run as they are written
     for sizes in ([6, 4, 3], [6, 5, 4, 3]):
         of_a_step = (operations(sizes, 20) - operations(sizes, 10)) / 10
         # the page counts what the equations need; the code may differ by an operation a layer

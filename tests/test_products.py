@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import needs
 
-from backprop_xp.products import Cublas, Gemm, gemm_of
+from backprop_xp.execution.cuda.cublas import Cublas, Gemm, gemm_of
 
 
 def numbers_from(x):

@@ -13,8 +13,8 @@ from backprop_xp import regularization
 from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.dropout import dropped_inputs, noise_of_epoch
 from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.fused import FusedRecording
-from backprop_xp.replay import Recording
+from backprop_xp.execution.cuda.replay import FusedRecording
+from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.schedules import Constant, Piecewise
 from backprop_xp.settings import Settings
 from backprop_xp.updates import step_of

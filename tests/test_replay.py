@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp import optimizers, replay
+from backprop_xp import optimizers
 from backprop_xp.activations import ACTIVATIONS
+from backprop_xp.execution import numpy_replay
+from backprop_xp.execution.numpy_replay import Recording
+from backprop_xp.execution.steps import over_batches
+from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 from backprop_xp.losses import LOSSES
-from backprop_xp.replay import Recording
 from backprop_xp.settings import Settings
-from backprop_xp.stepping import over_batches
-from backprop_xp.tape import NotReplayable, leaves, mapped
 from backprop_xp.trainer import Trainer
 from backprop_xp.updates import step_of
 
@@ -309,7 +310,7 @@ def test_memory_of_temporaries_is_used_again():
 
 def test_large_batches_are_not_replayed(monkeypatch):
     for limit in ("BYTES_AT_ONCE", "MOST_BYTES"):
-        monkeypatch.setattr(replay, limit, 16)
+        monkeypatch.setattr(numpy_replay, limit, 16)
     for size, replayed in ((2, True), (3, False)):
         steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
         _, (outs,) = steps(np.zeros(()), [np.array(2.0)], None, np.ones((1, size)))
@@ -318,7 +319,7 @@ def test_large_batches_are_not_replayed(monkeypatch):
 
 
 def test_of_batches_of_some_size_the_first_block_is_not_replayed(monkeypatch):
-    monkeypatch.setattr(replay, "BYTES_AT_ONCE", 16)
+    monkeypatch.setattr(numpy_replay, "BYTES_AT_ONCE", 16)
     steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
     for size, blocks in ((2, [1, 1]), (3, [0, 1, 1])):  # a form of its own for each size
         steps.recordings.clear()
@@ -330,7 +331,7 @@ def test_of_batches_of_some_size_the_first_block_is_not_replayed(monkeypatch):
 
 
 def test_batches_of_some_size_are_replayed_where_the_parameters_are_smaller(monkeypatch):
-    monkeypatch.setattr(replay, "BYTES_AT_ONCE", 16)
+    monkeypatch.setattr(numpy_replay, "BYTES_AT_ONCE", 16)
     for parameters, replayed in ((3, 1), (4, 0)):
         steps = over_batches(lambda: lambda c, n, x: (c + x.sum(), (x * n,)), np, pure=True)
         for _ in range(2):
@@ -402,7 +403,7 @@ def test_a_full_batch_of_steps_or_backwards_is_replayed_to_the_bit(of, monkeypat
     Y = (table[:, :1] > 0).astype("float32")
     thetas = []
     for limit in (2**20, -1):
-        monkeypatch.setattr(replay, "BYTES_AT_ONCE", limit)
-        monkeypatch.setattr(replay, "MOST_BYTES", limit)
+        monkeypatch.setattr(numpy_replay, "BYTES_AT_ONCE", limit)
+        monkeypatch.setattr(numpy_replay, "MOST_BYTES", limit)
         thetas.append(bp.train(net, X, Y, batch_size=None, optimizer=bp.Adam(0.1), epochs=9).theta)
     np.testing.assert_array_equal(*thetas)

@@ -7,10 +7,10 @@ import pytest
 
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.execution.tape import leaves
 from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.schedules import Piecewise, Product, ReduceOnPlateau, WarmUp
 from backprop_xp.settings import Settings
-from backprop_xp.tape import leaves
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
-from backprop_xp.stepping import over_batches
+from backprop_xp.execution.steps import over_batches
 
 # numbers with few binary digits, so that every step is exact and the tolerance is 0
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
+from backprop_xp.execution.steps import over_batches
+from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped
+from backprop_xp.execution.torch_replay import TorchReplayer, torch_calls_of
 from backprop_xp.losses import LOSSES
 from backprop_xp.settings import Settings
-from backprop_xp.stepping import over_batches
-from backprop_xp.tape import Instruction, NotReplayable, leaves, mapped
-from backprop_xp.torch_replay import TorchReplayer, torch_calls_of
 from backprop_xp.updates import step_of
 from tests.needs import needs
 from tests.test_replay import BATCHES, BINARY, N_IN, OPTIMIZERS, UNARY, M, falling
@@ -265,7 +265,7 @@ def test_stacks_are_not_replayed():
 
 def test_large_batches_are_not_replayed_in_any_block(monkeypatch):
     # what is replayed may differ from the loop in last bits, and a resumed run begins a first block
-    monkeypatch.setattr("backprop_xp.replay.BYTES_AT_ONCE", 16)
+    monkeypatch.setattr("backprop_xp.execution.numpy_replay.BYTES_AT_ONCE", 16)
 
     def step(carry, numbers, x):
         return carry + x, (x * numbers,)

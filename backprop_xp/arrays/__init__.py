@@ -9,6 +9,7 @@ other module of the package asks it for the namespace of an array.
     devices           devices by name, and which of them this machine offers
     cupy_diagnosis    why CuPy cannot be used, and what to do
     tf32              the precision of matrix products on NVIDIA GPUs
+    memory_errors     out of memory, as one error
     native            functions of a step, straight from each library
     requirements      which arrays can be used at all
     scalars, shapes   whole numbers and dtypes that come in; shapes that an equation takes

@@ -4,16 +4,14 @@ Every other module receives arrays and asks `namespace` for the functions that b
 """
 
 import importlib
-import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from traceback import clear_frames
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import array_api_compat
 import numpy as np
 
-from backprop_xp.errors import DTypeError, OutOfMemoryError
+from backprop_xp.errors import DTypeError
 
 __all__ = [
     "Array",
@@ -21,6 +19,7 @@ __all__ = [
     "astype",
     "broadcasts_to",
     "compiled",
+    "compiles",
     "context",
     "context_of",
     "copied",
@@ -28,14 +27,13 @@ __all__ = [
     "device_of",
     "dtype_name",
     "from_host",
+    "gathers_rows",
     "ignore_overflow",
     "is_floating",
     "is_on_cpu",
     "item_bytes",
     "kept",
-    "lack_of_memory",
     "library_name",
-    "memory_errors",
     "move",
     "namespace",
     "to_host",
@@ -253,59 +251,25 @@ def detached(x: Any) -> Any:
     return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
-_NO_MEMORY = re.compile(
-    r"out of memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|STATUS_ALLOC_FAILED",
-    re.IGNORECASE,
-)
-_SIZE = re.compile(r"allocat\w* (?:request for )?(\d[\d.,]* ?(?:bytes|[KMGTPE]iB))")
-
-
-def lack_of_memory(error: BaseException) -> str | None:
-    """Return what a library could not have, such as "memory for 40 bytes"; None for other errors.
-
-    NumPy and CuPy raise a MemoryError; PyTorch, JAX, cuBLAS and CUDA itself a RuntimeError that
-    says so in words of its own.
-
-    Examples
-    --------
-    >>> lack_of_memory(MemoryError("Unable to allocate 7.11 PiB for an array"))
-    'memory for 7.11 PiB'
-    >>> lack_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
-    'more memory'
-    """
-    said = str(error)
-    says_so = isinstance(error, RuntimeError) and _NO_MEMORY.search(said)
-    if not (isinstance(error, MemoryError) or says_so):
-        return None
-    size = _SIZE.search(said)
-    return f"memory for {size[1]}" if size else "more memory"
-
-
-@contextmanager
-def memory_errors(where: str, expected: str, advice: str) -> Iterator[None]:
-    """Have an out-of-memory error of any library raised as an `OutOfMemoryError` of these parts.
-
-    What was worked on is freed, so that whoever catches it can go on with less.
-
-    Raises
-    ------
-    OutOfMemoryError
-    """
-    try:
-        yield
-    except OutOfMemoryError:
-        raise
-    except (MemoryError, RuntimeError) as error:
-        lack = lack_of_memory(error)
-        if lack is None:
-            raise
-        clear_frames(error.__traceback__)  # the traceback would keep the arrays
-        raise OutOfMemoryError(where, f"no {lack}", expected, advice) from error
-
-
 def compiled(function: F, xp: Namespace) -> F:
     """Return `function` under ``jax.jit`` where `xp` is JAX, else `function` itself."""
     if not array_api_compat.is_jax_namespace(xp):
         return function
     jit: Callable[[F], F] = importlib.import_module("jax").jit
     return jit(function)
+
+
+def compiles(xp: Namespace) -> bool:
+    """Tell whether steps are compiled, which takes seconds."""
+    return bool(array_api_compat.is_jax_namespace(xp))
+
+
+def gathers_rows(source: Array) -> bool:
+    """Tell whether steps gather their rows of `source` themselves.
+
+    JAX does it in its loop. On a CPU a batch that was just gathered is still in the cache, in the
+    memory of the batch before. Elsewhere a call for each batch costs more than one for many.
+    """
+    xp = namespace(source)
+    in_cache = array_api_compat.is_numpy_namespace(xp) or array_api_compat.is_torch_namespace(xp)
+    return compiles(xp) or (bool(in_cache) and is_on_cpu(source))

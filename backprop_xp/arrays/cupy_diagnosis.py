@@ -22,7 +22,7 @@ import sys
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from backprop_xp.arrays.backend import lack_of_memory
+from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.errors import first_line
 
 __all__ = [

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
-from backprop_xp.arrays.backend import lack_of_memory
+from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
 __all__ = ["main"]

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from backprop_xp.tape import HostArray, Instruction
+from backprop_xp.execution.tape import HostArray, Instruction
 
 __all__ = ["calls_of"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
-from backprop_xp.tape import leaves, mapped
+from backprop_xp.execution.tape import leaves, mapped
 
 __all__ = [
     "ENVIRONMENT_VARIABLE",

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp.calls import Call, calls_of
-from backprop_xp.tape import (
+from backprop_xp.execution.numpy_calls import Call, calls_of
+from backprop_xp.execution.tape import (
     HostArray,
     Instruction,
     NotReplayable,

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_xp.arrays.native import product
-from backprop_xp.calls import Call, calls_of
-from backprop_xp.replay import Replayer
-from backprop_xp.tape import HostArray, Instruction, NotReplayable, Steps, leaves, mapped
+from backprop_xp.execution.numpy_calls import Call, calls_of
+from backprop_xp.execution.numpy_replay import Replayer
+from backprop_xp.execution.tape import HostArray, Instruction, NotReplayable, Steps, leaves, mapped
 
 __all__ = ["TorchReplayer", "torch_calls_of"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.fusion import View
-from backprop_xp.kernel import Kernel
-from backprop_xp.products import Cublas, gemm_of
-from backprop_xp.tape import HostArray, Instruction
+from backprop_xp.execution.cuda.cublas import Cublas, gemm_of
+from backprop_xp.execution.cuda.fusion import View
+from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.tape import HostArray, Instruction
 
 __all__ = ["CupyLibrary"]
 

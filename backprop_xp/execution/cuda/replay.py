@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from backprop_xp import graphs
-from backprop_xp.fusion import Memories, Program, View, program_of
-from backprop_xp.kernel import Kernel
-from backprop_xp.tape import (
+from backprop_xp.execution.cuda import graphs
+from backprop_xp.execution.cuda.fusion import Memories, Program, View, program_of
+from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.tape import (
     HostArray,
     Instruction,
     NotReplayable,

@@ -1,0 +1,39 @@
+"""Steps one after another, as they are: the way of every library that has no faster one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from backprop_xp.arrays.backend import Array, Namespace
+from backprop_xp.arrays.native import rows
+
+__all__ = ["Steps", "loop", "with_rows"]
+
+# takes a carry, numbers, a source or None, and batches; returns the carry after all, and the outs
+Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
+
+
+def with_rows(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the step that takes the source after the numbers, and gathers its rows."""
+
+    def gathering(carry: Any, numbers: Any, source: Any, first: Any, *others: Any) -> Any:
+        X = first if source is None else rows(source, first)
+        return step(carry, numbers, X, *others)
+
+    return gathering
+
+
+def loop(step: Callable[..., Any], xp: Namespace) -> Steps:
+    """Return the steps over batches, as `steps.over_batches` does."""
+    step = with_rows(step)
+
+    def steps(
+        carry: Any, numbers: Sequence[Any], source: Any, *batches: Array
+    ) -> tuple[Any, tuple[Any, ...]]:
+        outs = []
+        for each, *batch in zip(numbers, *(xp.unstack(x) for x in batches), strict=True):
+            carry, out = step(carry, each, source, *batch)
+            outs.append(out)
+        stacked = (None if x[0] is None else xp.stack(x) for x in zip(*outs, strict=True))
+        return carry, tuple(stacked)
+
+    return steps
