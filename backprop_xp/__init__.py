@@ -34,13 +34,13 @@ from backprop_xp.errors import (
 )
 from backprop_xp.files import old_paths
 from backprop_xp.logs import CSVLog, TensorBoardLog
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
+from backprop_xp.network.parameters import Layer
+from backprop_xp.network.prediction import Ensemble, ensemble, predict
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.optimizers.full_batch import LBFGS, Rprop
 from backprop_xp.optimizers.sgd import SGD
-from backprop_xp.parameters import Layer
-from backprop_xp.prediction import Ensemble, ensemble, predict
 from backprop_xp.runs import Run
 from backprop_xp.training import train
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from backprop_xp.derivation import TracedLayer
     from backprop_xp.estimators import MLPClassifier, MLPRegressor
     from backprop_xp.gradcheck import GradientCheck, check_gradient
-    from backprop_xp.ordinal import ordinal_probabilities, ordinal_targets
+    from backprop_xp.network.ordinal_classes import ordinal_probabilities, ordinal_targets
     from backprop_xp.tracing import Trace, trace
 
 __version__ = "0.1.0"
@@ -125,8 +125,8 @@ _ON_FIRST_USE = {
     "check_gradient": "gradcheck",
     "datasets": "datasets",
     "load": "checkpoint",
-    "ordinal_probabilities": "ordinal",
-    "ordinal_targets": "ordinal",
+    "ordinal_probabilities": "network.ordinal_classes",
+    "ordinal_targets": "network.ordinal_classes",
     "save": "checkpoint",
     "trace": "tracing",
 }

@@ -18,8 +18,8 @@ from backprop_xp import activations, losses, tensor_file
 from backprop_xp.arrays.backend import Array, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import ModelFileError, OptionError
-from backprop_xp.inputs import check_theta
-from backprop_xp.network import Network
+from backprop_xp.network.columns import check_theta
+from backprop_xp.network.network import Network
 
 __all__ = [
     "FORMAT_VERSION",

@@ -1,7 +1,7 @@
 """Batches: the order of the cases in an epoch, a block of batches at a time.
 
 A block holds whole batches, all of one size; what remains at the end of an epoch is a block of one
-smaller batch. Where a step does not gather its rows itself (`arrays.backend.gathers_rows`), some thousand
+smaller batch. Where a step does not gather its rows itself (`backend.gathers_rows`), some thousand
 shuffled rows are gathered at once, which is much faster than batch by batch.
 """
 
@@ -26,7 +26,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.inputs import one_hot
+from backprop_xp.network.columns import one_hot
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 

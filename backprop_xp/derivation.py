@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import Array, context, to_host
-from backprop_xp.outputs import Output, SoftmaxCrossEntropy
+from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy
 from backprop_xp.rendering import Section, Step
 
 __all__ = ["NOTE", "TracedLayer", "sections"]

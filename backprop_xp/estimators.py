@@ -18,11 +18,11 @@ from backprop_xp.errors import DataError, MissingExtraError
 from backprop_xp.estimator_options import checked
 from backprop_xp.heads import Head
 from backprop_xp.losses import Loss
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
+from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.full_batch import LBFGS
 from backprop_xp.optimizers.sgd import Optimizer
 from backprop_xp.patience import Watch
-from backprop_xp.prediction import predict
 from backprop_xp.runs import Run
 from backprop_xp.training import train
 

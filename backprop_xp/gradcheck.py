@@ -20,8 +20,8 @@ from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.requirements import check_dense
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import DTypeError, OptionError
-from backprop_xp.network import Network
-from backprop_xp.parameters import layer_shapes
+from backprop_xp.network.network import Network
+from backprop_xp.network.parameters import layer_shapes
 
 __all__ = ["GradientCheck", "check_gradient"]
 

@@ -8,7 +8,6 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp import inputs, values
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
@@ -24,11 +23,12 @@ from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, moved_by, mover
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import INTO_MEMORY, check_source, is_source, read_rows
-from backprop_xp.arrays.scalars import check_count, float_name, stack_shape
+from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cases import Cases, FileCases, of_mean_one
 from backprop_xp.class_weights import weights_by_class
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
-from backprop_xp.network import Network
+from backprop_xp.network import columns, data_values
+from backprop_xp.network.network import Network, stack_shape
 
 __all__ = ["Task", "prepare"]
 
@@ -175,7 +175,7 @@ def _lead(net: Network, theta: Any, stack: int | Sequence[int]) -> tuple[int, ..
     shape = stack_shape(stack)
     if theta is None:
         return shape
-    inputs.check_theta(theta, net.parameter_count, "train")
+    columns.check_theta(theta, net.parameter_count, "train")
     lead = tuple(int(n) for n in theta.shape[:-1])
     if shape not in ((), lead):
         raise OptionError(
@@ -203,10 +203,10 @@ def _cases(
         X, in_file = Rows(X), True
     Y = Y if in_file and is_source(Y) else _beside(Y, follow, f"{where}(Y)")
     X_like, Y_like = _stand_in(X, f"{where}(X)"), _stand_in(Y, f"{where}(Y)")
-    values.check_not_empty(X_like, f"{where}(X)")
-    inputs.check_shape_of_inputs(X_like, place.lead, net.sizes[0], f"{where}(X)")
+    data_values.check_not_empty(X_like, f"{where}(X)")
+    columns.check_shape_of_inputs(X_like, place.lead, net.sizes[0], f"{where}(X)")
     m, n_out = X_like.shape[-2], net.sizes[-1]
-    kind = inputs.kind_of_targets(Y_like, m, n_out, place.lead, f"{where}(Y)")
+    kind = columns.kind_of_targets(Y_like, m, n_out, place.lead, f"{where}(Y)")
     labelled = net.are_classes(kind)
     weights = _weights(case_weights, m, place, follow)
     if class_weights is not None:
@@ -214,7 +214,7 @@ def _cases(
     movers = [mover(place.xp, place.device) if in_file else None for _ in (X, Y)]
 
     def load(X: Any, Y: Any, weights: Any, numbers: Any = None) -> Cases:
-        values.check_finite(X, f"{where}(X)", place.dtype, numbers)
+        data_values.check_finite(X, f"{where}(X)", place.dtype, numbers)
         if not in_file or is_source(Y_given):
             _check_targets(net, Y, labelled, place, f"{where}(Y)", numbers)
         moved = place.move(Y, "int32" if labelled else None, movers[1])
@@ -248,11 +248,11 @@ def _check_targets(
     net: Network, Y: Any, labelled: bool, place: _Place, where: str, numbers: Any = None
 ) -> None:
     if labelled:
-        values.check_labels(Y, net.sizes[-1], where, numbers)
+        data_values.check_labels(Y, net.sizes[-1], where, numbers)
     else:
         limits = getattr(net.loss, "target_range", None)
-        values.check_finite(Y, where, place.dtype, numbers)
-        values.check_range(Y, limits, net.loss.name, where, numbers)
+        data_values.check_finite(Y, where, place.dtype, numbers)
+        data_values.check_range(Y, limits, net.loss.name, where, numbers)
 
 
 def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarray[Any, Any] | None:
@@ -260,8 +260,8 @@ def _weights(case_weights: Any, m: int, place: _Place, follow: Any) -> np.ndarra
         return None
     where = "train(case_weights)"
     weights = _beside(case_weights, follow, where)
-    inputs.check_shape_of_weights(weights, place.lead, m, where)
-    values.check_case_weights(weights, where, place.dtype)
+    columns.check_shape_of_weights(weights, place.lead, m, where)
+    data_values.check_case_weights(weights, where, place.dtype)
     host = of_mean_one(np.array(to_host(weights), dtype=np.float64))
     flat: np.ndarray[Any, Any] = place.flat(host, 1)
     return flat
@@ -280,7 +280,7 @@ def _of_classes(
         expected, advice = "class labels (m,) of integers", "Pass case_weights instead"
         raise OptionError("train(class_weights)", "Y of targets", expected, advice)
     labels = read_rows(Y, 0, Y.shape[0]) if is_source(Y) else to_host(Y)
-    values.check_labels(labels, n_out, "train(Y)")
+    data_values.check_labels(labels, n_out, "train(Y)")
     flat = place.flat(labels, 1)
     return of_mean_one(weights_by_class(class_weights, flat, max(n_out, 2), weights))
 
@@ -291,7 +291,7 @@ def _theta(
     if theta is None:
         return place.move(net.init(seed, dtype=place.dtype, stack=stack))
     theta = _beside(theta, follow, "train(theta)")
-    values.check_finite(theta, "train(theta)", place.dtype)
+    data_values.check_finite(theta, "train(theta)", place.dtype)
     moved = place.move(theta)
     exists = net.existing(moved)
     return moved if exists is None else moved * exists

@@ -5,7 +5,7 @@ from typing import Any
 
 from backprop_xp.arrays.backend import Array, context, copied, namespace
 from backprop_xp.errors import ShapeError
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.preparation import Task
 from backprop_xp.recording import History

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import astype, largest, maximum, total, writes_products
-from backprop_xp.parameters import Layer, pack, unpack
+from backprop_xp.network.parameters import Layer, pack, unpack
 
 __all__ = [
     "bounded",

@@ -18,9 +18,9 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.native import constant, largest
 from backprop_xp.cases import Cases, FileCases
 from backprop_xp.data import Block, whole_block
-from backprop_xp.network import Network
-from backprop_xp.outputs import Output, SoftmaxCrossEntropy, for_classes
-from backprop_xp.propagation import output_weighted_input
+from backprop_xp.network.backpropagation import output_weighted_input
+from backprop_xp.network.network import Network
+from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_classes
 
 __all__ = ["Scorer", "Scores"]
 

@@ -18,7 +18,7 @@ import numpy as np
 from backprop_xp import tensor_file
 from backprop_xp.checkpoint import TRAINING, model_contents, write_contents
 from backprop_xp.errors import ModelFileError, OptionError
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
 
 __all__ = [
     "Snapshot",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp import equations, inputs, parameters, propagation
+from backprop_xp import equations
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
@@ -21,10 +21,11 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.derivation import NOTE, TracedLayer, sections
 from backprop_xp.errors import DTypeError, ShapeError
-from backprop_xp.network import Network
-from backprop_xp.outputs import Output, total_cost
+from backprop_xp.network import backpropagation, columns, parameters
+from backprop_xp.network.data_values import check_labels
+from backprop_xp.network.network import Network
+from backprop_xp.network.output_layer import Output, total_cost
 from backprop_xp.rendering import Section, as_html, as_latex, as_text
-from backprop_xp.values import check_labels
 
 __all__ = ["Trace", "trace"]
 
@@ -160,21 +161,21 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
     if not isinstance(net, Network):
         advice = "Pass the network, then theta, then x and y"
         raise DTypeError("trace(net)", type(net).__name__, "a Network", advice)
-    inputs.check_theta(theta, net.parameter_count, "trace")
+    columns.check_theta(theta, net.parameter_count, "trace")
     with context(theta):
         X, Y = _rows(net, x, y, theta)
         a_in, targets, w = net.in_columns(theta, X, Y, case_weights, "trace", ("x", "y"))
         shape = a_in.shape[-1], net.sizes[-1], tuple(theta.shape[:-1])
-        if net.are_classes(inputs.kind_of_targets(Y, *shape, "trace(y)")):
+        if net.are_classes(columns.kind_of_targets(Y, *shape, "trace(y)")):
             check_labels(Y, net.sizes[-1], "trace(y)")
         w = namespace(w).broadcast_to(w, (*w.shape[:-1], a_in.shape[-1]))
         theta, a_in, targets, w = (copied(detached(one)) for one in (theta, a_in, targets, w))
         exists, output = net.existing(theta), net.output_with_loss
         layers = net.layers(theta, exists)
-        z, a = propagation.forward_pass(layers, net.activations, a_in)
+        z, a = backpropagation.forward_pass(layers, net.activations, a_in)
         delta_out = output.error(z[-1], a[-1], targets, w)
-        deltas = propagation.backward_pass(layers, net.activations, z, a, delta_out)
-        packed = parameters.pack(propagation.parameter_gradients(deltas, a))
+        deltas = backpropagation.backward_pass(layers, net.activations, z, a, delta_out)
+        packed = parameters.pack(backpropagation.parameter_gradients(deltas, a))
         above = zip(layers[1:], deltas[1:], strict=True)
         dE_das: list[Array | None] = [
             equations.input_gradient(layer.W, delta) for layer, delta in above

@@ -23,10 +23,10 @@ from backprop_xp.dropout import Noise
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.groups import groups_of
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
+from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.optimizers.sgd import Optimizer
-from backprop_xp.parameters import piece_lengths
 from backprop_xp.preparation import Task
 from backprop_xp.recording import EpochRecord
 from backprop_xp.regularization import smoothed

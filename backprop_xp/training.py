@@ -29,7 +29,7 @@ from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
 from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
 from backprop_xp.optimizers.full_batch import LBFGS, check_full_batch
 from backprop_xp.optimizers.sgd import SGD, Optimizer
 from backprop_xp.preparation import Task, prepare

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp import propagation
+from backprop_xp.network import backpropagation
 
 SIZES = (5, 4, 3, 4)
 NUDGE = 1e-5
@@ -60,9 +60,9 @@ def run_pass(connections: Sequence[Any] | None = None) -> Pass:
     rng = np.random.default_rng(2)
     x, y = rng.uniform(-1, 1, (SIZES[0], 1)), rng.uniform(0, 1, (SIZES[-1], 1))
     layers = net.layers(theta, net.existing(theta))
-    z, a = propagation.forward_pass(layers, net.activations, x)
+    z, a = backpropagation.forward_pass(layers, net.activations, x)
     delta_out = net.output_with_loss.error(z[-1], a[-1], y, np.ones((1, 1)))
-    deltas = propagation.backward_pass(layers, net.activations, z, a, delta_out)
+    deltas = backpropagation.backward_pass(layers, net.activations, z, a, delta_out)
     return Pass(net, layers, z, a, deltas, y)
 
 
@@ -82,7 +82,7 @@ def cost_above(case: Pass, below: int, z: Any) -> float:
     """Return E where a layer's weighted inputs are `z`; only the layers above it run."""
     activations = case.net.activations
     a = activations[below](z)
-    _, a_above = propagation.forward_pass(case.layers[below + 1 :], activations[below + 1 :], a)
+    _, a_above = backpropagation.forward_pass(case.layers[below + 1 :], activations[below + 1 :], a)
     return float(case.net.loss(a_above[-1], case.y)[0])
 
 

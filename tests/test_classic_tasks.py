@@ -10,8 +10,9 @@ import starts
 from wrong_equations import doubled, no_derivative, wrong_momentum
 
 import backprop_xp as bp
-from backprop_xp import activations, propagation
+from backprop_xp import activations
 from backprop_xp.initializers import Uniform
+from backprop_xp.network import backpropagation
 
 TWO, _, _, DIRECT, WITHOUT = classic.xor_tasks()
 
@@ -45,8 +46,8 @@ def other_cases(right):
     [
         (bp.SGD, "update", wrong_momentum),
         (activations.Sigmoid, "da_dz", no_derivative),
-        (propagation, "weight_gradient", other_cases),
-        (propagation, "bias_gradient", doubled),
+        (backpropagation, "weight_gradient", other_cases),
+        (backpropagation, "bias_gradient", doubled),
     ],
 )
 def test_a_fault_is_found(owner, name, fault, monkeypatch):

@@ -5,8 +5,8 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import namespace
-from backprop_xp.connections import Mask, checked_connections, existing
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
+from backprop_xp.network.connections import Mask, checked_connections, existing
 
 SHAPES = [(3, 2), (2, 3)]
 MATRIX = np.array([[1, 0], [1, 1], [0, 1]])

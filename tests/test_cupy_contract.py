@@ -15,7 +15,7 @@ from recorder import Call, ContractError
 from surface import CLASSES, ITEMS
 
 import backprop_xp as bp
-from backprop_xp import groups, inputs, parameters
+from backprop_xp import groups
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     astype,
@@ -33,6 +33,7 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.native import writes_products, zero_for
 from backprop_xp.arrays.rows import is_source
 from backprop_xp.errors import DeviceError, DTypeError
+from backprop_xp.network import columns, parameters
 
 cupy = needs("cupy")
 XP = importlib.import_module("array_api_compat.cupy")
@@ -199,7 +200,7 @@ def test_layers_are_views_of_theta(stack):
 def test_what_is_refused_at_the_door():
     theta = array_of(CLASSES.init(seed=0))
     X = np.zeros((2, 3), "float32")
-    assert inputs.check_theta(theta, CLASSES.parameter_count, "test") is XP
+    assert columns.check_theta(theta, CLASSES.parameter_count, "test") is XP
     assert requirements.same_place(array_of(X), theta, "test") is not None
     for elsewhere in (array_of(X, device=1), X, [[0.0]]):
         with pytest.raises(DeviceError):

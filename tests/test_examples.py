@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, equations, losses, propagation
+from backprop_xp import activations, equations, losses
 from backprop_xp.arrays import rows
+from backprop_xp.network import backpropagation
 
 FOLDER = Path(__file__).parents[1] / "examples"
 CHECKED = ("one_weight_chain", "four_layer_network", "error_carried_backward")
@@ -219,11 +220,11 @@ def test_the_transpose_carries_the_error_and_the_pseudo_inverse_does_not(carried
 # the checks can fail: 0.1 % in one equation
 
 WHERE = {
-    "weighted_input": (equations, propagation),
+    "weighted_input": (equations, backpropagation),
     "error": (equations, activations),
-    "input_gradient": (equations, propagation),
-    "weight_gradient": (equations, propagation),
-    "bias_gradient": (equations, propagation),
+    "input_gradient": (equations, backpropagation),
+    "weight_gradient": (equations, backpropagation),
+    "bias_gradient": (equations, backpropagation),
 }
 USES = [
     *((name, equation) for name in CHECKED[:2] for equation in WHERE),

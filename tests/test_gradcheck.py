@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import activations, equations, propagation
+from backprop_xp import activations, equations
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
+from backprop_xp.network import backpropagation
 
 SIZES, P = (3, 4, 2), 4 * 3 + 4 + 2 * 4 + 2
 NET = bp.Network(SIZES, hidden="tanh")
@@ -49,7 +50,7 @@ def planted(monkeypatch, name):
         return 1.001 * right(*arguments)
 
     monkeypatch.setattr(equations, name, wrong)
-    monkeypatch.setattr(propagation, name, wrong, raising=False)
+    monkeypatch.setattr(backpropagation, name, wrong, raising=False)
     if name == "error":
         monkeypatch.setattr(activations, "_error", wrong)
 

@@ -10,8 +10,8 @@ import backprop_xp as bp
 from backprop_xp import activations, losses
 from backprop_xp.arrays.backend import device_of, namespace
 from backprop_xp.errors import DataError, DeviceError, DTypeError, OptionError, ShapeError
-from backprop_xp.outputs import Output, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
-from backprop_xp.parameters import Layer
+from backprop_xp.network.output_layer import Output, SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from backprop_xp.network.parameters import Layer
 
 # Tests that run on every library share these sizes: JAX compiles each function for each shape.
 SIZES, P, M = (3, 4, 2), 4 * 3 + 4 + 2 * 4 + 2, 5

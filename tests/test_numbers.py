@@ -12,7 +12,7 @@ import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.arrays.backend import from_host
 from backprop_xp.errors import DataError, DivergenceError
-from backprop_xp.outputs import SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
+from backprop_xp.network.output_layer import SigmoidBinaryCrossEntropy, SoftmaxCrossEntropy
 
 # ---------------------------------------------------------------------------------------------
 # numbers known to 15 digits

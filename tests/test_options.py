@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from backprop_xp.arrays.scalars import check_count, float_name, layer_sizes, stack_shape
+from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.network.network import layer_sizes, stack_shape
 
 
 @pytest.mark.parametrize("count", [3, np.int8(3), np.uint64(3), np.array(3)])

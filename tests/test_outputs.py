@@ -8,7 +8,7 @@ import pytest
 
 from backprop_xp.activations import ACTIVATIONS, Exp, Identity, LeakyReLU, Sigmoid, Softmax
 from backprop_xp.losses import LOSSES, BinaryCrossEntropy, CrossEntropy, Poisson, SquaredError
-from backprop_xp.outputs import (
+from backprop_xp.network.output_layer import (
     CANONICAL_PAIRS,
     ExpPoisson,
     IdentitySquaredError,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backprop_xp.errors import ShapeError
-from backprop_xp.parameters import (
+from backprop_xp.network.parameters import (
     Layer,
     check_layers,
     layer_shapes,

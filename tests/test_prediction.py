@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp import chunking, prediction
 from backprop_xp.arrays.backend import device_of, is_on_cpu, namespace
-from backprop_xp.chunking import LEAST_CASES, cases_at_once, joined, pieces
 from backprop_xp.errors import BackpropError, DataError, DTypeError, ShapeError
+from backprop_xp.network import chunks, prediction
+from backprop_xp.network.chunks import LEAST_CASES, cases_at_once, joined, pieces
 from tests.needs import needs
 
 NET = bp.Network([3, 4, 2], hidden="tanh")
@@ -23,9 +23,9 @@ X = RNG.normal(size=(M, 3))
 @pytest.fixture
 def small(monkeypatch):
     """Chunks of 4 cases, and blocks of 8 that are read, so that few cases make several."""
-    monkeypatch.setattr(chunking, "LEAST_CASES", 4)
-    monkeypatch.setattr(chunking, "CPU_BYTES", 1)
-    monkeypatch.setattr(chunking, "DEVICE_BYTES", 1)
+    monkeypatch.setattr(chunks, "LEAST_CASES", 4)
+    monkeypatch.setattr(chunks, "CPU_BYTES", 1)
+    monkeypatch.setattr(chunks, "DEVICE_BYTES", 1)
     monkeypatch.setattr(prediction, "BLOCK_BYTES", 1)
 
 
@@ -94,9 +94,9 @@ def test_forward_in_chunks_is_forward_at_once(xp, monkeypatch, theta, own):
     own_X = RNG.normal(size=(*theta.shape[:-1], M, 3)) if own else X
     arrays = xp.array(theta), xp.array(own_X)
     whole = NET.forward(*arrays)
-    monkeypatch.setattr(chunking, "LEAST_CASES", 4)
-    monkeypatch.setattr(chunking, "CPU_BYTES", 1)
-    monkeypatch.setattr(chunking, "DEVICE_BYTES", 1)
+    monkeypatch.setattr(chunks, "LEAST_CASES", 4)
+    monkeypatch.setattr(chunks, "CPU_BYTES", 1)
+    monkeypatch.setattr(chunks, "DEVICE_BYTES", 1)
     parts = NET.forward(*arrays)
     assert tuple(parts.shape) == (*theta.shape[:-1], M, 2)
     assert parts.dtype == arrays[0].dtype

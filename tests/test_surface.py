@@ -4,7 +4,8 @@ import pytest
 import surface
 from surface import ITEMS, make, optimizer_kinds, schedule_kinds, variants
 
-from backprop_xp import activations, losses, optimizers, outputs, schedules
+from backprop_xp import activations, losses, optimizers, schedules
+from backprop_xp.network import output_layer
 
 NO_OPTIMIZER = {"Optimizer", "State", "LBFGS"}  # the protocol, a type, and what takes no steps
 NO_SCHEDULE = {  # types, ranges, and the functions that read schedules
@@ -20,7 +21,7 @@ NO_SCHEDULE = {  # types, ranges, and the functions that read schedules
         losses.LOSSES,
         optimizer_kinds(),
         schedule_kinds(),
-        [type(pair).__name__ for pair in outputs.CANONICAL_PAIRS],
+        [type(pair).__name__ for pair in output_layer.CANONICAL_PAIRS],
     ],
     ids=["activations", "losses", "optimizers", "schedules", "canonical pairs"],
 )

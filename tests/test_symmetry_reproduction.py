@@ -10,7 +10,8 @@ import starts
 from wrong_equations import no_derivative, wrong_momentum, wrong_sign
 
 import backprop_xp as bp
-from backprop_xp import activations, propagation
+from backprop_xp import activations
+from backprop_xp.network import backpropagation
 
 SHORT = symmetry.Size(starts=24, sweeps=2000, further=600)
 
@@ -56,8 +57,8 @@ def test_what_is_right_is_right(outcome):
     [
         (bp.SGD, "update", wrong_momentum),
         (activations.Sigmoid, "da_dz", no_derivative),
-        (propagation, "input_gradient", wrong_sign),
-        (propagation, "weight_gradient", wrong_sign),
+        (backpropagation, "input_gradient", wrong_sign),
+        (backpropagation, "weight_gradient", wrong_sign),
     ],
 )
 def test_a_fault_is_found(owner, name, fault, monkeypatch):

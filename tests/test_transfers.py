@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import prediction, preparation
+from backprop_xp import preparation
 from backprop_xp.arrays import cuda_streaming
 from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, mover
+from backprop_xp.network import prediction
 
 
 class Event:

@@ -4,7 +4,12 @@ from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.errors import DataError
-from backprop_xp.values import check_case_weights, check_finite, check_labels, check_not_empty
+from backprop_xp.network.data_values import (
+    check_case_weights,
+    check_finite,
+    check_labels,
+    check_not_empty,
+)
 
 F64_MAX = float(np.finfo("float64").max)
 

@@ -3,13 +3,12 @@
 import math
 import numbers
 import operator
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import DTypeError, OptionError
 
-__all__ = ["check_count", "finite_number", "float_name", "layer_sizes", "stack_shape"]
+__all__ = ["check_count", "finite_number", "float_name"]
 
 
 def check_count(count: Any, where: str, least: int) -> int:
@@ -43,35 +42,6 @@ def finite_number(number: Any, where: str) -> float:
     if not math.isfinite(value):
         raise OptionError(where, f"{number!r:.100}", "a finite number", "Such as 0.1")
     return value
-
-
-def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
-    """Return the sizes of a network's layers, two or more integers of at least 1.
-
-    Raises
-    ------
-    OptionError
-    """
-    where = "Network(sizes)"
-    sequence = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes))
-    if not sequence or getattr(sizes, "ndim", 1) != 1:
-        raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
-    checked = tuple(check_count(n, where, least=1) for n in sizes)
-    if len(checked) < 2:
-        raise OptionError(where, f"{checked}", "inputs and outputs at least", "Such as [4, 3, 2]")
-    return checked
-
-
-def stack_shape(stack: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the leading axes that `stack` asks for.
-
-    Raises
-    ------
-    OptionError
-        Not integers of at least 1.
-    """
-    axes = stack if isinstance(stack, (tuple, list)) else (stack,)
-    return tuple(check_count(n, "stack", least=1) for n in axes)
 
 
 def float_name(dtype: Any, where: str) -> str:

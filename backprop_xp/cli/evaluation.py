@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backprop_xp.activations import Sigmoid
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
 
 __all__ = ["Scores", "are_labels", "is_binary", "outputs", "scores"]
 

@@ -10,7 +10,7 @@ from backprop_xp.cli.evaluation import are_labels, is_binary, outputs
 from backprop_xp.cli.job_data import Cases, TrainingData
 from backprop_xp.cli.standardisation import Scaling, folded, scaling_of_inputs, scaling_of_targets
 from backprop_xp.errors import DataError, OptionError
-from backprop_xp.network import Network
+from backprop_xp.network.network import Network
 
 __all__ = ["Task", "task_for"]
 

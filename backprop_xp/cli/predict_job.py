@@ -19,8 +19,8 @@ from backprop_xp.cli.job_files import check_destination
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.errors import ModelFileError
-from backprop_xp.network import Network
-from backprop_xp.values import check_finite
+from backprop_xp.network.data_values import check_finite
+from backprop_xp.network.network import Network
 
 __all__ = ["PredictOptions", "predict_job"]
 

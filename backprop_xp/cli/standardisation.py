@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.errors import DataError
-from backprop_xp.network import Network
-from backprop_xp.parameters import Layer
+from backprop_xp.network.network import Network
+from backprop_xp.network.parameters import Layer
 
 __all__ = ["Scaling", "folded", "scaling_of_inputs", "scaling_of_targets"]
 

@@ -12,9 +12,16 @@ from typing import Any, Final
 __all__ = ["NEW_PLACES", "register"]
 
 NEW_PLACES: Final = {
+    "adam": "optimizers",
+    "adaptive": "optimizers",
+    "connections": "network.connections",
     "decays": "schedules",
     "device_selection": "arrays.devices",
+    "full_batch": "optimizers",
+    "outputs": "network.output_layer",
+    "parameters": "network.parameters",
     "plateau": "schedules",
+    "prediction": "network.prediction",
 }
 
 

@@ -18,8 +18,8 @@ from backprop_xp import activations as activation_functions
 from backprop_xp import equations
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import Array
-from backprop_xp.outputs import Output
-from backprop_xp.parameters import Layer
+from backprop_xp.network.output_layer import Output
+from backprop_xp.network.parameters import Layer
 
 __all__ = [
     "backpropagate",

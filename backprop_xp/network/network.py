@@ -8,7 +8,6 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp import chunking, inputs, parameters, propagation
 from backprop_xp.activations import Activation, Sigmoid, find_activation
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
@@ -23,15 +22,16 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
-from backprop_xp.arrays.scalars import float_name, layer_sizes, stack_shape
-from backprop_xp.connections import Mask, checked_connections, existing
-from backprop_xp.errors import DataError, ShapeError
+from backprop_xp.arrays.scalars import check_count, float_name
+from backprop_xp.errors import DataError, OptionError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
-from backprop_xp.outputs import Output, output_of, total_cost
-from backprop_xp.parameters import Layer
+from backprop_xp.network import backpropagation, chunks, columns, parameters
+from backprop_xp.network.connections import Mask, checked_connections, existing
+from backprop_xp.network.output_layer import Output, output_of, total_cost
+from backprop_xp.network.parameters import Layer
 
-__all__ = ["Network"]
+__all__ = ["Network", "layer_sizes", "stack_shape"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Network:
         ------
         ShapeError, DTypeError
         """
-        inputs.check_theta(theta, self.parameter_count, "unpack")
+        columns.check_theta(theta, self.parameter_count, "unpack")
         with context(theta):
             return parameters.unpack(self.sizes, theta)
 
@@ -198,24 +198,24 @@ class Network:
 
         See Also
         --------
-        backprop_xp.prediction.predict : for inputs of another library, device or in a file.
+        backprop_xp.predict : for inputs of another library, device or in a file.
         """
         where = "forward(X)"
-        xp = inputs.check_theta(theta, self.parameter_count, "forward")
+        xp = columns.check_theta(theta, self.parameter_count, "forward")
         rows = requirements.same_place(X, theta, where)
-        inputs.check_shape_of_inputs(rows, tuple(theta.shape[:-1]), self.sizes[0], where)
+        columns.check_shape_of_inputs(rows, tuple(theta.shape[:-1]), self.sizes[0], where)
         if rows.dtype != theta.dtype:
             requirements.check_real(rows, where)
         m = length = rows.shape[-2]
         # a tracer of JAX would unroll the chunks
-        if m > chunking.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
-            length = chunking.cases_at_once(self.sizes, theta)
+        if m > chunks.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
+            length = chunks.cases_at_once(self.sizes, theta)
         with context(theta):
             layers, parts = self.layers(theta, self.existing(theta)), []
-            for piece in chunking.pieces(rows, length):
+            for piece in chunks.pieces(rows, length):
                 a_in = astype(piece, theta.dtype).mT
-                parts.append(propagation.outputs(layers, self.activations, a_in).mT)
-            return chunking.joined(parts)
+                parts.append(backpropagation.outputs(layers, self.activations, a_in).mT)
+            return chunks.joined(parts)
 
     @ignore_overflow
     def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:
@@ -236,11 +236,11 @@ class Network:
         ------
         ShapeError, DTypeError, DeviceError
         """
-        inputs.check_theta(theta, self.parameter_count, "cost")
+        columns.check_theta(theta, self.parameter_count, "cost")
         with context(theta):
             a_in, y, w = self.in_columns(theta, X, Y, case_weights, "cost")
             layers = self.layers(theta, self.existing(theta))
-            z_out = propagation.output_weighted_input(layers, self.activations, a_in)
+            z_out = backpropagation.output_weighted_input(layers, self.activations, a_in)
             return total_cost(self.output_with_loss.cost(z_out, y), w)
 
     @ignore_overflow
@@ -263,11 +263,11 @@ class Network:
         >>> float(E), dE_dtheta  # ½ (2·3 + 0.5 − 6)², δ = 0.5, δ·3 and δ
         (0.125, array([1.5, 0.5]))
         """
-        inputs.check_theta(theta, self.parameter_count, "gradient")
+        columns.check_theta(theta, self.parameter_count, "gradient")
         with context(theta):
             a_in, y, w = self.in_columns(theta, X, Y, case_weights, "gradient")
             exists = self.existing(theta)
-            z_out, gradients = propagation.backpropagate(
+            z_out, gradients = backpropagation.backpropagate(
                 self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
             )
             dE_dtheta = parameters.pack(gradients)
@@ -291,7 +291,7 @@ class Network:
         """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
-    def are_classes(self, kind: inputs.TargetKind) -> bool:
+    def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether such targets are classes; for one output unit, if it is a sigmoid."""
         return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
@@ -309,12 +309,12 @@ class Network:
         Errors say that X and Y came as the arguments `names` of the function `where`.
         """
         of_inputs, of_targets = (f"{where}({name})" for name in names)
-        a_in = inputs.columns(X, theta, self.sizes[0], of_inputs)
+        a_in = columns.columns(X, theta, self.sizes[0], of_inputs)
         m = a_in.shape[-1]
         if m == 0:
             raise DataError(of_inputs, "no cases", "one at least", "Pass some rows")
-        y = inputs.columns_of_targets(Y, theta, m, self.sizes[-1], of_targets)
-        w = inputs.weights_row(case_weights, theta, m, f"{where}(case_weights)")
+        y = columns.columns_of_targets(Y, theta, m, self.sizes[-1], of_targets)
+        w = columns.weights_row(case_weights, theta, m, f"{where}(case_weights)")
         return a_in, y, w
 
     @cached_property
@@ -335,3 +335,32 @@ def _one_for_each_layer(
             "Pass a single one for all of them",
         )
     return tuple(find_activation(one, "Network(hidden)") for one in hidden)
+
+
+def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
+    """Return the sizes of a network's layers, two or more integers of at least 1.
+
+    Raises
+    ------
+    OptionError
+    """
+    where = "Network(sizes)"
+    sequence = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes))
+    if not sequence or getattr(sizes, "ndim", 1) != 1:
+        raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
+    checked = tuple(check_count(n, where, least=1) for n in sizes)
+    if len(checked) < 2:
+        raise OptionError(where, f"{checked}", "inputs and outputs at least", "Such as [4, 3, 2]")
+    return checked
+
+
+def stack_shape(stack: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the leading axes that `stack` asks for.
+
+    Raises
+    ------
+    OptionError
+        Not integers of at least 1.
+    """
+    axes = stack if isinstance(stack, (tuple, list)) else (stack,)
+    return tuple(check_count(n, "stack", least=1) for n in axes)

@@ -9,7 +9,7 @@ import numpy as np
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
 from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.parameters import Layer, pack
+from backprop_xp.network.parameters import Layer, pack
 
 __all__ = ["Mask", "checked_connections", "existing"]
 

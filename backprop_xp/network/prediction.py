@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import array_api_compat
 
-from backprop_xp import inputs, propagation
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
@@ -24,9 +23,10 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.cuda_streaming import moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import check_source, is_source, read_rows
-from backprop_xp.chunking import cases_at_once, joined, pieces
 from backprop_xp.errors import DTypeError, ShapeError
-from backprop_xp.network import Network
+from backprop_xp.network import backpropagation, columns
+from backprop_xp.network.chunks import cases_at_once, joined, pieces
+from backprop_xp.network.network import Network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
@@ -162,20 +162,20 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
     if not isinstance(net, Network):
         advice = "Pass the network, then theta, then X"
         raise DTypeError(f"{where}(net)", type(net).__name__, "a Network", advice)
-    return inputs.check_theta(theta, net.parameter_count, where)
+    return columns.check_theta(theta, net.parameter_count, where)
 
 
 def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
     """Yield the outputs of some cases after the other, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
     theta, X = detached(theta), _readable(X, name)
-    inputs.check_shape_of_inputs(X, () if shared else tuple(theta.shape[:-1]), n_in, name)
+    columns.check_shape_of_inputs(X, () if shared else tuple(theta.shape[:-1]), n_in, name)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
 
     def outputs(block: Array) -> Iterator[Array]:
         for rows in pieces(block, length):
-            yield propagation.outputs(layers, net.activations, rows.mT).mT
+            yield backpropagation.outputs(layers, net.activations, rows.mT).mT
 
     m, at_once = X.shape[-2], _block_length(X, theta, length)
     by = mover(xp, device) if m > at_once else None
