@@ -46,9 +46,9 @@ from backprop_xp.training import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets
-    from backprop_xp.checkpoint import Model, load, save
     from backprop_xp.derivation import TracedLayer
     from backprop_xp.estimators import MLPClassifier, MLPRegressor
+    from backprop_xp.files.model_file import Model, load, save
     from backprop_xp.gradcheck import GradientCheck, check_gradient
     from backprop_xp.network.ordinal_classes import ordinal_probabilities, ordinal_targets
     from backprop_xp.tracing import Trace, trace
@@ -119,15 +119,15 @@ _ON_FIRST_USE = {
     "GradientCheck": "gradcheck",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
-    "Model": "checkpoint",
+    "Model": "files.model_file",
     "Trace": "tracing",
     "TracedLayer": "derivation",
     "check_gradient": "gradcheck",
     "datasets": "datasets",
-    "load": "checkpoint",
+    "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",
-    "save": "checkpoint",
+    "save": "files.model_file",
     "trace": "tracing",
 }
 

@@ -13,8 +13,8 @@ from backprop_xp.arrays.backend import to_host
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks import check_metric, entry_of, is_better, is_built_in
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.files.training_state import Snapshot, write_snapshot
 from backprop_xp.progress import Progress
-from backprop_xp.snapshots import Snapshot, write_snapshot
 
 __all__ = ["Checkpoint", "file_to_resume", "newest", "restore_callbacks", "snapshot_of"]
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.checkpoint import write_atomically
 from backprop_xp.errors import MissingExtraError, OptionError
+from backprop_xp.files.atomic_write import write_atomically
 
 __all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]
 

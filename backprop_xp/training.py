@@ -27,6 +27,8 @@ from backprop_xp.checkpointing import Checkpoint, file_to_resume, restore_callba
 from backprop_xp.descriptions import described
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
+from backprop_xp.files.safetensors_file import interpreting
+from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
 from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
 from backprop_xp.network.network import Network
@@ -38,8 +40,6 @@ from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
 from backprop_xp.runs import Run
 from backprop_xp.schedules.ranges import Setting
 from backprop_xp.settings import Settings
-from backprop_xp.snapshots import Snapshot, check_settings, read_snapshot
-from backprop_xp.tensor_file import interpreting
 from backprop_xp.trainer import Trainer
 
 __all__ = ["train"]

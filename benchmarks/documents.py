@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from backprop_xp.checkpoint import write_atomically
+from backprop_xp.files.atomic_write import write_atomically
 
 __all__ = ["Unwritable", "check_document", "replace_section", "write_section"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from backprop_xp.checkpoint import write_atomically
+from backprop_xp.files.atomic_write import write_atomically
 from benchmarks import machine
 from benchmarks.documents import check_document, write_section
 from benchmarks.interleave import Outcome, different_work

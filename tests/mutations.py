@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp.snapshots import read_snapshot
+from backprop_xp.files.training_state import read_snapshot
 
 MASK = [[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]]
 MODELS = (

@@ -14,7 +14,6 @@ from safetensors.numpy import save as to_bytes
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
-from backprop_xp.checkpoint import FORMAT_VERSION, load, read_notes, save, write_atomically
 from backprop_xp.errors import (
     DeviceError,
     DTypeError,
@@ -23,6 +22,8 @@ from backprop_xp.errors import (
     OptionError,
     ShapeError,
 )
+from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.model_file import FORMAT_VERSION, load, read_notes, save
 
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 PLAIN = bp.Network([3, 4, 2])

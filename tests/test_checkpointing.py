@@ -13,7 +13,6 @@ import pytest
 from surface import ITEMS, optimizer_kinds, variants
 
 import backprop_xp as bp
-from backprop_xp import tensor_file
 from backprop_xp.checkpointing import newest
 from backprop_xp.descriptions import described
 from backprop_xp.errors import (
@@ -22,7 +21,8 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
 )
-from backprop_xp.snapshots import KEY, read_snapshot
+from backprop_xp.files import safetensors_file
+from backprop_xp.files.training_state import KEY, read_snapshot
 from tests.needs import needs
 
 _rng = np.random.default_rng(0)
@@ -368,22 +368,22 @@ def test_damaged_checkpoints_are_refused(tmp_path):
 def test_checkpoints_that_contradict_themselves(change, tmp_path):
     stop = bp.EarlyStopping("cost")
     bp.train(NET, X, Y, epochs=2, callbacks=[stop, bp.Checkpoint(tmp_path)], **CHOSEN)
-    tensors, texts = tensor_file.read(newest(tmp_path), "here")
+    tensors, texts = safetensors_file.read(newest(tmp_path), "here")
     about = json.loads(texts[KEY])
     change(about)
     path = tmp_path / "changed.safetensors"
-    path.write_bytes(tensor_file.to_bytes(tensors, {**texts, KEY: json.dumps(about)}))
+    path.write_bytes(safetensors_file.to_bytes(tensors, {**texts, KEY: json.dumps(about)}))
     with pytest.raises(ModelFileError, match="resume"):
         bp.train(NET, X, Y, epochs=4, callbacks=[stop], resume=path, **CHOSEN)
 
 
 def test_parameters_of_another_stack_are_refused(tmp_path):
     bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
-    tensors, texts = tensor_file.read(newest(tmp_path), "here")
+    tensors, texts = safetensors_file.read(newest(tmp_path), "here")
     path = tmp_path / "changed.safetensors"
     for name, shape in (("theta", (2, -1)), ("training.state.0", (1, -1))):
         changed = {**tensors, name: tensors[name][:30].reshape(shape)}
-        path.write_bytes(tensor_file.to_bytes(changed, texts))
+        path.write_bytes(safetensors_file.to_bytes(changed, texts))
         with pytest.raises(ModelFileError, match="resume"):
             bp.train(NET, X, Y, epochs=4, resume=path, **CHOSEN)
 

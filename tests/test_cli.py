@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import checkpoint, cli
+from backprop_xp import cli
 from backprop_xp.cli import main, train_job
 from backprop_xp.errors import DTypeError
+from backprop_xp.files import model_file
 
 needs_sklearn = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="scikit-learn, with the digits, is missing"
@@ -203,7 +204,7 @@ def test_the_model_takes_the_raw_numbers_of_the_file(flower_model):
 
 
 def test_the_notes_of_the_model_file_are_json(flower_model):
-    notes = {name: json.loads(text) for name, text in checkpoint.read_notes(flower_model).items()}
+    notes = {name: json.loads(text) for name, text in model_file.read_notes(flower_model).items()}
     assert notes == {
         "data": "flowers.csv",
         "feature_names": ["length", "width"],

@@ -39,7 +39,7 @@ def test_the_original_checkpoints_are_read(path, number):
     assert outcome_of_checkpoint(path, CHECKPOINTS[number]) == "loaded"
     assert outcome(path, CHECKPOINTS[number]) == "loaded"
     path.write_bytes(CHECKPOINTS[number])
-    assert bp.checkpoint.read_notes(path) == {}
+    assert bp.files.model_file.read_notes(path) == {}
 
 
 @settings(max_examples=TRIES)

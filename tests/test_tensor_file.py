@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import tensor_file
 from backprop_xp.errors import MissingFileError, ModelFileError, OptionError
+from backprop_xp.files import safetensors_file
 
 DATA = Path(__file__).parent / "data"
 DESCRIPTION = {
@@ -73,7 +73,7 @@ def test_a_file_of_format_version_1():
     # four layers of four products at most, of numbers below 3
     a_out = net.forward(theta, [[0.5, -1.0, 2.0], [1.0, 0.25, -0.75]])
     np.testing.assert_allclose(a_out, A_OUT, rtol=0, atol=1e-14)
-    notes = bp.checkpoint.read_notes(DATA / "model-v1.safetensors")
+    notes = bp.files.model_file.read_notes(DATA / "model-v1.safetensors")
     assert notes == {"note": "an example of format version 1, ü"}
 
 
@@ -113,7 +113,7 @@ def test_errors_are_short_whatever_the_file_holds(path, text):
 
 
 def test_a_header_beyond_the_limit_is_refused_before_it_is_read(path):
-    size = tensor_file.HEADER_BYTES + 1
+    size = safetensors_file.HEADER_BYTES + 1
     with path.open("wb") as file:
         file.write(struct.pack("<Q", size))
         file.truncate(8 + size)  # a hole that takes no room on the disk
@@ -123,7 +123,7 @@ def test_a_header_beyond_the_limit_is_refused_before_it_is_read(path):
 def test_notes_beyond_the_limit_are_refused_before_anything_is_written(path):
     net = bp.Network([3, 4, 2])
     with pytest.raises(OptionError, match=r"^save\(notes\): got texts for a header of 16,7"):
-        bp.save(path, net, net.init(), {"x": "x" * tensor_file.HEADER_BYTES})
+        bp.save(path, net, net.init(), {"x": "x" * safetensors_file.HEADER_BYTES})
     assert not path.exists()
 
 
@@ -133,9 +133,9 @@ def test_a_file_that_cannot_be_read(path, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(tensor_file, "safe_open", denied)
+    monkeypatch.setattr(safetensors_file, "safe_open", denied)
     refused(path, "a file that cannot be read ([Errno 13] Permission denied)")
-    refused(path, "Permission denied", bp.checkpoint.read_notes)
+    refused(path, "Permission denied", bp.files.model_file.read_notes)
 
 
 def test_a_name_that_no_file_can_have(tmp_path):

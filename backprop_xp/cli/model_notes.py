@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backprop_xp.checkpoint import read_notes
 from backprop_xp.errors import ModelFileError
+from backprop_xp.files.model_file import read_notes
 
 __all__ = ["ModelNotes", "notes_in"]
 

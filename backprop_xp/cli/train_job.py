@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from backprop_xp import plotting
 from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.checkpoint import save
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.job_data import is_file, training_data
 from backprop_xp.cli.job_options import TrainOptions
 from backprop_xp.cli.job_task import Task, task_for
 from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.files.model_file import save
 from backprop_xp.runs import Run
 from backprop_xp.training import train
 

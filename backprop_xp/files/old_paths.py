@@ -14,6 +14,7 @@ __all__ = ["NEW_PLACES", "register"]
 NEW_PLACES: Final = {
     "adam": "optimizers",
     "adaptive": "optimizers",
+    "checkpoint": "files.model_file",
     "connections": "network.connections",
     "decays": "schedules",
     "device_selection": "arrays.devices",

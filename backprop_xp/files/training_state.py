@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backprop_xp import tensor_file
-from backprop_xp.checkpoint import TRAINING, model_contents, write_contents
 from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.files import safetensors_file
+from backprop_xp.files.model_file import TRAINING, model_contents, write_contents
 from backprop_xp.network.network import Network
 
 __all__ = [
@@ -134,7 +134,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
         The file is none, or contradicts itself.
     """
     where = f"train(resume={str(path)!r})"
-    tensors, texts = tensor_file.read(Path(path), where)
+    tensors, texts = safetensors_file.read(Path(path), where)
     if KEY not in texts:
         advice = "Start from its parameters: train(theta=bp.load(path).theta)"
         raise ModelFileError(where, "a model without its training", "a checkpoint", advice)
@@ -142,8 +142,8 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
     def array(name: str) -> HostArray:
         return tensors[TRAINING + name]
 
-    with tensor_file.interpreting(where):
-        about = tensor_file.description(texts, KEY, where, FORMAT_VERSION)
+    with safetensors_file.interpreting(where):
+        about = safetensors_file.description(texts, KEY, where, FORMAT_VERSION)
         if about["sum"] != _sum_of(tensors):
             raise ValueError("its numbers are not those that were written")
         found = Snapshot(

@@ -6,7 +6,6 @@ format. A file is written beside its target and put in its place when it is comp
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp import activations, losses, tensor_file
+from backprop_xp import activations, losses
 from backprop_xp.arrays.backend import Array, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.files import safetensors_file
+from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.network.columns import check_theta
 from backprop_xp.network.network import Network
 
@@ -29,7 +30,6 @@ __all__ = [
     "model_contents",
     "read_notes",
     "save",
-    "write_atomically",
     "write_contents",
 ]
 
@@ -119,7 +119,7 @@ def write_contents(
     ------
     OSError
     """
-    write_atomically(path, tensor_file.to_bytes(tensors, metadata))
+    write_atomically(path, safetensors_file.to_bytes(tensors, metadata))
 
 
 def load(
@@ -155,9 +155,9 @@ def load(
     DeviceError
     """
     chosen, where = select_device(device), f"load({str(path)!r})"
-    tensors, texts = tensor_file.read(Path(path), where)
-    with tensor_file.interpreting(where):
-        described = tensor_file.description(texts, _KEY, where, FORMAT_VERSION)
+    tensors, texts = safetensors_file.read(Path(path), where)
+    with safetensors_file.interpreting(where):
+        described = safetensors_file.description(texts, _KEY, where, FORMAT_VERSION)
         net = _network(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
@@ -171,41 +171,8 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     ------
     MissingFileError, ModelFileError
     """
-    texts = tensor_file.read(Path(path), f"read_notes({str(path)!r})", tensors=False).texts
+    texts = safetensors_file.read(Path(path), f"read_notes({str(path)!r})", tensors=False).texts
     return {name: text for name, text in texts.items() if not name.startswith(_KEY)}
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file beside `path`, flush it to the disk, and rename it to `path`.
-
-    Where `path` is a link, the file that it leads to is replaced.
-    """
-    path = Path(path).resolve()
-    if path.exists() and not path.is_file():
-        came = f"{str(path)!r}, which is no ordinary file"
-        raise OptionError("save(path)", came, "a file or a free name", "Choose another name")
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
-    ) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            if not path.exists():
-                _umask_permissions(file.name)
-            else:
-                Path(file.name).chmod(path.stat().st_mode & 0o777)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
-def _umask_permissions(name: str) -> None:
-    """Give a temporary file, which only its owner may read, the permissions of a new file."""
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(name).chmod(0o666 & ~umask)
 
 
 def _described(one: Any, built_in: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +209,7 @@ def _network(
     known = sum(mask is not None for mask in masks) + ("theta" in tensors)
     of_model = [name for name in tensors if not name.startswith(TRAINING)]
     if known < len(of_model) or "theta" not in tensors:
-        raise tensor_file.refusal(where, f"tensors {sorted(tensors)}")
+        raise safetensors_file.refusal(where, f"tensors {sorted(tensors)}")
 
     def made(kinds: Mapping[str, Any], part: dict[str, Any]) -> Any:
         settings = dict(part)
