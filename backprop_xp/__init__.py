@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
 from backprop_xp.arrays.devices import Device, DeviceStatus, devices, select_device
-from backprop_xp.callbacks import EarlyStopping
-from backprop_xp.checkpointing import Checkpoint
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.early_stopping import EarlyStopping
+from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
 from backprop_xp.errors import (
     BackpropError,
     CheckpointWarning,
@@ -33,7 +34,6 @@ from backprop_xp.errors import (
     StackIndexError,
 )
 from backprop_xp.files import old_paths
-from backprop_xp.logs import CSVLog, TensorBoardLog
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.network.prediction import Ensemble, ensemble, predict

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, kept
-from backprop_xp.callbacks import Callback, wants_batches
+from backprop_xp.callbacks.callback import Callback, wants_batches
 from backprop_xp.data import epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.failures import Edge, diverged
 from backprop_xp.interrupts import Interrupts
-from backprop_xp.progress import Progress
+from backprop_xp.progress import TrainingProgress
 from backprop_xp.recording import EpochRecord, append, not_finite, of_validation
 from backprop_xp.settings import Settings
 from backprop_xp.trainer import Trainer
@@ -23,7 +23,7 @@ class Loop:
 
     Parameters
     ----------
-    progress : Progress
+    progress : TrainingProgress
         Where training stands at the start.
     trainer : Trainer
     settings : Settings
@@ -35,7 +35,7 @@ class Loop:
 
     def __init__(
         self,
-        progress: Progress,
+        progress: TrainingProgress,
         trainer: Trainer,
         settings: Settings,
         edge: Edge,
@@ -121,5 +121,5 @@ class Loop:
         append(history, entries, task.stack)
 
 
-def _nothing(progress: Progress) -> None:
+def _nothing(progress: TrainingProgress) -> None:
     pass

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from backprop_xp.arrays.backend import to_host
-from backprop_xp.progress import Progress
+from backprop_xp.callbacks.progress import Progress
 
 __all__ = ["Watch"]
 

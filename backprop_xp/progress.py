@@ -1,45 +1,34 @@
-"""Where training stands, as callbacks see it."""
+"""Where training stands, and how it goes on from other parameters."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from backprop_xp.arrays.backend import Array, context, copied, namespace
+from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import ShapeError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.preparation import Task
-from backprop_xp.recording import History
 
-__all__ = ["Progress"]
+__all__ = ["TrainingProgress"]
 
 
 @dataclass
-class Progress:
-    """Where training stands.
+class TrainingProgress:
+    """Where training stands: a `callbacks.progress.Progress`, with what training itself holds.
 
     Attributes
     ----------
-    network : Network
-    epochs : int
-        How many were asked for.
-    epoch : int
-        How many are complete, those before a resumed run among them.
-    batch : int
-        How many batches of the next epoch are done.
-    state : tuple of arrays
-        The optimiser's, for θ as training holds it, (K, P) for the networks of any stack. Copy
-        what is to be kept.
-    history : dict of lists
-        As that of the run, one entry for each complete epoch. A callback may add lists of its own.
-    stopped : str
-        Why training ends before its last epoch; empty while it goes on.
+    task : Task
+    weights : array (P,), or (K, P) for a stack
+        θ as training holds it.
     taken : int, ndarray of int or None
         The epoch whose parameters `take` has put in place, of a stack one for each network.
     """
 
     task: Task = field(repr=False)
     epochs: int
-    weights: Array = field(repr=False)  # θ as training holds it, (P,) or (K, P)
+    weights: Array = field(repr=False)
     state: State = field(default=(), repr=False)
     epoch: int = 0
     batch: int = 0

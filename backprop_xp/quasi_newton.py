@@ -12,18 +12,19 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
-from backprop_xp.checkpointing import Checkpoint
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.progress import History
+from backprop_xp.callbacks.progress_bar import ProgressBar
 from backprop_xp.data import Block, epochs_of_blocks
 from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.failures import Edge, diverged
 from backprop_xp.interrupts import Interrupts
-from backprop_xp.logs import ProgressBar
 from backprop_xp.optimizers.full_batch import LBFGS
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.preparation import Task
-from backprop_xp.progress import Progress
-from backprop_xp.recording import EpochRecord, History, append, of_validation
+from backprop_xp.progress import TrainingProgress
+from backprop_xp.recording import EpochRecord, append, of_validation
 from backprop_xp.schedules.ranges import on_host
 from backprop_xp.settings import Settings
 from backprop_xp.trainer import Trainer
@@ -123,7 +124,7 @@ class Minimisation:
 
     Parameters
     ----------
-    progress : Progress
+    progress : TrainingProgress
         Where training stands at the start.
     optimizer : LBFGS
     settings : Settings
@@ -140,7 +141,7 @@ class Minimisation:
 
     def __init__(
         self,
-        progress: Progress,
+        progress: TrainingProgress,
         optimizer: LBFGS,
         settings: Settings,
         edge: Edge,

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, Namespace, compiled, namespace, to_host
+from backprop_xp.callbacks.progress import History
 from backprop_xp.scoring import Scores
 
-__all__ = ["BatchCosts", "EpochRecord", "History", "append", "not_finite", "of_validation"]
+__all__ = ["BatchCosts", "EpochRecord", "append", "not_finite", "of_validation"]
 
-History: TypeAlias = dict[str, list[Any]]
 HostArray: TypeAlias = np.ndarray[Any, Any]
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.network.network import Network
 from backprop_xp.picking import network_numbers, picked_entry, picked_theta
-from backprop_xp.recording import History
 
 __all__ = ["Run"]
 

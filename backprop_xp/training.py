@@ -21,21 +21,21 @@ from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks import checked_callbacks, is_built_in
+from backprop_xp.callbacks.callback import checked_callbacks, is_built_in
+from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
+from backprop_xp.callbacks.progress_bar import ProgressBar
 from backprop_xp.cases import Cases, FileCases
-from backprop_xp.checkpointing import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.descriptions import described
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.failures import Edge, out_of_memory
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
-from backprop_xp.logs import ProgressBar
 from backprop_xp.loop import Loop
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.full_batch import LBFGS, check_full_batch
 from backprop_xp.optimizers.sgd import SGD, Optimizer
 from backprop_xp.preparation import Task, prepare
-from backprop_xp.progress import Progress
+from backprop_xp.progress import TrainingProgress
 from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
 from backprop_xp.runs import Run
 from backprop_xp.schedules.ranges import Setting
@@ -313,11 +313,13 @@ def _progress_of(
     epochs: int,
     snapshot: Snapshot | None,
     callbacks: Sequence[Any],
-) -> Progress:
+) -> TrainingProgress:
     """Return where training begins: at θ, or where a checkpoint was written."""
     if snapshot is None:
         theta = copied(task.theta)
-        return Progress(task, epochs, theta, trainer.init(theta), of_settings=settings.state())
+        return TrainingProgress(
+            task, epochs, theta, trainer.init(theta), of_settings=settings.state()
+        )
     xp, device = namespace(task.theta), device_of(task.theta)
 
     def moved(x: np.ndarray[Any, Any]) -> Array:
@@ -337,7 +339,7 @@ def _progress_of(
             raise ValueError("θ or the optimiser's state has another shape or dtype")
         settings.restore(snapshot.of_settings)
         restore_callbacks(snapshot, callbacks)
-    at = Progress(task, epochs, theta, state, snapshot.epoch, history=history)
+    at = TrainingProgress(task, epochs, theta, state, snapshot.epoch, history=history)
     at.stopped = snapshot.stopped
     at.of_settings = settings.state()
     return at

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.callbacks import MOMENTS, checked_callbacks, is_better, wants_batches
+from backprop_xp.callbacks.callback import MOMENTS, checked_callbacks, wants_batches
+from backprop_xp.callbacks.metrics import is_better
 from backprop_xp.errors import DTypeError, MissingExtraError, OptionError
 
 _rng = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import pytest
 from surface import ITEMS, optimizer_kinds, variants
 
 import backprop_xp as bp
-from backprop_xp.checkpointing import newest
+from backprop_xp.callbacks.checkpoint import newest
 from backprop_xp.descriptions import described
 from backprop_xp.errors import (
     CheckpointWarning,

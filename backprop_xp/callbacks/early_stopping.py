@@ -1,129 +1,20 @@
-"""What may happen beside training: what callbacks are told, and early stopping.
+"""Early stopping: the end of a run whose validation no longer improves, and its best θ."""
 
-A callback is an object with some of the methods of `Callback`. It is told where training stands; it
-may keep copies of θ, add entries to the history, and stop the run.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.arrays.scalars import check_count, finite_number
+from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
+from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import (
-    DTypeError,
     OptionError,
-    nearest_name,
 )
-from backprop_xp.progress import Progress
 
-__all__ = [
-    "Callback",
-    "EarlyStopping",
-    "check_metric",
-    "checked_callbacks",
-    "entry_of",
-    "is_better",
-    "is_built_in",
-    "wants_batches",
-]
-
-MOMENTS = ("on_train_start", "on_epoch_start", "on_batch_end", "on_epoch_end", "on_train_end")
-
-
-class Callback(Protocol):
-    """What training tells of; a callback has those methods that it needs.
-
-    One that has no ``on_batch_end`` costs a step nothing. One that has it lets batches go one by
-    one. A callback whose past matters to a resumed run has `state` and `restore` too.
-    """
-
-    def on_train_start(self, progress: Progress) -> None:
-        """Before the first epoch of a run, a resumed one too."""
-
-    def on_epoch_start(self, progress: Progress) -> None:
-        """Before each epoch."""
-
-    def on_batch_end(self, progress: Progress) -> None:
-        """After each batch."""
-
-    def on_epoch_end(self, progress: Progress) -> None:
-        """After each epoch, when its entries are in the history."""
-
-    def on_train_end(self, progress: Progress) -> None:
-        """After the last epoch."""
-
-    def state(self) -> Mapping[str, Any]:
-        """Return numbers, texts and arrays by name, from which `restore` goes on."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-
-
-def checked_callbacks(callbacks: Any) -> list[Callback]:
-    """Return the callbacks as a list.
-
-    Raises
-    ------
-    DTypeError
-        One of them is no callback.
-    """
-    given = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
-    for one in given:
-        if isinstance(one, type) or not any(callable(getattr(one, name, None)) for name in MOMENTS):
-            advice = "Pass a list of objects such as bp.EarlyStopping()"
-            expected = f"an object with one of {', '.join(MOMENTS)}"
-            raise DTypeError("train(callbacks)", repr(one), expected, advice)
-    return given
-
-
-def is_built_in(callback: Any) -> bool:
-    """Tell whether the class of a callback, not one that it derives from, is this library's."""
-    return "built_in" in vars(type(callback))
-
-
-def wants_batches(callback: Any) -> bool:
-    """Tell whether a callback is to be told of each batch."""
-    method = getattr(type(callback), "on_batch_end", None)
-    return callable(method) and method is not Callback.on_batch_end
-
-
-def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> np.ndarray[Any, Any]:
-    """Tell where an entry of a history improves on another; accuracies grow, all else falls."""
-    sign, (now, before) = 1 if name.endswith("accuracy") else -1, map(np.asarray, (new, old))
-    number_at_last = np.isnan(before) & ~np.isnan(now)  # NaN is never the best
-    return np.asarray((sign * (now - before) > min_delta) | number_at_last)
-
-
-def check_metric(metric: Any, where: str) -> None:
-    """Refuse what can be no name in a history.
-
-    Raises
-    ------
-    OptionError
-    """
-    if not isinstance(metric, str):
-        advice = "Such as 'validation_cost'"
-        raise OptionError(where, repr(metric), "the name of an entry of the history", advice)
-
-
-def entry_of(progress: Progress, name: str, where: str) -> np.ndarray[Any, Any]:
-    """Return the last entry of a history.
-
-    Raises
-    ------
-    OptionError
-        There is none.
-    """
-    entries = progress.history.get(name)
-    if not entries:
-        missing = name in ("validation_cost", "validation_accuracy")
-        advice = "Train with validation=" if missing else nearest_name(name, progress.history)
-        known = f"one of {', '.join(progress.history)}"
-        raise OptionError(f"{where}(metric)", repr(name), known, advice)
-    return np.asarray(entries[-1], dtype=np.float64)
+__all__ = ["EarlyStopping"]
 
 
 @dataclass
@@ -206,7 +97,7 @@ class EarlyStopping:
     def on_train_end(self, progress: Progress) -> None:
         """Go back to the best θ."""
         if self.restore_best and self._theta is not None:
-            progress.take(_like(self._theta, progress.weights), self._epoch)
+            progress.take(_like(self._theta, progress.theta), self._epoch)
 
     def state(self) -> Mapping[str, Any]:
         """Return the best entry and θ so far, and how long ago that was."""

@@ -11,10 +11,11 @@ import numpy as np
 
 from backprop_xp.arrays.backend import to_host
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks import check_metric, entry_of, is_better, is_built_in
+from backprop_xp.callbacks.callback import is_built_in
+from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
+from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
 from backprop_xp.files.training_state import Snapshot, write_snapshot
-from backprop_xp.progress import Progress
 
 __all__ = ["Checkpoint", "file_to_resume", "newest", "restore_callbacks", "snapshot_of"]
 

@@ -1,4 +1,4 @@
-"""Callbacks that show or write the history: a bar, CSV, TensorBoard."""
+"""Callbacks that write the history: to a CSV file, or for TensorBoard."""
 
 import csv
 import os
@@ -10,41 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backprop_xp.arrays.scalars import check_count
+from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, MissingExtraError, OptionError
-from backprop_xp.progress import Progress
 
-__all__ = ["CSVLog", "ProgressBar", "TensorBoardLog"]
-
-
-class ProgressBar:
-    """Shows the epochs as a bar, with the last entries of the history."""
-
-    built_in: ClassVar[bool] = True
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def on_train_start(self, progress: Progress) -> None:
-        """Show an empty bar."""
-        from tqdm.auto import tqdm
-
-        self._bar = tqdm(total=progress.epochs, initial=progress.epoch, unit="epoch")
-
-    def on_epoch_end(self, progress: Progress) -> None:
-        """Move the bar by an epoch."""
-        last = {name: f"{np.mean(of[-1]):.4g}" for name, of in progress.history.items()}
-        self._bar.set_postfix(last, refresh=False)
-        self._bar.update()
-
-    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
-        """Leave the bar as it is."""
-        self.close()
-
-    def close(self) -> None:
-        """Leave the bar as it is, also where training did not come to its end."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+__all__ = ["CSVLog", "TensorBoardLog"]
 
 
 class CSVLog:

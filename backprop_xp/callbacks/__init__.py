@@ -1,0 +1,23 @@
+"""Callbacks: what happens beside training, at the moments of a run.
+
+A callback is an object with some of the methods of `Callback`. Training calls them with a
+`Progress`. A callback may keep copies of θ, add entries to the history, and stop the run.
+
+.. code-block:: text
+
+    callback           the methods that training calls
+    progress           where training stands, as callbacks see it
+    early_stopping     the end of a run that no longer improves, and its best θ
+    metrics            entries of the history that a callback watches
+    checkpoint         files from which ``train(resume=...)`` goes on
+    logs, progress_bar the history in files, and on the terminal
+
+It imports `files`, `network` and `arrays`.
+"""
+
+from backprop_xp.callbacks.callback import Callback
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.early_stopping import EarlyStopping
+from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
+
+__all__ = ["CSVLog", "Callback", "Checkpoint", "EarlyStopping", "TensorBoardLog"]
