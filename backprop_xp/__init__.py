@@ -41,8 +41,8 @@ from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.optimizers.full_batch import LBFGS, Rprop
 from backprop_xp.optimizers.sgd import SGD
-from backprop_xp.runs import Run
-from backprop_xp.training import train
+from backprop_xp.training.run import Run
+from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets

@@ -23,8 +23,8 @@ from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.full_batch import LBFGS
 from backprop_xp.optimizers.sgd import Optimizer
 from backprop_xp.patience import Watch
-from backprop_xp.runs import Run
-from backprop_xp.training import train
+from backprop_xp.training.run import Run
+from backprop_xp.training.train import train
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor

@@ -21,14 +21,14 @@ from surface import ITEMS, Item, M, results
 import backprop_xp as bp
 from backprop_xp.arrays import backend
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.cases import Cases
-from backprop_xp.data import epochs_of_blocks, whole_block
-from backprop_xp.dropout import noise_of_epoch
-from backprop_xp.preparation import Task
-from backprop_xp.recording import EpochRecord
-from backprop_xp.settings import Numbers, Settings
-from backprop_xp.trainer import Trainer
-from backprop_xp.updates import step_of
+from backprop_xp.training.data.batches import epochs_of_blocks, whole_block
+from backprop_xp.training.data.cases import Cases
+from backprop_xp.training.epoch_record import EpochRecord
+from backprop_xp.training.step.dropout import noise_of_epoch
+from backprop_xp.training.step.numbers import Numbers, Settings
+from backprop_xp.training.step.update import step_of
+from backprop_xp.training.task import Task
+from backprop_xp.training.trainer import Trainer
 
 Put = Callable[[np.ndarray], Any]
 

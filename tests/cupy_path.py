@@ -13,12 +13,12 @@ import recorder
 from device_array import DeviceArray, MemoryPointer, plain
 from fused_on_host import Deferring, NumpyLibrary
 
-from backprop_xp import preparation
 from backprop_xp.execution import steps
 from backprop_xp.execution.cuda import replay as fused_steps
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
-from backprop_xp.recording import EpochRecord
-from backprop_xp.trainer import Trainer
+from backprop_xp.training import task
+from backprop_xp.training.epoch_record import EpochRecord
+from backprop_xp.training.trainer import Trainer
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
     with (
         patch.object(array_api_compat, "is_cupy_array", is_one),
         patch.object(steps, "CupyLibrary", DeviceLibrary),
-        patch.object(preparation, "mover", lambda *_: None),  # streams, which `test_transfers` acts
-        patch.object(preparation, "fits", lambda *_: True),
+        patch.object(task, "mover", lambda *_: None),  # streams, which `test_transfers` acts
+        patch.object(task, "fits", lambda *_: True),
         patch.dict(os.environ, {fused_steps.ENVIRONMENT_VARIABLE: str(int(fused))}),
         patch.object(Trainer, "block", unread_from_here),
         patch.object(EpochRecord, "batch_costs", readable_from_here),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backprop_xp.settings import Settings
+from backprop_xp.training.step.numbers import Settings
 
 
 def steps(xp, optimizer, theta, gradients, dtype=None):

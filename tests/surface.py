@@ -14,12 +14,14 @@ from unittest.mock import patch
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp import groups, optimizers, schedules, scoring
+from backprop_xp import optimizers, schedules
 from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.losses import LOSSES
 from backprop_xp.network import chunks
 from backprop_xp.network.output_layer import CANONICAL_PAIRS
+from backprop_xp.training import scoring
+from backprop_xp.training.step import stack_groups
 
 M = 10  # cases: batches of 4, 4 and 2
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
@@ -171,8 +173,8 @@ class Item:
 
 
 SMALL = (
-    (groups, "CPU_BYTES", 1),
-    (groups, "DEVICE_BYTES", 1),
+    (stack_groups, "CPU_BYTES", 1),
+    (stack_groups, "DEVICE_BYTES", 1),
     (chunks, "CPU_BYTES", 1),
     (chunks, "DEVICE_BYTES", 1),
     (chunks, "LEAST_CASES", 4),

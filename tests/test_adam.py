@@ -11,7 +11,7 @@ from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.schedules import Piecewise
-from backprop_xp.settings import Settings
+from backprop_xp.training.step.numbers import Settings
 
 # A step rounds some ten times; β₁ and β₂ are exact in binary. float32 rounds by 6e-8.
 BY_HAND = {"float64": {"rtol": 4e-15}, "float32": {"rtol": 2e-6}}
@@ -451,7 +451,7 @@ def test_the_networks_of_a_stack_have_decays_of_their_own(scheduled, monkeypatch
 
     alone = [trained(start[k], decays[k]) for k in range(3)]
     np.testing.assert_allclose(trained(start, decays), alone, rtol=1e-10, atol=1e-12)
-    monkeypatch.setattr("backprop_xp.groups.CPU_BYTES", 1)
+    monkeypatch.setattr("backprop_xp.training.step.stack_groups.CPU_BYTES", 1)
     np.testing.assert_allclose(trained(start, decays), alone, rtol=1e-10, atol=1e-12)
 
 

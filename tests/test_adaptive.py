@@ -7,7 +7,7 @@ from descents import beside_pytorch, steps
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.schedules import Constant, InverseTime, Piecewise
-from backprop_xp.settings import Settings
+from backprop_xp.training.step.numbers import Settings
 
 # A step rounds some ten times; the numbers by hand are exact in binary but for their roots.
 NEAR = {"float64": {"rtol": 1e-14}, "float32": {"rtol": 5e-6}}

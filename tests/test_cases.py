@@ -7,7 +7,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.arrays import rows as source_rows
-from backprop_xp.cases import Cases, FileCases
+from backprop_xp.training.data.cases import Cases, FileCases
 from tests.needs import needs
 
 M = 300

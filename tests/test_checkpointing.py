@@ -14,7 +14,6 @@ from surface import ITEMS, optimizer_kinds, variants
 
 import backprop_xp as bp
 from backprop_xp.callbacks.checkpoint import newest
-from backprop_xp.descriptions import described
 from backprop_xp.errors import (
     CheckpointWarning,
     MissingFileError,
@@ -23,6 +22,7 @@ from backprop_xp.errors import (
 )
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.training_state import KEY, read_snapshot
+from backprop_xp.training.fingerprint import described
 from tests.needs import needs
 
 _rng = np.random.default_rng(0)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from surface import BINARY, CLASSES, LABELS, STACKED, TARGETS, WEIGHTS, InFile, M, X, Y
 
 import backprop_xp as bp
-from backprop_xp.class_weights import weights_by_class
 from backprop_xp.errors import DataError, OptionError
+from backprop_xp.training.data.class_weights import weights_by_class
 
 
 def test_balanced_weights_by_hand():

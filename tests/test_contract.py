@@ -37,8 +37,8 @@ from surface import (
 import backprop_xp as bp
 from backprop_xp import activations, losses
 from backprop_xp.arrays.backend import compiled
-from backprop_xp.settings import Numbers
-from backprop_xp.updates import step_of
+from backprop_xp.training.step.numbers import Numbers
+from backprop_xp.training.step.update import step_of
 
 STRICT = ("device1", "device2", "no_float64", "no_x64", "flags-off")
 NAMES = pytest.mark.parametrize("name", ITEMS)

@@ -15,7 +15,6 @@ from recorder import Call, ContractError
 from surface import CLASSES, ITEMS
 
 import backprop_xp as bp
-from backprop_xp import groups
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     astype,
@@ -34,6 +33,7 @@ from backprop_xp.arrays.native import writes_products, zero_for
 from backprop_xp.arrays.rows import is_source
 from backprop_xp.errors import DeviceError, DTypeError
 from backprop_xp.network import columns, parameters
+from backprop_xp.training.step import stack_groups
 
 cupy = needs("cupy")
 XP = importlib.import_module("array_api_compat.cupy")
@@ -213,5 +213,5 @@ def test_what_is_refused_at_the_door():
 
 def test_a_group_of_networks_is_one_for_a_gpu():
     theta = array_of(np.zeros((256, 2410), "float32"))
-    assert len(groups.groups_of(theta, (64, 32, 10), 32)) == 1
+    assert len(stack_groups.groups_of(theta, (64, 32, 10), 32)) == 1
     assert bp.Network([64, 32, 10]).parameter_count == theta.shape[-1]

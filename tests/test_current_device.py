@@ -17,9 +17,9 @@ import pytest
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import preparation
 from backprop_xp.arrays import backend, native
 from backprop_xp.arrays.backend import device_of, from_host, to_host
+from backprop_xp.training import task
 
 strict = needs("array_api_strict", "strict")
 
@@ -101,7 +101,7 @@ def current(monkeypatch):
     astype = guarded("astype", strict.astype)
     monkeypatch.setattr(strict, "astype", astype)
     monkeypatch.setattr(native, "_KNOWN", {})  # it keeps functions of libraries
-    for module in (backend, preparation):
+    for module in (backend, task):
         monkeypatch.setattr(module, "context_of", lambda _, device: Context(now, device))
     yield now
     assert now.entered == [ELSEWHERE]
@@ -274,18 +274,20 @@ def test_training_does_what_is_watched(current):
     assert expected <= current.operations
 
 
-@pytest.mark.parametrize("module", ["network", "prediction", "training", "values", "gradcheck"])
+OPENED = {
+    "network.network": DOORS["gradient"],
+    "network.prediction": DOORS["ensemble"],
+    "training.train": DOORS["train"],
+    "network.data_values": DOORS["train"],
+    "gradcheck": lambda _: bp.check_gradient(
+        NET, put(THETA, "float32"), put(X, "float32"), put(LABELS, "int32")
+    ),
+}
+
+
+@pytest.mark.parametrize("module", OPENED)
 def test_without_its_context_a_door_is_found(module, current, monkeypatch):
     found = importlib.import_module(f"backprop_xp.{module}")
     monkeypatch.setattr(found, "context", lambda _: Context(current, ELSEWHERE))
-    calls = {
-        "network": DOORS["gradient"],
-        "prediction": DOORS["ensemble"],
-        "training": DOORS["train"],
-        "values": DOORS["train"],
-        "gradcheck": lambda _: bp.check_gradient(
-            NET, put(THETA, "float32"), put(X, "float32"), put(LABELS, "int32")
-        ),
-    }
     with pytest.raises(AssertionError):
-        calls[module](None)
+        OPENED[module](None)

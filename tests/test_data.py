@@ -3,10 +3,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backprop_xp import data
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
-from backprop_xp.cases import Cases, of_mean_one
-from backprop_xp.data import block_rows, epochs_of_blocks, spans, whole_block
+from backprop_xp.training.data import batches as module
+from backprop_xp.training.data.batches import block_rows, epochs_of_blocks, spans, whole_block
+from backprop_xp.training.data.cases import Cases, of_mean_one
 
 M = 11
 
@@ -77,12 +77,12 @@ def test_spans_cover_each_row_once(m, batch_size, case_bytes):
         assert start < stop
         assert (stop - start) % size == 0
         assert size == batch_size or (start, stop, size) == (m - m % batch_size, m, m % batch_size)
-        assert stop - start <= max(data.BLOCK_ROWS, batch_size)
-        assert stop - start <= batch_size or (stop - start) * case_bytes <= data.OUTPUT_BYTES
+        assert stop - start <= max(module.BLOCK_ROWS, batch_size)
+        assert stop - start <= batch_size or (stop - start) * case_bytes <= module.OUTPUT_BYTES
 
 
 def test_spans_by_hand(monkeypatch):
-    monkeypatch.setattr(data, "BLOCK_ROWS", 6)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 6)
     assert [block_rows(size, 1, 1) for size in (2, 4, 7)] == [6, 4, 7]  # a long batch is a block
     assert spans(11, 2, 6) == [(0, 6, 2), (6, 10, 2), (10, 11, 1)]
     assert spans(12, 4, 4) == [(0, 4, 4), (4, 8, 4), (8, 12, 4)]
@@ -93,7 +93,7 @@ def test_spans_by_hand(monkeypatch):
 
 @WITHOUT_JAX
 def test_an_epoch_holds_each_case_once(xp, monkeypatch):
-    monkeypatch.setattr(data, "BLOCK_ROWS", 6)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 6)
     made = list(epochs_of_blocks(cases(xp), 2, seed=0)(0))
     assert [block.X.shape[0] for block in made] == [3, 2, 1]
     order = order_of(xp, made)
@@ -117,14 +117,14 @@ def test_inputs_targets_and_labels_stay_together(xp):
 
 
 def test_compiled_blocks_are_longer(xp, monkeypatch):
-    monkeypatch.setattr(data, "BLOCK_ROWS", 2)
-    monkeypatch.setattr(data, "COMPILED_BLOCK_ROWS", 6)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(module, "COMPILED_BLOCK_ROWS", 6)
     found = [block.batches for block in epochs_of_blocks(cases(xp), 2, seed=0)(0)]
     assert found == ([3, 2, 1] if xp.name == "jax" else [1] * 6)
 
 
 def test_noise_bounds_a_block(xp, monkeypatch):
-    monkeypatch.setattr(data, "BLOCK_BYTES", 4000)
+    monkeypatch.setattr(module, "BLOCK_BYTES", 4000)
     found = [b.batches for b in epochs_of_blocks(cases(xp), 2, seed=0, noise_bytes=1000)(0)]
     assert max(found) <= 2
 
@@ -132,8 +132,8 @@ def test_noise_bounds_a_block(xp, monkeypatch):
 def test_blocks_equal_a_loop_over_batches(xp, monkeypatch):
     weights = np.array([1.0, 2, 3, 0, 5, 6, 7, 8, 9, 10, 4])
     for rows_of_a_block in (1, 6, 8192):
-        monkeypatch.setattr(data, "BLOCK_ROWS", rows_of_a_block)
-        monkeypatch.setattr(data, "COMPILED_BLOCK_ROWS", rows_of_a_block)
+        monkeypatch.setattr(module, "BLOCK_ROWS", rows_of_a_block)
+        monkeypatch.setattr(module, "COMPILED_BLOCK_ROWS", rows_of_a_block)
         blocks_of = epochs_of_blocks(cases(xp, weights=weights), 3, seed=7)
         for epoch in (0, 1):
             made = [b for block in blocks_of(epoch) for b in batches(xp, block)]
@@ -191,13 +191,13 @@ class TestOrders:
         assert list(order_of(xp, again(5))) == later
 
     def test_that_of_the_next_epoch_is_made_behind_the_last_block(self, xp, monkeypatch):
-        made, generator = [], data.generator
+        made, generator = [], module.generator
 
         def noting(seed, purpose, epoch):
             made.append(epoch)
             return generator(seed, purpose, epoch)
 
-        monkeypatch.setattr(data, "generator", noting)
+        monkeypatch.setattr(module, "generator", noting)
         blocks_of = epochs_of_blocks(cases(xp), 4, 0, epochs=2)
         of_first = iter(blocks_of(0))
         next(of_first), next(of_first)

@@ -11,9 +11,9 @@ import backprop_xp as bp
 from backprop_xp import activations
 from backprop_xp.activations import ACTIVATIONS, ReLU
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.dropout import Dropped, dropped, noise_of_epoch
 from backprop_xp.errors import BackpropError, OptionError, ShapeError
 from backprop_xp.schedules import Constant, Piecewise
+from backprop_xp.training.step.dropout import Dropped, dropped, noise_of_epoch
 
 # ---------------------------------------------------------------------------------------------
 # one layer
@@ -325,7 +325,7 @@ def test_what_a_network_drops_changes_no_other():
 
 def test_batches_in_several_blocks_are_dropped_alike(monkeypatch):
     in_one = train(dropout=0.5, batch_size=2)
-    monkeypatch.setattr("backprop_xp.data.BLOCK_ROWS", 4)
+    monkeypatch.setattr("backprop_xp.training.data.batches.BLOCK_ROWS", 4)
     in_three = train(dropout=0.5, batch_size=2)
     np.testing.assert_array_equal(in_three.theta, in_one.theta)
 

@@ -365,7 +365,7 @@ def test_nothing_remains_of_the_file(larger, tmp_path, capsys):
 
 
 def test_another_order_of_the_file_is_found(larger, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("backprop_xp.cases.shuffled_groups", reversed_groups)
+    monkeypatch.setattr("backprop_xp.training.data.cases.shuffled_groups", reversed_groups)
     assert larger.main(["--megabytes", "10"]) == 1
     assert "to the last bit: NO" in capsys.readouterr().out
 

@@ -6,8 +6,8 @@ import pytest
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import failures
 from backprop_xp.arrays.backend import namespace
+from backprop_xp.training import failures
 
 # what is handed over where training diverges is tested in test_training.py
 
@@ -108,7 +108,7 @@ def test_before_the_first_edge_it_is_the_theta_of_the_start():
 
 def test_a_validation_that_does_not_fit_is_of_its_epoch(monkeypatch):
     # the epoch's updates are done, but not recorded: θ fits the history
-    from backprop_xp.scoring import Scorer
+    from backprop_xp.training.scoring import Scorer
 
     calls, score = [], Scorer.cases
 
@@ -167,7 +167,7 @@ def test_other_errors_pass_through(error):
 
 def test_the_end_of_training_counts_too(monkeypatch):
     # the copy that is handed over fails, when all epochs are done
-    training = importlib.import_module("backprop_xp.training")
+    training = importlib.import_module("backprop_xp.training.train")
     calls, copied = [], training.copied
 
     def fails_at_last(x):

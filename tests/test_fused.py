@@ -19,7 +19,6 @@ from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
-from backprop_xp import data, trainer
 from backprop_xp.errors import OptionError
 from backprop_xp.execution import steps
 from backprop_xp.execution.cuda import replay
@@ -27,8 +26,10 @@ from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
 from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
 from backprop_xp.execution.tape import NotReplayable
-from backprop_xp.settings import Settings
-from backprop_xp.updates import step_of
+from backprop_xp.training import trainer
+from backprop_xp.training.data import batches
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import step_of
 
 
 class Collecting(NumpyLibrary):
@@ -51,7 +52,7 @@ def fusing(monkeypatch):
         return replayer(make_step, library) if pure else plain(make_step, xp, **others)
 
     monkeypatch.setattr(trainer, "over_batches", over_batches)
-    monkeypatch.setattr(data, "gathers_rows", lambda _: False)
+    monkeypatch.setattr(batches, "gathers_rows", lambda _: False)
     return library
 
 

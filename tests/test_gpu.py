@@ -14,7 +14,7 @@ from surface import ITEMS, results
 
 import backprop_xp as bp
 from backprop_xp.execution.cuda import cupy_arrays, graphs, replay
-from backprop_xp.trainer import Trainer
+from backprop_xp.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
 

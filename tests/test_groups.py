@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp import groups
-from backprop_xp.groups import groups_of
+from backprop_xp.training.step import stack_groups
+from backprop_xp.training.step.stack_groups import groups_of
 
 NET = bp.Network([3, 4, 3], "tanh")
 M, K = 10, 6
@@ -37,13 +37,13 @@ def test_groups_cover_the_stack_once_in_equal_parts(count, parameters, batch):
     sizes = {group.stop - group.start for group in found[:-1]} or {count}
     assert len(sizes) == 1
     each = 4 * (2 * parameters + 4 * 42 * batch)
-    assert max(sizes) == 1 or max(sizes) * each <= groups.CPU_BYTES
+    assert max(sizes) == 1 or max(sizes) * each <= stack_groups.CPU_BYTES
 
 
 def test_more_memory_elsewhere_than_on_a_cpu(monkeypatch):
     theta = np.zeros((1000, 2410), "float32")
     assert len(groups_of(theta, (64, 32, 10), 32)) > 1
-    monkeypatch.setattr(groups, "is_on_cpu", lambda _: False)
+    monkeypatch.setattr(stack_groups, "is_on_cpu", lambda _: False)
     assert groups_of(theta, (64, 32, 10), 32) == [slice(0, 1000)]
 
 
@@ -80,8 +80,8 @@ def test_in_groups_training_is_the_same(xp, monkeypatch, case):
         made["optimizer"] = type(optimizer)(**numbers, **{second: in_axes(RATES)})
     runs = []
     for limit in (2**20, 2500):  # bytes: one group, and groups of one or two networks
-        monkeypatch.setattr(groups, "CPU_BYTES", limit)
-        monkeypatch.setattr(groups, "DEVICE_BYTES", limit)
+        monkeypatch.setattr(stack_groups, "CPU_BYTES", limit)
+        monkeypatch.setattr(stack_groups, "DEVICE_BYTES", limit)
         net = NET if Y.ndim < 3 else bp.Network([3, 4, 3], "tanh", "sigmoid", "squared_error")
         settings_of_run = {"epochs": 3, "batch_size": 4, "stack": stack, **made}
         runs.append(bp.train(net, given(X), given(Y), **settings_of_run))
@@ -99,7 +99,7 @@ def test_in_groups_training_is_the_same(xp, monkeypatch, case):
 
 
 def test_what_diverges_in_a_group_is_told_as_of_the_stack(monkeypatch):
-    monkeypatch.setattr(groups, "CPU_BYTES", 1)
+    monkeypatch.setattr(stack_groups, "CPU_BYTES", 1)
     rates = np.array([[0.1], [1e30], [0.1]])
     net = bp.Network([3, 4, 3], "tanh", "identity", "squared_error")
     with pytest.raises(bp.DivergenceError) as caught:
@@ -130,7 +130,7 @@ def test_memory_grows_as_theta_does():
 def test_groups_of_different_sizes(monkeypatch):
     runs = []
     for limit in (2**20, 4 * (2 * NET.parameter_count + 4 * 7 * 4) * 2):  # 2 networks of float32
-        monkeypatch.setattr(groups, "CPU_BYTES", limit)
+        monkeypatch.setattr(stack_groups, "CPU_BYTES", limit)
         runs.append(bp.train(NET, X.astype("float32"), LABELS, stack=5, batch_size=4, epochs=2))
     assert len(groups_of(runs[0].theta, NET.sizes, 4)) == 3  # 2, 2 and 1
     np.testing.assert_allclose(runs[1].theta, runs[0].theta, rtol=1e-4, atol=1e-6)

@@ -7,8 +7,8 @@ import backprop_xp as bp
 from backprop_xp.execution import jax_layers, jax_scan
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.network.parameters import piece_lengths
-from backprop_xp.settings import Settings
-from backprop_xp.updates import step_of
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import step_of
 from tests.needs import needs
 from tests.test_replay import OPTIMIZERS
 

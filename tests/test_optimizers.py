@@ -13,7 +13,7 @@ from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers import SGD
 from backprop_xp.schedules import Constant, Piecewise
-from backprop_xp.settings import Settings
+from backprop_xp.training.step.numbers import Settings
 
 NUMPY = open_library("numpy")
 

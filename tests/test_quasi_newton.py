@@ -94,7 +94,7 @@ def test_theta_stays_where_it_is_in_its_dtype(xp, dtype):
 def test_networks_of_a_stack_are_minimised_each_for_itself(in_groups, monkeypatch):
     # the same evaluations of each to rounding, as above
     if in_groups:
-        monkeypatch.setattr("backprop_xp.groups.CPU_BYTES", 1)
+        monkeypatch.setattr("backprop_xp.training.step.stack_groups.CPU_BYTES", 1)
     start = CLASSES.init(seed=1, dtype="float64", stack=(1, 3))
     l2 = np.array([[0.0, 0.01, 0.5]])
     weights = np.stack([np.ones(20), WEIGHTS, WEIGHTS[::-1]])[None]

@@ -9,15 +9,15 @@ from needs import needs
 from surface import BOUNDS, CLASSES, LABELS, MASK, PENALTIES, SMOOTHING, STACKED, TARGETS, M, X, Y
 
 import backprop_xp as bp
-from backprop_xp import regularization
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.dropout import dropped_inputs, noise_of_epoch
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.execution.cuda.replay import FusedRecording
 from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.schedules import Constant, Piecewise
-from backprop_xp.settings import Settings
-from backprop_xp.updates import step_of
+from backprop_xp.training.step import regularization
+from backprop_xp.training.step.dropout import dropped_inputs, noise_of_epoch
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import step_of
 
 # ---------------------------------------------------------------------------------------------
 # by hand: numbers of few binary digits, so that all of it is exact
@@ -412,7 +412,7 @@ def test_hidden_units_are_dropped_alike_with_and_without_inputs():
 def test_batches_in_several_blocks_are_trained_alike(monkeypatch):
     settings = {"input_dropout": 0.5, "dropout": 0.5, "label_smoothing": Piecewise([2], [0, 0.5])}
     in_one = train(batch_size=2, **settings)
-    monkeypatch.setattr("backprop_xp.data.BLOCK_ROWS", 4)
+    monkeypatch.setattr("backprop_xp.training.data.batches.BLOCK_ROWS", 4)
     same(train(batch_size=2, **settings), in_one)
 
 

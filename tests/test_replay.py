@@ -13,9 +13,9 @@ from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 from backprop_xp.losses import LOSSES
-from backprop_xp.settings import Settings
-from backprop_xp.trainer import Trainer
-from backprop_xp.updates import step_of
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import step_of
+from backprop_xp.training.trainer import Trainer
 
 BATCHES, M, N_IN = 5, 4, 3
 
@@ -387,7 +387,7 @@ def test_groups_of_a_stack_share_one_tape(trainers, monkeypatch):
     net = bp.Network([3, 4, 2], "tanh")
     found = []
     for limit in (2**22, 1):  # one group, and a group for each network
-        monkeypatch.setattr("backprop_xp.groups.CPU_BYTES", limit)
+        monkeypatch.setattr("backprop_xp.training.step.stack_groups.CPU_BYTES", limit)
         found.append(bp.train(net, X, Y, optimizer=bp.Adam(), epochs=3, batch_size=4, stack=3))
     np.testing.assert_array_equal(found[0].theta, found[1].theta)
     assert len(trainers[1]._groups) == 3

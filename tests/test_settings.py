@@ -10,7 +10,7 @@ from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.execution.tape import leaves
 from backprop_xp.optimizers import SGD, Adam
 from backprop_xp.schedules import Piecewise, Product, ReduceOnPlateau, WarmUp
-from backprop_xp.settings import Settings
+from backprop_xp.training.step.numbers import Settings
 
 
 @pytest.mark.parametrize(

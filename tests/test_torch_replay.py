@@ -11,8 +11,8 @@ from backprop_xp.execution.steps import over_batches
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped
 from backprop_xp.execution.torch_replay import TorchReplayer, torch_calls_of
 from backprop_xp.losses import LOSSES
-from backprop_xp.settings import Settings
-from backprop_xp.updates import step_of
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import step_of
 from tests.needs import needs
 from tests.test_replay import BATCHES, BINARY, N_IN, OPTIMIZERS, UNARY, M, falling
 

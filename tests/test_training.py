@@ -7,12 +7,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import backprop_xp as bp
-from backprop_xp import scoring
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace, to_host
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import (
     DivergenceError,
 )
+from backprop_xp.training import scoring
 
 CLASSES = bp.Network([3, 4, 3], "tanh", "softmax", "cross_entropy")
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
@@ -229,8 +229,8 @@ def test_batches_in_several_blocks_are_the_same_batches(xp, monkeypatch):
         return bp.train(CLASSES, xp.array(X), xp.array(LABELS), epochs=2, batch_size=2, seed=1)
 
     in_one = trained()
-    monkeypatch.setattr("backprop_xp.data.BLOCK_ROWS", 4)
-    monkeypatch.setattr("backprop_xp.data.COMPILED_BLOCK_ROWS", 4)
+    monkeypatch.setattr("backprop_xp.training.data.batches.BLOCK_ROWS", 4)
+    monkeypatch.setattr("backprop_xp.training.data.batches.COMPILED_BLOCK_ROWS", 4)
     in_three = trained()
     if xp.name.startswith("jax"):  # which compiles a block of another length anew
         np.testing.assert_allclose(

@@ -7,9 +7,9 @@ import pytest
 from surface import CLASSES, LABELS, REGULARISED, STACKS, TARGETS, WEIGHTS, M, X, Y
 
 import backprop_xp as bp
-from backprop_xp.cases import Cases
-from backprop_xp.data import epochs_of_blocks
 from backprop_xp.errors import BackpropError, DivergenceError
+from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.cases import Cases
 
 # ---------------------------------------------------------------------------------------------
 # law 3: a stack is as many networks alone

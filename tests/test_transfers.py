@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp import preparation
 from backprop_xp.arrays import cuda_streaming
 from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, mover
 from backprop_xp.network import prediction
+from backprop_xp.training import task
 
 
 class Event:
@@ -273,8 +273,8 @@ def test_what_is_streamed_trains_as_what_was_moved_whole(labels, monkeypatch):
             self.count += 1
             return np.array(x, dtype)
 
-    monkeypatch.setattr(preparation, "fits", lambda *_: False)
-    monkeypatch.setattr(preparation, "mover", lambda *_: Moving())
+    monkeypatch.setattr(task, "fits", lambda *_: False)
+    monkeypatch.setattr(task, "mover", lambda *_: Moving())
     streamed = bp.train(net, X, Y, **chosen)
     np.testing.assert_array_equal(streamed.theta, whole.theta)
     assert streamed.history == whole.history

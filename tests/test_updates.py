@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.settings import Settings
-from backprop_xp.updates import _Gradient, step_of
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.update import _Gradient, step_of
 
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")

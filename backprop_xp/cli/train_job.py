@@ -17,8 +17,8 @@ from backprop_xp.cli.job_options import TrainOptions
 from backprop_xp.cli.job_task import Task, task_for
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model_file import save
-from backprop_xp.runs import Run
-from backprop_xp.training import train
+from backprop_xp.training.run import Run
+from backprop_xp.training.train import train
 
 __all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
 

@@ -25,6 +25,7 @@ NEW_PLACES: Final = {
     "parameters": "network.parameters",
     "plateau": "schedules",
     "prediction": "network.prediction",
+    "runs": "training.run",
 }
 
 

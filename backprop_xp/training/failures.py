@@ -8,7 +8,7 @@ import numpy as np
 from backprop_xp.arrays.backend import Array, context, copied, dtype_name
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import DivergenceError, OutOfMemoryError
-from backprop_xp.preparation import Task
+from backprop_xp.training.task import Task
 
 __all__ = ["Edge", "diverged", "out_of_memory"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.network.network import Network
-from backprop_xp.picking import network_numbers, picked_entry, picked_theta
+from backprop_xp.training.picking import network_numbers, picked_entry, picked_theta
 
 __all__ = ["Run"]
 

@@ -25,8 +25,8 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.random_streams import generator
-from backprop_xp.cases import Cases, FileCases
 from backprop_xp.network.columns import one_hot
+from backprop_xp.training.data.cases import Cases, FileCases
 
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 

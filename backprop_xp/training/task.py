@@ -24,11 +24,11 @@ from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import INTO_MEMORY, check_source, is_source, read_rows
 from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.cases import Cases, FileCases, of_mean_one
-from backprop_xp.class_weights import weights_by_class
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.network import Network, stack_shape
+from backprop_xp.training.data.cases import Cases, FileCases, of_mean_one
+from backprop_xp.training.data.class_weights import weights_by_class
 
 __all__ = ["Task", "prepare"]
 

@@ -24,23 +24,23 @@ from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.callback import checked_callbacks, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.callbacks.progress_bar import ProgressBar
-from backprop_xp.cases import Cases, FileCases
-from backprop_xp.descriptions import described
 from backprop_xp.errors import DivergenceError, OptionError, nearest_name
-from backprop_xp.failures import Edge, out_of_memory
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
-from backprop_xp.loop import Loop
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.full_batch import LBFGS, check_full_batch
 from backprop_xp.optimizers.sgd import SGD, Optimizer
-from backprop_xp.preparation import Task, prepare
-from backprop_xp.progress import TrainingProgress
-from backprop_xp.quasi_newton import Minimisation, check_options, what_steps
-from backprop_xp.runs import Run
 from backprop_xp.schedules.ranges import Setting
-from backprop_xp.settings import Settings
-from backprop_xp.trainer import Trainer
+from backprop_xp.training.data.cases import Cases, FileCases
+from backprop_xp.training.failures import Edge, out_of_memory
+from backprop_xp.training.fingerprint import described
+from backprop_xp.training.lbfgs import Minimisation, check_options, what_steps
+from backprop_xp.training.loop import Loop
+from backprop_xp.training.progress import TrainingProgress
+from backprop_xp.training.run import Run
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.task import Task, prepare
+from backprop_xp.training.trainer import Trainer
 
 __all__ = ["train"]
 

@@ -6,14 +6,14 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, kept
 from backprop_xp.callbacks.callback import Callback, wants_batches
-from backprop_xp.data import epochs_of_blocks
-from backprop_xp.dropout import noise_of_epoch
-from backprop_xp.failures import Edge, diverged
-from backprop_xp.interrupts import Interrupts
-from backprop_xp.progress import TrainingProgress
-from backprop_xp.recording import EpochRecord, append, not_finite, of_validation
-from backprop_xp.settings import Settings
-from backprop_xp.trainer import Trainer
+from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.epoch_record import EpochRecord, append, not_finite, of_validation
+from backprop_xp.training.failures import Edge, diverged
+from backprop_xp.training.interrupts import Interrupts
+from backprop_xp.training.progress import TrainingProgress
+from backprop_xp.training.step.dropout import noise_of_epoch
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.trainer import Trainer
 
 __all__ = ["Loop"]
 

@@ -6,15 +6,21 @@ from typing import TypeAlias
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import Array, copied, namespace
 from backprop_xp.arrays.native import writes_products
-from backprop_xp.dropout import dropped, dropped_inputs
 from backprop_xp.network.backpropagation import backpropagate
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import for_classes
 from backprop_xp.network.parameters import Layer, pack, unpack
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.optimizers.sgd import Optimizer
-from backprop_xp.regularization import bounded, clipped, l1_penalty, l2_penalty, shrunk
-from backprop_xp.settings import Numbers
+from backprop_xp.training.step.dropout import dropped, dropped_inputs
+from backprop_xp.training.step.numbers import Numbers
+from backprop_xp.training.step.regularization import (
+    bounded,
+    clipped,
+    l1_penalty,
+    l2_penalty,
+    shrunk,
+)
 
 __all__ = ["Carry", "Step", "step_of"]
 

@@ -8,7 +8,7 @@ from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import ShapeError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.hyperparameters import State
-from backprop_xp.preparation import Task
+from backprop_xp.training.task import Task
 
 __all__ = ["TrainingProgress"]
 

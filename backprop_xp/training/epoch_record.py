@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, Namespace, compiled, namespace, to_host
 from backprop_xp.callbacks.progress import History
-from backprop_xp.scoring import Scores
+from backprop_xp.training.scoring import Scores
 
 __all__ = ["BatchCosts", "EpochRecord", "append", "not_finite", "of_validation"]
 

@@ -15,19 +15,19 @@ from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, 
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
 from backprop_xp.callbacks.progress_bar import ProgressBar
-from backprop_xp.data import Block, epochs_of_blocks
-from backprop_xp.dropout import noise_of_epoch
 from backprop_xp.errors import MissingExtraError, OptionError
-from backprop_xp.failures import Edge, diverged
-from backprop_xp.interrupts import Interrupts
 from backprop_xp.optimizers.full_batch import LBFGS
 from backprop_xp.optimizers.hyperparameters import State
-from backprop_xp.preparation import Task
-from backprop_xp.progress import TrainingProgress
-from backprop_xp.recording import EpochRecord, append, of_validation
 from backprop_xp.schedules.ranges import on_host
-from backprop_xp.settings import Settings
-from backprop_xp.trainer import Trainer
+from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.epoch_record import EpochRecord, append, of_validation
+from backprop_xp.training.failures import Edge, diverged
+from backprop_xp.training.interrupts import Interrupts
+from backprop_xp.training.progress import TrainingProgress
+from backprop_xp.training.step.dropout import noise_of_epoch
+from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.task import Task
+from backprop_xp.training.trainer import Trainer
 
 __all__ = ["Derivative", "Minimisation", "check_options", "what_steps"]
 

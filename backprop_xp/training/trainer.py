@@ -17,22 +17,22 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.requirements import shape_text
-from backprop_xp.cases import Cases, FileCases
-from backprop_xp.data import Block
-from backprop_xp.dropout import Noise
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.execution.steps import over_batches
-from backprop_xp.groups import groups_of
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers.hyperparameters import State
 from backprop_xp.optimizers.sgd import Optimizer
-from backprop_xp.preparation import Task
-from backprop_xp.recording import EpochRecord
-from backprop_xp.regularization import smoothed
-from backprop_xp.scoring import Scorer, Scores
-from backprop_xp.settings import Numbers, Settings, parts_of
-from backprop_xp.updates import Step, step_of
+from backprop_xp.training.data.batches import Block
+from backprop_xp.training.data.cases import Cases, FileCases
+from backprop_xp.training.epoch_record import EpochRecord
+from backprop_xp.training.scoring import Scorer, Scores
+from backprop_xp.training.step.dropout import Noise
+from backprop_xp.training.step.numbers import Numbers, Settings, parts_of
+from backprop_xp.training.step.regularization import smoothed
+from backprop_xp.training.step.stack_groups import groups_of
+from backprop_xp.training.step.update import Step, step_of
+from backprop_xp.training.task import Task
 
 __all__ = ["Trainer"]
 
