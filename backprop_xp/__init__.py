@@ -46,12 +46,12 @@ from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets
-    from backprop_xp.derivation import TracedLayer
     from backprop_xp.estimators import MLPClassifier, MLPRegressor
     from backprop_xp.files.model_file import Model, load, save
-    from backprop_xp.gradcheck import GradientCheck, check_gradient
+    from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
+    from backprop_xp.inspection.trace import Trace, trace
+    from backprop_xp.inspection.written_equations import TracedLayer
     from backprop_xp.network.ordinal_classes import ordinal_probabilities, ordinal_targets
-    from backprop_xp.tracing import Trace, trace
 
 __version__ = "0.1.0"
 
@@ -116,19 +116,19 @@ __all__ = [
 old_paths.register()
 
 _ON_FIRST_USE = {
-    "GradientCheck": "gradcheck",
+    "GradientCheck": "inspection.gradient_check",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model_file",
-    "Trace": "tracing",
-    "TracedLayer": "derivation",
-    "check_gradient": "gradcheck",
+    "Trace": "inspection.trace",
+    "TracedLayer": "inspection.written_equations",
+    "check_gradient": "inspection.gradient_check",
     "datasets": "datasets",
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",
     "save": "files.model_file",
-    "trace": "tracing",
+    "trace": "inspection.trace",
 }
 
 

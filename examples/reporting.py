@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import backprop_xp as bp
-from backprop_xp.plotting import check_plotting, save_figure
+from backprop_xp.inspection.learning_curve import check_plotting, save_figure
 
 sys.path.append(
     str(Path(__file__).resolve().parents[1])

@@ -279,7 +279,7 @@ OPENED = {
     "network.prediction": DOORS["ensemble"],
     "training.train": DOORS["train"],
     "network.data_values": DOORS["train"],
-    "gradcheck": lambda _: bp.check_gradient(
+    "inspection.gradient_check": lambda _: bp.check_gradient(
         NET, put(THETA, "float32"), put(X, "float32"), put(LABELS, "int32")
     ),
 }

@@ -5,7 +5,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp.activations import Softmax
-from backprop_xp.derivation import sections
+from backprop_xp.inspection.written_equations import sections
 
 TARGETS = np.array([[0.2, 0.9], [0.5, 0.1], [0.0, 1.0]])
 NETWORKS = {

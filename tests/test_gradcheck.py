@@ -180,15 +180,15 @@ def test_a_network_with_more_parameters_than_the_sample():
 
 
 def test_many_parameters_are_nudged_in_several_stacks(monkeypatch):
-    from backprop_xp import gradcheck
+    from backprop_xp.inspection import gradient_check
 
     whole = bp.check_gradient(NET, THETA, X, Y)
-    monkeypatch.setattr(gradcheck, "_STACK_NUMBERS", 5 * P)
+    monkeypatch.setattr(gradient_check, "_STACK_NUMBERS", 5 * P)
     assert bp.check_gradient(NET, THETA, X, Y).max_relative_error == pytest.approx(
         whole.max_relative_error,
         abs=1e-9,  # rounding of costs, over the step, as above
     )
-    monkeypatch.setattr(gradcheck, "_STACK_NUMBERS", 1)  # less than one θ: one at a time
+    monkeypatch.setattr(gradient_check, "_STACK_NUMBERS", 1)  # less than one θ: one at a time
     assert bp.check_gradient(NET, np.stack([THETA] * 2), X, Y).passed
 
 

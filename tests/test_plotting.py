@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from backprop_xp.errors import MissingExtraError, OptionError
-from backprop_xp.plotting import FORMATS, check_plotting, learning_curve, save_figure
+from backprop_xp.inspection.learning_curve import (
+    FORMATS,
+    check_plotting,
+    learning_curve,
+    save_figure,
+)
 
 HISTORY = {
     "cost": [2.0, 0.5, 0.1],

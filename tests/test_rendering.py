@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.rendering import WIDTH, Section, Step, as_html, as_latex, as_text
+from backprop_xp.inspection.rendering import WIDTH, Section, Step, as_html, as_latex, as_text
 
 SHOWN = {"digits": 4, "most": 6}
 NOTE = "Each & every σ."

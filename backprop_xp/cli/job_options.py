@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from backprop_xp import plotting
 from backprop_xp.activations import find_activation
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.job_files import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
+from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES
 from backprop_xp.optimizers.sgd import SGD, Optimizer
 
@@ -114,12 +114,12 @@ class TrainOptions:
         check_destination("--out", self.model, [self.data])
         if self.picture is None:
             return ""
-        if self.picture.suffix.lower().removeprefix(".") not in plotting.FORMATS:
-            expected = "a name in ." + ", .".join(plotting.FORMATS)
+        if self.picture.suffix.lower().removeprefix(".") not in learning_curve.FORMATS:
+            expected = "a name in ." + ", .".join(learning_curve.FORMATS)
             raise OptionError("--plot", repr(str(self.picture)), expected, "Use .png")
         check_destination("--plot", self.picture, [self.data, self.model])
         try:
-            plotting.check_plotting()
+            learning_curve.check_plotting()
         except MissingExtraError as error:
             if self.plot is not None:
                 raise

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp import plotting
 from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.evaluation import scores
@@ -17,6 +16,7 @@ from backprop_xp.cli.job_options import TrainOptions
 from backprop_xp.cli.job_task import Task, task_for
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model_file import save
+from backprop_xp.inspection import learning_curve
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
@@ -64,8 +64,8 @@ def train_job(options: TrainOptions, say: Say) -> None:
     if options.picture is not None and not no_picture:
         of = "standardised targets" if task.targets else "the cases"
         unit = f"cost E (mean {task.net.loss.name.replace('_', ' ')} of {of})"
-        curve = plotting.learning_curve(run.history, cost=unit)
-        plotting.save_figure(curve, options.picture)
+        curve = learning_curve.learning_curve(run.history, cost=unit)
+        learning_curve.save_figure(curve, options.picture)
         say(f"written   {options.picture}")
 
 

@@ -18,14 +18,17 @@ NEW_PLACES: Final = {
     "checkpoint": "files.model_file",
     "connections": "network.connections",
     "decays": "schedules",
+    "derivation": "inspection.written_equations",
     "device_selection": "arrays.devices",
     "full_batch": "optimizers",
     "outputs": "network.output_layer",
+    "gradcheck": "inspection.gradient_check",
     "logs": "callbacks",
     "parameters": "network.parameters",
     "plateau": "schedules",
     "prediction": "network.prediction",
     "runs": "training.run",
+    "tracing": "inspection.trace",
 }
 
 

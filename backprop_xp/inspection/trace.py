@@ -19,13 +19,13 @@ from backprop_xp.arrays.backend import (
     ignore_overflow,
     namespace,
 )
-from backprop_xp.derivation import NOTE, TracedLayer, sections
 from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.inspection.rendering import Section, as_html, as_latex, as_text
+from backprop_xp.inspection.written_equations import NOTE, TracedLayer, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import Output, total_cost
-from backprop_xp.rendering import Section, as_html, as_latex, as_text
 
 __all__ = ["Trace", "trace"]
 

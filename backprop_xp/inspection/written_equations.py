@@ -8,8 +8,8 @@ import numpy as np
 
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import Array, context, to_host
+from backprop_xp.inspection.rendering import Section, Step
 from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy
-from backprop_xp.rendering import Section, Step
 
 __all__ = ["NOTE", "TracedLayer", "sections"]
 
