@@ -27,7 +27,7 @@ import numpy as np
 from reporting import Report, Table, percent, script
 
 import backprop_xp as bp
-from backprop_xp.family_trees import ENGLISH, ITALIAN, PEOPLE, RELATIONS, Marriage, facts
+from backprop_xp.datasets.kinship import ENGLISH, ITALIAN, PEOPLE, RELATIONS, Marriage, facts
 from backprop_xp.initializers import Uniform
 from backprop_xp.losses import over_units
 from backprop_xp.schedules import Piecewise

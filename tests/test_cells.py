@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_xp.cells import class_names_in, is_missing, is_number, numbers_in, targets_in
+from backprop_xp.datasets.cells import class_names_in, is_missing, is_number, numbers_in, targets_in
 from backprop_xp.errors import DataError
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_xp.csv_file import first_rows, read_columns
+from backprop_xp.datasets.csv_file import first_rows, read_columns
 from backprop_xp.errors import DataError
 
 

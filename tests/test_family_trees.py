@@ -3,14 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from backprop_xp.family_trees import (
-    ENGLISH,
-    ITALIAN,
-    PEOPLE,
-    RELATIONS,
-    fact_arrays,
-    facts,
-)
+from backprop_xp.datasets.kinship import ENGLISH, ITALIAN, PEOPLE, RELATIONS, fact_arrays, facts
 
 # Facts per tree, as counted from the published figure.
 PUBLISHED = {

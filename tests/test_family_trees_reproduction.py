@@ -5,7 +5,7 @@ import pytest
 import rumelhart1986_family_trees as trees
 
 import backprop_xp as bp
-from backprop_xp.family_trees import ENGLISH, ITALIAN, PEOPLE
+from backprop_xp.datasets.kinship import ENGLISH, ITALIAN, PEOPLE
 
 
 @pytest.mark.parametrize("net", [trees.NET, trees.NET_WITH_JUMP])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from backprop_xp import idx
+from backprop_xp.datasets import idx_file
 from backprop_xp.errors import BackpropError, DataError, MissingExtraError, MissingFileError
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
@@ -54,7 +54,7 @@ def small_mnist(folder, style="{}"):
 def test_reads_what_was_written(tmp_path_factory, array, packed):
     path = tmp_path_factory.mktemp("idx") / "a"
     path.write_bytes(gzip.compress(idx_bytes(array)) if packed else idx_bytes(array))
-    read = idx.read_idx(path)
+    read = idx_file.read_idx(path)
     assert read.dtype == array.dtype
     assert read.dtype.isnative
     assert read.flags.writeable
@@ -83,7 +83,7 @@ def test_refuses_what_is_no_idx(tmp_path, data, words, packed):
     path = tmp_path / "a"
     path.write_bytes(gzip.compress(data) if packed else data)
     with pytest.raises(DataError) as caught:
-        idx.read_idx(path)
+        idx_file.read_idx(path)
     assert words in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_damaged_gzip_is_one_clear_error_or_harmless(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("idx") / "a.gz"
     path.write_bytes(whole)
     try:
-        read = idx.read_idx(path)
+        read = idx_file.read_idx(path)
     except DataError:
         return
     np.testing.assert_array_equal(read, array)  # a byte that only describes, such as the time
@@ -110,7 +110,7 @@ def test_bytes_after_the_gzip_are_refused(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(gzip.compress(idx_bytes(np.arange(5, dtype=np.uint8))) + b"more")
     with pytest.raises(DataError, match="damaged gzip"):
-        idx.read_idx(path)
+        idx_file.read_idx(path)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):
@@ -118,7 +118,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     path.write_bytes(gzip.compress(header(8, 1000) + bytes(2**27)))
     tracemalloc.start()
     with pytest.raises(DataError, match="more bytes"):
-        idx.read_idx(path)
+        idx_file.read_idx(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**22  # the bomb holds 2**27 bytes, the gzip module's own buffers 2**17
@@ -127,7 +127,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 @pytest.mark.parametrize("name", ["absent", ".", "a\0b"])
 def test_missing_file(tmp_path, name):
     with pytest.raises(MissingFileError, match="Check the name"):
-        idx.read_idx(tmp_path / name)
+        idx_file.read_idx(tmp_path / name)
 
 
 @pytest.mark.parametrize("style", ["{}", "{}.gz"])
@@ -137,7 +137,7 @@ def test_mnist_from_a_folder(tmp_path, style, dotted):
     if dotted:
         for path in tmp_path.iterdir():
             path.rename(path.with_name(path.name.replace("-idx", ".idx")))
-    (X, Y), (X_test, Y_test) = idx.read_mnist(tmp_path)
+    (X, Y), (X_test, Y_test) = idx_file.read_mnist(tmp_path)
     assert (X.shape, Y.shape, X_test.shape, Y_test.shape) == ((20, 784), (20,), (10, 784), (10,))
     assert (X.dtype, Y.dtype) == (np.float32, np.int64)
     np.testing.assert_array_equal(X, images.reshape(20, 784).astype(np.float32) / np.float32(255))
@@ -147,16 +147,16 @@ def test_mnist_from_a_folder(tmp_path, style, dotted):
 def test_mnist_from_the_environment(tmp_path, monkeypatch):
     small_mnist(tmp_path)
     monkeypatch.setenv("BACKPROP_XP_MNIST", str(tmp_path))
-    assert idx.read_mnist()[0][0].shape == (20, 784)
+    assert idx_file.read_mnist()[0][0].shape == (20, 784)
 
 
 def test_mnist_lacks_a_file(tmp_path):
     small_mnist(tmp_path)
     (tmp_path / FILES[2]).unlink()
     with pytest.raises(MissingFileError, match=r"expected a folder with t10k-images-idx3-ubyte"):
-        idx.read_mnist(tmp_path)
+        idx_file.read_mnist(tmp_path)
     with pytest.raises(MissingFileError, match="no folder"):
-        idx.read_mnist(tmp_path / "absent")
+        idx_file.read_mnist(tmp_path / "absent")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_mnist_of_another_form(tmp_path, position, array, words):
     small_mnist(tmp_path)
     (tmp_path / FILES[position]).write_bytes(idx_bytes(array))
     with pytest.raises(DataError, match=words):
-        idx.read_mnist(tmp_path)
+        idx_file.read_mnist(tmp_path)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def cache(no_folder, monkeypatch, tmp_path):
     """Keep the cache in the test's folder, and the download at an address that cannot exist."""
     pooch = pytest.importorskip("pooch")
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
-    monkeypatch.setattr(idx, "_SOURCE", "http://127.0.0.1:0/")
+    monkeypatch.setattr(idx_file, "_SOURCE", "http://127.0.0.1:0/")
     return tmp_path / "backprop_xp"
 
 
@@ -195,13 +195,13 @@ def cache(no_folder, monkeypatch, tmp_path):
 def test_mnist_without_pooch(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'backprop-xp\[mnist\]'"):
-        idx.read_mnist()
+        idx_file.read_mnist()
 
 
 @pytest.mark.usefixtures("cache")
 def test_mnist_without_network():
     with pytest.raises(MissingFileError, match="set BACKPROP_XP_MNIST to a folder"):
-        idx.read_mnist()
+        idx_file.read_mnist()
 
 
 def test_mnist_from_the_cache(cache, monkeypatch):
@@ -209,22 +209,22 @@ def test_mnist_from_the_cache(cache, monkeypatch):
     cache.mkdir()
     small_mnist(cache, "{}.gz")
     sums = {name: pooch.file_hash(cache / f"{name}.gz") for name in FILES}
-    monkeypatch.setattr(idx, "_SHA256", sums)
-    assert idx.read_mnist()[1][0].shape == (10, 784)
+    monkeypatch.setattr(idx_file, "_SHA256", sums)
+    assert idx_file.read_mnist()[1][0].shape == (10, 784)
 
 
 def test_a_cached_file_with_another_sum_is_not_used(cache):
     cache.mkdir()
     small_mnist(cache, "{}.gz")
     with pytest.raises(BackpropError, match="BACKPROP_XP_MNIST"):
-        idx.read_mnist()
+        idx_file.read_mnist()
 
 
 def test_the_real_mnist():
     folder = os.environ.get("BACKPROP_XP_MNIST")
     if not folder:
         pytest.skip("BACKPROP_XP_MNIST names no folder with the files of MNIST")
-    (X, Y), (X_test, Y_test) = idx.read_mnist(folder)
+    (X, Y), (X_test, Y_test) = idx_file.read_mnist(folder)
     assert (X.shape, X_test.shape) == ((60000, 784), (10000, 784))
     assert (X.min(), X.max()) == (0, 1)
     assert X.mean(dtype=np.float64) == pytest.approx(0.13066, abs=1e-5)  # the usual mean, 5 digits

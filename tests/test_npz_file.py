@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_xp import npz_file
+from backprop_xp.datasets import npz_file
+from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.errors import DataError, OptionError
-from backprop_xp.npz_file import read_array
 
 
 class Trap:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from backprop_xp.datasets.tables import read_features, read_table
 from backprop_xp.errors import DataError, MissingFileError, OptionError
-from backprop_xp.tables import read_features, read_table
 
 FLOWERS = "length,width,kind\n5.1,3.5,setosa\n6.2,2.9,virginica\n4.9,3.0,setosa\n"
 

@@ -11,9 +11,9 @@ from backprop_xp import datasets
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.model_notes import ModelNotes
-from backprop_xp.csv_file import first_rows
+from backprop_xp.datasets.csv_file import first_rows
+from backprop_xp.datasets.tables import read_table
 from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
-from backprop_xp.tables import read_table
 
 __all__ = ["SHARE", "SMALL", "Cases", "TrainingData", "is_file", "training_data"]
 

@@ -9,9 +9,9 @@ from backprop_xp import datasets
 from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.job_data import is_file
 from backprop_xp.cli.model_notes import ModelNotes
-from backprop_xp.csv_file import first_rows
+from backprop_xp.datasets.csv_file import first_rows
+from backprop_xp.datasets.tables import read_features, read_table
 from backprop_xp.errors import BackpropError, DataError, OptionError
-from backprop_xp.tables import read_features, read_table
 
 __all__ = ["Given", "given_cases"]
 

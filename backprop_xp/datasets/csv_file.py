@@ -17,7 +17,7 @@ from typing import NamedTuple, TextIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.cells import is_missing, is_number, numbers_in
+from backprop_xp.datasets.cells import is_missing, is_number, numbers_in
 from backprop_xp.errors import DataError
 
 __all__ = ["Columns", "first_rows", "place", "read_columns"]

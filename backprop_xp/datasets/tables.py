@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.cells import is_missing, is_number, targets_in
-from backprop_xp.csv_file import first_rows, place, read_columns
+from backprop_xp.datasets.cells import is_missing, is_number, targets_in
+from backprop_xp.datasets.csv_file import first_rows, place, read_columns
+from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
-from backprop_xp.npz_file import read_array
 
 __all__ = ["Table", "read_features", "read_table"]
 

@@ -1,0 +1,85 @@
+"""Images of handwritten digits: those that scikit-learn bundles, and MNIST."""
+
+import os
+
+import numpy as np
+
+from backprop_xp.datasets.dataset import Dataset, Split
+from backprop_xp.datasets.idx_file import read_mnist
+from backprop_xp.errors import MissingExtraError
+
+__all__ = ["digits", "mnist"]
+
+
+def digits() -> Dataset:
+    """Return the 1,797 handwritten digits of 8 x 8 pixels that scikit-learn bundles.
+
+    Returns
+    -------
+    Dataset
+        X (1797, 64) in 0 to 1, pixels in steps of 1/16, row by row; Y (1797,), labels 0 to 9.
+
+    Raises
+    ------
+    MissingExtraError
+        scikit-learn is not installed.
+
+    References
+    ----------
+    Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning
+    Repository, 1998 (its test part).
+
+    Examples
+    --------
+    >>> X, Y = digits()
+    >>> X.shape, X.dtype, Y[:5]
+    ((1797, 64), dtype('float32'), array([0, 1, 2, 3, 4]))
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise MissingExtraError(
+            "datasets.digits()",
+            "no scikit-learn, which bundles the digits",
+            "the package scikit-learn",
+            "Run: python -m pip install 'backprop-xp[sklearn]'",
+        ) from error
+    pixels, labels = load_digits(return_X_y=True)
+    return Dataset((pixels / 16).astype(np.float32), labels.astype(np.int64))
+
+
+def mnist(folder: str | os.PathLike[str] | None = None) -> Split:
+    """Return MNIST: 60,000 handwritten digits to train on, 10,000 to test on.
+
+    Parameters
+    ----------
+    folder : str or path, optional
+        A folder with the four IDX files, plain or gzipped. Default: the folder that the environment
+        variable BACKPROP_XP_MNIST names; where it is unset, the files are downloaded once (11 MB).
+
+    Returns
+    -------
+    Split
+        X (60000, 784) and (10000, 784) in 0 to 1, pixels in steps of 1/255, row by row; Y labels
+        0 to 9.
+
+    Raises
+    ------
+    MissingFileError
+        The folder lacks a file, or the files cannot be downloaded.
+    MissingExtraError
+        A download is needed and pooch is not installed.
+    DataError
+        A file is damaged or is not of MNIST's form.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition",
+    Proceedings of the IEEE 86, 1998.
+
+    Examples
+    --------
+    >>> train, test = mnist()  # doctest: +SKIP
+    """
+    train, test = read_mnist(folder)
+    return Split(Dataset(*train), Dataset(*test))
