@@ -46,7 +46,7 @@ from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets
-    from backprop_xp.estimators import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
     from backprop_xp.files.model_file import Model, load, save
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
     from backprop_xp.inspection.trace import Trace, trace

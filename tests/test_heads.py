@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.heads import Head
+from backprop_xp.estimators.output_kind import Head
 
 OUTPUTS = np.array([[0.2, 0.7, 0.1], [0.6, 0.6, 0.3]])
 NAMES = np.array(["x", "y", "z"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from needs import needs
 
-from backprop_xp.patience import Watch
+from backprop_xp.estimators.stopping import Watch
 
 
 class Told:

@@ -23,6 +23,7 @@ NEW_PLACES: Final = {
     "full_batch": "optimizers",
     "outputs": "network.output_layer",
     "gradcheck": "inspection.gradient_check",
+    "heads": "estimators.output_kind",
     "logs": "callbacks",
     "parameters": "network.parameters",
     "plateau": "schedules",

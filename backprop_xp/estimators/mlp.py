@@ -15,14 +15,14 @@ from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DataError, MissingExtraError
-from backprop_xp.estimator_options import checked
-from backprop_xp.heads import Head
+from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.parameters import checked
+from backprop_xp.estimators.stopping import Watch
 from backprop_xp.losses import Loss
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.full_batch import LBFGS
 from backprop_xp.optimizers.sgd import Optimizer
-from backprop_xp.patience import Watch
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
