@@ -2,7 +2,7 @@
 
 import sys
 
-from backprop_xp.cli import main
+from backprop_xp.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

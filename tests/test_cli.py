@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import cli
-from backprop_xp.cli import main, train_job
+from backprop_xp.cli.main import main
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import model_file
 
@@ -131,7 +130,7 @@ def test_other_runtime_errors_are_defects_and_keep_their_traceback(monkeypatch):
     def fail():
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(cli, "_devices", fail)
+    monkeypatch.setattr("backprop_xp.cli.main._devices", fail)
     with pytest.raises(RuntimeError, match="a defect"):
         main(["devices"])
 
@@ -365,13 +364,13 @@ def test_the_seed_decides_everything():
 
 def test_what_is_held_out_is_not_trained_on(monkeypatch):
     seen = {}
-    real = train_job.train
+    real = bp.train
 
     def spy(net, X, Y, **options):
         seen.update(X=X, validation=options["validation"][0])
         return real(net, X, Y, **options)
 
-    monkeypatch.setattr(train_job, "train", spy)
+    monkeypatch.setattr("backprop_xp.cli.train.train", spy)
     assert main(["train", "symmetry", "--held-out", "0.25", "--epochs", "1", "--plot", ""]) == 0
     parts = [{tuple(x) for x in seen[name].tolist()} for name in ("X", "validation")]
     assert [len(part) for part in parts] == [48, 16]
@@ -530,7 +529,7 @@ def test_a_dtype_that_the_device_lacks(monkeypatch, refused):
     def lacking(*_):
         raise DTypeError("dtype on the device", "float64", "one of float32", "Use it")
 
-    monkeypatch.setattr(train_job, "from_host", lacking)
+    monkeypatch.setattr("backprop_xp.cli.train.from_host", lacking)
     message = refused("train", "xor", "--dtype", "float64", "--plot", "")
     assert "--dtype: got float64 on cpu; expected one of float32. " in message
 
@@ -582,5 +581,5 @@ def test_errors_from_outside_are_one_line_too(error, status, message, monkeypatc
     def fail():
         raise error
 
-    monkeypatch.setattr(cli, "_devices", fail)
+    monkeypatch.setattr("backprop_xp.cli.main._devices", fail)
     assert message in refused("devices", status=status)

@@ -1,6 +1,5 @@
 """What a network makes of data on the host: its outputs, and how good they are."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from backprop_xp.activations import Sigmoid
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.network.network import Network
+from backprop_xp.network.prediction import predict
 
 __all__ = ["Scores", "are_labels", "is_binary", "outputs", "scores"]
 
@@ -59,18 +59,19 @@ def is_binary(Y: NDArray[Any]) -> bool:
 @_without_warnings
 def outputs(net: Network, theta: Array, X: NDArray[Any]) -> NDArray[Any]:
     """Return the outputs (m, n_out) for inputs in rows, computed where θ lives."""
-    parts = [to_host(net.forward(theta, x)) for x in _chunks(X, theta, dtype_name(theta.dtype))]
-    return np.concatenate(parts)
+    return to_host(predict(net, theta, X))
 
 
 @_without_warnings
 def scores(net: Network, theta: Array, X: NDArray[Any], Y: NDArray[Any]) -> Scores:
     """Return how good the outputs are for labels (m,) or targets (m, n_out)."""
     dtype = dtype_name(theta.dtype)
-    Y_chunks = _chunks(Y, theta, "int32" if are_labels(Y) else dtype)
-    pairs = zip(_chunks(X, theta, dtype), Y_chunks, strict=True)
-    costs = [float(net.cost(theta, x, y)) * x.shape[0] for x, y in pairs]
-    cost, a = sum(costs) / len(X), outputs(net, theta, X)
+    total = 0.0
+    for start in range(0, len(X), _CHUNK):
+        x, y = X[start : start + _CHUNK], Y[start : start + _CHUNK]
+        given = _like(x, theta, dtype), _like(y, theta, "int32" if are_labels(Y) else dtype)
+        total += float(net.cost(theta, *given)) * len(x)
+    cost, a = total / len(X), outputs(net, theta, X)
     if are_labels(Y):
         return Scores(cost, accuracy=float((a.argmax(axis=1) == Y).mean()))
     if isinstance(net.output, Sigmoid) and is_binary(Y):
@@ -78,10 +79,8 @@ def scores(net: Network, theta: Array, X: NDArray[Any], Y: NDArray[Any]) -> Scor
     return Scores(cost, r_squared=_r_squared(a, Y))
 
 
-def _chunks(x: NDArray[Any], theta: Array, dtype: str) -> Iterator[Any]:
-    xp, device = namespace(theta), device_of(theta)
-    for start in range(0, len(x), _CHUNK):
-        yield from_host(x[start : start + _CHUNK], xp, device, dtype)
+def _like(x: NDArray[Any], theta: Array, dtype: str) -> Array:
+    return from_host(x, namespace(theta), device_of(theta), dtype)
 
 
 def _r_squared(a: NDArray[Any], Y: NDArray[Any]) -> float | None:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from backprop_xp import datasets
 from backprop_xp.cli.evaluation import are_labels
-from backprop_xp.cli.job_data import is_file
 from backprop_xp.cli.model_notes import ModelNotes
+from backprop_xp.cli.training_data import is_file
 from backprop_xp.datasets.csv_file import first_rows
 from backprop_xp.datasets.tables import read_features, read_table
 from backprop_xp.errors import BackpropError, DataError, OptionError

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from backprop_xp.activations import Softmax
 from backprop_xp.arrays.backend import Array, dtype_name
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.cli.destinations import check_destination
 from backprop_xp.cli.evaluation import outputs, scores
-from backprop_xp.cli.job_data import is_file
-from backprop_xp.cli.job_files import check_destination
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
+from backprop_xp.cli.training_data import is_file
 from backprop_xp.errors import ModelFileError
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.model_file import load

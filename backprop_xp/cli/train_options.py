@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_xp.activations import find_activation
 from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.cli.job_files import check_destination
+from backprop_xp.cli.destinations import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
 from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES

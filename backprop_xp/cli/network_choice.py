@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.evaluation import are_labels, is_binary, outputs
-from backprop_xp.cli.job_data import Cases, TrainingData
 from backprop_xp.cli.standardisation import Scaling, folded, scaling_of_inputs, scaling_of_targets
+from backprop_xp.cli.training_data import Cases, TrainingData
 from backprop_xp.errors import DataError, OptionError
 from backprop_xp.network.network import Network
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.evaluation import scores
-from backprop_xp.cli.job_data import is_file, training_data
-from backprop_xp.cli.job_options import TrainOptions
-from backprop_xp.cli.job_task import Task, task_for
+from backprop_xp.cli.network_choice import Task, task_for
+from backprop_xp.cli.train_options import TrainOptions
+from backprop_xp.cli.training_data import is_file, training_data
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model_file import save
 from backprop_xp.inspection import learning_curve

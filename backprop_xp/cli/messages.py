@@ -1,0 +1,47 @@
+"""Lines on the terminal: results, and errors that say on one line what went wrong."""
+
+import argparse
+import shutil
+import sys
+import textwrap
+
+from backprop_xp.arrays.memory_errors import lack_of_memory
+from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
+
+__all__ = ["fail", "message", "say", "wrapped"]
+
+
+def message(error: Exception, options: argparse.Namespace) -> str | None:
+    """Return what to say of an error; None of one that only a defect can raise."""
+    less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
+    if isinstance(error, DivergenceError):
+        return (
+            f"training diverged in epoch {error.epoch + 1}, batch {error.batch + 1}: the cost is "
+            "no longer finite; nothing was written. Try a smaller --learning-rate, such as "
+            f"{options.learning_rate / 10:.3g}, or a smaller --momentum."
+        )
+    if isinstance(error, OutOfMemoryError):
+        return f"{error.parts[0]}: {error.parts[1]}; nothing was written. {less_memory}"
+    if isinstance(error, BackpropError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    lack = lack_of_memory(error)
+    return None if lack is None else f"not enough memory ({error}). {less_memory}"
+
+
+def fail(message: str, status: int = 1) -> int:
+    """Say on one line of stderr what went wrong, and return the exit status."""
+    print(f"backprop-xp: error: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def say(line: str) -> None:
+    """Show a line at once."""
+    print(line, flush=True)
+
+
+def wrapped(line: str, indent: int) -> str:
+    """Return the line in as many as the terminal's width asks for, all but the first indented."""
+    width = max(shutil.get_terminal_size().columns, 40)
+    return textwrap.fill(line, width, subsequent_indent=" " * indent)
