@@ -39,7 +39,8 @@ from backprop_xp.network.parameters import Layer
 from backprop_xp.network.prediction import Ensemble, ensemble, predict
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
-from backprop_xp.optimizers.full_batch import LBFGS, Rprop
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.rprop import Rprop
 from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train

@@ -13,7 +13,8 @@ from backprop_xp.cli.destinations import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
 from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES
-from backprop_xp.optimizers.sgd import SGD, Optimizer
+from backprop_xp.optimizers.protocol import Optimizer
+from backprop_xp.optimizers.sgd import SGD
 
 __all__ = ["OPTIMIZERS", "TrainOptions"]
 

@@ -21,8 +21,8 @@ from backprop_xp.estimators.stopping import Watch
 from backprop_xp.losses import Loss
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
-from backprop_xp.optimizers.full_batch import LBFGS
-from backprop_xp.optimizers.sgd import Optimizer
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 

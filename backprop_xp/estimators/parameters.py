@@ -9,8 +9,9 @@ from backprop_xp.activations import Activation, find_activation
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError, nearest_name
 from backprop_xp.optimizers.adam import Adam
-from backprop_xp.optimizers.full_batch import LBFGS
-from backprop_xp.optimizers.sgd import SGD, Optimizer
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer
+from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, BETWEEN_0_AND_1
 
 __all__ = ["checked"]

@@ -9,7 +9,8 @@ state, for fresh memory would cost more than the arithmetic. The gradient is len
 
     sgd                gradient descent with momentum: the page to read first
     adam, adaptive     Adam, AdamW, NAdam; RMSprop, Adagrad
-    full_batch         Rprop; the description of L-BFGS
+    rprop, lbfgs       optimisers of the full batch
+    protocol           what training asks of an optimiser
     hyperparameters    the numbers of an optimiser by name, in range at every step
     cache_pieces       sweeps over θ in pieces that stay in the cache
 
@@ -18,9 +19,10 @@ It imports `schedules`, `arrays` and `errors` alone.
 
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
-from backprop_xp.optimizers.full_batch import LBFGS, Rprop
-from backprop_xp.optimizers.hyperparameters import State
-from backprop_xp.optimizers.sgd import SGD, Optimizer
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer, State
+from backprop_xp.optimizers.rprop import Rprop
+from backprop_xp.optimizers.sgd import SGD
 
 __all__ = [
     "LBFGS",

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.optimizers.cache_pieces import piecewise
-from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
+from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting, is_zero
 
 __all__ = ["Adagrad", "RMSprop"]

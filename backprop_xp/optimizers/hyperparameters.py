@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
-from backprop_xp.arrays.backend import Array
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import Range, check_range, value_at
 
-__all__ = ["Hyperparameters", "State"]
-
-State: TypeAlias = tuple[Array, ...]
+__all__ = ["Hyperparameters"]
 
 
 class Hyperparameters:

@@ -3,38 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
+from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting, is_zero
 
-__all__ = ["SGD", "Optimizer"]
-
-
-class Optimizer(Protocol):
-    """What training asks of an optimiser, built in or a user's own.
-
-    Three attributes may be there beside: ``limits``, a `ranges.Range` by name, has the numbers
-    checked in θ's dtype; ``of_weights`` names those that are 0 for biases in training; a true
-    ``full_batch`` has training refuse mini-batches. `LBFGS` is none of these: training hands it to
-    SciPy.
-    """
-
-    def settings(self, step: int) -> Mapping[str, Any]:
-        """Return the numbers that `update` takes at `step`, the number of updates made before."""
-
-    def init(self, theta: Array) -> State:
-        """Return the state before the first update, a tuple of arrays (..., P)."""
-
-    def update(
-        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
-    ) -> tuple[Array, State]:
-        """Return the next θ and state; θ and state are consumed, the gradient is lent.
-
-        Its memory is the next gradient's, unless the array itself is returned as θ or in the state:
-        what else shall last is to be copied.
-        """
+__all__ = ["SGD"]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
 from backprop_xp.callbacks.progress_bar import ProgressBar
 from backprop_xp.errors import MissingExtraError, OptionError
-from backprop_xp.optimizers.full_batch import LBFGS
-from backprop_xp.optimizers.hyperparameters import State
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import on_host
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.epoch_record import EpochRecord, append, of_validation

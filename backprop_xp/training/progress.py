@@ -7,7 +7,7 @@ from backprop_xp.arrays.backend import Array, context, copied, namespace
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import ShapeError
 from backprop_xp.network.network import Network
-from backprop_xp.optimizers.hyperparameters import State
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.task import Task
 
 __all__ = ["TrainingProgress"]

@@ -28,8 +28,9 @@ from backprop_xp.errors import DivergenceError, OptionError, nearest_name
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
 from backprop_xp.network.network import Network
-from backprop_xp.optimizers.full_batch import LBFGS, check_full_batch
-from backprop_xp.optimizers.sgd import SGD, Optimizer
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer
+from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.schedules.ranges import Setting
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.failures import Edge, out_of_memory
@@ -193,7 +194,7 @@ def train(
     }
     settings = Settings(what_steps(optimizer), task.theta, l2, dropout, task.stack, **others)
     size = _size_of(batch_size, task.cases)
-    check_full_batch(optimizer, size, task.cases.count)
+    _check_full_batch(optimizer, size, task.cases.count)
     quiet = np.errstate(all="ignore")  # the cost is checked after each epoch
     bar = ProgressBar() if progress else None
     told: list[Any] = [*checked_callbacks(callbacks), *([bar] if bar else [])]
@@ -257,6 +258,23 @@ def train(
     finally:
         if bar is not None:
             bar.close()
+
+
+def _check_full_batch(optimizer: Any, batch_size: int, count: int) -> None:
+    """Refuse batches of fewer than all cases where the optimiser has a true ``full_batch``.
+
+    Raises
+    ------
+    OptionError
+    """
+    if getattr(optimizer, "full_batch", False) and batch_size < count:
+        name = type(optimizer).__name__
+        raise OptionError(
+            "train(batch_size)",
+            f"{batch_size} of {count} cases with {name}",
+            f"all cases in a batch: {name} compares the gradients of one step and the next",
+            "Pass batch_size=None",
+        )
 
 
 def _size_of(batch_size: int | None, cases: Cases | FileCases) -> int:

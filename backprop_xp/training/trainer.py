@@ -21,8 +21,7 @@ from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
-from backprop_xp.optimizers.hyperparameters import State
-from backprop_xp.optimizers.sgd import Optimizer
+from backprop_xp.optimizers.protocol import CheckedOptimizer, Optimizer, State
 from backprop_xp.training.data.batches import Block
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.epoch_record import EpochRecord
@@ -188,43 +187,6 @@ def _compiled(
     return _made(net, optimizer, labelled, decay_biases, like, pure=True)
 
 
-class _Checked:
-    """A user's optimiser, whose results are of the shapes and dtypes that came in, or refused."""
-
-    def __init__(self, optimizer: Optimizer) -> None:
-        self.of_weights = getattr(optimizer, "of_weights", ())
-        self.settings, self.init, self._update = (
-            optimizer.settings,
-            optimizer.init,
-            optimizer.update,
-        )
-
-    def update(
-        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
-    ) -> tuple[Array, State]:
-        """Return the next θ and state.
-
-        Raises
-        ------
-        ShapeError
-        """
-        before = _forms(theta, state)
-        result = self._update(theta, state, dE_dtheta, **settings)
-        pair = result if isinstance(result, tuple) and len(result) == 2 else (result, ())
-        if not isinstance(pair[1], tuple) or _forms(*pair) != before:
-            came = f"(theta, state) of {_forms(*pair) if isinstance(pair[1], tuple) else pair[1]!r}"
-            expected = f"theta and a tuple, of the shapes and dtypes {before}"
-            advice = "Return the next theta and state, of the forms that came in"
-            raise ShapeError("optimizer.update", f"{came:.300}", expected, advice)
-        return pair
-
-
-def _forms(theta: Any, state: tuple[Any, ...]) -> str:
-    """Return shapes and dtypes as text."""
-    each = ((getattr(x, "shape", None), getattr(x, "dtype", type(x))) for x in (theta, *state))
-    return ", ".join(f"{None if shape is None else tuple(shape)} {dtype}" for shape, dtype in each)
-
-
 def _made(
     net: Network,
     optimizer: Optimizer,
@@ -235,7 +197,7 @@ def _made(
 ) -> _Functions:
     xp = namespace(theta)
     if not type(optimizer).__module__.startswith("backprop_xp."):
-        optimizer = _Checked(optimizer)
+        optimizer = CheckedOptimizer(optimizer)
 
     def make_step(like: Array = theta) -> Step:
         return step_of(net, optimizer, like, labelled, decay_biases)

@@ -19,7 +19,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.errors import OptionError, ShapeError
-from backprop_xp.optimizers.sgd import Optimizer
+from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.schedules.combinations import Constant
 from backprop_xp.schedules.plateau import find_listeners, with_values
 from backprop_xp.schedules.ranges import (

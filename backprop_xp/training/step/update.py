@@ -10,8 +10,7 @@ from backprop_xp.network.backpropagation import backpropagate
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import for_classes
 from backprop_xp.network.parameters import Layer, pack, unpack
-from backprop_xp.optimizers.hyperparameters import State
-from backprop_xp.optimizers.sgd import Optimizer
+from backprop_xp.optimizers.protocol import Optimizer, State
 from backprop_xp.training.step.dropout import dropped, dropped_inputs
 from backprop_xp.training.step.numbers import Numbers
 from backprop_xp.training.step.regularization import (

@@ -1,18 +1,16 @@
-"""Optimisers that need the gradient of all cases at every step: Rprop and L-BFGS.
+"""Rprop: steps by the sign of the gradient of all cases.
 
-The noise of a mini-batch's gradient would change the signs that Rprop compares, and the cost that
-L-BFGS searches along a line.
+The noise of a mini-batch would change the signs that Rprop compares.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import astype
-from backprop_xp.arrays.scalars import check_count, finite_number
-from backprop_xp.errors import OptionError
-from backprop_xp.optimizers.hyperparameters import Hyperparameters, State
+from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (
     ABOVE_0,
     ABOVE_1,
@@ -20,10 +18,9 @@ from backprop_xp.schedules.ranges import (
     BETWEEN_0_AND_1,
     Range,
     Setting,
-    check_range,
 )
 
-__all__ = ["LBFGS", "Rprop", "check_full_batch"]
+__all__ = ["Rprop"]
 
 
 @dataclass(frozen=True)
@@ -109,87 +106,3 @@ class Rprop(Hyperparameters):
         theta -= size * sign
         is_first *= 0
         return theta, (size, sign, is_first)
-
-
-@dataclass(frozen=True)
-class LBFGS:
-    """Newton's direction from the last steps' changes of the gradient, and a search along it.
-
-    θ ← θ − α H ∂E/∂θ, where H is made of the last m changes of θ and of ∂E/∂θ such that it agrees
-    with the inverse of the second derivatives along them; α meets the strong Wolfe conditions. The
-    minimisation is SciPy's "L-BFGS-B", without bounds, in float64 on the host; cost and gradient
-    are computed on θ's device in its dtype. For small networks and few cases it needs far fewer
-    sweeps than any descent by steps.
-
-    In training with ``batch_size=None`` an epoch is one iteration, of one or more evaluations of
-    all cases. The networks of a stack are minimised one after another.
-
-    Parameters
-    ----------
-    max_iterations : int, optional
-        ≥ 1; training's number of epochs unless given, and never more than it.
-    maxfun : int
-        Evaluations of the cost, ≥ 1, at the edge of an iteration.
-    gtol : float
-        ≥ 0. It stops where no derivative is larger.
-    ftol : float
-        ≥ 0. It stops where an iteration lowers the cost by a smaller share.
-    history_size : int
-        m ≥ 1, pairs of changes that are kept; SciPy's ``maxcor``.
-
-    Raises
-    ------
-    OptionError
-        A number is out of range.
-
-    Notes
-    -----
-    ``maxfun``, ``gtol`` and ``ftol`` are SciPy's options of these names, with its defaults.
-    PyTorch's optimiser of this name takes steps of a fixed rate unless it is told otherwise.
-
-    References
-    ----------
-    Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
-    Programming 45 (1989).
-    Zhu, Byrd, Lu, Nocedal, "Algorithm 778: L-BFGS-B", ACM Transactions on Mathematical Software 23
-    (1997).
-
-    Examples
-    --------
-    >>> LBFGS(history_size=20)
-    LBFGS(max_iterations=None, maxfun=15000, gtol=1e-05, ftol=2.22e-09, history_size=20)
-    """
-
-    max_iterations: int | None = None
-    maxfun: int = 15_000
-    gtol: float = 1e-5
-    ftol: float = 2.22e-9
-    history_size: int = 10
-
-    full_batch: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.max_iterations is not None:
-            check_count(self.max_iterations, "LBFGS(max_iterations)", least=1)
-        check_count(self.maxfun, "LBFGS(maxfun)", least=1)
-        check_count(self.history_size, "LBFGS(history_size)", least=1)
-        for name in ("gtol", "ftol"):
-            tolerance = finite_number(getattr(self, name), f"LBFGS({name})")
-            check_range(f"LBFGS({name})", tolerance, AT_LEAST_0)
-
-
-def check_full_batch(optimizer: Any, batch_size: int, count: int) -> None:
-    """Refuse batches of fewer than all cases where the optimiser has a true ``full_batch``.
-
-    Raises
-    ------
-    OptionError
-    """
-    if getattr(optimizer, "full_batch", False) and batch_size < count:
-        name = type(optimizer).__name__
-        raise OptionError(
-            "train(batch_size)",
-            f"{batch_size} of {count} cases with {name}",
-            f"all cases in a batch: {name} compares the gradients of one step and the next",
-            "Pass batch_size=None",
-        )

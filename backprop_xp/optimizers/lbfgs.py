@@ -1,0 +1,79 @@
+"""L-BFGS: a description of it; training hands it to SciPy (`training.lbfgs`)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from backprop_xp.arrays.scalars import check_count, finite_number
+from backprop_xp.schedules.ranges import (
+    AT_LEAST_0,
+    check_range,
+)
+
+__all__ = ["LBFGS"]
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Newton's direction from the last steps' changes of the gradient, and a search along it.
+
+    θ ← θ − α H ∂E/∂θ, where H is made of the last m changes of θ and of ∂E/∂θ such that it agrees
+    with the inverse of the second derivatives along them; α meets the strong Wolfe conditions. The
+    minimisation is SciPy's "L-BFGS-B", without bounds, in float64 on the host; cost and gradient
+    are computed on θ's device in its dtype. For small networks and few cases it needs far fewer
+    sweeps than any descent by steps.
+
+    In training with ``batch_size=None`` an epoch is one iteration, of one or more evaluations of
+    all cases. The networks of a stack are minimised one after another.
+
+    Parameters
+    ----------
+    max_iterations : int, optional
+        ≥ 1; training's number of epochs unless given, and never more than it.
+    maxfun : int
+        Evaluations of the cost, ≥ 1, at the edge of an iteration.
+    gtol : float
+        ≥ 0. It stops where no derivative is larger.
+    ftol : float
+        ≥ 0. It stops where an iteration lowers the cost by a smaller share.
+    history_size : int
+        m ≥ 1, pairs of changes that are kept; SciPy's ``maxcor``.
+
+    Raises
+    ------
+    OptionError
+        A number is out of range.
+
+    Notes
+    -----
+    ``maxfun``, ``gtol`` and ``ftol`` are SciPy's options of these names, with its defaults.
+    PyTorch's optimiser of this name takes steps of a fixed rate unless it is told otherwise.
+
+    References
+    ----------
+    Liu, Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical
+    Programming 45 (1989).
+    Zhu, Byrd, Lu, Nocedal, "Algorithm 778: L-BFGS-B", ACM Transactions on Mathematical Software 23
+    (1997).
+
+    Examples
+    --------
+    >>> LBFGS(history_size=20)
+    LBFGS(max_iterations=None, maxfun=15000, gtol=1e-05, ftol=2.22e-09, history_size=20)
+    """
+
+    max_iterations: int | None = None
+    maxfun: int = 15_000
+    gtol: float = 1e-5
+    ftol: float = 2.22e-9
+    history_size: int = 10
+
+    full_batch: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.max_iterations is not None:
+            check_count(self.max_iterations, "LBFGS(max_iterations)", least=1)
+        check_count(self.maxfun, "LBFGS(maxfun)", least=1)
+        check_count(self.history_size, "LBFGS(history_size)", least=1)
+        for name in ("gtol", "ftol"):
+            tolerance = finite_number(getattr(self, name), f"LBFGS({name})")
+            check_range(f"LBFGS({name})", tolerance, AT_LEAST_0)
