@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from backprop_xp.optimizers import LBFGS, Rprop
 from descents import beside_pytorch, steps
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
+from backprop_xp.optimizers import LBFGS, Rprop
 
 
 def test_steps_of_rprop_by_hand(xp):
