@@ -13,7 +13,7 @@ other module of the package asks it for the namespace of an array.
     native            functions of a step, straight from each library
     requirements      which arrays can be used at all
     scalars, shapes   whole numbers and dtypes that come in; shapes that an equation takes
-    rows, memmaps     rows of files and sparse matrices, read some at a time
+    rows, memmaps     what holds the cases: an array, a file, a sparse matrix; read by rows
     cuda_streaming    blocks of rows on their way to a CUDA device
     random_streams    NumPy's generators, one stream for each purpose
 

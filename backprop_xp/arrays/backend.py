@@ -37,6 +37,7 @@ __all__ = [
     "move",
     "namespace",
     "to_host",
+    "with_derivatives",
     "without_derivatives",
 ]
 
@@ -242,6 +243,14 @@ def without_derivatives(x: Any) -> AbstractContextManager[Any]:
     """
     if array_api_compat.is_torch_array(x):
         mode: AbstractContextManager[Any] = importlib.import_module("torch").inference_mode()
+        return mode
+    return nullcontext()
+
+
+def with_derivatives(x: Any) -> AbstractContextManager[Any]:
+    """Return the context, within `without_derivatives`, in which PyTorch records them again."""
+    if array_api_compat.is_torch_array(x):
+        mode: AbstractContextManager[Any] = importlib.import_module("torch").inference_mode(False)
         return mode
     return nullcontext()
 

@@ -19,12 +19,12 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, Namespace, move
 
-__all__ = ["Mover", "Rows", "fits", "moved_by", "mover"]
+__all__ = ["HostRows", "Mover", "fits", "moved_by", "mover"]
 
 SHARE = 0.5  # of a device's free memory that a data set may take; the rest is for θ and the steps
 
 
-class Rows:
+class HostRows:
     """An array in the host's memory that is read by rows, as one in a file is.
 
     Parameters

@@ -1,81 +1,123 @@
-"""Cases that stay in their file: read by runs of rows, shuffled on two levels.
+"""Rows of anything that holds cases: an array, a list, a file, a sparse matrix.
 
-A source is a NumPy memmap, a data set of h5py or zarr, a sparse matrix of SciPy in CSR format, or
-any object with a shape, a dtype and rows that slices read. It may be larger than memory, and
-reading single rows all over a file is slow. So
+`rows_of` asks once what X is. Its answer has X's shape and dtype, as an array `like`, and reads
+some rows at a time.
 
-1. the m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled;
-2. a group of some hundred runs is read into memory, and its rows are shuffled among each other.
-
-Each row comes once an epoch. A source that fits into one group is shuffled as an array in memory
-is, into the same order. Otherwise the rows of a run always share their group: in a file sorted by
-class, with k runs in a group, the share of a class varies between batches of b rows with a variance
-of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffle has p (1 − p) / b.
-
-The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
+A *source* stays where it is: a NumPy memmap, a data set of h5py or zarr, a sparse matrix of SciPy
+in CSR format, or any object with a shape, a dtype and rows that slices read. It may be larger than
+memory.
 """
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
 
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.memmaps import copy_rows, pages_of, read_ahead
-from backprop_xp.arrays.random_streams import generator
-from backprop_xp.arrays.requirements import check_unmasked, is_sparse
+from backprop_xp.arrays.backend import detached
+from backprop_xp.arrays.memmaps import copy_rows, pages_of
+from backprop_xp.arrays.requirements import (
+    check_dense,
+    check_real,
+    check_unmasked,
+    is_sparse,
+    real_host_array,
+)
 from backprop_xp.errors import DataError, ShapeError
 
 __all__ = [
     "INTO_MEMORY",
-    "Group",
-    "Plan",
+    "ArrayRows",
+    "FileRows",
+    "Rows",
     "check_source",
     "chunk_rows",
+    "fill_rows",
+    "in_memory",
     "is_source",
-    "plan",
-    "read_blocks",
     "read_rows",
-    "shuffled_groups",
+    "rows_of",
 ]
 
-Rows: TypeAlias = np.ndarray[Any, Any]
-
-RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
-GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
-LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
-ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
+HostArray: TypeAlias = np.ndarray[Any, Any]
 
 INTO_MEMORY = "read X into memory with np.array(X), a sparse one with X.toarray()"  # advice
 
 
-class Plan(NamedTuple):
-    """How many rows a run has, and how many runs a group has at most."""
-
-    run_rows: int
-    runs_per_group: int
-
-
-class Group(NamedTuple):
-    """The rows that are in memory at one time.
+@dataclass(frozen=True)
+class ArrayRows:
+    """The rows of an array in memory.
 
     Attributes
     ----------
-    runs : list of (start, stop)
-        In the order of the file.
-    order : ndarray of int64 (rows,)
-        A permutation: place i of the shuffled group takes row ``order[i]`` of the runs, as they
-        stand one after another.
+    like : array (..., m, n), or (m,)
+        The array itself.
     """
 
-    runs: list[tuple[int, int]]
-    order: Rows
+    like: Any
 
-    @property
-    def numbers(self) -> Rows:
-        """The numbers in the source of the shuffled rows, an ndarray of int64 (rows,)."""
-        return np.concatenate([np.arange(*run) for run in self.runs])[self.order]
+    in_file: ClassVar[bool] = False
+
+    def read(self, start: int, stop: int) -> Any:
+        """Return rows start:stop, a view where the library has views."""
+        return self.like[start:stop] if self.like.ndim == 1 else self.like[..., start:stop, :]
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """The rows of a source.
+
+    Attributes
+    ----------
+    source : source (m, n) or (m,)
+    like : ndarray (m, n) or (m,)
+        Zeros in the shape and dtype of the source, which take no memory.
+    """
+
+    source: Any
+    like: HostArray
+
+    in_file: ClassVar[bool] = True
+
+    def read(self, start: int, stop: int) -> HostArray:
+        """Return rows start:stop as a new array in memory, as `read_rows` does."""
+        return read_rows(self.source, start, stop)
+
+
+Rows: TypeAlias = ArrayRows | FileRows
+
+
+def rows_of(x: Any, where: str) -> Rows:
+    """Return the rows of `x`, which holds real numbers.
+
+    Parameters
+    ----------
+    x : array, list, data frame or source
+    where : str
+        The argument, for errors.
+
+    Raises
+    ------
+    DTypeError, ShapeError, DataError
+        It holds no real numbers, is sparse or masked, or is a source of another shape than rows.
+
+    Examples
+    --------
+    >>> rows = rows_of([[1, 2], [3, 4]], "train(X)")
+    >>> rows.like.shape, rows.read(1, 2), rows.in_file
+    ((2, 2), array([[3, 4]]), False)
+    """
+    if is_source(x):
+        check_source(x, where)
+        like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
+        check_real(like, where)
+        return FileRows(x, like)
+    if not array_api_compat.is_array_api_obj(x):
+        return ArrayRows(real_host_array(x, where))
+    check_dense(x, where)
+    check_real(x, where)
+    return ArrayRows(detached(x))
 
 
 def is_source(x: Any) -> bool:
@@ -137,6 +179,21 @@ def _check_places(x: Any, where: str) -> None:
         raise DataError(where, came, expected, "Make the matrix anew") from error
 
 
+def in_memory(x: Any, where: str) -> Any:
+    """Return `x`, read into memory as a whole where it is a source.
+
+    Raises
+    ------
+    ShapeError, DataError
+    """
+    if not is_source(x):
+        return x
+    if isinstance(x, np.ndarray):
+        return np.array(x)
+    check_source(x, where)
+    return read_rows(x, 0, x.shape[0])
+
+
 def chunk_rows(x: Any) -> int | None:
     """Return the number of rows that the file of `x` stores together, or None where it does not."""
     chunks = getattr(x, "chunks", None)
@@ -144,51 +201,7 @@ def chunk_rows(x: Any) -> int | None:
     return first if isinstance(first, int) and first > 0 else None
 
 
-def plan(row_bytes: int, chunk: int | None = None) -> Plan:
-    """Return the lengths of runs and groups for rows of `row_bytes`, in chunks of `chunk` rows.
-
-    Runs hold whole chunks, so that each is read once an epoch; or equal parts of a chunk where
-    `LEAST_RUNS` chunks exceed `GROUP_BYTES`, which reads such a chunk several times.
-
-    Examples
-    --------
-    >>> plan(784 * 4)
-    Plan(run_rows=83, runs_per_group=128)
-    >>> plan(784 * 4, chunk=1000), plan(784 * 4, chunk=60_000)
-    (Plan(run_rows=1000, runs_per_group=10), Plan(run_rows=1334, runs_per_group=8))
-    """
-    each = row_bytes + ORDER_BYTES
-    run_rows, most = (max(size // each, 1) for size in (RUN_BYTES, GROUP_BYTES // LEAST_RUNS))
-    if chunk is not None:
-        parts = -(-chunk // most)
-        run_rows = max(round(run_rows / chunk), 1) * chunk if parts == 1 else -(-chunk // parts)
-    return Plan(run_rows, max(GROUP_BYTES // (run_rows * each), LEAST_RUNS))
-
-
-def shuffled_groups(
-    m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int
-) -> Iterator[Group]:
-    """Yield the groups of an epoch, in which each of m ≥ 1 rows comes once.
-
-    The groups have equal numbers of runs, or one run less: no small one mixes badly at the end.
-    Memory: the order of m / run_rows runs and of the rows of one group.
-
-    Examples
-    --------
-    >>> [group.runs for group in shuffled_groups(10, 3, 2, seed=0, epoch=0)]
-    [[(3, 6), (6, 9)], [(0, 3), (9, 10)]]
-    """
-    random = generator(seed, "order", epoch)
-    count = -(-m // run_rows)
-    groups = -(-count // runs_per_group)
-    shuffled = np.arange(count) if groups == 1 else random.permutation(count)
-    for chosen in np.array_split(shuffled, groups):
-        starts = [int(run) * run_rows for run in np.sort(chosen)]
-        runs = [(start, min(start + run_rows, m)) for start in starts]
-        yield Group(runs, random.permutation(sum(stop - start for start, stop in runs)))
-
-
-def read_rows(x: Any, start: int, stop: int) -> Rows:
+def read_rows(x: Any, start: int, stop: int) -> HostArray:
     """Return rows start:stop of a source as a new ndarray in memory, (stop − start, …), its dtype.
 
     What a memmap keeps in memory of its file does not grow, except in mode "c", whose pages hold
@@ -203,91 +216,12 @@ def read_rows(x: Any, start: int, stop: int) -> Rows:
     start, stop, _ = slice(start, stop).indices(x.shape[0])
     rows = np.empty((max(stop - start, 0), *x.shape[1:]), np.dtype(x.dtype))
     if rows.size:
-        _fill(rows, x, start, stop)
+        fill_rows(rows, x, start, stop)
     return rows
 
 
-def read_blocks(
-    sources: Sequence[Any], groups: Iterable[Group], rows: int
-) -> Iterator[tuple[Rows, ...]]:
-    """Yield the same rows of several sources or ndarrays, shuffled, `rows` at a time but the last.
-
-    Memory: the bytes of one group, which are used again for the next, and of one block.
-
-    Parameters
-    ----------
-    sources : sequence of sources or ndarrays (m, …)
-    groups : iterable of Group
-        From `shuffled_groups`.
-    rows : int
-        In a block; the last may be shorter.
-
-    Yields
-    ------
-    tuple of ndarray (rows, …)
-        New arrays, each of the dtype of its source.
-
-    Raises
-    ------
-    ShapeError, DataError
-        As `read_rows` does.
-    """
-    buffers: dict[int, Rows] = {}
-    block: list[Rows] = []
-    filled = 0
-    for group in _announced(sources, groups):
-        loaded = _loaded(sources, group, buffers)
-        start = 0
-        while start < len(group.order):
-            if filled == 0:
-                block = [np.empty((rows, *x.shape[1:]), x.dtype) for x, _ in loaded]
-            stop = min(start + rows - filled, len(group.order))
-            part = slice(filled, filled + stop - start)
-            for x, (given, order) in zip(block, loaded, strict=True):
-                np.take(given, order[start:stop], axis=0, out=x[part], mode="clip")
-            start, filled = stop, part.stop % rows
-            if filled == 0:
-                yield tuple(block)
-    if filled:
-        yield tuple(x[:filled] for x in block)
-
-
-def _loaded(
-    sources: Sequence[Any], group: Group, buffers: dict[int, Rows]
-) -> list[tuple[Rows, Rows]]:
-    """Return an array and its order for each source; what is read is written into `buffers`."""
-    count = len(group.order)
-    loaded = []
-    for number, x in enumerate(sources):
-        if not is_source(x):
-            loaded.append((x, group.numbers))
-            continue
-        if number not in buffers or len(buffers[number]) < count:
-            buffers[number] = np.empty((count, *x.shape[1:]), np.dtype(x.dtype))
-        buffer = buffers[number][:count]
-        place = 0
-        for start, stop in group.runs if buffer.size else ():
-            _fill(buffer[place : place + stop - start], x, start, stop)
-            place += stop - start
-        loaded.append((buffer, group.order))
-    return loaded
-
-
-def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Group]:
-    """Yield the groups, each when the system has been told of the one after it."""
-    earlier = None
-    for group in groups:
-        for x in sources:
-            for start, stop in group.runs if pages_of(x) is not None else ():
-                read_ahead(x[start:stop])
-        if earlier is not None:
-            yield earlier
-        earlier = group
-    if earlier is not None:
-        yield earlier
-
-
-def _fill(out: Rows, x: Any, start: int, stop: int) -> None:
+def fill_rows(out: HostArray, x: Any, start: int, stop: int) -> None:
+    """Write rows start:stop of a source into `out`, with the errors of `read_rows`."""
     rows = _checked(x[start:stop], out, f"rows {start}:{stop} of {type(x).__name__}")
     if pages_of(rows) is None:
         out[...] = rows
@@ -295,11 +229,11 @@ def _fill(out: Rows, x: Any, start: int, stop: int) -> None:
         copy_rows(out, rows)
 
 
-def _checked(given: Any, out: Rows, where: str) -> Rows:
+def _checked(given: Any, out: HostArray, where: str) -> HostArray:
     """Return the rows that a source gave, a memmap as it is, after checking that they fit `out`."""
     if np.ma.is_masked(given):
         raise DataError(where, "masked values", "numbers", "Fill them in before training")
-    rows: Rows = given.toarray() if is_sparse(given) else np.asanyarray(given)
+    rows: HostArray = given.toarray() if is_sparse(given) else np.asanyarray(given)
     advice = "Let its shape and dtype tell what its slices return"
     if rows.shape != out.shape:
         raise ShapeError(where, f"shape {rows.shape}", f"{out.shape}, as its shape says", advice)

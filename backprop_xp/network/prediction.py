@@ -8,8 +8,6 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import array_api_compat
-
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
@@ -22,7 +20,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.cuda_streaming import moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
-from backprop_xp.arrays.rows import check_source, is_source, read_rows
+from backprop_xp.arrays.rows import rows_of
 from backprop_xp.errors import DTypeError, ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
@@ -168,33 +166,21 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
 def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
     """Yield the outputs of some cases after the other, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
-    theta, X = detached(theta), _readable(X, name)
-    columns.check_shape_of_inputs(X, () if shared else tuple(theta.shape[:-1]), n_in, name)
+    theta, rows = detached(theta), rows_of(X, name)
+    columns.check_shape_of_inputs(rows.like, () if shared else tuple(theta.shape[:-1]), n_in, name)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
 
     def outputs(block: Array) -> Iterator[Array]:
-        for rows in pieces(block, length):
-            yield backpropagation.outputs(layers, net.activations, rows.mT).mT
+        for piece in pieces(block, length):
+            yield backpropagation.outputs(layers, net.activations, piece.mT).mT
 
-    m, at_once = X.shape[-2], _block_length(X, theta, length)
+    m, at_once = rows.like.shape[-2], _block_length(rows.like, theta, length)
     by = mover(xp, device) if m > at_once else None
     for start in range(0, max(m, 1), at_once):  # no name here keeps a block while the next is read
         yield from outputs(
-            moved_by(by, _read(X, start, min(start + at_once, m)), xp, device, dtype)
+            moved_by(by, rows.read(start, min(start + at_once, m)), xp, device, dtype)
         )
-
-
-def _readable(X: Any, where: str) -> Any:
-    """Return X if its rows can be read, a list or the like as a NumPy array, of real numbers."""
-    if is_source(X):
-        check_source(X, where)
-    elif not array_api_compat.is_array_api_obj(X):
-        return requirements.real_host_array(X, where)
-    else:
-        requirements.check_dense(X, where)
-    requirements.check_real(X, where)
-    return detached(X)
 
 
 def _block_length(X: Any, theta: Array, length: int) -> int:
@@ -205,7 +191,3 @@ def _block_length(X: Any, theta: Array, length: int) -> int:
     networks, item_bytes = math.prod(X.shape[:-2]), namespace(theta).finfo(theta.dtype).bits // 8
     row_bytes = networks * X.shape[-1] * item_bytes
     return max(int(BLOCK_BYTES // (row_bytes * length)), 1) * length
-
-
-def _read(X: Any, start: int, stop: int) -> Any:
-    return read_rows(X, start, stop) if is_source(X) else X[..., start:stop, :]

@@ -19,7 +19,7 @@ It imports `schedules`, `arrays` and `errors` alone.
 
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
-from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
 from backprop_xp.optimizers.protocol import Optimizer, State
 from backprop_xp.optimizers.rprop import Rprop
 from backprop_xp.optimizers.sgd import SGD
@@ -36,3 +36,6 @@ __all__ = [
     "Rprop",
     "State",
 ]
+
+OPTIMIZERS = (SGD, RMSprop, Adagrad, Adam, AdamW, NAdam, Rprop, Derivative)
+"""The optimisers that take steps: this library's own, which never look at a number."""

@@ -1,15 +1,19 @@
 """L-BFGS: a description of it; training hands it to SciPy (`training.lbfgs`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
+from backprop_xp.arrays.backend import Array
 from backprop_xp.arrays.scalars import check_count, finite_number
+from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (
     AT_LEAST_0,
     check_range,
 )
 
-__all__ = ["LBFGS"]
+__all__ = ["LBFGS", "Derivative"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +81,24 @@ class LBFGS:
         for name in ("gtol", "ftol"):
             tolerance = finite_number(getattr(self, name), f"LBFGS({name})")
             check_range(f"LBFGS({name})", tolerance, AT_LEAST_0)
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """An optimiser after whose update θ is ∂E/∂θ."""
+
+    def settings(self, step: int) -> Mapping[str, Any]:  # noqa: ARG002  as of every optimiser
+        """Return no numbers."""
+        return MappingProxyType({})
+
+    def init(self, theta: Array) -> State:  # noqa: ARG002  as of every optimiser
+        """Return no state."""
+        return ()
+
+    def update(
+        self, theta: Array, state: State, dE_dtheta: Array, **_: Array
+    ) -> tuple[Array, State]:
+        """Return the gradient in the place of `theta`, which is consumed."""
+        theta *= 0
+        theta += dE_dtheta
+        return theta, state

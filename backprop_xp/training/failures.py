@@ -1,52 +1,95 @@
 """What training hands over where it cannot go on: an error with the last good parameters."""
 
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from traceback import clear_frames
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, context, copied, dtype_name
+from backprop_xp.arrays.backend import Array, context, copied, dtype_name, without_derivatives
+from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import DivergenceError, OutOfMemoryError
+from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.task import Task
 
-__all__ = ["Edge", "diverged", "out_of_memory"]
+__all__ = ["Guarded", "diverged", "out_of_memory"]
 
 
-@dataclass
-class Edge:
-    """The last edge between two epochs, up to which training has come.
+class Guarded(ExitStack):
+    """The surroundings of a training: quiet NumPy, its device, and errors with the last good θ.
+
+    Training tells by `reached` of each edge between two epochs. Where memory runs out, the
+    `OutOfMemoryError` holds θ of the last edge.
+
+    Parameters
+    ----------
+    task : Task
 
     Attributes
     ----------
     theta : array (P,), or (K, P) for a stack
+        Of the last edge.
     epoch : int
         The number of the next epoch.
     history : dict of lists
-        What was recorded of the epochs before.
+        The entries of the epochs before.
+
+    Raises
+    ------
+    DivergenceError, OutOfMemoryError
     """
 
-    theta: Array
-    epoch: int = 0
-    history: History = field(default_factory=dict)
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task, self.theta, self.epoch = task, task.theta, 0
+        self.history: History = {}
+
+    def __enter__(self) -> Self:
+        self.enter_context(context(self.theta))
+        self.enter_context(without_derivatives(self.theta))
+        self.enter_context(np.errstate(all="ignore"))  # the cost is checked after each epoch
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the progress bar and the like, and complete the error where there is one."""
+        super().__exit__(kind, error, trace)
+        if isinstance(error, DivergenceError):
+            error.theta = copied(error.theta)
+        elif isinstance(error, MemoryError | RuntimeError):
+            lack = lack_of_memory(error)
+            if lack is not None:
+                clear_frames(trace)  # the traceback would keep the arrays of the step
+                raise out_of_memory(self, lack) from error
+
+    def reached(self, theta: Array, epoch: int) -> None:
+        """Note an edge between two epochs."""
+        self.theta, self.epoch = theta, epoch
 
 
 def diverged(
-    task: Task, epoch: int, batch: int, networks: list[int], theta: Array, history: History
+    progress: TrainingProgress, batch: int, networks: list[int], theta: Array, epoch: int
 ) -> DivergenceError:
     """Return the error for costs that are not finite.
 
     Parameters
     ----------
-    task : Task
-    epoch, batch : int
-        Where the first of them is.
+    progress : TrainingProgress
+    batch : int
+        The first batch with such a cost, of the epoch.
     networks : list of int
-        Whose costs they are, networks of all axes of the stack counted together.
+        The networks with such a cost, of all axes of the stack counted together.
     theta : array (P,), or (K, P) for a stack
         The last good parameters.
-    history : dict of lists
+    epoch : int
     """
+    task, history = progress.task, progress.history
     places = [tuple(map(int, np.unravel_index(k, task.stack))) for k in networks]
     which = ", ".join(str(place[0] if len(place) == 1 else place) for place in places[:5] if place)
     more = f" and {len(places) - 5} more" if len(places) > 5 else ""
@@ -63,28 +106,28 @@ def diverged(
     return error
 
 
-def out_of_memory(task: Task, edge: Edge, lack: str) -> OutOfMemoryError:
-    """Return the error for what the memory does not hold, with a copy of θ at the last edge.
+def out_of_memory(guard: Guarded, lack: str) -> OutOfMemoryError:
+    """Return the error for memory that ran out, with a copy of θ at the last edge.
 
     Parameters
     ----------
-    task : Task
-    edge : Edge
+    guard : Guarded
     lack : str
         What could not be had, such as "memory for 40 bytes".
     """
+    task, theta = guard.task, guard.theta
     less = ["a smaller batch_size"]
     less += ["fewer networks in the stack"] if task.stack else []
-    less += ["dtype='float32'"] if dtype_name(edge.theta.dtype) == "float64" else []
+    less += ["dtype='float32'"] if dtype_name(theta.dtype) == "float64" else []
     error = OutOfMemoryError(
-        f"train, epoch {edge.epoch} (counted from 0)",
+        f"train, epoch {guard.epoch} (counted from 0)",
         f"no {lack}",
         "room for the arrays of a step",
         f"Try {' or '.join(less)}; the parameters before this epoch are this error's .theta",
     )
-    error.epoch, error.history = edge.epoch, edge.history
-    with context(edge.theta):
-        error.theta = task.in_axes(edge.theta)
+    error.epoch, error.history = guard.epoch, guard.history
+    with context(theta):
+        error.theta = task.in_axes(theta)
     with suppress(MemoryError, RuntimeError):  # rather what training itself had than nothing
         error.theta = copied(error.theta)
     return error

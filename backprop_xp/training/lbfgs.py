@@ -5,8 +5,7 @@ device, replayed or fused: `Derivative` is an optimiser whose update of θ is �
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,92 +13,22 @@ import numpy as np
 from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
-from backprop_xp.callbacks.progress_bar import ProgressBar
 from backprop_xp.errors import MissingExtraError, OptionError
-from backprop_xp.optimizers.lbfgs import LBFGS
-from backprop_xp.optimizers.protocol import State
-from backprop_xp.schedules.ranges import on_host
+from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.driver import Driver
 from backprop_xp.training.epoch_record import EpochRecord, append, of_validation
-from backprop_xp.training.failures import Edge, diverged
-from backprop_xp.training.interrupts import Interrupts
-from backprop_xp.training.progress import TrainingProgress
+from backprop_xp.training.failures import Guarded, diverged
+from backprop_xp.training.options import Options
 from backprop_xp.training.step.dropout import noise_of_epoch
-from backprop_xp.training.step.numbers import Settings
+from backprop_xp.training.step.numbers import StepNumbers
+from backprop_xp.training.step.update import UpdateRule
 from backprop_xp.training.task import Task
 from backprop_xp.training.trainer import Trainer
 
-__all__ = ["Derivative", "Minimisation", "check_options", "what_steps"]
+__all__ = ["Minimisation"]
 
 HostArray: TypeAlias = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """An optimiser after whose update θ is ∂E/∂θ."""
-
-    def settings(self, step: int) -> Mapping[str, Any]:  # noqa: ARG002  as of every optimiser
-        """Return no numbers."""
-        return MappingProxyType({})
-
-    def init(self, theta: Array) -> State:  # noqa: ARG002  as of every optimiser
-        """Return no state."""
-        return ()
-
-    def update(
-        self, theta: Array, state: State, dE_dtheta: Array, **_: Array
-    ) -> tuple[Array, State]:
-        """Return the gradient in the place of `theta`, which is consumed."""
-        theta *= 0
-        theta += dE_dtheta
-        return theta, state
-
-
-def what_steps(optimizer: Any) -> Any:
-    """Return the optimiser of training's steps: `Derivative` for L-BFGS, else itself."""
-    return Derivative() if isinstance(optimizer, LBFGS) else optimizer
-
-
-def check_options(
-    optimizer: Any,
-    stack: tuple[int, ...],
-    callbacks: Sequence[Any],
-    resume: Any,
-    **given: Any,
-) -> None:
-    """Refuse what does not go with a minimisation, where the optimiser is `LBFGS`.
-
-    Parameters
-    ----------
-    optimizer : Optimizer or LBFGS
-    stack : tuple of int
-    callbacks : sequence of Callback
-    resume : object
-    **given : object
-        Other options of training by their names.
-
-    Raises
-    ------
-    OptionError
-        An option makes the cost another one from evaluation to evaluation, or has a kink; training
-        is to be resumed, or kept in checkpoints, which hold none of SciPy's memory; or callbacks
-        are to look at a stack, whose networks are minimised one after another.
-    """
-    if not isinstance(optimizer, LBFGS):
-        return
-    expected, advice = "a cost that is smooth and stays as it is", "Leave it at 0"
-    for name, value in given.items():
-        stays = name in ("l2", "label_smoothing") and not callable(value)
-        if not stays and value is not None and (callable(value) or np.any(on_host(value))):
-            raise OptionError(f"train({name})", f"{value!r:.100} with LBFGS", expected, advice)
-    advice = "Use bp.save(path, net, run.theta), and train(theta=) to go on from there"
-    if resume is not None:
-        raise OptionError("train(resume)", f"{resume!r:.100} with LBFGS", "None", advice)
-    for one in callbacks:
-        if isinstance(one, Checkpoint) or (stack and not isinstance(one, ProgressBar)):
-            came = f"{type(one).__name__} with LBFGS" + (" for a stack" if stack else "")
-            expected = "none for a stack, and no Checkpoint"
-            raise OptionError("train(callbacks)", came, expected, advice)
 
 
 class _Evaluation(NamedTuple):
@@ -119,44 +48,32 @@ class _Evaluation(NamedTuple):
     accuracy: Any
 
 
-class Minimisation:
-    """Minimises the cost of each network, and tells callbacks of the iterations as of epochs.
+class Minimisation(Driver):
+    """Minimises the cost of each network, and tells callbacks of iterations as of epochs.
+
+    Parameters as of `Driver`, but for the optimiser.
 
     Parameters
     ----------
-    progress : TrainingProgress
-        Where training stands at the start.
-    optimizer : LBFGS
-    settings : Settings
-        Of an optimiser `Derivative`.
-    edge : Edge
-    decay_biases : bool
-    callbacks : sequence of Callback
+    chosen : LBFGS
 
     Raises
     ------
     MissingExtraError
         SciPy is not installed.
+    OptionError, and what `Driver` raises
     """
 
-    def __init__(
-        self,
-        progress: TrainingProgress,
-        optimizer: LBFGS,
-        settings: Settings,
-        edge: Edge,
-        decay_biases: bool,
-        callbacks: Sequence[Any],
-    ) -> None:
-        self._progress, self._optimizer, self._edge = progress, optimizer, edge
-        self._settings, self._decay_biases, self._callbacks = settings, decay_biases, callbacks
-        self._minimize, self._interrupts = _minimize(), Interrupts()
-        task = progress.task
+    def __init__(self, task: Task, options: Options, guard: Guarded, chosen: LBFGS) -> None:
+        _check(task, options)
+        super().__init__(task, options, guard, Derivative())
+        self._chosen, self._minimize = chosen, _minimize()
         self._count = task.theta.shape[0] if task.theta.ndim > 1 else 1
         (self._block,) = epochs_of_blocks(task.cases, task.cases.count, task.seed)(0)
         self._thetas = np.array(to_host(task.theta), dtype=np.float64).reshape(self._count, -1)
+        self.progress.epochs *= self._count  # while the networks are minimised, one after another
 
-    def run(self) -> None:
+    def train(self) -> None:
         """Minimise network after network; the history has the entries after each iteration.
 
         Raises
@@ -164,41 +81,31 @@ class Minimisation:
         DivergenceError
             A cost is infinite or NaN after an iteration, or at the start.
         """
-        with self._interrupts:
-            self._run()
-
-    def _run(self) -> None:
-        progress, histories, ends = self._progress, [], []
-        epochs, progress.epochs = progress.epochs, progress.epochs * self._count
-        self._tell("on_train_start")
-        for network in range(self._count if epochs else 0):
-            of_network = _OfNetwork(
-                progress.task, network, self._settings, self._block, self._decay_biases
-            )
-            history, end = self._minimised(of_network, epochs)
+        progress, histories, ends = self.progress, [], []
+        epochs = progress.epochs // self._count
+        for number in range(self._count if epochs else 0):
+            network = _OfNetwork(self.task, number, self.numbers, self._block, self.rule)
+            history, end = self._minimised(network, epochs)
             histories.append(history)
             ends.append(end)
         progress.epochs = epochs
-        progress.history.update(_joined(histories, progress.task.stack))
+        progress.history.update(_joined(histories, self.task.stack))
         progress.epoch = len(progress.history.get("cost", []))
         if progress.epoch < epochs:
             progress.stop("; ".join(dict.fromkeys(ends)))
         progress.weights = self._theta()
-        self._edge.theta, self._edge.epoch = progress.weights, progress.epoch
-        self._tell("on_train_end")
 
     def _minimised(self, network: "_OfNetwork", epochs: int) -> tuple[dict[str, list[Any]], str]:
         """Return a network's entries, those of the start first, and why it ended."""
-        chosen, task = self._optimizer, self._progress.task
+        chosen, progress = self._chosen, self.progress
         row = self._thetas[network.number]
         entries: dict[str, list[Any]] = {}
 
         def look(x: HostArray) -> None:
             at = network.at(x)
             if not np.isfinite(at.cost):
-                epoch, history = max(len(entries.get("cost", [])) - 1, 0), self._progress.history
-                bad = [network.number]
-                raise diverged(task, epoch, 0, bad, self._theta(), history)
+                epoch, bad = max(len(entries.get("cost", [])) - 1, 0), [network.number]
+                raise diverged(progress, 0, bad, self._theta(), epoch)
             row[:] = x
             for name, entry in network.entries(at).items():
                 entries.setdefault(name, []).append(float(entry))
@@ -206,10 +113,10 @@ class Minimisation:
         def after_iteration(intermediate_result: Any) -> None:
             look(intermediate_result.x)
             self._tell_of(entries)
-            if self._interrupts.noted:
+            if self.interrupts.noted:
                 done = len(entries["cost"]) - 1
-                self._progress.stop(f"interrupted after {done} iterations")
-            if self._progress.stopped:
+                progress.stop(f"interrupted after {done} iterations")
+            if progress.stopped:
                 raise StopIteration
 
         look(row.copy())
@@ -231,29 +138,51 @@ class Minimisation:
 
     def _tell_of(self, entries: Mapping[str, list[Any]]) -> None:
         """Tell callbacks of an iteration; they see the history of the network that is minimised."""
-        progress = self._progress
+        progress = self.progress
         progress.epoch += 1
-        progress.weights = self._edge.theta = self._theta()
+        progress.weights = self._theta()
+        self.guard.reached(progress.weights, self.guard.epoch)
         for name, of in entries.items():
             progress.history[name] = of[1:]
-        self._tell("on_epoch_end")
-
-    def _tell(self, moment: str) -> None:
-        for one in self._callbacks:
-            method = getattr(one, moment, None)
-            if method is not None:
-                method(self._progress)
+        self.tell("on_epoch_end")
 
     def _theta(self) -> Array:
         """Return the parameters of all networks as they are now."""
-        return _like(self._thetas, self._progress.task.theta)
+        return _like(self._thetas, self.task.theta)
+
+
+def _check(task: Task, options: Options) -> None:
+    """Refuse options that do not go with a minimisation.
+
+    The cost must be smooth, and the same from evaluation to evaluation. A checkpoint has none of
+    SciPy's memory. The networks of a stack are minimised one after another, so that callbacks
+    cannot look at all of them.
+
+    Raises
+    ------
+    OptionError
+    """
+    expected, advice = "a cost that is smooth and stays as it is", "Leave it at 0"
+    for name, value in options.regularisation.in_use.items():
+        if name not in ("l2", "label_smoothing") or callable(value):
+            came = f"{value!r:.100} with LBFGS"
+            raise OptionError(f"train({name})", came, expected, advice)
+    advice = "Use bp.save(path, net, run.theta), and train(theta=) to go on from there"
+    if options.resume is not None:
+        came = f"{options.resume!r:.100} with LBFGS"
+        raise OptionError("train(resume)", came, "None", advice)
+    for one in options.callbacks:
+        if task.stack or isinstance(one, Checkpoint):
+            came = f"{type(one).__name__} with LBFGS" + (" for a stack" if task.stack else "")
+            expected = "none for a stack, and no Checkpoint"
+            raise OptionError("train(callbacks)", came, expected, advice)
 
 
 class _OfNetwork:
     """Cost and gradient of one network, as SciPy asks for them."""
 
     def __init__(
-        self, task: Task, number: int, settings: Settings, block: Block, decay_biases: bool
+        self, task: Task, number: int, numbers: StepNumbers, block: Block, rule: UpdateRule
     ) -> None:
         self.number, self._block = number, block
         if task.theta.ndim > 1:
@@ -266,9 +195,9 @@ class _OfNetwork:
                 cases=task.cases.part(group),
                 validation=None if others is None else others.part(group),
             )
-            self._block, settings = block.part(group), settings.part(group)
+            self._block, numbers = block.part(group), numbers.part(group)
         self._task = task
-        self._trainer = Trainer(task, Derivative(), settings, block.size, decay_biases)
+        self._trainer = Trainer(task.theta, rule, numbers, block.size)
         self._noise = noise_of_epoch(task.net.sizes, task.seed, 0, task.theta)
         self._last: _Evaluation | None = None
 

@@ -8,14 +8,8 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, item_bytes
-from backprop_xp.arrays.rows import (
-    chunk_rows,
-    is_source,
-    plan,
-    read_blocks,
-    read_rows,
-    shuffled_groups,
-)
+from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows
+from backprop_xp.training.data.file_order import plan, read_blocks, shuffled_groups
 
 __all__ = ["Cases", "FileCases", "of_mean_one"]
 

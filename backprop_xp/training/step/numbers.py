@@ -23,16 +23,13 @@ from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.schedules.combinations import Constant
 from backprop_xp.schedules.plateau import find_listeners, with_values
 from backprop_xp.schedules.ranges import (
-    ABOVE_0,
-    AT_LEAST_0,
-    BELOW_1,
-    Setting,
     check_range,
     on_host,
     value_at,
 )
+from backprop_xp.training.options import Regularisation
 
-__all__ = ["Numbers", "Settings", "parts_of"]
+__all__ = ["Numbers", "StepNumbers", "parts_of"]
 
 
 class Numbers(NamedTuple):
@@ -40,30 +37,18 @@ class Numbers(NamedTuple):
 
     Attributes
     ----------
-    optimizer : dict
-        What the optimiser's `update` takes, by name.
-    l2, dropout, l1, shrinkage, input_dropout, label_smoothing : array or None
-        None where they are 0 throughout.
-    clip_value, clip_norm, max_norm : array or None
-        None where there is no such bound.
+    optimizer : dict of array
+        The numbers that the optimiser's `update` takes, by name.
+    regularisation : dict of array
+        The numbers of `options.Regularisation` that are in use, by name.
     """
 
     optimizer: dict[str, Array]
-    l2: Array | None
-    dropout: Array | None
-    l1: Array | None = None
-    shrinkage: Array | None = None
-    input_dropout: Array | None = None
-    label_smoothing: Array | None = None
-    clip_value: Array | None = None
-    clip_norm: Array | None = None
-    max_norm: Array | None = None
+    regularisation: dict[str, Array]
 
     def part(self, group: slice) -> "Numbers":
         """Return the numbers of a group of the stack's networks."""
-        optimizer, *own = self
-        mine = {name: _part(x, group) for name, x in optimizer.items()}
-        return Numbers(mine, *(_part(x, group) for x in own))
+        return Numbers(*({name: _part(x, group) for name, x in of.items()} for of in self))
 
 
 def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
@@ -75,35 +60,19 @@ def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
     ]
 
 
-def _part(x: Any, group: slice) -> Any:
-    return x if x is None or x.ndim == 0 else x[group, ...]
-
-
-_PROBABILITY = BELOW_1._replace(text="probabilities >= 0 and < 1")
-_BOUND = ABOVE_0._replace(text="None or finite numbers > 0")
-_LIMITS = {
-    "l2": AT_LEAST_0,
-    "l1": AT_LEAST_0,
-    "dropout": _PROBABILITY,
-    "input_dropout": _PROBABILITY,
-    "shrinkage": BELOW_1,
-    "label_smoothing": BELOW_1,
-    "clip_value": _BOUND,
-    "clip_norm": _BOUND,
-    "max_norm": _BOUND,
-}
-_OPTIONAL = [name for name, limits in _LIMITS.items() if limits is _BOUND]
+def _part(x: Array, group: slice) -> Array:
+    return x if x.ndim == 0 else x[group, ...]
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
     """Tell whether all numbers are the very arrays of before."""
-    if made.optimizer.keys() != before.optimizer.keys():
-        return False
-    theirs = all(made.optimizer[name] is before.optimizer[name] for name in made.optimizer)
-    return theirs and all(x is y for x, y in zip(made[1:], before[1:], strict=True))
+    return all(
+        ours.keys() == theirs.keys() and all(ours[name] is theirs[name] for name in ours)
+        for ours, theirs in zip(made, before, strict=True)
+    )
 
 
-class Settings:
+class StepNumbers:
     """The numbers of each step in turn; the same object again while none of them changes.
 
     Parameters
@@ -111,8 +80,7 @@ class Settings:
     optimizer : Optimizer
     theta : array (..., P)
         For its library, device and dtype.
-    l2, dropout, **others : number, array or schedule
-        The fields of `Numbers`, 0 unless given; for clip_value, clip_norm and max_norm None.
+    regularisation : Regularisation
     stack : tuple of int, optional
         The leading axes that an array broadcasts against; θ's unless given.
 
@@ -126,20 +94,14 @@ class Settings:
         self,
         optimizer: Optimizer,
         theta: Array,
-        l2: Setting = 0.0,
-        dropout: Setting = 0.0,
+        regularisation: Regularisation = Regularisation(),  # noqa: B008  it is frozen
         stack: tuple[int, ...] | None = None,
-        **others: Setting,
     ) -> None:
         methods = (getattr(optimizer, name, None) for name in ("settings", "init", "update"))
         if isinstance(optimizer, type) or not all(map(callable, methods)):
             expected = "an object with settings, init and update"
             raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
-        given = {"l2": l2, "dropout": dropout, **others}
-        given = {name: s for name, s in given.items() if s is not None or name not in _OPTIONAL}
-        for name, setting in given.items():
-            check_range(f"train({name})", setting, _LIMITS[name])
-        self._own = {name: s for name, s in given.items() if callable(s) or np.any(on_host(s))}
+        self._ranges, self._own = regularisation.ranges, regularisation.in_use
         self._scheduled = any(callable(setting) for setting in self._own.values())
         self._optimizer, self._theta = optimizer, theta
         self._tree = {"optimizer": optimizer, **self._own}
@@ -151,23 +113,12 @@ class Settings:
         self._group: slice | None = None
         self._moved: dict[str, tuple[Any, Array]] = {}
         self._seen: tuple[Any, Any] = (None, None)
-        self._numbers = Numbers({}, None, None)
+        self._numbers = Numbers({}, {})
         self._at(0)
 
-    @property
-    def drops_units(self) -> bool:
-        """Whether there is dropout at any step."""
-        return "dropout" in self._own
-
-    @property
-    def drops_inputs(self) -> bool:
-        """Whether inputs are dropped at any step."""
-        return "input_dropout" in self._own
-
-    @property
-    def smooths_labels(self) -> bool:
-        """Whether targets are smoothed at any step."""
-        return "label_smoothing" in self._own
+    def uses(self, name: str) -> bool:
+        """Tell whether a number of the regularisation does something at any step."""
+        return name in self._own
 
     def next(self) -> Numbers:
         """Return the numbers of the next step."""
@@ -182,7 +133,7 @@ class Settings:
             return [self.next()] * count
         return [self.next() for _ in range(count)]
 
-    def part(self, group: slice) -> "Settings":
+    def part(self, group: slice) -> "StepNumbers":
         """Return the settings of a group of the stack's networks, which count steps of their own.
 
         Schedules that listen are not told of epochs through it.
@@ -241,9 +192,10 @@ class Settings:
                 came, expected = type(of_optimizer).__name__, "a dict of numbers by name"
                 raise OptionError("optimizer.settings", came, expected, "Such as {}")
             self._seen = of_optimizer, own
-            mine = {name: self._like_theta(name, value) for name, value in own.items()}
-            theirs = {name: self._like_theta(name, value) for name, value in of_optimizer.items()}
-            made = Numbers(theirs, **{name: mine.get(name) for name in _LIMITS})
+            made = Numbers(
+                {name: self._like_theta(name, value) for name, value in of_optimizer.items()},
+                {name: self._like_theta(name, value) for name, value in own.items()},
+            )
             if not _same(made, self._numbers):
                 self._numbers = made
         return self._numbers
@@ -252,7 +204,7 @@ class Settings:
         values = {name: value_at(setting, step) for name, setting in self._own.items()}
         for name, value in values.items():
             if callable(self._own[name]):
-                check_range(f"train({name})", value, _LIMITS[name])
+                check_range(f"train({name})", value, self._ranges[name])
         return values
 
     def _like_theta(self, name: str, value: Any) -> Array:
@@ -273,7 +225,7 @@ class Settings:
         if not good:
             expected = f"finite numbers within the range of {dtype}"
             raise OptionError(name, repr(value), expected, "Such as 0.1")
-        limits = {**getattr(self._optimizer, "limits", {}), **_LIMITS}.get(name)
+        limits = {**getattr(self._optimizer, "limits", {}), **self._ranges}.get(name)
         if limits is not None and not limits.hold(host.astype(dtype)):
             expected = f"{limits.text} after rounding to {dtype}"
             raise OptionError(name, repr(value), expected, "Choose another, or a wider dtype")

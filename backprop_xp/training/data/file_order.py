@@ -1,0 +1,184 @@
+"""The order of cases that stay in their file: read by runs of rows, shuffled on two levels.
+
+To read single rows all over a file is slow. So
+
+1. the m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled;
+2. a group of some hundred runs is read into memory, and its rows are shuffled among each other.
+
+Each row comes once an epoch. A file that fits into one group is shuffled as an array in memory is,
+into the same order. Otherwise the rows of a run always share their group: in a file sorted by
+class, with k runs in a group, the share of a class varies between batches of b rows with a variance
+of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffle has p (1 − p) / b.
+
+The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from backprop_xp.arrays.memmaps import pages_of, read_ahead
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.rows import fill_rows, is_source
+
+__all__ = ["Group", "Plan", "plan", "read_blocks", "shuffled_groups"]
+
+HostRows: TypeAlias = np.ndarray[Any, Any]
+
+RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
+GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
+LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
+ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
+
+
+class Plan(NamedTuple):
+    """How many rows a run has, and how many runs a group has at most."""
+
+    run_rows: int
+    runs_per_group: int
+
+
+class Group(NamedTuple):
+    """The rows that are in memory at one time.
+
+    Attributes
+    ----------
+    runs : list of (start, stop)
+        In the order of the file.
+    order : ndarray of int64 (rows,)
+        A permutation: place i of the shuffled group takes row ``order[i]`` of the runs, as they
+        stand one after another.
+    """
+
+    runs: list[tuple[int, int]]
+    order: HostRows
+
+    @property
+    def numbers(self) -> HostRows:
+        """The numbers in the source of the shuffled rows, an ndarray of int64 (rows,)."""
+        return np.concatenate([np.arange(*run) for run in self.runs])[self.order]
+
+
+def plan(row_bytes: int, chunk: int | None = None) -> Plan:
+    """Return the lengths of runs and groups for rows of `row_bytes`, in chunks of `chunk` rows.
+
+    Runs hold whole chunks, so that each is read once an epoch; or equal parts of a chunk where
+    `LEAST_RUNS` chunks exceed `GROUP_BYTES`, which reads such a chunk several times.
+
+    Examples
+    --------
+    >>> plan(784 * 4)
+    Plan(run_rows=83, runs_per_group=128)
+    >>> plan(784 * 4, chunk=1000), plan(784 * 4, chunk=60_000)
+    (Plan(run_rows=1000, runs_per_group=10), Plan(run_rows=1334, runs_per_group=8))
+    """
+    each = row_bytes + ORDER_BYTES
+    run_rows, most = (max(size // each, 1) for size in (RUN_BYTES, GROUP_BYTES // LEAST_RUNS))
+    if chunk is not None:
+        parts = -(-chunk // most)
+        run_rows = max(round(run_rows / chunk), 1) * chunk if parts == 1 else -(-chunk // parts)
+    return Plan(run_rows, max(GROUP_BYTES // (run_rows * each), LEAST_RUNS))
+
+
+def shuffled_groups(
+    m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int
+) -> Iterator[Group]:
+    """Yield the groups of an epoch, in which each of m ≥ 1 rows comes once.
+
+    The groups have equal numbers of runs, or one run less: no small one mixes badly at the end.
+    Memory: the order of m / run_rows runs and of the rows of one group.
+
+    Examples
+    --------
+    >>> [group.runs for group in shuffled_groups(10, 3, 2, seed=0, epoch=0)]
+    [[(3, 6), (6, 9)], [(0, 3), (9, 10)]]
+    """
+    random = generator(seed, "order", epoch)
+    count = -(-m // run_rows)
+    groups = -(-count // runs_per_group)
+    shuffled = np.arange(count) if groups == 1 else random.permutation(count)
+    for chosen in np.array_split(shuffled, groups):
+        starts = [int(run) * run_rows for run in np.sort(chosen)]
+        runs = [(start, min(start + run_rows, m)) for start in starts]
+        yield Group(runs, random.permutation(sum(stop - start for start, stop in runs)))
+
+
+def read_blocks(
+    sources: Sequence[Any], groups: Iterable[Group], rows: int
+) -> Iterator[tuple[HostRows, ...]]:
+    """Yield the same rows of several sources or ndarrays, shuffled, `rows` at a time but the last.
+
+    Memory: the bytes of one group, which are used again for the next, and of one block.
+
+    Parameters
+    ----------
+    sources : sequence of sources or ndarrays (m, …)
+    groups : iterable of Group
+        From `shuffled_groups`.
+    rows : int
+        In a block; the last may be shorter.
+
+    Yields
+    ------
+    tuple of ndarray (rows, …)
+        New arrays, each of the dtype of its source.
+
+    Raises
+    ------
+    ShapeError, DataError
+        As `read_rows` does.
+    """
+    buffers: dict[int, HostRows] = {}
+    block: list[HostRows] = []
+    filled = 0
+    for group in _announced(sources, groups):
+        loaded = _loaded(sources, group, buffers)
+        start = 0
+        while start < len(group.order):
+            if filled == 0:
+                block = [np.empty((rows, *x.shape[1:]), x.dtype) for x, _ in loaded]
+            stop = min(start + rows - filled, len(group.order))
+            part = slice(filled, filled + stop - start)
+            for x, (given, order) in zip(block, loaded, strict=True):
+                np.take(given, order[start:stop], axis=0, out=x[part], mode="clip")
+            start, filled = stop, part.stop % rows
+            if filled == 0:
+                yield tuple(block)
+    if filled:
+        yield tuple(x[:filled] for x in block)
+
+
+def _loaded(
+    sources: Sequence[Any], group: Group, buffers: dict[int, HostRows]
+) -> list[tuple[HostRows, HostRows]]:
+    """Return an array and its order for each source; what is read is written into `buffers`."""
+    count = len(group.order)
+    loaded = []
+    for number, x in enumerate(sources):
+        if not is_source(x):
+            loaded.append((x, group.numbers))
+            continue
+        if number not in buffers or len(buffers[number]) < count:
+            buffers[number] = np.empty((count, *x.shape[1:]), np.dtype(x.dtype))
+        buffer = buffers[number][:count]
+        place = 0
+        for start, stop in group.runs if buffer.size else ():
+            fill_rows(buffer[place : place + stop - start], x, start, stop)
+            place += stop - start
+        loaded.append((buffer, group.order))
+    return loaded
+
+
+def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Group]:
+    """Yield the groups, each when the system has been told of the one after it."""
+    earlier = None
+    for group in groups:
+        for x in sources:
+            for start, stop in group.runs if pages_of(x) is not None else ():
+                read_ahead(x[start:stop])
+        if earlier is not None:
+            yield earlier
+        earlier = group
+    if earlier is not None:
+        yield earlier

@@ -1,0 +1,133 @@
+"""The options of `train.train`: their defaults and ranges, checked before anything else is done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.arrays.devices import Device
+from backprop_xp.arrays.scalars import check_count
+from backprop_xp.callbacks.callback import Callback, checked_callbacks
+from backprop_xp.errors import OptionError
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer
+from backprop_xp.optimizers.sgd import SGD
+from backprop_xp.schedules.ranges import (
+    ABOVE_0,
+    AT_LEAST_0,
+    BELOW_1,
+    Range,
+    Setting,
+    check_range,
+    on_host,
+)
+
+__all__ = ["Options", "Regularisation"]
+
+_PROBABILITY = BELOW_1._replace(text="probabilities >= 0 and < 1")
+_BOUND = ABOVE_0._replace(text="None or finite numbers > 0")
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """What keeps weights small and updates short, as `train.train` describes it.
+
+    Each number is a constant, an array with one number for each network of a stack, or a schedule
+    of the step.
+
+    Parameters
+    ----------
+    l2, l1 : number, array or schedule
+        ≥ 0, of penalties.
+    shrinkage : number, array or schedule
+        ≥ 0 and < 1, the share that each weight loses after each update.
+    decay_biases : bool
+        Whether these three hold for biases too.
+    max_norm : number, array or schedule, or None
+        > 0, a bound on the norm of the weights into each unit.
+    dropout, input_dropout : number, array or schedule
+        Probabilities ≥ 0 and < 1.
+    label_smoothing : number, array or schedule
+        ≥ 0 and < 1.
+    clip_value, clip_norm : number, array or schedule, or None
+        > 0, bounds on the gradient.
+
+    Raises
+    ------
+    OptionError
+        An option is out of its range.
+
+    Examples
+    --------
+    >>> Regularisation(l2=0.01, dropout=0).in_use
+    {'l2': 0.01}
+    """
+
+    l2: Setting = field(default=0.0, metadata={"range": AT_LEAST_0})
+    l1: Setting = field(default=0.0, metadata={"range": AT_LEAST_0})
+    shrinkage: Setting = field(default=0.0, metadata={"range": BELOW_1})
+    decay_biases: bool = False
+    max_norm: Setting = field(default=None, metadata={"range": _BOUND})
+    dropout: Setting = field(default=0.0, metadata={"range": _PROBABILITY})
+    input_dropout: Setting = field(default=0.0, metadata={"range": _PROBABILITY})
+    label_smoothing: Setting = field(default=0.0, metadata={"range": BELOW_1})
+    clip_value: Setting = field(default=None, metadata={"range": _BOUND})
+    clip_norm: Setting = field(default=None, metadata={"range": _BOUND})
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.decay_biases, bool):
+            came = repr(self.decay_biases)
+            raise OptionError("train(decay_biases)", came, "True or False", "Pass one of them")
+        for name, value in self._given.items():
+            check_range(f"train({name})", value, self.ranges[name])
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """The range of each number, by name."""
+        return {one.name: one.metadata["range"] for one in fields(self) if one.metadata}
+
+    @property
+    def in_use(self) -> dict[str, Setting]:
+        """The numbers that do something at some step, by name."""
+        return {name: x for name, x in self._given.items() if callable(x) or np.any(on_host(x))}
+
+    @property
+    def _given(self) -> dict[str, Setting]:
+        """The numbers by name, without the bounds that are None."""
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.metadata}
+        bounds = {one.name for one in fields(self) if one.default is None}
+        return {name: x for name, x in values.items() if x is not None or name not in bounds}
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """All that `train.train` takes beside the network, the data and θ, under the same names.
+
+    Raises
+    ------
+    OptionError, DTypeError
+        A number is out of its range, or a callback is none.
+    """
+
+    optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9)  # noqa: RUF009  it is frozen
+    epochs: int = 10
+    batch_size: int | None = 32
+    validation: tuple[Any, Any] | None = None
+    case_weights: Any = None
+    class_weights: str | Mapping[int, float] | None = None
+    regularisation: Regularisation = Regularisation()
+    seed: int = 0
+    device: str | Device | None = None
+    dtype: Any = None
+    stack: int | Sequence[int] = ()
+    callbacks: Sequence[Callback] = ()
+    progress: bool = False
+    resume: Any = None
+
+    def __post_init__(self) -> None:
+        check_count(self.epochs, "train(epochs)", least=0)
+        if self.batch_size is not None:
+            check_count(self.batch_size, "train(batch_size)", least=1)
+        check_count(self.seed, "train(seed)", least=0)
+        object.__setattr__(self, "callbacks", tuple(checked_callbacks(self.callbacks)))

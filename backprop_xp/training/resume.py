@@ -1,0 +1,102 @@
+"""A run that goes on from a checkpoint: what it has to share with the run before, and its start."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.scalars import check_count
+from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
+from backprop_xp.files.safetensors_file import interpreting
+from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
+from backprop_xp.optimizers.protocol import State
+from backprop_xp.training.fingerprint import described
+from backprop_xp.training.options import Options
+from backprop_xp.training.progress import TrainingProgress
+from backprop_xp.training.step.numbers import StepNumbers
+from backprop_xp.training.task import Task
+
+__all__ = ["begun", "go_on"]
+
+
+def begun(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
+    """Return the snapshot to go on from, None for a new run, and tell checkpoints of the run.
+
+    Raises
+    ------
+    OptionError, MissingFileError, ModelFileError
+        There is no such checkpoint, it was made by another run, or fewer epochs are asked for than
+        it has.
+    """
+    saving = [one for one in callbacks if isinstance(one, Checkpoint)]
+    if options.resume is None and not saving:
+        return None
+    made_with = _made_with(task, options)
+    file = file_to_resume(options.resume)
+    snapshot = None if file is None else read_snapshot(file)
+    if snapshot is not None:
+        check_settings(snapshot, made_with, "train(resume)")
+        check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
+    for one in saving:
+        one.begin(made_with, callbacks, file)
+    return snapshot
+
+
+def _made_with(task: Task, options: Options) -> Mapping[str, str]:
+    """Return as texts all that a resumed run has to share; a checkpoint holds them."""
+    X, Y = task.compared
+    regularisation = options.regularisation
+    given = {
+        "network": task.net,
+        "X": X,
+        "Y": Y,
+        "optimizer": options.optimizer,
+        "batch_size": task.batch_size,
+        "case_weights": options.case_weights,
+        "class_weights": options.class_weights,
+        **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
+        "seed": task.seed,
+        "dtype": dtype_name(task.theta.dtype),
+        "stack": task.stack,
+        "cases": task.cases.count,
+    }
+    return {name: described(value) for name, value in given.items()}
+
+
+def go_on(
+    progress: TrainingProgress,
+    snapshot: Snapshot,
+    numbers: StepNumbers,
+    callbacks: Sequence[Any],
+) -> None:
+    """Put a training that has not begun where a snapshot was taken.
+
+    Raises
+    ------
+    ModelFileError
+        The snapshot holds other arrays than the training, or no state of its callbacks.
+    """
+    theta, state = progress.weights, progress.state
+    with interpreting("train(resume)"):
+        progress.weights = _moved(snapshot.theta.reshape(tuple(theta.shape)), theta)
+        progress.state = tuple(_moved(x, theta) for x in snapshot.state)
+        if _forms(progress.weights, progress.state) != _forms(theta, state):
+            raise ValueError("θ or the optimiser's state has another shape or dtype")
+        numbers.restore(snapshot.of_settings)
+        restore_callbacks(snapshot, callbacks)
+    progress.epoch, progress.stopped = snapshot.epoch, snapshot.stopped
+    progress.of_settings = numbers.state()
+    progress.history.update(
+        {
+            name: [entry if entry.ndim else float(entry) for entry in of]
+            for name, of in snapshot.history.items()
+        }
+    )
+
+
+def _moved(x: Any, theta: Array) -> Array:
+    return from_host(x, namespace(theta), device_of(theta), dtype_name(x.dtype))
+
+
+def _forms(theta: Array, state: State) -> list[Any]:
+    return [(x.shape, x.dtype) for x in (theta, *state)]

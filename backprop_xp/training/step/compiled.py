@@ -1,0 +1,90 @@
+"""The functions that training calls block after block, compiled once for equal rules."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backprop_xp.activations import ACTIVATIONS
+from backprop_xp.arrays.backend import (
+    Array,
+    Namespace,
+    compiles,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+)
+from backprop_xp.execution.steps import over_batches
+from backprop_xp.losses import LOSSES
+from backprop_xp.network.parameters import piece_lengths
+from backprop_xp.optimizers import OPTIMIZERS
+from backprop_xp.optimizers.protocol import CheckedOptimizer
+from backprop_xp.training.scoring import Scorer
+from backprop_xp.training.step.update import Step, UpdateRule, step_of
+
+__all__ = ["Functions", "functions_of"]
+
+
+class Functions(NamedTuple):
+    """The functions that training calls block after block.
+
+    Attributes
+    ----------
+    steps : callable
+        As `execution.steps.over_batches` returns it.
+    score : Scorer
+    """
+
+    steps: Callable[..., Any]
+    score: Scorer
+
+
+def functions_of(rule: UpdateRule, theta: Array) -> Functions:
+    """Return the functions for a rule; where steps are compiled, those of an equal rule before.
+
+    A user's own objects may have changed since, and may look at numbers: a rule with one of them is
+    compiled anew, and not replayed.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+    theta : array (..., P)
+        For its library, device and dtype.
+    """
+    xp, pure = namespace(theta), _is_pure(rule)
+    if compiles(xp) and pure:
+        try:
+            return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
+        except TypeError:  # numbers in arrays have no hash
+            pass
+    return _made(rule, theta, pure)
+
+
+def _is_pure(rule: UpdateRule) -> bool:
+    """Tell whether all parts are this library's own, whose steps are functions of arrays."""
+    activations = all(type(one) in ACTIVATIONS.values() for one in rule.net.activations)
+    return activations and type(rule.net.loss) in LOSSES.values() and _is_own(rule.optimizer)
+
+
+def _is_own(optimizer: Any) -> bool:
+    return type(optimizer) in OPTIMIZERS
+
+
+@lru_cache(maxsize=16)
+def _compiled(rule: UpdateRule, xp: Namespace, device: Any, dtype: str) -> Functions:
+    return _made(rule, from_host(np.zeros(rule.net.parameter_count), xp, device, dtype), pure=True)
+
+
+def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
+    xp, net = namespace(theta), rule.net
+    if not _is_own(rule.optimizer):
+        rule = replace(rule, optimizer=CheckedOptimizer(rule.optimizer))
+
+    def make_step(like: Array = theta) -> Step:
+        return step_of(rule, like)
+
+    steps = over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes))
+    return Functions(steps, Scorer(net, xp))
