@@ -7,10 +7,11 @@ W (n_out, n_in) and b (n_out, 1). It counts all n_in connections of a unit, remo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError, nearest_name
 
 __all__ = [
@@ -21,8 +22,6 @@ __all__ = [
     "Uniform",
     "find_initializer",
 ]
-
-HostArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Initializer(Protocol):
