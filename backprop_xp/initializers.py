@@ -15,10 +15,11 @@ A user's own initializer is a function:
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import named
 from backprop_xp.errors import OptionError, nearest_name
 
@@ -30,8 +31,6 @@ __all__ = [
     "Uniform",
     "find_initializer",
 ]
-
-HostArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Initializer(Protocol):

@@ -15,6 +15,7 @@ from backprop_xp.errors import DTypeError
 
 __all__ = [
     "Array",
+    "HostArray",
     "Namespace",
     "astype",
     "broadcasts_to",
@@ -40,6 +41,7 @@ __all__ = [
     "without_derivatives",
 ]
 
+HostArray: TypeAlias = np.ndarray[Any, Any]  # of NumPy
 Namespace: TypeAlias = Any  # a module with the functions of the Array API standard
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -160,7 +162,7 @@ def kept(x: Array) -> Array:
     return x if array_api_compat.is_jax_array(x) else copied(x)
 
 
-def to_host(x: Any) -> np.ndarray[Any, Any]:
+def to_host(x: Any) -> HostArray:
     """Return the array `x` of any library and device as a NumPy array (not always a copy)."""
     if array_api_compat.is_numpy_array(x):
         return np.asarray(x)

@@ -6,7 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    device_of,
+    dtype_name,
+    from_host,
+    namespace,
+    to_host,
+)
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
@@ -127,5 +135,5 @@ class EarlyStopping:
                 raise ValueError("EarlyStopping remembers parameters that are none")
 
 
-def _like(x: np.ndarray[Any, Any], like: Array) -> Array:
+def _like(x: HostArray, like: Array) -> Array:
     return from_host(x, namespace(like), device_of(like), dtype_name(like.dtype))

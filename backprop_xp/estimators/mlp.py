@@ -7,12 +7,12 @@ there is no such device.
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 
 from backprop_xp.activations import Activation
-from backprop_xp.arrays.backend import dtype_name, from_host, to_host
+from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DataError, MissingExtraError
 from backprop_xp.estimators.output_kind import Head
@@ -44,7 +44,6 @@ except ImportError as error:
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     astype,
     context,
     device_of,
@@ -156,7 +157,7 @@ def _float64(x: Any, argument: str) -> Any:
         return astype(x, xp.float64)
 
 
-def _chosen(count: int, sample: int | None, seed: int) -> np.ndarray[Any, Any]:
+def _chosen(count: int, sample: int | None, seed: int) -> HostArray:
     if sample is None or sample >= count:
         return np.arange(count)
     return np.sort(generator(seed, "parameters").choice(count, size=sample, replace=False))
@@ -168,9 +169,9 @@ def _central_differences(
     X: Any,
     Y: Any,
     case_weights: Any,
-    places: np.ndarray[Any, Any],
+    places: HostArray,
     h: float,
-) -> np.ndarray[Any, Any]:
+) -> HostArray:
     """Return ∂E/∂θ_i, (..., len(places)), by nudging stacks of copies of θ."""
     xp, device, lead = namespace(theta), device_of(theta), tuple(theta.shape[:-1])
     count, found = net.parameter_count, []

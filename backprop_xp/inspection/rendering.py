@@ -11,13 +11,11 @@ from html import escape
 from textwrap import wrap
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import check_count
 
 __all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 Numbers: TypeAlias = list[list[str]]
 
 WIDTH = 100  # characters of a line of text

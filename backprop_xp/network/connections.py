@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays import requirements
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.backend import Array, HostArray, device_of, dtype_name, from_host, namespace
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.network.parameters import Layer, pack
 
@@ -28,7 +28,7 @@ class Mask:
     shape: tuple[int, int]
     bits: bytes
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> HostArray:
         matrix = np.frombuffer(self.bits, dtype=np.bool_).reshape(self.shape)
         return np.array(matrix, dtype=dtype or np.bool_, copy=copy)
 

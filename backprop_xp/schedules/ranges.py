@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.errors import OptionError
 
 __all__ = [
@@ -47,7 +47,7 @@ def value_at(setting: Setting, step: int) -> Any:
     return setting(step) if callable(setting) else setting
 
 
-def on_host(value: Any) -> np.ndarray[Any, Any]:
+def on_host(value: Any) -> HostArray:
     """Return a number, a list or an array of any library as a new NumPy array of float64.
 
     Raises
@@ -67,7 +67,7 @@ def host_number(value: Any) -> Any:
     return value if isinstance(value, int | float) else on_host(value)
 
 
-def _all_integers(host: np.ndarray[Any, Any]) -> bool:
+def _all_integers(host: HostArray) -> bool:
     """Tell whether all objects are Python integers, which may be too large for a NumPy dtype."""
     return all(type(one) is int for one in host.reshape(-1))
 
@@ -94,7 +94,7 @@ class Range(NamedTuple):
     low_too: bool
     text: str
 
-    def hold(self, values: np.ndarray[Any, Any]) -> bool:
+    def hold(self, values: HostArray) -> bool:
         """Tell whether all values are in the range."""
         above = values >= self.low if self.low_too else values > self.low
         return bool(np.all(above & (values < self.high)))

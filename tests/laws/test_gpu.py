@@ -13,7 +13,8 @@ from needs import needs
 from surface import ITEMS, results
 
 import backprop_xp as bp
-from backprop_xp.execution.cuda import cupy_arrays, graphs, replay
+from backprop_xp.execution.cuda import cupy_arrays, replay
+from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, FUSED_KERNELS
 from backprop_xp.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
@@ -62,7 +63,7 @@ def test_numpy_plain_and_fused_agree(name, dtype, cupy, watched, monkeypatch):
     item, device = ITEMS[name], bp.select_device("cuda")
     expected = all_of(item, lambda x: of_dtype(np.asarray(x), dtype), dtype)
     for wanted in ("0", "1"):
-        monkeypatch.setenv(replay.ENVIRONMENT_VARIABLE, wanted)
+        monkeypatch.setenv(FUSED_KERNELS, wanted)
         found = all_of(item, lambda x: cupy.asarray(of_dtype(np.asarray(x), dtype)), dtype, device)
         for key, of in expected.items():
             message = f"{key}, {'fused' if wanted == '1' else 'plain'}"
@@ -99,7 +100,7 @@ def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
     monkeypatch.setattr(cupy_arrays.CupyLibrary, "capture", noted)
     optimizer = bp.SGD(bp.schedules.Exponential(0.1, 0.999), momentum=0.9)
     for wanted in ("0", "1"):
-        monkeypatch.setenv(graphs.ENVIRONMENT_VARIABLE, wanted)
+        monkeypatch.setenv(CUDA_GRAPHS, wanted)
         run = bp.train(
             net, X, Y, device="cuda", batch_size=3, epochs=4, optimizer=optimizer, l2=1e-3
         )

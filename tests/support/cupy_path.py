@@ -14,8 +14,8 @@ from device_array import DeviceArray, MemoryPointer, plain
 from fused_on_host import Deferring, NumpyLibrary
 
 from backprop_xp.execution import steps
-from backprop_xp.execution.cuda import replay as fused_steps
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+from backprop_xp.execution.cuda.switches import FUSED_KERNELS
 from backprop_xp.training import task
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.trainer import Trainer
@@ -50,7 +50,7 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
         patch.object(steps, "CupyLibrary", DeviceLibrary),
         patch.object(task, "mover", lambda *_: None),  # streams, which `test_cuda_streaming` acts
         patch.object(task, "fits", lambda *_: True),
-        patch.dict(os.environ, {fused_steps.ENVIRONMENT_VARIABLE: str(int(fused))}),
+        patch.dict(os.environ, {FUSED_KERNELS: str(int(fused))}),
         patch.object(Trainer, "block", unread_from_here),
         patch.object(EpochRecord, "batch_costs", readable_from_here),
         patch.object(Trainer, "scores", unread_scores),

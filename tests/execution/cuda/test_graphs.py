@@ -6,6 +6,7 @@ from fused_on_host import NumpyLibrary
 
 from backprop_xp.execution.cuda import graphs
 from backprop_xp.execution.cuda.graphs import MOST_STEPS, Graphed
+from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
 
 
 class Counting(NumpyLibrary):
@@ -177,6 +178,6 @@ def test_where_there_is_no_room_for_copies_there_is_no_graph(monkeypatch):
 
 
 def test_the_variable_turns_it_off(monkeypatch):
-    assert graphs.is_wanted()
-    monkeypatch.setenv(graphs.ENVIRONMENT_VARIABLE, "0")
-    assert not graphs.is_wanted()
+    assert is_on(CUDA_GRAPHS)
+    monkeypatch.setenv(CUDA_GRAPHS, "0")
+    assert not is_on(CUDA_GRAPHS)

@@ -25,6 +25,7 @@ from backprop_xp.execution.cuda import replay
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.kernel import COMPARISONS, OPERATORS, REDUCTIONS, Kernel, Node
 from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
+from backprop_xp.execution.cuda.switches import FUSED_KERNELS
 from backprop_xp.execution.tape import NotReplayable
 from backprop_xp.training import trainer
 from backprop_xp.training.data import batches
@@ -393,5 +394,5 @@ def test_cupy_takes_the_program_and_no_other_library(monkeypatch):
     assert isinstance(fused_steps, FusedReplayer)
     assert not isinstance(steps.over_batches(make_step, xp), FusedReplayer)
     assert not isinstance(steps.over_batches(make_step, np, pure=True), FusedReplayer)
-    monkeypatch.setenv(replay.ENVIRONMENT_VARIABLE, "0")
+    monkeypatch.setenv(FUSED_KERNELS, "0")
     assert not isinstance(steps.over_batches(make_step, xp, pure=True), FusedReplayer)
