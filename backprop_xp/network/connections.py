@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays import requirements
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.backend import Array, from_host_like
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.network.parameters import Layer, pack
 
@@ -46,7 +46,7 @@ def existing(
         Layer(np.ones(shape) if mask is None else np.asarray(mask, float), np.ones((shape[0], 1)))
         for mask, shape in zip(connections, shapes, strict=True)
     ]
-    return from_host(pack(layers), namespace(theta), device_of(theta), dtype_name(theta.dtype))
+    return from_host_like(pack(layers), theta)
 
 
 def checked_connections(

@@ -14,11 +14,9 @@ from backprop_xp.arrays.backend import (
     Array,
     astype,
     context,
-    device_of,
-    dtype_name,
     from_host,
+    from_host_like,
     ignore_overflow,
-    namespace,
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
@@ -284,8 +282,7 @@ class Network:
     def is_weight(self, theta: Array) -> Array:
         """Return (P,) like θ: 1 in the places of weights, 0 in those of biases."""
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
-        xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
-        return from_host(parameters.pack(ones), xp, device, dtype)
+        return from_host_like(parameters.pack(ones), theta)
 
     def layers(self, theta: Array, exists: Array | None) -> tuple[Layer, ...]:
         """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
