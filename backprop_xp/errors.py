@@ -6,7 +6,8 @@ that Python programmers expect at that place, so that ``except ValueError`` work
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "StackIndexError",
     "first_line",
     "nearest_name",
+    "needs_extra",
 ]
 
 
@@ -261,6 +263,41 @@ class OutOfMemoryError(BackpropError, MemoryError):
     theta: Any = None
     epoch: int | None = None
     history: dict[str, list[Any]] | None = None
+
+
+@contextmanager
+def needs_extra(
+    extra: str, where: str, came: str, expected: str, or_else: str = ""
+) -> Iterator[None]:
+    """Raise a failed import of the ``with`` block as the error that names the install command.
+
+    Parameters
+    ----------
+    extra : str
+        The optional dependency of this package, such as ``"plot"``.
+    where, came, expected : str
+        As `BackpropError` takes them.
+    or_else : str
+        Another way out, after the command.
+
+    Raises
+    ------
+    MissingExtraError
+        The block raised an ImportError.
+
+    Examples
+    --------
+    >>> with needs_extra("plot", "draw()", "no cairo", "cairo"):  # doctest: +ELLIPSIS
+    ...     raise ImportError
+    Traceback (most recent call last):
+    backprop_xp.errors.MissingExtraError: ...Run: python -m pip install 'backprop-xp[plot]'.
+    """
+    try:
+        yield
+    except ImportError as error:
+        advice = f"Run: python -m pip install 'backprop-xp[{extra}]'"
+        advice += f". {or_else}" if or_else else ""
+        raise MissingExtraError(where, came, expected, advice) from error
 
 
 def first_line(error: BaseException) -> str:

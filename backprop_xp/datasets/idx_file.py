@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import DataError, MissingExtraError, MissingFileError
+from backprop_xp.errors import DataError, MissingFileError, needs_extra
 
 __all__ = ["MAX_BYTES", "read_idx", "read_mnist"]
 
@@ -183,16 +183,10 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _download() -> list[Path]:
-    try:
+    came, expected = "no folder, and no pooch to download with", "the package pooch or a folder"
+    or_else = f"Or {_NO_FOLDER[0].lower()}{_NO_FOLDER[1:]}"
+    with needs_extra("mnist", "datasets.mnist()", came, expected, or_else):
         import pooch
-    except ImportError as error:
-        install = "Run: python -m pip install 'backprop-xp[mnist]'"
-        raise MissingExtraError(
-            "datasets.mnist()",
-            "no folder, and no pooch to download with",
-            "the package pooch or a folder",
-            f"{install}. Or {_NO_FOLDER[0].lower()}{_NO_FOLDER[1:]}",
-        ) from error
     registry = {f"{name}.gz": f"sha256:{digest}" for name, digest in _SHA256.items()}
     store = pooch.create(pooch.os_cache("backprop_xp"), base_url=_SOURCE, registry=registry)
     try:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.idx_file import read_mnist
-from backprop_xp.errors import MissingExtraError
+from backprop_xp.errors import needs_extra
 
 __all__ = ["digits", "mnist"]
 
@@ -35,15 +35,9 @@ def digits() -> Dataset:
     >>> X.shape, X.dtype, Y[:5]
     ((1797, 64), dtype('float32'), array([0, 1, 2, 3, 4]))
     """
-    try:
+    came, expected = "no scikit-learn, which bundles the digits", "the package scikit-learn"
+    with needs_extra("sklearn", "datasets.digits()", came, expected):
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtraError(
-            "datasets.digits()",
-            "no scikit-learn, which bundles the digits",
-            "the package scikit-learn",
-            "Run: python -m pip install 'backprop-xp[sklearn]'",
-        ) from error
     pixels, labels = load_digits(return_X_y=True)
     return Dataset((pixels / 16).astype(np.float32), labels.astype(np.int64))
 

@@ -13,7 +13,7 @@ from backprop_xp.arrays.backend import (
     context,
     device_of,
     dtype_name,
-    from_host,
+    from_host_like,
     namespace,
     to_host,
 )
@@ -173,14 +173,13 @@ def _central_differences(
     h: float,
 ) -> HostArray:
     """Return ∂E/∂θ_i, (..., len(places)), by nudging stacks of copies of θ."""
-    xp, device, lead = namespace(theta), device_of(theta), tuple(theta.shape[:-1])
-    count, found = net.parameter_count, []
+    lead, count, found = tuple(theta.shape[:-1]), net.parameter_count, []
     per_stack = max(1, _STACK_NUMBERS // (int(np.prod(lead)) * count))
     for start in range(0, len(places), per_stack):
         chunk = places[start : start + per_stack]
         nudges = np.zeros((len(chunk), *(1,) * len(lead), count))
         nudges[np.arange(len(chunk)), ..., chunk] = h
-        nudge = from_host(nudges, xp, device, "float64")
+        nudge = from_host_like(nudges, theta, "float64")
         with context(theta):
             above = net.cost(theta + nudge, X, Y, case_weights)
             below = net.cost(theta - nudge, X, Y, case_weights)

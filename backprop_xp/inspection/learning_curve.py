@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import MissingExtraError, OptionError
+from backprop_xp.errors import OptionError, needs_extra
 from backprop_xp.files.atomic_write import write_atomically
 
 __all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]
@@ -104,15 +104,8 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _matplotlib(module: str) -> Any:
-    try:
+    with needs_extra("plot", "plotting", "no matplotlib", "the package matplotlib"):
         return importlib.import_module(f"matplotlib.{module}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "plotting",
-            "no matplotlib",
-            "the package matplotlib",
-            "Run: python -m pip install 'backprop-xp[plot]'",
-        ) from error
 
 
 def _by_network(entries: Sequence[Any]) -> NDArray[np.float64]:

@@ -13,9 +13,7 @@ from backprop_xp.arrays.backend import (
     context,
     copied,
     detached,
-    device_of,
-    dtype_name,
-    from_host,
+    from_host_like,
     ignore_overflow,
     namespace,
 )
@@ -207,9 +205,9 @@ def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
         raise ShapeError("trace(x)", f"shape {tuple(x.shape)}", expected, advice)
     xp = namespace(theta)
     if isinstance(y, numbers.Integral) and abs(int(y)) < 2**31:
-        y = from_host(np.asarray(y), xp, device_of(theta), "int32")
+        y = from_host_like(np.asarray(y), theta, "int32")
     elif isinstance(y, float | np.floating):
-        y = from_host(np.asarray(y), xp, device_of(theta), dtype_name(theta.dtype))
+        y = from_host_like(np.asarray(y), theta)
     y = requirements.same_place(y, theta, "trace(y)")
     if x.ndim > 1:
         return x, y

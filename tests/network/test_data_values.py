@@ -117,7 +117,7 @@ def test_case_weights_that_can_be_used_pass(xp):
         ([1.0, np.nan], "nan at row 1"),
         ([np.inf, 1.0], "inf at row 0"),
         ([0.0, 0.0], "weights that are all 0"),
-        ([[1.0, 1.0], [0.0, 0.0]], "weights that are all 0; expected one above 0 at least for"),
+        ([[1.0, 1.0], [0.0, 0.0]], "weights that are all 0; expected at least one above 0 for"),
         ([False, False], "weights that are all 0"),
     ],
 )

@@ -84,8 +84,8 @@ def test_a_network_without_hidden_layers():
 @pytest.mark.parametrize(
     ("sizes", "says"),
     [
-        ([], "got (); expected inputs and outputs at least"),
-        ([3], "got (3,); expected inputs and outputs at least"),
+        ([], "got (); expected at least two sizes, inputs and outputs"),
+        ([3], "got (3,); expected at least two sizes, inputs and outputs"),
         ([3, 0, 2], "got 0; expected integers >= 1"),
         ([3, -4, 2], "got -4; expected integers >= 1"),
         ([3, 4.0, 2], "got 4.0; expected integers >= 1"),
@@ -524,7 +524,7 @@ def test_inputs_that_do_not_fit_are_refused(x, error, says):
         (
             LABELS.astype(float),
             ShapeError,
-            "Labels held as floats are converted with Y.astype(int)",
+            "Convert labels held as floats with Y.astype(int)",
         ),
         (np.ones(()), ShapeError, "got shape ()"),
         (np.ones((2, M, 2)), ShapeError, "got shape (2, 5, 2)"),
