@@ -165,8 +165,8 @@ def test_mnist_lacks_a_file(tmp_path):
         (0, np.zeros((20, 27, 28), np.uint8), "images"),
         (0, np.zeros((20, 28, 28), np.float32), "images"),
         (0, np.zeros(20, np.uint8), "images"),
-        (1, np.zeros(19, np.uint8), "a label an image"),
-        (1, np.zeros((20, 1), np.uint8), "a label an image"),
+        (1, np.zeros(19, np.uint8), "one label per image"),
+        (1, np.zeros((20, 1), np.uint8), "one label per image"),
         (1, np.full(20, 10, np.uint8), "labels from 0 to 9"),
     ],
 )
