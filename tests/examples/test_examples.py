@@ -77,7 +77,7 @@ def test_a_script_explains_itself_and_imports_no_framework(name):
             [node.module] if isinstance(node, ast.ImportFrom) else [n.name for n in node.names]
         )
     }
-    assert imported <= {*sys.stdlib_module_names, "numpy", "backprop_xp"}
+    assert imported <= {*sys.stdlib_module_names, "notation", "numpy", "backprop_xp"}
 
 
 # -------------------------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_memory_that_the_system_does_not_tell(larger, monkeypatch, capsys):
     monkeypatch.setattr(larger.Path, "read_text", missing)
     assert larger.resident() is None
     larger.show_memory()
-    assert "not told by this system" in capsys.readouterr().out
+    assert "unknown on this system" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_memory_that_the_system_does_not_tell(larger, monkeypatch, capsys):
         ("larger_than_memory", ["--megabytes", "nan"], "--megabytes is nan"),
         ("larger_than_memory", ["--megabytes", "1e18"], "the disk has room for"),
         ("larger_than_memory", ["--epochs", "0"], "--epochs is 0"),
-        ("larger_than_memory", ["--folder", "not/there"], "which is no folder"),
+        ("larger_than_memory", ["--folder", "not/there"], "which is not a folder"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(name, options, told, capsys):

@@ -87,7 +87,7 @@ def test_a_section_for_each_report_is_written_once_and_replaced(reproduce, tmp_p
         ([], "give names, or --all"),
         (["one", "--all"], "give names or --all, not both"),
         (["three"], "there is no 'three'; names are one, two"),
-        (["one", "--folder", ""], "an empty text is no folder"),
+        (["one", "--folder", ""], "the name of the folder is empty"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_any_work(reproduce, arguments, said, capsys):
@@ -100,7 +100,7 @@ def test_what_cannot_be_run_is_refused_before_any_work(reproduce, arguments, sai
 
 def test_a_folder_is_looked_at_before_any_work(reproduce, tmp_path, capsys):
     assert reproduce.main(["one", "--folder", "nowhere"]) == 2
-    assert "--folder nowhere is no folder" in capsys.readouterr().err
+    assert "--folder nowhere is not a folder" in capsys.readouterr().err
     (tmp_path / "RESULTS.md").write_bytes("# Schön\n".encode("latin-1"))
     assert reproduce.main(["one", "--folder", str(tmp_path)]) == 2
     assert "is not in UTF-8" in capsys.readouterr().err
@@ -109,7 +109,7 @@ def test_a_folder_is_looked_at_before_any_work(reproduce, tmp_path, capsys):
 
 
 def test_images_are_looked_at_before_any_work(reproduce, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(reproduce, "OF_MNIST", ("two",))
+    monkeypatch.setattr(reproduce, "NEED_MNIST", ("two",))
     assert reproduce.main(["one", "two", "--mnist", str(tmp_path), "--quick"]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert reproduce.calls == []
