@@ -1,6 +1,7 @@
 """Multi-layer perceptrons trained by the explicit equations of backpropagation.
 
-Written once against the Array API standard, for NumPy, CuPy, PyTorch and JAX arrays.
+The equations are written once, against the Array API standard, for NumPy, CuPy, PyTorch and JAX
+arrays.
 
 >>> import backprop_xp as bp
 >>> X, Y = bp.datasets.xor()
@@ -134,7 +135,10 @@ _ON_FIRST_USE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return what is imported on first use, to keep ``import backprop_xp`` quick."""
+    """Return a public name whose module is imported on first use.
+
+    Its import takes time, and ``import backprop_xp`` shall be quick.
+    """
     if name not in _ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(f"{__name__}.{_ON_FIRST_USE[name]}")

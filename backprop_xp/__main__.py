@@ -1,4 +1,4 @@
-"""``python -m backprop_xp``: the command `backprop-xp`."""
+"""The command `backprop-xp`, as ``python -m backprop_xp``."""
 
 import sys
 

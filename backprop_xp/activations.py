@@ -1,6 +1,7 @@
 """Activation functions a = σ(z) and their derivatives ∂a/∂z.
 
-An activation is a small object with a ``name``, called on z for a, and with ``da_dz(z, a)``:
+An activation is a small object with a ``name``. Called on z, it returns a. Its method
+``da_dz(z, a)`` returns the derivative:
 
 .. code-block:: python
 
@@ -13,9 +14,9 @@ An activation is a small object with a ``name``, called on z for a, and with ``d
         def da_dz(self, z, a):
             return 3 * z * z
 
-Arrays are (..., n, m): units in rows, cases in columns. An activation in which the units of a layer
-depend on each other has no such derivative; it has ``vjp(dE_da, a)`` in its place, the
-vector-Jacobian product δ = Jᵀ ∂E/∂a, as `Softmax` does.
+Arrays are (..., n, m): units in rows, cases in columns. In an activation such as `Softmax` each a
+depends on every z of the layer, and ∂a/∂z is a matrix J for each case. Such an activation has the
+method ``vjp(dE_da, a)`` in place of ``da_dz``. It returns the vector-Jacobian product δ = Jᵀ ∂E/∂a.
 """
 
 import math
@@ -27,8 +28,8 @@ from typing import ClassVar, Protocol, TypeAlias
 from backprop_xp import equations
 from backprop_xp.arrays.backend import Array, ignore_overflow, namespace
 from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
-from backprop_xp.arrays.scalars import finite_number
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.arrays.scalars import finite_number, named
+from backprop_xp.errors import OptionError
 
 __all__ = [
     "ACTIVATIONS",
@@ -52,42 +53,88 @@ __all__ = [
 
 
 class ElementwiseActivation(Protocol):
-    """An activation in which each a depends on its own z alone."""
+    """The interface of an activation in which each a depends on its own z alone.
+
+    Examples
+    --------
+    >>> import numpy as np, backprop_xp as bp
+    >>> class Cube:
+    ...     name = "cube"
+    ...
+    ...     def __call__(self, z):
+    ...         return z * z * z
+    ...
+    ...     def da_dz(self, z, a):
+    ...         return 3 * z * z
+    >>> net = bp.Network([1, 1], output=Cube(), loss="squared_error")
+    >>> net.forward(np.array([2.0, 0.0]), [[1.0]])
+    array([[8.]])
+    """
 
     @property
     def name(self) -> str:
         """The name in files and error messages."""
 
     def __call__(self, z: Array) -> Array:
-        """Return a = σ(z), (..., n, m); never changes z."""
+        """Return a = σ(z), (..., n, m), without changing z."""
 
     def da_dz(self, z: Array, a: Array) -> Array:
-        """Return ∂a/∂z, (..., n, m), from z and a; never changes them."""
+        """Return ∂a/∂z, (..., n, m), without changing z or a."""
 
 
 class CoupledActivation(Protocol):
-    """An activation in which the units of a layer depend on each other."""
+    """The interface of an activation in which each a depends on every z of its layer.
+
+    Examples
+    --------
+    >>> import numpy as np, backprop_xp as bp
+    >>> class Centred:
+    ...     name = "centred"
+    ...
+    ...     def __call__(self, z):
+    ...         return z - z.mean(axis=-2, keepdims=True)
+    ...
+    ...     def vjp(self, dE_da, a):
+    ...         return dE_da - dE_da.mean(axis=-2, keepdims=True)
+    >>> net = bp.Network([1, 2], output=Centred(), loss="squared_error")
+    >>> net.forward(np.array([3.0, 1.0, 0.0, 0.0]), [[1.0]])
+    array([[ 1., -1.]])
+    """
 
     @property
     def name(self) -> str:
         """The name in files and error messages."""
 
     def __call__(self, z: Array) -> Array:
-        """Return a, (..., n, m); never changes z."""
+        """Return a, (..., n, m), without changing z."""
 
     def vjp(self, dE_da: Array, a: Array) -> Array:
-        """Return δ = ∂E/∂z, (..., n, m), from ∂E/∂a and a; never changes them."""
+        """Return δ = ∂E/∂z, (..., n, m), without changing ∂E/∂a or a."""
 
 
 Activation: TypeAlias = ElementwiseActivation | CoupledActivation
 
-_error = unwrap(equations.error)  # ∂E/∂a, z and a of one layer have one shape
+_error = unwrap(equations.error)  # without its check: ∂E/∂a, z and a of a layer have one shape
 
 
 def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
-    """Return the error δ = ∂E/∂z of a layer from ∂E/∂a, all (..., n, m).
+    """Return the error of a layer, δ = ∂E/∂z, by `equations.error` or by the activation's ``vjp``.
 
-    It is `equations.error` with the activation's ∂a/∂z, or the activation's own ``vjp``.
+    Parameters
+    ----------
+    activation : Activation
+    dE_da, z, a : array (..., n, m)
+
+    Returns
+    -------
+    array (..., n, m)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[0.0]])
+    >>> error(Sigmoid(), np.array([[8.0]]), z, Sigmoid()(z))
+    array([[2.]])
     """
     if hasattr(activation, "vjp"):
         return activation.vjp(dE_da, a)
@@ -97,13 +144,15 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
 
 @dataclass(frozen=True)
 class Sigmoid:
-    """σ(z) = 1 / (1 + e^(−z)), with ∂a/∂z = a (1 − a).
+    """The logistic function a = 1 / (1 + e^(−z)), with ∂a/∂z = a (1 − a).
 
     Examples
     --------
     >>> import numpy as np
-    >>> Sigmoid()(np.array([[-1000.0, 0.0]]))
-    array([[0. , 0.5]])
+    >>> z = np.array([[-1000.0, 0.0]])
+    >>> a = Sigmoid()(z)
+    >>> a, Sigmoid().da_dz(z, a)
+    (array([[0. , 0.5]]), array([[0.  , 0.25]]))
     """
 
     name: ClassVar[str] = "sigmoid"
@@ -121,7 +170,16 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Tanh:
-    """a = tanh z, with ∂a/∂z = 1 − a²."""
+    """The hyperbolic tangent a = tanh z, with ∂a/∂z = 1 − a².
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1000.0, 0.0]])
+    >>> a = Tanh()(z)
+    >>> a, Tanh().da_dz(z, a)
+    (array([[-1.,  0.]]), array([[0., 1.]]))
+    """
 
     name: ClassVar[str] = "tanh"
 
@@ -136,7 +194,16 @@ class Tanh:
 
 @dataclass(frozen=True)
 class ReLU:
-    """a = max(z, 0), with ∂a/∂z = 1 where z > 0, else 0 (also at 0)."""
+    """The rectifier a = max(z, 0), with ∂a/∂z = 1 where z > 0, and 0 where z ≤ 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = ReLU()(z)
+    >>> a, ReLU().da_dz(z, a)
+    (array([[0., 2.]]), array([[0., 1.]]))
+    """
 
     name: ClassVar[str] = "relu"
 
@@ -149,16 +216,29 @@ class ReLU:
 
 @dataclass(frozen=True)
 class LeakyReLU:
-    """a = max(z, 0) + s min(z, 0), with ∂a/∂z = 1 where z > 0, else s.
+    """The leaky rectifier a = max(z, 0) + s min(z, 0), with ∂a/∂z = 1 where z > 0, else s.
 
     Parameters
     ----------
     negative_slope : float
-        s, 0.01 unless told.
+        s, by default 0.01.
+
+    Raises
+    ------
+    OptionError
+        The slope is no finite number.
 
     References
     ----------
     Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models" (2013).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = LeakyReLU(0.5)(z)
+    >>> a, LeakyReLU(0.5).da_dz(z, a)
+    (array([[-0.5,  2. ]]), array([[0.5, 1. ]]))
     """
 
     negative_slope: float = 0.01
@@ -179,17 +259,32 @@ class LeakyReLU:
 
 @dataclass(frozen=True)
 class ELU:
-    """a = max(z, 0) + α (e^min(z, 0) − 1), with ∂a/∂z = 1 where z > 0, else α e^z.
+    """The exponential linear unit a = max(z, 0) + α (e^min(z, 0) − 1).
+
+    ∂a/∂z = 1 where z > 0, else α e^z.
 
     Parameters
     ----------
     alpha : float
-        α, 1 unless told.
+        α, by default 1.
+
+    Raises
+    ------
+    OptionError
+        α is no finite number.
 
     References
     ----------
     Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential
     linear units (ELUs)", ICLR (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = ELU()(z)
+    >>> a, ELU().da_dz(z, a)
+    (array([[-0.63212056,  2.        ]]), array([[0.36787944, 1.        ]]))
     """
 
     alpha: float = 1.0
@@ -212,21 +307,33 @@ class ELU:
 
 @dataclass(frozen=True)
 class GELU:
-    """a = ½ z (1 + tanh u) with u = √(2/π) (z + 0.044715 z³), the tanh form of GELU.
+    """The Gaussian error linear unit a = ½ z (1 + tanh u), u = √(2/π) (z + 0.044715 z³).
 
-    ∂a/∂z = ½ (1 + tanh u) + ½ z (1 − tanh² u) ∂u/∂z. The form with the error function is not in
-    the Array API standard; the two differ by less than 5e-4.
+    ∂a/∂z = ½ (1 + tanh u) + ½ z (1 − tanh² u) ∂u/∂z.
+
+    Notes
+    -----
+    The tanh form differs from the exact form, a = z Φ(z), by less than 5e-4. The exact form needs
+    the error function, which is not in the Array API standard.
 
     References
     ----------
     Hendrycks, Gimpel, "Gaussian error linear units (GELUs)", arXiv:1606.08415 (2016).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = GELU()(z)
+    >>> a, GELU().da_dz(z, a)
+    (array([[-0.15880801,  1.95459769]]), array([[-0.08296408,  1.08609926]]))
     """
 
     name: ClassVar[str] = "gelu"
 
     @staticmethod
     def _bounded(z: Array) -> Array:
-        # beyond |z| = 10 tanh u is 1 to the last bit, while z³ of a large z overflows
+        # beyond |z| = 10, tanh u is ±1 to the last bit, and z³ may overflow
         xp = namespace(z)
         bounded: Array = xp.minimum(xp.maximum(z, -10.0), 10.0)
         return bounded
@@ -248,12 +355,22 @@ class GELU:
 
 @dataclass(frozen=True)
 class SiLU:
-    """a = z σ(z) with the sigmoid σ, and ∂a/∂z = σ(z) + a (1 − σ(z)).
+    """The sigmoid-weighted linear unit a = z σ(z), with ∂a/∂z = σ(z) + a (1 − σ(z)).
+
+    σ is the sigmoid.
 
     References
     ----------
     Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function
     approximation in reinforcement learning", Neural Networks 107 (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = SiLU()(z)
+    >>> a, SiLU().da_dz(z, a)
+    (array([[-0.26894142,  1.76159416]]), array([[0.07232949, 1.09078425]]))
     """
 
     name: ClassVar[str] = "silu"
@@ -268,13 +385,17 @@ class SiLU:
 
 @dataclass(frozen=True)
 class Softplus:
-    """a = ln(1 + e^z), computed as max(z, 0) + ln(1 + e^(−|z|)), with ∂a/∂z = σ(z).
+    """The smooth rectifier a = ln(1 + e^z), with ∂a/∂z = σ(z).
+
+    σ is the sigmoid. a is computed as max(z, 0) + ln(1 + e^(−|z|)), which does not overflow.
 
     Examples
     --------
     >>> import numpy as np
-    >>> Softplus()(np.array([[1000.0, -1.0]]))
-    array([[1.00000000e+03, 3.13261688e-01]])
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = Softplus()(z)
+    >>> a, Softplus().da_dz(z, a)
+    (array([[0.31326169, 2.12692801]]), array([[0.26894142, 0.88079708]]))
     """
 
     name: ClassVar[str] = "softplus"
@@ -290,7 +411,16 @@ class Softplus:
 
 @dataclass(frozen=True)
 class Identity:
-    """a = z, with ∂a/∂z = 1."""
+    """The identity a = z, with ∂a/∂z = 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = Identity()(z)
+    >>> a, Identity().da_dz(z, a)
+    (array([[-1.,  2.]]), array([[1., 1.]]))
+    """
 
     name: ClassVar[str] = "identity"
 
@@ -304,7 +434,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Exp:
-    """a = e^z, with ∂a/∂z = a; the rate of a Poisson distribution."""
+    """The exponential function a = e^z, with ∂a/∂z = a, for the rates of Poisson distributions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([[-1.0, 2.0]])
+    >>> a = Exp()(z)
+    >>> a, Exp().da_dz(z, a)
+    (array([[0.36787944, 7.3890561 ]]), array([[0.36787944, 7.3890561 ]]))
+    """
 
     name: ClassVar[str] = "exp"
 
@@ -319,17 +458,21 @@ class Exp:
 
 @dataclass(frozen=True)
 class Softmax:
-    """a_d = e^(z_d) / Σ_k e^(z_k) over the units of the layer: the probabilities of classes.
+    """The probabilities of classes a_d = e^(z_d) / Σ_k e^(z_k), over the units of the layer.
 
-    Each a depends on every z of its case: ∂a_k/∂z_d = a_k ([k = d] − a_d), so that
+    Each a depends on every z of its case: ∂a_k/∂z_d = a_k ([k = d] − a_d). Therefore
     δ_d = Σ_k ∂E/∂a_k ∂a_k/∂z_d = a_d (∂E/∂a_d − Σ_k a_k ∂E/∂a_k).
 
     Examples
     --------
     >>> import numpy as np
-    >>> Softmax()(np.array([[1000.0], [1000.0]]))
+    >>> a = Softmax()(np.array([[1000.0], [1000.0]]))
+    >>> a
     array([[0.5],
            [0.5]])
+    >>> Softmax().vjp(np.array([[1.0], [0.0]]), a)
+    array([[ 0.25],
+           [-0.25]])
     """
 
     name: ClassVar[str] = "softmax"
@@ -339,7 +482,7 @@ class Softmax:
         return e / total(e, axis=-2)
 
     def vjp(self, dE_da: Array, a: Array) -> Array:
-        """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), the sum over the units of a case."""
+        """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), with the sum over the units of a case."""
         return a * (dE_da - total(a * dE_da, axis=-2))
 
 
@@ -359,26 +502,26 @@ ACTIVATIONS: dict[str, Callable[..., Activation]] = {
 
 
 def find_activation(activation: str | Activation, where: str) -> Activation:
-    """Return the built-in activation of that name, or a user's own object as it is.
+    """Return the built-in activation of this name, or a user's own object unchanged.
 
     Parameters
     ----------
     activation : str or Activation
     where : str
-        The argument it came in, for the error message.
+        The function and the argument, for the error message.
 
     Raises
     ------
     OptionError
         The name is unknown, or the object lacks a method.
+
+    Examples
+    --------
+    >>> find_activation("leaky_relu", "Network(hidden)")
+    LeakyReLU(negative_slope=0.01)
     """
     if isinstance(activation, str):
-        if activation not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
-            raise OptionError(
-                where, repr(activation), f"one of {known}", nearest_name(activation, ACTIVATIONS)
-            )
-        return ACTIVATIONS[activation]()
+        return named(activation, ACTIVATIONS, where)()
     complete = hasattr(activation, "da_dz") or hasattr(activation, "vjp")
     if isinstance(activation, type) or not callable(activation) or not complete:
         raise OptionError(

@@ -11,7 +11,7 @@ s of layer l−1 to unit d of layer l:
     gradient    ∂E/∂W^l = δ^l (a^(l−1))ᵀ            ∂E/∂b^l = Σ_c δ^l_c
 
 Shapes: W (n_out, n_in); b (n_out, 1); z, a and δ (n, m) for m cases. E is a sum over the cases.
-Any leading axes are networks, each with its own numbers; the equations treat them alike.
+Leading axes are networks: the equations hold for each network by itself.
 
 References
 ----------
@@ -61,8 +61,9 @@ def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
 def error(dE_da: Array, da_dz: Array) -> Array:
     """Return the error of layer l, δ^l = ∂E/∂a^l ⊙ ∂a^l/∂z^l.
 
-    ⊙ holds where each activation depends on its own weighted input alone; an activation that
-    does not, softmax, brings its own vector-Jacobian product.
+    The elementwise product ⊙ holds where each activation depends on its own weighted input alone.
+    In softmax each depends on all weighted inputs of the layer: it has its own vector-Jacobian
+    product.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def input_gradient(W: Array, delta: Array) -> Array:
     """Return the gradient for the layer below, ∂E/∂a^(l−1) = (W^l)ᵀ δ^l.
 
     Unit s below feeds every unit d above through ``W[d, s]``, so that the chain rule sums over d:
-    ∂E/∂a_s = Σ_d W[d, s] δ_d. The sum runs over the first index of W, which is the transpose.
+    ∂E/∂a_s = Σ_d W[d, s] δ_d. This sum runs over the first index of W: it is a product with Wᵀ.
 
     Parameters
     ----------
@@ -130,15 +131,16 @@ def input_gradient(W: Array, delta: Array) -> Array:
 def bias_gradient(delta: Array, ones: Array | None = None, out: Array | None = None) -> Array:
     """Return the gradient for the biases, ∂E/∂b^l = Σ_c δ^l_c, summed over the cases c.
 
-    It is `weight_gradient` for an input that is always 1: the sum is δ^l times a column of ones.
+    A bias is the weight of an input that is always 1. The sum is therefore `weight_gradient` for
+    a^(l−1) = 1, the product of δ^l and a column of ones.
 
     Parameters
     ----------
     delta : array (..., n_out, m)
     ones : array (m, 1), optional
-        The column of ones, made here unless given.
+        The column of ones. By default it is made here.
     out : array (..., n_out, 1), optional
-        Where to write it, where the library writes products into arrays.
+        The array to write the result into, on libraries that support it: NumPy, PyTorch and CuPy.
 
     Returns
     -------
@@ -174,7 +176,7 @@ def weight_gradient(delta: Array, a_prev: Array, out: Array | None = None) -> Ar
     delta : array (..., n_out, m)
     a_prev : array (..., n_in, m)
     out : array (..., n_out, n_in), optional
-        Where to write it, where the library writes products into arrays.
+        The array to write the result into, on libraries that support it: NumPy, PyTorch and CuPy.
 
     Returns
     -------

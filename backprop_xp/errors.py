@@ -1,11 +1,13 @@
-"""One family of errors: where it happened, what came, what was expected, what to do.
+"""One family of errors, each with a message in four parts.
 
-Every error that this library raises on purpose is a `BackpropError`, and also the built-in error
-that users of the language expect at that place, so that ``except ValueError`` works too.
+A message names the place, the value that came, the values that are accepted there, and the advice.
+Every error that this library raises on purpose is a `BackpropError`. It is also the built-in error
+that Python programmers expect at that place, so that ``except ValueError`` works too.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 __all__ = [
@@ -24,22 +26,28 @@ __all__ = [
     "StackIndexError",
     "first_line",
     "nearest_name",
+    "needs_extra",
 ]
 
 
 class BackpropError(Exception):
-    """Base class: a message in four parts.
+    """Base class of the library's errors, with a message in four parts.
 
     Parameters
     ----------
     where : str
         The function and the argument, such as ``"train(X)"``.
     came : str
-        What came in.
+        The value that came in.
     expected : str
-        What was expected there.
+        The values that are accepted.
     advice : str
-        What to do about it.
+        The next step for the user.
+
+    Attributes
+    ----------
+    parts : tuple of str
+        The four parameters in this order.
 
     Examples
     --------
@@ -56,44 +64,130 @@ class BackpropError(Exception):
         stop = "" if advice.endswith((".", "?")) else "."
         return f"{where}: got {came}; expected {expected}. {advice}{stop}"
 
-    def __reduce__(self) -> tuple[Any, ...]:  # OSError would keep two of the four parts
+    def __reduce__(self) -> tuple[Any, ...]:  # OSError's own would keep two of the four parts
         return type(self), self.parts, self.__dict__
 
 
 class ShapeError(BackpropError, ValueError):
-    """The shape of an array does not fit the network or its neighbours."""
+    """The shape of an array does not fit the network or the other arrays.
+
+    Examples
+    --------
+    >>> import numpy as np, backprop_xp as bp
+    >>> net = bp.Network([2, 1])
+    >>> net.forward(net.init(seed=0), np.ones((4, 3)))
+    Traceback (most recent call last):
+    backprop_xp.errors.ShapeError: forward(X): got shape (4, 3); expected (m, 2), 2 inputs of
+        layer 1. Pass one row for each case and one column for each input.
+    """
 
 
 class DTypeError(BackpropError, TypeError):
-    """The type of an argument or the dtype of an array cannot be used."""
+    """The type of an argument or the dtype of an array cannot be used.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> bp.Network([2, 1]).init(seed=0, dtype="int32")
+    Traceback (most recent call last):
+    backprop_xp.errors.DTypeError: init(dtype): got 'int32'; expected float16, float32 or float64.
+        Use float32.
+    """
 
 
 class DataError(BackpropError, ValueError):
-    """The values of an array cannot be used: NaN, infinity, a label out of range, no rows."""
+    """The values of an array cannot be used: NaN, infinity, a label out of range, no rows.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> run = bp.train(bp.Network([2, 2]), [[1.0, float("nan")]], [0])
+    Traceback (most recent call last):
+    backprop_xp.errors.DataError: train(X): got nan at row 0, column 1 (counted from 0); expected
+        finite numbers within the range of float64. Remove or replace it.
+    """
 
 
 class OptionError(BackpropError, ValueError):
-    """An option has a value or a name that is not known."""
+    """An option has an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> run = bp.train(bp.Network([2, 2]), [[1.0, 0.0]], [0], batch_size=0)
+    Traceback (most recent call last):
+    backprop_xp.errors.OptionError: train(batch_size): got 0; expected integers >= 1. Pass whole
+        numbers.
+    """
 
 
 class StackIndexError(BackpropError, IndexError):
-    """A stack of networks has none of this index."""
+    """An index lies outside of a stack of networks.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> run = bp.train(bp.Network([2, 2]), [[1.0, 0.0]], [0], epochs=1, stack=(2,))
+    >>> try:
+    ...     run[5]
+    ... except IndexError as error:
+    ...     print(error.parts[0], "is outside of", error.parts[2])
+    run[5] is outside of networks of a stack of shape (2,)
+    """
 
 
 class DeviceError(BackpropError, ValueError, RuntimeError):
-    """A device is unknown or unusable, or arrays of two devices or libraries were mixed."""
+    """A device is unknown or unusable, or arrays of two devices or libraries were mixed.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> bp.select_device("cdua")
+    Traceback (most recent call last):
+    backprop_xp.errors.DeviceError: device: got 'cdua'; expected one of auto, cpu, cuda, cuda:1,
+        torch:cpu, torch:cuda, jax:cpu, jax:cuda. Did you mean 'cuda'?
+    """
 
 
 class MissingExtraError(BackpropError, ImportError):
-    """A feature needs a package that is not installed; the advice names the install command."""
+    """A feature needs a package that is not installed; the advice names the install command.
+
+    Examples
+    --------
+    >>> advice = "Run: python -m pip install 'backprop-xp[plot]'"
+    >>> print(MissingExtraError("plotting", "no matplotlib", "the package matplotlib", advice))
+    plotting: got no matplotlib; expected the package matplotlib. Run: python -m pip install
+        'backprop-xp[plot]'.
+    """
 
 
 class MissingFileError(BackpropError, FileNotFoundError):
-    """A file or folder is not there."""
+    """A file or folder does not exist.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> bp.load("nowhere.safetensors")
+    Traceback (most recent call last):
+    backprop_xp.errors.MissingFileError: load('nowhere.safetensors'): got no such file; expected a
+        model file. Check the path.
+    """
 
 
 class ModelFileError(BackpropError, ValueError):
-    """A file is no model that this version can read."""
+    """A file holds no model that this version can read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, backprop_xp as bp
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "notes.safetensors")
+    >>> _ = path.write_text("no model")
+    >>> try:
+    ...     bp.load(path)
+    ... except bp.ModelFileError as error:
+    ...     print(error.parts[2])
+    a model written by save()
+    """
 
 
 class DivergenceError(BackpropError, ArithmeticError):
@@ -102,14 +196,25 @@ class DivergenceError(BackpropError, ArithmeticError):
     Attributes
     ----------
     theta : array (..., P)
-        The last good parameters: those at the last edge between two epochs from which the cost
-        was still finite.
+        The last good parameters: at the last boundary between two epochs from which training
+        still had a finite cost.
     epoch, batch : int
-        Where the first cost that is not finite appeared, both counted from 0.
+        Epoch and batch of the first cost that is not finite, both counted from 0.
     history : dict of lists
-        What was recorded of the epochs before.
+        The history of the epochs before.
     networks : list of tuple
-        Where in the stack the networks are whose numbers are not finite; [()] for a single one.
+        Indices in the stack of the networks whose numbers are not finite; [()] without a stack.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 1], output="identity", loss="squared_error")
+    >>> try:
+    ...     bp.train(net, X, Y, optimizer=bp.SGD(1e30), batch_size=None)
+    ... except bp.DivergenceError as error:
+    ...     print(error.epoch, error.batch, error.theta.shape, error.networks)
+    1 0 (3,) [()]
     """
 
     theta: Any = None
@@ -120,21 +225,39 @@ class DivergenceError(BackpropError, ArithmeticError):
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint or a row of a log could not be written; training goes on without it."""
+    """A checkpoint or a row of a log could not be written; training goes on without it.
+
+    Examples
+    --------
+    A filter turns the warning into an error, for training that shall not go on without checkpoints:
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", CheckpointWarning)
+    ...     warnings.warn("No space left on device", CheckpointWarning)
+    Traceback (most recent call last):
+    backprop_xp.errors.CheckpointWarning: No space left on device
+    """
 
 
 class OutOfMemoryError(BackpropError, MemoryError):
-    """The memory of a device, or of the host, does not suffice.
+    """The memory of a device or of the host does not suffice.
 
     Attributes
     ----------
     theta : array (..., P) or None
-        Where it happened in training: the parameters at the last edge between two epochs, or those
-        that training began with. None elsewhere.
+        In training: the parameters at the last boundary between two epochs, or the initial ones.
+        None elsewhere.
     epoch : int or None
-        The epoch of training in which it happened, counted from 0.
+        In training: the epoch that ran out of memory, counted from 0.
     history : dict of lists or None
-        What was recorded of the epochs before.
+        In training: the history of the epochs before.
+
+    Examples
+    --------
+    >>> error = OutOfMemoryError("train(X)", "no memory for 8 GiB", "room on cuda:0", "Use less")
+    >>> isinstance(error, MemoryError), error.theta
+    (True, None)
     """
 
     theta: Any = None
@@ -142,8 +265,43 @@ class OutOfMemoryError(BackpropError, MemoryError):
     history: dict[str, list[Any]] | None = None
 
 
+@contextmanager
+def needs_extra(
+    extra: str, where: str, came: str, expected: str, or_else: str = ""
+) -> Iterator[None]:
+    """Raise a failed import of the ``with`` block as the error that names the install command.
+
+    Parameters
+    ----------
+    extra : str
+        The optional dependency of this package, such as ``"plot"``.
+    where, came, expected : str
+        As `BackpropError` takes them.
+    or_else : str
+        Another way out, after the command.
+
+    Raises
+    ------
+    MissingExtraError
+        The block raised an ImportError.
+
+    Examples
+    --------
+    >>> with needs_extra("plot", "draw()", "no cairo", "cairo"):  # doctest: +ELLIPSIS
+    ...     raise ImportError
+    Traceback (most recent call last):
+    backprop_xp.errors.MissingExtraError: ...Run: python -m pip install 'backprop-xp[plot]'.
+    """
+    try:
+        yield
+    except ImportError as error:
+        advice = f"Run: python -m pip install 'backprop-xp[{extra}]'"
+        advice += f". {or_else}" if or_else else ""
+        raise MissingExtraError(where, came, expected, advice) from error
+
+
 def first_line(error: BaseException) -> str:
-    r"""Return the first line of what another library's error says, or its type where it says none.
+    r"""Return the first line of another library's message, or the type of an error without one.
 
     Examples
     --------
@@ -156,7 +314,7 @@ def first_line(error: BaseException) -> str:
 
 
 def nearest_name(name: object, known: Iterable[str]) -> str:
-    """Return the advice for an unknown name: the nearest known one, where one is near.
+    """Return the advice for an unknown name: the most similar known name, if one is similar.
 
     Examples
     --------

@@ -1,16 +1,26 @@
 """Initial weights and biases, drawn in float64 on the host.
 
-An initializer is called as ``initializer(rng, n_in, n_out)`` with a NumPy generator and returns
-W (n_out, n_in) and b (n_out, 1). It counts all n_in connections of a unit, removed ones too.
+An initializer is called as ``initializer(rng, n_in, n_out)`` with a NumPy generator. It returns
+W (n_out, n_in) and b (n_out, 1). Where a network has sparse connections, n_in still counts all
+units of the layer below.
+
+A user's own initializer is a function:
+
+.. code-block:: python
+
+    def constant(rng, n_in, n_out):
+        return np.full((n_out, n_in), 0.1), np.zeros((n_out, 1))
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.scalars import named
 from backprop_xp.errors import OptionError, nearest_name
 
 __all__ = [
@@ -22,11 +32,18 @@ __all__ = [
     "find_initializer",
 ]
 
-HostArray: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-
 
 class Initializer(Protocol):
-    """What the library asks of an initializer, built in or a user's own."""
+    """The interface of an initializer, built in or a user's own.
+
+    Examples
+    --------
+    >>> import numpy as np, backprop_xp as bp
+    >>> def constant(rng, n_in, n_out):
+    ...     return np.full((n_out, n_in), 0.1), np.zeros((n_out, 1))
+    >>> bp.Network([2, 1]).init(initializer=constant, dtype="float64")
+    array([0.1, 0.1, 0. ])
+    """
 
     def __call__(
         self, rng: "np.random.Generator", n_in: int, n_out: int
@@ -36,15 +53,21 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True)
 class Scaled:
-    """Weights of mean 0 and variance gain / fan, biases 0.
+    """Weights of mean 0 and variance gain / fan, and biases 0.
 
     Parameters
     ----------
     gain : float
         Above 0.
     fan : {"in", "mean"}
-        Divide by n_in, or by the mean of n_in and n_out.
+        The fan is n_in, or the mean of n_in and n_out.
     distribution : {"uniform", "normal"}
+        The distribution of the weights.
+
+    Raises
+    ------
+    OptionError
+        The gain is out of range, or a name is unknown.
 
     References
     ----------
@@ -52,6 +75,13 @@ class Scaled:
     Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks"
     (2010): gain 1, fan "mean". He, Zhang, Ren, Sun, "Delving deep into rectifiers" (2015): gain 2,
     fan "in".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, b = Scaled(gain=2.0, fan="in")(np.random.default_rng(0), n_in=200, n_out=300)
+    >>> W.shape, b.shape, round(float(W.var()), 3)
+    ((300, 200), (300, 1), 0.01)
     """
 
     gain: float = 1.0
@@ -82,12 +112,29 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Weights and biases uniform in ±limit, as in Rumelhart, Hinton and Williams (1986).
+    """Weights and biases, uniform between −limit and limit.
 
     Parameters
     ----------
     limit : float
-        0.3 as in the paper unless told; 0 makes all parameters 0.
+        ≥ 0, by default 0.3 as in the paper. With 0 all parameters are 0.
+
+    Raises
+    ------
+    OptionError
+        The limit is out of range.
+
+    References
+    ----------
+    Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature 323
+    (1986).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, b = Uniform(0.5)(np.random.default_rng(0), n_in=2, n_out=1)
+    >>> W.round(3), b.round(3)
+    (array([[ 0.137, -0.23 ]]), array([[-0.459]]))
     """
 
     limit: float = 0.3
@@ -106,15 +153,23 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Nielsen:
-    """Biases N(0, 1); weights N(0, 1/n_in), or N(0, 1) where `large`.
+    """Normal weights of mean 0 and variance 1/n_in, and normal biases of mean 0 and variance 1.
 
     Parameters
     ----------
     large : bool
+        Whether the weights have variance 1 in place of 1/n_in.
 
     References
     ----------
-    Nielsen, "Neural Networks and Deep Learning" (2015), chapter 3; `large` is that of chapter 1.
+    Nielsen, "Neural Networks and Deep Learning" (2015): chapter 3, and chapter 1 for `large`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> W, b = Nielsen()(np.random.default_rng(1), n_in=100, n_out=3000)
+    >>> round(float(W.var()), 3), round(float(b.var()), 1)
+    (0.01, 1.0)
     """
 
     large: bool = False
@@ -142,19 +197,24 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def find_initializer(initializer: str | Initializer) -> Callable[..., tuple[HostArray, HostArray]]:
-    """Return the initializer of that name, or a user's own as it is.
+    """Return the built-in initializer of this name, or a user's own initializer unchanged.
+
+    Parameters
+    ----------
+    initializer : str or Initializer
 
     Raises
     ------
     OptionError
         The name is unknown, or the object cannot be called.
+
+    Examples
+    --------
+    >>> find_initializer("he")
+    Scaled(gain=2, fan='in', distribution='normal')
     """
     if isinstance(initializer, str):
-        if initializer not in INITIALIZERS:
-            known = ", ".join(INITIALIZERS)
-            advice = nearest_name(initializer, INITIALIZERS)
-            raise OptionError("init(initializer)", repr(initializer), f"one of {known}", advice)
-        return INITIALIZERS[initializer]
+        return named(initializer, INITIALIZERS, "init(initializer)")
     if isinstance(initializer, type) or not callable(initializer):
         raise OptionError(
             "init(initializer)",

@@ -1,9 +1,22 @@
 """Loss functions: the cost E_c of each case, and ∂E_c/∂a.
 
-A loss is a small object with a ``name``, called on the outputs a and targets y, both
-(..., n_out, m), for E_c (..., m), and with ``dE_da(a, y)``, (..., n_out, m). E_c sums over the
-output units. It may have a ``target_range``, the least and the greatest target that it is made
-for. The cost of a data set is E = Σ_c w_c E_c with a weight w_c for each case.
+A loss is a small object with a ``name``. Called on the outputs a and the targets y, both
+(..., n_out, m), it returns E_c (..., m), which sums over the output units. Its method
+``dE_da(a, y)`` returns ∂E_c/∂a (..., n_out, m):
+
+.. code-block:: python
+
+    class FourthPower:
+        name = "fourth_power"
+
+        def __call__(self, a, y):
+            return over_units((a - y) ** 4)
+
+        def dE_da(self, a, y):
+            return 4 * (a - y) ** 3
+
+A loss may have a ``target_range``, the least and the greatest target that it is defined for. The
+cost of a data set is E = Σ_c w_c E_c with a weight w_c for each case.
 """
 
 import math
@@ -13,8 +26,8 @@ from typing import ClassVar, Protocol
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import total
-from backprop_xp.arrays.scalars import finite_number
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.arrays.scalars import finite_number, named
+from backprop_xp.errors import OptionError
 
 __all__ = [
     "LOSSES",
@@ -31,7 +44,24 @@ __all__ = [
 
 
 class Loss(Protocol):
-    """What the library asks of a loss, built in or a user's own."""
+    """The interface of a loss, built in or a user's own.
+
+    Examples
+    --------
+    >>> import numpy as np, backprop_xp as bp
+    >>> class FourthPower:
+    ...     name = "fourth_power"
+    ...
+    ...     def __call__(self, a, y):
+    ...         return over_units((a - y) ** 4)
+    ...
+    ...     def dE_da(self, a, y):
+    ...         return 4 * (a - y) ** 3
+    >>> net = bp.Network([1, 1], output="identity", loss=FourthPower())
+    >>> E, dE_dtheta = net.gradient(np.array([1.0, 0.0]), [[3.0]], [[1.0]])
+    >>> float(E), dE_dtheta
+    (16.0, array([96., 32.]))
+    """
 
     @property
     def name(self) -> str:
@@ -45,14 +75,22 @@ class Loss(Protocol):
 
 
 def over_units(x: Array) -> Array:
-    """Return the sum over the output units, (..., m)."""
+    """Return the sum of x (..., n_out, m) over the output units, (..., m).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> over_units(np.array([[1.0, 2.0], [10.0, 20.0]]))
+    array([11., 22.])
+    """
     return total(x, axis=-2)[..., 0, :]
 
 
 def _above_zero(a: Array) -> Array:
-    """Return a, kept off the pole of ln: 4e-4 at least in float16, 4e-31 in float32, 2e-246 beyond.
+    """Return max(a, ε), since ln 0 is infinite.
 
-    It leaves room above 1 / a for the weights of cases and for counts.
+    ε is 4e-4 in float16, 4e-31 in float32 and 2e-246 in float64. 1/ε is far below the greatest
+    number, so that y/a times the weight of a case stays finite.
     """
     xp = namespace(a)
     above: Array = xp.maximum(a, float(xp.finfo(a.dtype).smallest_normal) ** 0.8)
@@ -61,11 +99,18 @@ def _above_zero(a: Array) -> Array:
 
 @dataclass(frozen=True)
 class SquaredError:
-    """E_c = ½ Σ_d (a_d − y_d)², with ∂E/∂a = a − y.
+    """The squared error E_c = ½ Σ_d (a_d − y_d)², with ∂E/∂a = a − y.
 
     References
     ----------
     Rumelhart, Hinton, Williams (1986), equation 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]])
+    >>> SquaredError()(a, y), SquaredError().dE_da(a, y)
+    (array([2.]), array([[2.], [0.]]))
     """
 
     name: ClassVar[str] = "squared_error"
@@ -80,7 +125,15 @@ class SquaredError:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """E_c = −Σ_d y_d ln a_d, with ∂E/∂a = −y / a. The outputs are positive."""
+    """The cross-entropy E_c = −Σ_d y_d ln a_d for outputs a > 0, with ∂E/∂a = −y / a.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[0.5], [0.5]]), np.array([[1.0], [0.0]])
+    >>> CrossEntropy()(a, y), CrossEntropy().dE_da(a, y)
+    (array([0.69314718]), array([[-2.], [-0.]]))
+    """
 
     name: ClassVar[str] = "cross_entropy"
     target_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
@@ -94,7 +147,17 @@ class CrossEntropy:
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
-    """E_c = −Σ_d [y ln a + (1 − y) ln(1 − a)], with ∂E/∂a = (1 − y)/(1 − a) − y/a. 0 ≤ a ≤ 1."""
+    """The cross-entropy of independent classes, E_c = −Σ_d [y ln a + (1 − y) ln(1 − a)], 0 ≤ a ≤ 1.
+
+    ∂E/∂a = (1 − y)/(1 − a) − y/a.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[0.5], [0.5]]), np.array([[1.0], [0.0]])
+    >>> BinaryCrossEntropy()(a, y), BinaryCrossEntropy().dE_da(a, y)
+    (array([1.38629436]), array([[-2.], [ 2.]]))
+    """
 
     name: ClassVar[str] = "binary_cross_entropy"
     target_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -110,9 +173,16 @@ class BinaryCrossEntropy:
 
 @dataclass(frozen=True)
 class Poisson:
-    """E_c = Σ_d (a − y ln a) for counts y and rates a > 0, with ∂E/∂a = 1 − y/a.
+    """The Poisson loss E_c = Σ_d (a − y ln a) for counts y and rates a > 0, with ∂E/∂a = 1 − y/a.
 
-    It is the negative log-likelihood less its constant ln y!.
+    It is the negative log-likelihood without the term ln y!, which does not depend on a.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[2.0]]), np.array([[4.0]])
+    >>> Poisson()(a, y), Poisson().dE_da(a, y)
+    (array([-0.77258872]), array([[-1.]]))
     """
 
     name: ClassVar[str] = "poisson"
@@ -127,7 +197,15 @@ class Poisson:
 
 @dataclass(frozen=True)
 class AbsoluteError:
-    """E_c = Σ_d |a − y|, with ∂E/∂a = 1 above the target, −1 below it and 0 on it."""
+    """The absolute error E_c = Σ_d |a − y|, with ∂E/∂a = 1 where a > y, −1 where a < y, else 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]])
+    >>> AbsoluteError()(a, y), AbsoluteError().dE_da(a, y)
+    (array([2.]), array([[1.], [0.]]))
+    """
 
     name: ClassVar[str] = "absolute_error"
 
@@ -142,16 +220,30 @@ class AbsoluteError:
 
 @dataclass(frozen=True)
 class Huber:
-    """E_c = Σ_d h(a − y): ½ r² where |r| ≤ Δ, else Δ (|r| − ½ Δ), with h′ = r bounded to ±Δ.
+    """The Huber loss E_c = Σ_d h(a − y): a parabola near 0, straight lines beyond ±Δ.
+
+    h(r) = ½ r² where |r| ≤ Δ, else Δ (|r| − ½ Δ). ∂E/∂a = a − y, clipped to the range from −Δ to Δ.
 
     Parameters
     ----------
     threshold : float
-        Δ > 0, 1 unless told.
+        Δ > 0, by default 1.
+
+    Raises
+    ------
+    OptionError
+        The threshold is no finite number above 0.
 
     References
     ----------
     Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35 (1964).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> a, y = np.array([[0.5, 3.0]]), np.array([[0.0, 0.0]])
+    >>> Huber()(a, y), Huber().dE_da(a, y)
+    (array([0.125, 2.5  ]), array([[0.5, 1. ]]))
     """
 
     threshold: float = 1.0
@@ -185,20 +277,24 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 
 
 def find_loss(loss: str | Loss) -> Loss:
-    """Return the built-in loss of that name, or a user's own object as it is.
+    """Return the built-in loss of this name, or a user's own object unchanged.
+
+    Parameters
+    ----------
+    loss : str or Loss
 
     Raises
     ------
     OptionError
         The name is unknown, or the object lacks a method.
+
+    Examples
+    --------
+    >>> find_loss("huber")
+    Huber(threshold=1.0)
     """
     if isinstance(loss, str):
-        if loss not in LOSSES:
-            known = ", ".join(LOSSES)
-            raise OptionError(
-                "Network(loss)", repr(loss), f"one of {known}", nearest_name(loss, LOSSES)
-            )
-        return LOSSES[loss]()
+        return named(loss, LOSSES, "Network(loss)")()
     if isinstance(loss, type) or not callable(loss) or not hasattr(loss, "dE_da"):
         raise OptionError(
             "Network(loss)",

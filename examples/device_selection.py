@@ -1,13 +1,13 @@
-"""One script for the CPU and the GPU: train on the device that is asked for, compare with NumPy.
+"""One script for the CPU and the GPU: train on the device of your choice, compare with NumPy.
 
 The equations are written once, for arrays of any library. ``--device`` chooses the library and the
 device: ``cpu`` is NumPy, ``cuda`` CuPy on an NVIDIA GPU, ``torch:cuda`` PyTorch, ``jax:cpu`` JAX,
-and ``auto`` an NVIDIA GPU where there is one. Everything else in this script is the same for all.
+and ``auto`` an NVIDIA GPU where there is one. Nothing else in the script depends on the device.
 
 Run it with ``python examples/device_selection.py`` or, say, ``... --device torch:cpu``.
 
-Initial weights and the order of the cases come from the seed and NumPy's generators on every
-device, so that the numbers may differ by rounding only.
+On every device the initial weights and the order of the cases come from the seed, by NumPy's
+generators. So the numbers differ by rounding only.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from notation import yes_or_no
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import to_host
@@ -27,7 +28,7 @@ TOLERANCE_TF32 = 1e-3  # JAX lets a GPU round the factors of its products by 5e-
 
 
 def problem() -> tuple[str, bp.Network, dict[str, Any]]:
-    """Return a title, a network and what `train` takes: digits, or XOR without scikit-learn."""
+    """Return a title, a network and arguments of `train`: digits, or XOR without scikit-learn."""
     try:
         X, Y = bp.datasets.digits()
     except bp.MissingExtraError:
@@ -48,12 +49,12 @@ def costs_and_parameters(device: str | bp.Device, epochs: int) -> tuple[Any, Any
 
 
 def relative_difference(found: Any, expected: Any) -> float:
-    """Return the largest difference, in units of the largest expected number."""
+    """Return max |found − expected| / max |expected|."""
     return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
 
 
 def tolerance(device: bp.Device) -> float:
-    """Return what `relative_difference` may come from rounding on the device."""
+    """Return the largest `relative_difference` that rounding on the device explains."""
     return TOLERANCE_TF32 if device.name.startswith("jax:cuda") else TOLERANCE
 
 
@@ -82,17 +83,19 @@ def show_training(device: bp.Device, epochs: int) -> bool:
     }
     print()
     if device.name == "cpu":
-        print("The device is NumPy's own: both columns are runs of the same code.")
+        print("The device is NumPy's own, so both columns come from the same code.")
     for name, difference in differences.items():
-        print(f"The {name} differ by {difference:.1e} of the largest.")
+        print(f"The {name} differ by at most {difference:.1e} of the largest.")
     return max(differences.values()) <= tolerance(device)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print all of it; return 0, 1 where numbers differ, 2 where the device cannot be used."""
+    """Print every part; return 0, 1 if the numbers differ, 2 if the device cannot be used."""
     parser = argparse.ArgumentParser(description="Train on a device of your choice.")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, torch:cuda, jax:cpu …")
-    parser.add_argument("--epochs", type=int, default=5, help="sweeps through the cases")
+    parser.add_argument(
+        "--device", default="auto", help="auto (default), cpu, cuda, torch:cuda, jax:cpu …"
+    )
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of training (default: 5)")
     options = parser.parse_args(argv)
     if options.epochs < 1:
         parser.error(f"--epochs is {options.epochs}; at least 1 is needed")
@@ -106,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Chosen for --device {options.device}: {device}")
     print()
     good = show_training(device, options.epochs)
-    print(f"The same numbers on both, to rounding: {'yes' if good else 'NO'}")
+    print(f"Both give the same numbers, to rounding: {yes_or_no(good)}")
     return 0 if good else 1
 
 

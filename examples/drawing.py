@@ -1,4 +1,4 @@
-"""What the pictures of the scripts share: colours, and panels without a box around them."""
+"""Colours, panels and Hinton diagrams for the pictures of the scripts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +9,16 @@ from matplotlib.patches import Rectangle
 
 __all__ = ["BLUE", "GREEN", "GREY", "ORANGE", "PINK", "hinton", "panels"]
 
-# distinct to all kinds of eyes
+# the palette of Okabe and Ito, distinct for colour-blind readers too
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#555555"
 
 
 def panels(
     columns: int, rows: int = 1, *, width: float = 9.0, height: float = 3.6, **shared: Any
 ) -> tuple[Figure, Any]:
-    """Return a figure and its panels in an array (rows, columns).
+    """Return a figure and its panels, an array (rows, columns); sizes are in inches.
 
-    `shared` is for `Figure.subplots`, such as ``sharey=True``; sizes are in inches.
+    `shared` goes to `Figure.subplots`, such as ``sharey=True``. Panels have no box around them.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **shared)
@@ -34,7 +34,7 @@ def panels(
 def hinton(panel: Any, W: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
     """Draw W (rows, columns) as squares: area by size, blue above 0, orange below, with numbers.
 
-    The name is that of the diagrams' inventor. An entry that is NaN is left empty.
+    The diagrams are named after their inventor. A NaN entry is left empty.
     """
     largest = np.nanmax(np.abs(W))
     for (row, column), w in np.ndenumerate(np.asarray(W)):

@@ -1,8 +1,8 @@
 """Every partial derivative of a four-layer network, summed element by element.
 
 The network has 5 inputs and layers of 4, 3 and 4 sigmoid units. The chain rule gives each of its
-55 derivatives as a sum over indices, and explicit loops compute these sums here: plain numbers, no
-array, no matrix product. Beside them stand the numbers of the matrix form,
+55 derivatives as a sum over indices. Explicit loops compute these sums on plain numbers, without an
+array or a matrix product. Beside them stand the numbers of the matrix form,
 
     δ^L = (a^L − y) ⊙ σ′(z^L),   δ^(l−1) = (W^l)ᵀ δ^l ⊙ σ′(z^(l−1)),   ∂E/∂W^l = δ^l (a^(l−1))ᵀ,
 
@@ -22,20 +22,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from notation import lowered, raised, yes_or_no
 
 import backprop_xp as bp
 
 SIZES = (5, 4, 3, 4)
 CASES = 6
 TOLERANCE = 1e-15  # sums of a few terms below 1, each rounded to 1e-16
-RAISED, LOWERED = (str.maketrans("0123456789", digits) for digits in ("⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"))
 
 Vector = list[float]
 Matrix = list[list[float]]
 
 
 class Gradients(NamedTuple):
-    """∂E/∂W and ∂E/∂b of one layer as plain lists, in the places of W and b."""
+    """∂E/∂W and ∂E/∂b of one layer as plain lists, in the order of W and b."""
 
     W: Matrix
     b: Vector
@@ -78,7 +78,7 @@ def forward_by_elements(W: list[Matrix], b: list[Vector], x: Vector) -> list[Vec
 def errors_by_elements(W: list[Matrix], a: list[Vector], y: Vector) -> list[Vector]:
     """Return δ¹ … δ³ of one case, δ_d = ∂E/∂z_d = ∂E/∂a_d σ′(z_d), with σ′(z) = a (1 − a).
 
-    ∂E/∂a_d is a_d − y_d for an output. A unit s below has its effect through every unit d above:
+    ∂E/∂a_d is a_d − y_d for an output. A unit s of the layer below acts on E through every unit d:
     ∂E/∂a_s = Σ_d δ_d w_ds.
     """
     dE_da = [a[-1][d] - y[d] for d in range(len(y))]
@@ -112,11 +112,11 @@ def gradients_by_elements(layers: Sequence[bp.Layer], X: Any, Y: Any) -> list[Gr
 
 
 # ---------------------------------------------------------------------------------------------
-# both forms, one beside the other
+# both forms side by side
 
 
 def compare(m: int) -> list[list[Entry]]:
-    """Return, for each layer, every derivative for m cases in both forms."""
+    """Return every derivative for m cases in both forms, layer by layer."""
     net, theta, X, Y = network(m)
     # weights of 1 make E the sum over the cases; by default E is their mean
     _, dE_dtheta = net.gradient(theta, X, Y, case_weights=np.ones(m))
@@ -126,29 +126,22 @@ def compare(m: int) -> list[list[Entry]]:
 
 
 def _entries(layer: int, elements: Gradients, matrices: bp.Layer) -> Iterator[Entry]:
-    raised = str(layer).translate(RAISED)
     for d, row in enumerate(elements.W):
         for s, value in enumerate(row):
-            name = f"∂E/∂w{raised}{_lowered(d)}{_lowered(s)}"
+            name = f"∂E/∂w{raised(layer)}{lowered(d)}{lowered(s)}"
             yield Entry(name, value, float(matrices.W[d, s]))
     for d, value in enumerate(elements.b):
-        yield Entry(f"∂E/∂b{raised}{_lowered(d)}", value, float(matrices.b[d, 0]))
-
-
-def _lowered(unit: int) -> str:
-    return str(unit + 1).translate(LOWERED)
+        yield Entry(f"∂E/∂b{raised(layer)}{lowered(d)}", value, float(matrices.b[d, 0]))
 
 
 def largest_difference(entries: Sequence[Entry]) -> float:
-    """Return the largest difference between the two forms; NaN where a number is none."""
+    """Return the largest difference between the two forms, NaN if a number is NaN."""
     return float(np.max([abs(entry.by_elements - entry.by_matrices) for entry in entries]))
 
 
 def show_equations() -> None:
     """Print the sums that the loops compute, layer by layer from the cost down."""
-    print(
-        "Layers of 5 (inputs), 4, 3 and 4 units. Raised numbers count layers, lowered ones units:"
-    )
+    print("Layers of 5 (inputs), 4, 3 and 4 units. Superscripts number layers, subscripts units:")
     print("w³₂₁ leads from unit 1 of layer 2 to unit 2 of layer 3.  E = ½ Σ_d (a³_d − y_d)²")
     print()
     print("    layer 3    ∂E/∂w³_ds = δ³_d a²_s    δ³_d = (a³_d − y_d) σ′(z³_d)")
@@ -156,17 +149,17 @@ def show_equations() -> None:
     print("    layer 1    ∂E/∂w¹_rq = δ¹_r a⁰_q    δ¹_r = (Σ_s δ²_s w²_sr) σ′(z¹_r)")
     print("    each       ∂E/∂b_d = δ_d")
     print()
-    print("With each δ put in, a derivative of the first layer is a sum over 4 · 3 paths:")
+    print("Without δ, a derivative of the first layer is a sum over 4 · 3 paths:")
     print()
     print("    ∂E/∂w¹_rq = Σ_s Σ_d (a³_d − y_d) σ′(z³_d) w³_ds σ′(z²_s) w²_sr σ′(z¹_r) a⁰_q")
     print()
-    print("δ holds what these sums have in common, so that no path is followed twice.")
+    print("δ keeps the factors that these sums share, so that no path is followed twice.")
 
 
 def show_one_case() -> float:
     """Print every derivative for one case in both forms; return the largest difference."""
     layers = compare(1)
-    print("One case: every derivative by sums over single elements, and by matrices")
+    print("One case: every derivative, by sums over single elements and by matrices")
     for number, entries in reversed(list(enumerate(layers, start=1))):
         print()
         print(f"layer {number}         by elements          by matrices   difference")
@@ -177,19 +170,19 @@ def show_one_case() -> float:
 
 
 def show_cases(m: int) -> float:
-    """Print for m cases, layer by layer, how near both forms are; return the largest difference."""
+    """Print the largest difference in each layer for m cases; return the largest of all."""
     layers = compare(m)
     print(
-        f"{m} cases: E and its derivatives are sums over the cases, a column each in the matrices"
+        f"{m} cases, one column each in the matrices: E and its derivatives are sums over the cases"
     )
     print()
-    print("           derivatives   of size up to   largest difference")
+    print("           derivatives   largest |value|   largest difference")
     for number, entries in reversed(list(enumerate(layers, start=1))):
         size = max(abs(entry.by_elements) for entry in entries)
         difference = largest_difference(entries)
-        print(f"layer {number}    {len(entries):11}   {size:13.4f}   {difference:18.1e}")
+        print(f"layer {number}    {len(entries):11}   {size:15.4f}   {difference:18.1e}")
     every = [entry for entries in layers for entry in entries]
-    print(f"all        {len(every):11}   {'':13}   {largest_difference(every):18.1e}")
+    print(f"all        {len(every):11}   {'':15}   {largest_difference(every):18.1e}")
     name, by_elements, by_matrices = layers[-1][0]
     net, theta, X, Y = network(m)
     terms = [
@@ -197,7 +190,7 @@ def show_cases(m: int) -> float:
         for c in range(m)
     ]
     print()
-    print(f"{name} case by case, its sum, and one entry of the product δ³ (a²)ᵀ:")
+    print(f"{name} of each case, the sum, and the same entry of the product δ³ (a²)ᵀ:")
     print("    " + " ".join(f"{term:+.6f}" for term in terms))
     print(f"    = {by_elements:+.14f}")
     print(f"      {by_matrices:+.14f}")
@@ -205,7 +198,7 @@ def show_cases(m: int) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print all of it; return 0 where both forms agree, else 1."""
+    """Print every part; return 0 if both forms agree, else 1."""
     argparse.ArgumentParser(description="Derivatives element by element.").parse_args(argv)
     show_equations()
     print("\n")
@@ -214,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     difference = max(difference, show_cases(CASES))
     good = difference <= TOLERANCE
     print()
-    print(f"Both forms agree to rounding: {'yes' if good else 'NO'} ({difference:.1e} at most)")
+    print(f"Both forms agree to rounding: {yes_or_no(good)} (largest difference {difference:.1e})")
     return 0 if good else 1
 
 

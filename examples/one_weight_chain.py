@@ -2,9 +2,9 @@
 
 The smallest network multiplies its input a by one weight w. Gradient descent on the cost
 C = (a w − y)² gives 20 weights that were published; here the library's equations find them again.
-Then the chain grows: one unit in each of four layers, where every derivative is a product along the
-chain, and 2-3-2 units, where it is a sum of such products, one for each path to an output. The
-matrix form computes the same numbers without listing the paths.
+Then the network grows. With one unit in each of four layers, every derivative is a product along
+the chain. With 2-3-2 units it is a sum of products, one for each path to an output. The matrix form
+computes the same numbers without listing the paths.
 
 Run it with ``python examples/one_weight_chain.py``.
 
@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from notation import lowered, raised, yes_or_no
 
 import backprop_xp as bp
 
@@ -30,8 +31,7 @@ PUBLISHED = (  # the weights after steps 1 to 20, as text, so that their digits 
     *("8.6539", "8.7156", "8.7492", "8.7675", "8.7775", "8.7829", "8.7859", "8.7875"),
     *("8.7884", "8.7889", "8.7892", "8.7893"),
 )
-TOLERANCE = 1e-15  # derivatives below 1, of a few roundings of 1e-16 each
-RAISED, LOWERED = (str.maketrans("0123456789", digits) for digits in ("⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"))
+TOLERANCE = 1e-15  # derivatives are below 1, and each has a few roundings of 1e-16
 
 Vector = list[float]
 
@@ -43,8 +43,8 @@ Vector = list[float]
 def weights_by_equations(steps: int = len(PUBLISHED)) -> Vector:
     """Return the weights after each step of w ← w − rate ∂C/∂w, by the library's equations.
 
-    The chain has no bias: b is 0 in z = W a + b and takes no step. As E = ½ (a w − y)² is half of
-    C, its derivative is taken twice.
+    The chain has no bias: b is 0 in z = W a + b and takes no step. E = ½ (a w − y)² is half of C,
+    so its derivative is doubled.
     """
     a, y, b = np.array([[INPUT]]), np.array([[TARGET]]), np.zeros((1, 1))
     W, weights = np.array([[WEIGHT]]), []
@@ -60,7 +60,7 @@ def weights_by_equations(steps: int = len(PUBLISHED)) -> Vector:
 
 
 def weights_by_network(steps: int = len(PUBLISHED)) -> Vector:
-    """Return the same weights by a `Network`, whose bias stays at 0 as only W takes the step."""
+    """Return the weights after each step, by a `Network` that steps W alone; its bias stays 0."""
     net = bp.Network([1, 1], output="identity", loss="squared_error")
     X, Y = np.array([[INPUT]]), np.array([[TARGET]])
     theta, weights = np.array([WEIGHT, 0.0]), []
@@ -91,8 +91,10 @@ def show_one_weight() -> bool:
     print("    slope  ∂C/∂w = ∂C/∂(a w) · ∂(a w)/∂w = 2 (a w − y) · a")
     print(f"    step   w ← w − {RATE} ∂C/∂w")
     print()
-    print("The library's squared error is E = ½ (a w − y)². C is twice that, and so is the rate")
-    print(f"with which the library steps: {2 * RATE}. There is no bias: b stays 0.")
+    print(
+        "The library's squared error is E = ½ (a w − y)², half of C. So the library steps at twice"
+    )
+    print(f"the rate, {2 * RATE}. There is no bias: b stays 0.")
     print()
     print("step   w published        w here        a w            C")
     rows = zip(["", *PUBLISHED], [WEIGHT, *weights], strict=True)
@@ -101,26 +103,32 @@ def show_one_weight() -> bool:
         print(f"{step:4}   {published:>11}   {w:11.7f}   {INPUT * w:8.3f}   {cost:10.3g}")
     kept = 1 - 2 * RATE * INPUT**2
     print()
-    print(f"Each step leaves 1 − 2 · {RATE} · {INPUT}² = {kept:.3f} of the distance to the weight")
-    print(f"that meets the target, {TARGET} / {INPUT} = {TARGET / INPUT:.4f}.")
+    print(
+        f"The weight that meets the target is {TARGET} / {INPUT} = {TARGET / INPUT:.4f}. Each step"
+    )
+    print(f"multiplies the distance to it by 1 − 2 · {RATE} · {INPUT}² = {kept:.3f}.")
     good = agree(weights) and agree(weights_by_network())
-    print(f"Every published digit found, by the equations and by a Network: {_yes(good)}")
+    print(f"Equations and Network find every published digit: {yes_or_no(good)}")
     return good
 
 
 def show_accidents() -> None:
-    """Print two formulas that are true of one weight by accident only."""
+    """Print two formulas that hold for a single weight, but not for a layer."""
     output = INPUT * WEIGHT
     error = output - TARGET
-    print("Two formulas hold in this chain by accident only")
+    print("Two formulas that hold for one weight, but not for a layer")
     print()
-    print("1.  ∂a/∂W = a.  What multiplies a weight's slope is the input of the weight, which is")
-    print("    here called a. In a layer a is the output, a = σ(z), and z = W a_prev + b, so that")
-    print("    ∂a/∂W = σ′(z) · a_prev. With the output in the input's place the first slope")
+    print(
+        "1.  The slope of a weight has the factor a.  Here a is the input of the weight. In a layer"
+    )
+    print(
+        "    a is the output, a = σ(z) with z = W a_prev + b, and the factor is the input a_prev:"
+    )
+    print("    ∂a/∂W = σ′(z) · a_prev. With the output in place of the input, the first slope")
     print(f"    would be 2 · ({error:.2f}) · ({output:.2f}) = {2 * error * output:.0f}")
     print(f"    instead of 2 · ({error:.2f}) · {INPUT} = {2 * error * INPUT:.0f}.")
-    print("2.  ∂E/∂a_prev = W δ.  A matrix of one number is its own transpose. With more units it")
-    print("    is Wᵀ δ, and W δ is another number or, as in 2-3-2 below, none at all.")
+    print("2.  ∂E/∂a_prev = W δ.  A matrix of one number is its own transpose. With more units the")
+    print("    formula is Wᵀ δ. There W δ is a different vector or, as in 2-3-2 below, undefined.")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -135,7 +143,7 @@ class Factor(NamedTuple):
 
 
 class Derivative(NamedTuple):
-    """∂E of one parameter: a sum over paths to the outputs, of products of factors."""
+    """The derivative of E by one parameter: a sum over paths to the outputs, each a product."""
 
     name: str
     layer: int
@@ -180,7 +188,7 @@ def forward(layers: Sequence[bp.Layer], x: Sequence[float]) -> list[Vector]:
 def chains(net: bp.Network, theta: Any, X: Any, Y: Any) -> list[Derivative]:
     """Return the derivative of every parameter as products along chains, in the order of θ.
 
-    Sigmoid units, σ′(z) = a (1 − a), squared error, one case.
+    The units are sigmoid units, σ′(z) = a (1 − a); E is the squared error of one case.
     """
     layers = net.unpack(theta)
     a, found = forward(layers, X[0]), []
@@ -205,13 +213,14 @@ def paths_down_to(
 ) -> list[list[Factor]]:
     """Return, for each path from an output down to z of a unit, the factors of ∂E/∂z.
 
-    They are ∂E/∂a of the output, σ′(z) of each unit on the path and the weights between them.
+    The factors are ∂E/∂a of the output, σ′(z) of each unit on the path, and the weights between
+    the units.
     """
     paths = []
     top = len(layers)
     for above in itertools.product(*(range(n) for n in net.sizes[layer + 1 :])):
         units = (unit, *above)  # the path, upwards
-        target = "y" if net.sizes[top] == 1 else "y" + _lowered(units[-1])
+        target = "y" if net.sizes[top] == 1 else "y" + lowered(units[-1])
         name = f"({_name(net, 'a', top, units[-1])} − {target})"
         factors = [Factor(name, a[top][units[-1]] - float(y[units[-1]]))]
         for k in range(top, layer - 1, -1):
@@ -255,14 +264,16 @@ def show_chains(net: bp.Network, theta: Any, X: Any, Y: Any) -> bool:
         print(f"{indent} = {numbers} = {derivative.value:.12f}")
         print(f"{indent}   {'in matrix form':>{len(numbers)}}   {matrix_form:.12f}")
     print()
-    print("∂E/∂b of a unit is the same without the last factor, the input of the weight.")
+    print(
+        "∂E/∂b of a unit lacks the last factor, the input of the weight, and is the same otherwise."
+    )
     difference = largest_difference(net, theta, X, Y)
-    print(f"Largest difference between the two, weights and biases: {difference:.1e}")
+    print(f"Largest difference between products and matrix form: {difference:.1e}")
     return difference <= TOLERANCE
 
 
 def show_descent(net: bp.Network, theta: Any, X: Any, Y: Any, rate: float) -> bool:
-    """Print costs of gradient descent; return whether each step lowered the cost."""
+    """Print the costs of gradient descent; return whether each step lowered the cost."""
     costs = descend(net, theta, X, Y, rate, steps=100)
     print(f"Gradient descent, θ ← θ − {rate} ∂E/∂θ, on all weights and biases at once:")
     print()
@@ -275,7 +286,7 @@ def show_matrix_form(net: bp.Network, theta: Any, X: Any, Y: Any) -> None:
     """Print the gradient of a network of two layers as four matrices."""
     _, dE_dtheta = net.gradient(theta, X, Y)
     first, second = net.unpack(dE_dtheta)
-    print("In matrix form these are two equations for δ and one for each matrix of slopes:")
+    print("The matrix form has one equation for δ of each layer, and one for each gradient:")
     print()
     print("    δ² = (a² − y) ⊙ σ′(z²)           ∂E/∂W² = δ² (a¹)ᵀ     ∂E/∂b² = δ²")
     print("    δ¹ = (W²)ᵀ δ² ⊙ σ′(z¹)           ∂E/∂W¹ = δ¹ (a⁰)ᵀ     ∂E/∂b¹ = δ¹")
@@ -288,7 +299,7 @@ def show_matrix_form(net: bp.Network, theta: Any, X: Any, Y: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print all of it; return 0 where everything agrees, else 1."""
+    """Print every part; return 0 if everything agrees, else 1."""
     argparse.ArgumentParser(description="Backpropagation in a chain.").parse_args(argv)
     good = show_one_weight()
     print("\n")
@@ -296,7 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n")
     case = chain_1_1_1_1()
     print("A longer chain: 1-1-1-1, sigmoid units, E = ½ (a³ − y)²")
-    print("Raised numbers count layers. Each slope is a product, read from the cost back:")
+    print("Superscripts number the layers. Each derivative is a product, from the cost back:")
     print()
     good &= show_chains(*case)
     print()
@@ -304,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("\n")
     case = network_2_3_2()
     print("Several units in a layer: 2-3-2, sigmoid units, E = ½ Σ_d (a²_d − y_d)²")
-    print("w²₁₃ leads from unit 3 of layer 1 to unit 1 of layer 2. One product for each path:")
+    print("w²₁₃ leads from unit 3 of layer 1 to unit 1 of layer 2. Each path has one product:")
     print()
     good &= show_chains(*case)
     print()
@@ -312,14 +323,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     print()
     good &= show_descent(*case, rate=2.0)
     print()
-    print(f"Everything agrees: {_yes(good)}")
+    print(f"Everything agrees: {yes_or_no(good)}")
     return 0 if good else 1
 
 
 def _name(net: bp.Network, symbol: str, layer: int, *units: int) -> str:
-    """Return a symbol such as w²₁₃; a chain of single units needs no unit numbers."""
-    raised = symbol + str(layer).translate(RAISED)
-    return raised if max(net.sizes) == 1 else raised + "".join(map(_lowered, units))
+    """Return a symbol such as w²₁₃, or w² in a chain of single units."""
+    of_layer = symbol + raised(layer)
+    return of_layer if max(net.sizes) == 1 else of_layer + "".join(map(lowered, units))
 
 
 def _numbers(derivative: Derivative) -> str:
@@ -329,14 +340,6 @@ def _numbers(derivative: Derivative) -> str:
         return " · ".join(f"{value:.4f}" if value > 0 else f"({value:.4f})" for value in values)
     first, *others = derivative.products
     return f"{first:.8f}" + "".join(f" {'+-'[term < 0]} {abs(term):.8f}" for term in others)
-
-
-def _lowered(unit: int) -> str:
-    return str(unit + 1).translate(LOWERED)
-
-
-def _yes(good: bool) -> str:
-    return "yes" if good else "NO"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What the scripts that reproduce published results share: a report, and the file it goes to.
+"""Reports of published results beside the results here, and the document that keeps them.
 
-A script has a function ``report(quick, mnist)`` that computes a `Report`. Run by itself it prints
-it; ``python -m examples --all`` runs them all and writes ``examples/RESULTS.md`` with its pictures.
+A script defines ``report(quick, mnist)``, which computes a `Report`. Run alone, the script prints
+its report. ``python -m examples --all`` runs all scripts and writes ``examples/RESULTS.md`` with
+its pictures.
 """
 
 import argparse
@@ -19,9 +20,8 @@ from typing import Any, Protocol
 import backprop_xp as bp
 from backprop_xp.inspection.learning_curve import check_plotting, save_figure
 
-sys.path.append(
-    str(Path(__file__).resolve().parents[1])
-)  # a script alone does not see its siblings
+# `benchmarks` lies beside the folder of the scripts, where a script run alone does not look
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
 from benchmarks.documents import Unwritable, check_document, write_section
@@ -34,36 +34,37 @@ __all__ = [
     "add_options",
     "check_folder",
     "guarded",
+    "joined",
     "number",
     "percent",
     "publish",
     "script",
 ]
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give
 HEAD = """# Published results
 
-Written by `python -m examples --all --mnist FOLDER`: what was published, beside what is found here.
+Published results beside the results here, by `python -m examples --all --mnist FOLDER`.
 """
 
 
 @dataclass
 class Report:
-    """What was published, and what was found here.
+    """Published results beside the results here: a section of RESULTS.md.
 
     Attributes
     ----------
     key : str
-        Names its section, such as "symmetry".
+        Name of the section, such as "symmetry".
     title : str
     about : str
-        Markdown: the source, and the settings that were used, seeds included.
+        The source, and the settings with their seeds, in Markdown.
     tables : list of Table
-        With a column "published" and a column "here" where both are numbers.
+        Numbers are in a column "published" and a column "here".
     notes : list of str
-        Sentences on what falls short and why, and on what is worth seeing.
+        Sentences: results that fall short and why, and results worth seeing.
     pictures : dict of str to Figure
-        File name and the figure of matplotlib.
+        Figures of matplotlib by file name.
     """
 
     key: str
@@ -80,7 +81,7 @@ class Report:
         return "\n\n".join(part for part in parts if part)
 
     def markdown(self, when: str) -> str:
-        """Return the section of a Markdown file; `when` says when and where it was computed."""
+        """Return the section of a Markdown file; `when` is its last line: date, duration, machine."""
         pictures = [f"![{name_in_words(name)}]({name})" for name in self.pictures]
         notes = "\n".join(f"- {note}" for note in self.notes)
         tables = (table.markdown() for table in self.tables)
@@ -89,14 +90,14 @@ class Report:
 
 
 class Reproduction(Protocol):
-    """Computes a report."""
+    """A function that computes a report."""
 
     def __call__(self, *, quick: bool, mnist: Path | None) -> Report:
-        """Return the report; a quick one is of fewer seeds, starts, cases or epochs."""
+        """Return the report; `quick` means fewer seeds, starts, cases or epochs."""
 
 
 def name_in_words(picture: str) -> str:
-    """Return what a picture shows by its name.
+    """Return the name of a picture in words, as its alternative text.
 
     Examples
     --------
@@ -107,7 +108,7 @@ def name_in_words(picture: str) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as text.
+    """Return a share, 0 to 1, in percent.
 
     Examples
     --------
@@ -117,23 +118,32 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def joined(sizes: Sequence[int]) -> str:
+    """Return the sizes of layers as a name.
+
+    Examples
+    --------
+    >>> joined((784, 30, 10))
+    '784-30-10'
+    """
+    return "-".join(map(str, sizes))
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every script has."""
+    """Add the options of every script."""
     parser.add_argument("--quick", action="store_true", help="fewer seeds, cases and epochs")
     parser.add_argument(
         "--mnist",
         type=_path,
         metavar="FOLDER",
-        help="of the four files of MNIST; else that of BACKPROP_XP_MNIST, else they are downloaded",
+        help="the four files of MNIST (default: BACKPROP_XP_MNIST, else a download)",
     )
-    parser.add_argument(
-        "--folder", type=_path, help="where sections of RESULTS.md and pictures are written"
-    )
+    parser.add_argument("--folder", type=_path, help="where to write RESULTS.md and the pictures")
 
 
 def _path(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("an empty text is no folder")
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
     return Path(text)
 
 
@@ -143,10 +153,11 @@ def check_folder(folder: Path | None, keys: Sequence[str]) -> None:
     Raises
     ------
     Unwritable
+        The folder does not exist, or its RESULTS.md cannot take a section.
     """
     if folder is not None:
         if not folder.is_dir():
-            raise Unwritable(f"--folder {folder} is no folder; make it first")
+            raise Unwritable(f"--folder {folder} is not a folder; create it first")
         for key in keys:
             check_document(folder / "RESULTS.md", key)
 
@@ -157,6 +168,7 @@ def publish(reproduction: Reproduction, given: argparse.Namespace, folder: Path 
     Raises
     ------
     Unwritable
+        RESULTS.md cannot take the section.
     """
     check_plotting()
     start = time.perf_counter()
@@ -173,13 +185,13 @@ def publish(reproduction: Reproduction, given: argparse.Namespace, folder: Path 
             for name, figure in report.pictures.items():
                 save_figure(figure, folder / name)
             written = f"Written to {folder}: RESULTS.md, {', '.join(report.pictures)}."
-    finally:  # what took minutes is at least seen
+    finally:  # a report that took minutes is printed even where it cannot be written
         _say(f"{report.text()}\n\n{when}\n\n{written}\n")
     return report
 
 
 def _say(text: str) -> None:
-    """Print, also where nobody reads any more, as behind ``| head``."""
+    """Print, without an error where the reader has gone, as behind ``| head``."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack σ and Σ
     try:
@@ -189,7 +201,7 @@ def _say(text: str) -> None:
 
 
 def script(reproduction: Reproduction, about: str | None, argv: Sequence[str] | None = None) -> int:
-    """Run one script by itself and return the exit status; `about` is its docstring."""
+    """Run one script alone and return its exit status; `about`, its docstring, is its help."""
     parser = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -204,9 +216,10 @@ def script(reproduction: Reproduction, about: str | None, argv: Sequence[str] | 
 
 
 def guarded(work: Callable[[], Any]) -> int:
-    """Do the work; return 0, 2 with one line where something is refused, 130 after a Ctrl-C.
+    """Do the work and return the exit status: 0, 2 after a refusal (one line), 130 after Ctrl-C.
 
-    `train` would end a run early at a Ctrl-C, and what it returned would pass for the whole.
+    At Ctrl-C `bp.train` would end early and return normally, and half a run would be published as a
+    whole one. Here Ctrl-C raises KeyboardInterrupt at once.
     """
     before = signal.getsignal(signal.SIGINT)
 
@@ -221,7 +234,7 @@ def guarded(work: Callable[[], Any]) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; of the report that was under way nothing is written", file=sys.stderr)
+        print("interrupted; the unfinished report is not written", file=sys.stderr)
         return INTERRUPTED
     finally:
         if before is signal.default_int_handler:

@@ -1,8 +1,8 @@
 """Many starts of one network, each trained until all its outputs are right.
 
-`follow` trains all starts as one stack. A start that has been seen for long enough leaves the
-stack at the end of a round, so that what is slow is trained on in small company. Nothing else of
-a start changes with a round: the next one begins with its θ and with the Δθ of its last update.
+A start is one initial θ. `follow` trains all starts as one stack, in rounds. Finished starts leave
+the stack at the end of a round, so that the slow ones go on in a smaller stack. A round changes
+nothing else: a start begins it with the θ and the Δθ of its last update.
 """
 
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ import backprop_xp as bp
 
 __all__ = ["ContinuedSGD", "Outcome", "all_right", "follow", "in_sweeps", "quantile"]
 
-ROUND = 250  # sweeps, after which starts may leave the stack
+ROUND = 250  # sweeps
 
 
 @dataclass(frozen=True)
 class ContinuedSGD(bp.SGD):
-    """The rule of 1986, Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, that goes on from an earlier Δθ.
+    """The rule of 1986, Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, continued from a given Δθ.
 
     Attributes
     ----------
     velocity : array (K, P)
-        Δθ of the last update so far, 0 at the first.
+        Δθ of the last update, 0 before the first.
     trained : array (P,) or 1
-        0 in the places of parameters that stay as they are.
+        1 for parameters that are trained, 0 for parameters that stay fixed.
     """
 
     velocity: Any = None
     trained: Any = 1
 
     def init(self, theta: Any) -> tuple[Any]:
-        """Return Δθ as it was; the optimiser overwrites what it is given."""
+        """Return (Δθ,), a copy, because an update overwrites the state."""
         return (np.array(self.velocity, dtype=theta.dtype),)
 
     def update(self, theta: Any, state: Any, dE_dtheta: Any, **settings: Any) -> tuple[Any, Any]:
@@ -43,16 +43,16 @@ class ContinuedSGD(bp.SGD):
 
 @dataclass
 class Outcome:
-    """What became of K starts.
+    """The results of K starts.
 
     Attributes
     ----------
     needed : array (K,) of int
-        The first sweep after which every output was on the right side of 0.5; -1 where none was.
+        The first sweep after which every output was on the right side of 0.5; -1 if there was none.
     at_stop, later : array (K, P)
-        θ after that sweep, and so many sweeps further as were asked for; NaN where neither was.
+        θ after that sweep, and θ `further` sweeps later; NaN if training did not get so far.
     fell_back : array (K,) of bool
-        Whether an output was on the wrong side again in the sweeps between these two.
+        Whether an output was on the wrong side again between these two sweeps.
     """
 
     needed: Any
@@ -62,17 +62,17 @@ class Outcome:
 
     @property
     def solved(self) -> Any:
-        """Whether each start was right at any time, (K,)."""
+        """Whether each start was right after any sweep, (K,)."""
         return self.needed >= 0
 
 
 def all_right(net: bp.Network, theta: Any, X: Any, Y: Any) -> Any:
-    """Tell of each network whether every output of every case is on the right side of 0.5."""
+    """Tell for each network whether every output of every case is on the right side of 0.5."""
     return np.all((net.forward(theta, X) > 0.5) == (Y > 0.5), axis=(-2, -1))
 
 
 class _Watch:
-    """The callback of one round: writes into the outcome what happens to the starts in it."""
+    """The callback of one round: it writes the results of its starts, `numbers`, into the outcome."""
 
     def __init__(self, outcome: Outcome, numbers: Any, before: int, further: int, data: Any):
         self.outcome, self.numbers, self.before, self.further = outcome, numbers, before, further
@@ -95,10 +95,10 @@ class _Watch:
             of.later[self.numbers[last]] = theta[last]
         self.done |= age >= self.further
         if self.done.all():
-            progress.stop("all of the starts are done")
+            progress.stop("every start of the round is finished")
 
     def on_train_end(self, progress: Any) -> None:
-        """Keep the Δθ with which the next round goes on."""
+        """Keep the Δθ with which the next round begins."""
         (self.velocity,) = progress.state
 
 
@@ -113,24 +113,24 @@ def follow(
     further: int = 0,
     trained: Any = 1,
 ) -> Outcome:
-    """Train starts by the rule of 1986, and return what became of them.
+    """Return the outcome of training starts by the rule of 1986.
 
     Parameters
     ----------
     net : Network
-        With outputs between 0 and 1.
+        A network with outputs between 0 and 1.
     data : (X, Y)
-        All cases make one update: a sweep.
+        The cases; a sweep is one update on all of them.
     theta : array (K, P)
         The starts.
     epsilon, alpha : float
-        ε, for a cost that is a sum over the cases, and α, the momentum.
+        The learning rate ε, for a cost that is the sum over the cases, and the momentum α.
     sweeps : int
-        How long a start may take; one that is not right by then is given up.
+        A start that is not right after so many sweeps is given up.
     further : int
-        For how many sweeps a start is trained on once it is right.
+        A start that is right is trained for so many sweeps more.
     trained : array (P,) or 1
-        0 in the places of parameters that stay as they are.
+        1 for parameters that are trained, 0 for parameters that stay fixed.
     """
     X, Y = data
     theta, velocity = theta.copy(), np.zeros_like(theta)
@@ -138,7 +138,7 @@ def follow(
     outcome = Outcome(
         np.full(count, -1), *np.full((2, *theta.shape), np.nan), np.zeros(count, dtype=bool)
     )
-    numbers, before = np.arange(count), 0  # who is in the stack, and how many sweeps have been
+    numbers, before = np.arange(count), 0  # the starts in the stack, and the sweeps so far
     while numbers.size and before < sweeps + further:
         end = sweeps if before < sweeps else sweeps + further
         watch = _Watch(outcome, numbers, before, further, data)
@@ -147,7 +147,7 @@ def follow(
             X,
             Y,
             theta[numbers],
-            # `train` divides E by the number of cases
+            # ε is for the sum over the cases, `train` minimises their mean
             optimizer=ContinuedSGD(
                 epsilon * len(X), alpha, velocity=velocity[numbers], trained=trained
             ),
@@ -163,7 +163,7 @@ def follow(
 
 
 def quantile(needed: Any, share: float) -> float:
-    """Return in how many sweeps this share of all starts is right; ∞ where fewer ever are.
+    """Return the sweeps after which this share of all starts is right, ∞ if it never is.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def quantile(needed: Any, share: float) -> float:
 
 
 def in_sweeps(needed: float | None, limit: int) -> str:
-    """Return a number of sweeps as text, where it is known and was reached.
+    """Return a number of sweeps as text: above the limit if it is ∞, a dash if it is None.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from backprop_xp.errors import DTypeError
 
 __all__ = [
     "Array",
+    "HostArray",
     "Namespace",
     "astype",
     "broadcasts_to",
@@ -27,6 +28,7 @@ __all__ = [
     "device_of",
     "dtype_name",
     "from_host",
+    "from_host_like",
     "gathers_rows",
     "ignore_overflow",
     "is_floating",
@@ -41,6 +43,7 @@ __all__ = [
     "without_derivatives",
 ]
 
+HostArray: TypeAlias = np.ndarray[Any, Any]  # of NumPy
 Namespace: TypeAlias = Any  # a module with the functions of the Array API standard
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,7 +164,7 @@ def kept(x: Array) -> Array:
     return x if array_api_compat.is_jax_array(x) else copied(x)
 
 
-def to_host(x: Any) -> np.ndarray[Any, Any]:
+def to_host(x: Any) -> HostArray:
     """Return the array `x` of any library and device as a NumPy array (not always a copy)."""
     if array_api_compat.is_numpy_array(x):
         return np.asarray(x)
@@ -207,6 +210,25 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
     with context_of(xp, device):
         moved: Array = xp.asarray(host, device=device)
     return moved
+
+
+def from_host_like(x: Any, like: Array, dtype: str | None = None) -> Array:
+    """Return a new array with the values of the NumPy array `x`, in the library of `like`.
+
+    It lies on the device of `like` and has its dtype, or `dtype` where that is given.
+
+    Raises
+    ------
+    DTypeError
+        The library or the device has no such dtype.
+
+    Examples
+    --------
+    >>> theta = np.zeros(3, dtype="float32")
+    >>> from_host_like([0, 1], theta), from_host_like([0, 1], theta, "int32")
+    (array([0., 1.], dtype=float32), array([0, 1], dtype=int32))
+    """
+    return from_host(x, namespace(like), device_of(like), dtype or dtype_name(like.dtype))
 
 
 def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:

@@ -17,7 +17,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, Namespace, move
+from backprop_xp.arrays.backend import Array, HostArray, Namespace, move
 
 __all__ = ["HostRows", "Mover", "fits", "moved_by", "mover"]
 
@@ -32,13 +32,13 @@ class HostRows:
     x : ndarray (m, n) or (m,)
     """
 
-    def __init__(self, x: np.ndarray[Any, Any]) -> None:
+    def __init__(self, x: HostArray) -> None:
         self._x = x
         self.shape, self.dtype = x.shape, x.dtype
 
-    def __getitem__(self, rows: slice) -> np.ndarray[Any, Any]:
+    def __getitem__(self, rows: slice) -> HostArray:
         """Return some rows."""
-        found: np.ndarray[Any, Any] = self._x[rows]
+        found: HostArray = self._x[rows]
         return found
 
 
@@ -77,7 +77,7 @@ class Mover:
             self._stream = cupy.cuda.Stream(non_blocking=True)
         self._slots = [_Slot(cupy), _Slot(cupy)]
 
-    def __call__(self, x: np.ndarray[Any, Any], dtype: str) -> Array:
+    def __call__(self, x: HostArray, dtype: str) -> Array:
         """Return the array on the device, in another dtype; it lasts until the next but one."""
         main = self._cupy.cuda.get_current_stream()
         current, slot = self._slots
@@ -114,7 +114,7 @@ class _Slot:
         self._pinned = self._cupy.cuda.alloc_pinned_memory(nbytes)
         self._moved = self._cupy.empty(nbytes, np.uint8)
 
-    def arrays(self, shape: tuple[int, ...], dtype: str) -> tuple[np.ndarray[Any, Any], Any]:
+    def arrays(self, shape: tuple[int, ...], dtype: str) -> tuple[HostArray, Any]:
         """Return arrays of a shape and dtype at the start of both memories."""
         name = np.dtype(dtype)
         count = int(np.prod(shape))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DataError
 
 __all__ = ["copy_rows", "pages_of", "read_ahead"]
@@ -22,7 +23,7 @@ def pages_of(x: Any) -> mmap.mmap | None:
     return getattr(x, "_mmap", None) if isinstance(x, np.memmap) else None
 
 
-def copy_rows(out: np.ndarray[Any, Any], rows: Any) -> None:
+def copy_rows(out: HostArray, rows: Any) -> None:
     """Copy the rows of a memmap into `out`, and give back their pages.
 
     In mode "c" they stay: the caller's changes are nowhere else.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, Namespace, namespace
+from backprop_xp.arrays.backend import Array, HostArray, Namespace, namespace
 
 __all__ = [
     "astype",
@@ -68,7 +68,7 @@ def _of_numpy() -> _Direct:
         return (z > number(0.0, z.dtype)).astype(z.dtype)
 
     @functools.lru_cache(maxsize=64)
-    def number(value: float, dtype: Any) -> np.ndarray[Any, Any]:
+    def number(value: float, dtype: Any) -> HostArray:
         made = np.asarray(value, dtype=dtype)
         made.flags.writeable = False
         return made
@@ -214,7 +214,7 @@ def zero_for(z: Array) -> Any:
 
 
 @functools.lru_cache(maxsize=64)
-def _filled(shape: tuple[int, ...], value: int, dtype: Any) -> np.ndarray[Any, Any]:
+def _filled(shape: tuple[int, ...], value: int, dtype: Any) -> HostArray:
     made = np.full(shape, value, dtype=dtype)
     made.flags.writeable = False
     return made

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     device_of,
     dtype_name,
     library_name,
@@ -72,7 +73,7 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
     return x
 
 
-def real_host_array(x: Any, where: str) -> np.ndarray[Any, Any]:
+def real_host_array(x: Any, where: str) -> HostArray:
     """Return a list, a data frame, an array or the like as a NumPy array of real numbers.
 
     Raises

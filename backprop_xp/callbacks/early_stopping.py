@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import from_host_like, to_host
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
@@ -97,7 +97,7 @@ class EarlyStopping:
     def on_train_end(self, progress: Progress) -> None:
         """Go back to the best θ."""
         if self.restore_best and self._theta is not None:
-            progress.take(_like(self._theta, progress.theta), self._epoch)
+            progress.take(from_host_like(self._theta, progress.theta), self._epoch)
 
     def state(self) -> Mapping[str, Any]:
         """Return the best entry and θ so far, and how long ago that was."""
@@ -125,7 +125,3 @@ class EarlyStopping:
             fits = self._theta.ndim == self._best.ndim + 1
             if not fits or self._theta.shape[:-1] != self._best.shape:
                 raise ValueError("EarlyStopping remembers parameters that are none")
-
-
-def _like(x: np.ndarray[Any, Any], like: Array) -> Array:
-    return from_host(x, namespace(like), device_of(like), dtype_name(like.dtype))

@@ -11,7 +11,7 @@ import numpy as np
 
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, MissingExtraError, OptionError
+from backprop_xp.errors import CheckpointWarning, OptionError, needs_extra
 
 __all__ = ["CSVLog", "TensorBoardLog"]
 
@@ -102,13 +102,9 @@ class TensorBoardLog:
     built_in: ClassVar[bool] = True
 
     def __init__(self, folder: str | os.PathLike[str], each: int = 16) -> None:
-        try:
+        where, expected = "TensorBoardLog", "the package tensorboard"
+        with needs_extra("tensorboard", where, "no tensorboard", expected):
             Writer = import_module("tensorboard.summary").Writer
-        except ImportError as error:
-            advice = "Run python -m pip install 'backprop-xp[tensorboard]'"
-            raise MissingExtraError(
-                "TensorBoardLog", "no tensorboard", "tensorboard installed", advice
-            ) from error
         check_count(each, "TensorBoardLog(each)", least=0)
         self._writer_of, self._folder, self._each = Writer, str(folder), each
         self._writer: Any = None

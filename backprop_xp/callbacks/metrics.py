@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import (
     OptionError,
@@ -13,7 +14,7 @@ from backprop_xp.errors import (
 __all__ = ["check_metric", "entry_of", "is_better"]
 
 
-def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> np.ndarray[Any, Any]:
+def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> HostArray:
     """Tell where an entry of a history improves on another; accuracies grow, all else falls."""
     sign, (now, before) = 1 if name.endswith("accuracy") else -1, map(np.asarray, (new, old))
     number_at_last = np.isnan(before) & ~np.isnan(now)  # NaN is never the best
@@ -32,7 +33,7 @@ def check_metric(metric: Any, where: str) -> None:
         raise OptionError(where, repr(metric), "the name of an entry of the history", advice)
 
 
-def entry_of(progress: Progress, name: str, where: str) -> np.ndarray[Any, Any]:
+def entry_of(progress: Progress, name: str, where: str) -> HostArray:
     """Return the last entry of a history.
 
     Raises

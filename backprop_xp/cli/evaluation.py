@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Sigmoid
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import Array, from_host_like, to_host
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
 
@@ -65,22 +65,17 @@ def outputs(net: Network, theta: Array, X: NDArray[Any]) -> NDArray[Any]:
 @_without_warnings
 def scores(net: Network, theta: Array, X: NDArray[Any], Y: NDArray[Any]) -> Scores:
     """Return how good the outputs are for labels (m,) or targets (m, n_out)."""
-    dtype = dtype_name(theta.dtype)
     total = 0.0
     for start in range(0, len(X), _CHUNK):
         x, y = X[start : start + _CHUNK], Y[start : start + _CHUNK]
-        given = _like(x, theta, dtype), _like(y, theta, "int32" if are_labels(Y) else dtype)
-        total += float(net.cost(theta, *given)) * len(x)
+        targets = from_host_like(y, theta, "int32" if are_labels(Y) else None)
+        total += float(net.cost(theta, from_host_like(x, theta), targets)) * len(x)
     cost, a = total / len(X), outputs(net, theta, X)
     if are_labels(Y):
         return Scores(cost, accuracy=float((a.argmax(axis=1) == Y).mean()))
     if isinstance(net.output, Sigmoid) and is_binary(Y):
         return Scores(cost, accuracy=float(((a > 0.5) == Y).all(axis=1).mean()))
     return Scores(cost, r_squared=_r_squared(a, Y))
-
-
-def _like(x: NDArray[Any], theta: Array, dtype: str) -> Array:
-    return from_host(x, namespace(theta), device_of(theta), dtype)
 
 
 def _r_squared(a: NDArray[Any], Y: NDArray[Any]) -> float | None:

@@ -1,18 +1,21 @@
-"""Data to train on, each from one call: classic problems, handwritten digits, and files.
+"""Data sets: classic problems, handwritten digits, and tables in files, each from one call.
 
-Everything comes in rows: X (m, n_in) and Y, class labels (m,) or targets (m, n_out).
+Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
 
 .. code-block:: text
 
-    dataset            what every call returns
+    dataset            `Dataset` and `Split`, the results of the calls
     problems           exclusive or, parity, symmetry, the encoder, the family trees
     images             handwritten digits
-    catalogue          data sets by their names, and files
+    catalogue          data sets by name, and `read_file`
     kinship            the two family trees of 1986, and the relations in them
-    idx_file           MNIST's format
-    tables             CSV and NPZ files as a table; csv_file, npz_file, cells
+    idx_file           IDX files, MNIST's format
+    tables             CSV and NPZ files as tables
+    csv_file           a CSV file as columns of numbers and texts
+    npz_file           an array of an NPZ archive
+    cells              the text of a cell as a number, a class or a missing value
 
-It imports `errors` alone.
+Read `dataset` and `problems` first. The room imports `errors` alone.
 """
 
 from backprop_xp.datasets.catalogue import NAMES, read_file

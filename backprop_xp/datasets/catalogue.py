@@ -1,4 +1,4 @@
-"""Data sets by the names that a command line may give, and files."""
+"""The data sets of the command line by name, and tables in files."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,28 +14,41 @@ __all__ = ["NAMES", "read_file"]
 
 
 def read_file(path: str | os.PathLike[str], target: str | int | None = None) -> Table:
-    """Return the features and the target of a .csv or .npz file; see `tables.read_table`.
+    r"""Return the features and the target of a .csv or .npz file.
+
+    `tables.read_table` states the rules for headers, classes and missing values.
 
     Parameters
     ----------
     path : str or path
-        The file.
+        A file whose name ends in .csv or .npz.
     target : str or int, optional
-        The target's column, by name or index (default: the last); in NPZ files the array's name.
+        The target's column, by its name or its index from 0. Default: the last column. In NPZ
+        files the name of the target's array. Default: Y.
 
     Returns
     -------
     Table
-        X, Y, feature_names and class_names.
+        X (m, n_in); Y, labels (m,) or targets (m, n_out); feature_names; class_names.
 
     Raises
     ------
-    MissingFileError, OptionError, DataError
-        There is no such file or target, or the file cannot be read exactly.
+    MissingFileError
+        There is no such file.
+    OptionError
+        The file is neither .csv nor .npz, or has no such target.
+    DataError
+        The file is damaged, or a value is missing or cannot be used.
 
     Examples
     --------
-    >>> table = read_file("flowers.csv", target="kind")  # doctest: +SKIP
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "flowers.csv")
+    ...     _ = path.write_text("length,kind\n5.1,setosa\n6.2,virginica\n")
+    ...     table = read_file(path, target="kind")
+    >>> table.X.tolist(), table.Y.tolist(), table.class_names
+    ([[5.1], [6.2]], [0, 1], ('setosa', 'virginica'))
     """
     return read_table(path, target)
 
@@ -49,4 +62,4 @@ NAMES: Final[Mapping[str, Callable[[], Dataset | Split]]] = MappingProxyType(
         "xor": xor,
     }
 )
-"""The data that a command line may name, and the functions that return it."""
+"""The data sets that the command line knows, by name: functions that return them."""

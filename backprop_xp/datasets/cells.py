@@ -1,4 +1,4 @@
-"""What the texts in the cells of a table mean: a number, a class, or that a value is missing."""
+"""Cells of a table, texts that mean a number, a class or a missing value."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -12,13 +12,13 @@ __all__ = ["class_names_in", "is_missing", "is_number", "numbers_in", "targets_i
 
 Names: TypeAlias = tuple[str, ...]
 
-_MISSING: Final = frozenset(  # not Na, which is sodium
+_MISSING: Final = frozenset(  # without Na, which is sodium
     ["", "?", "na", "NA", "n/a", "N/A", "nan", "NaN", "NAN", "null", "NULL"]
 )
 
 
 def is_missing(cell: str) -> bool:
-    """Return whether a cell is empty or one of the usual signs of a missing value.
+    """Tell whether a cell is empty or a usual sign of a missing value.
 
     Examples
     --------
@@ -29,25 +29,25 @@ def is_missing(cell: str) -> bool:
 
 
 def numbers_in(cells: list[str]) -> list[float]:
-    """Return the numbers that the cells are, written with a decimal point and no separators.
+    """Return the cells as numbers, written with a decimal point and no separators.
 
     Raises
     ------
     ValueError
-        One of them is no number.
+        A cell is no number.
 
     Examples
     --------
     >>> numbers_in(["2", " -1.5e3"])
     [2.0, -1500.0]
     """
-    if "_" in "".join(cells):  # Python's float takes 1_000, which in a table is a text
+    if "_" in "".join(cells):  # float() takes 1_000, which is a text in a table
         raise ValueError("an underscore")
     return list(map(float, cells))
 
 
 def is_number(cell: str) -> bool:
-    """Return whether a cell is a number, infinity and NaN included.
+    """Tell whether a cell is a number, infinity and NaN included.
 
     Examples
     --------
@@ -62,15 +62,16 @@ def is_number(cell: str) -> bool:
 
 
 def class_names_in(cells: list[str]) -> Names:
-    """Return the names of the classes in a target's cells; none where they are numbers to predict.
+    """Return the names of the classes in a target's cells; () where the cells are numbers.
 
-    They are classes where all of them are texts, and where they are whole numbers without a decimal
-    point, exactly 0 to K-1 each occurring, with K = 2 or at least two rows a class on average.
+    The cells are classes where all of them are texts. They are also classes where they are whole
+    numbers without a decimal point, each of 0 to K-1 occurs and no other, and K is 2 or there are
+    at least two rows per class on average. All other cells are numbers to predict.
 
     Parameters
     ----------
     cells : list of str
-        A cell for each row, stripped.
+        The stripped cell of each row.
 
     Returns
     -------
@@ -97,28 +98,28 @@ def class_names_in(cells: list[str]) -> Names:
 def targets_in(
     cells: list[str], known: Names | None, where: Callable[[int], str]
 ) -> tuple[NDArray[np.int64] | NDArray[np.float64], Names | None]:
-    """Return a target's class labels and their names, or its numbers and None.
+    """Return a target's class labels and the names of the classes, or its numbers and None.
 
     Parameters
     ----------
     cells : list of str
-        A cell for each row, stripped.
+        The stripped cell of each row.
     known : tuple of str or None
-        The classes, where they are known; empty where the cells are known to be numbers.
+        The names of the classes; empty for numbers; None to find out by `class_names_in`.
     where : callable
-        The words for the place of a row, to begin an error with.
+        From the number of a row to the text of its place, with which an error begins.
 
     Returns
     -------
     Y : array
-        Labels (m,) of int64, positions among the names, or numbers (m, 1) of float64, all finite.
+        Labels (m,) of int64, positions among the names; or finite numbers (m, 1) of float64.
     class_names : tuple of str or None
-        The names of the labels.
+        The names of the classes, ``class_names[label]``.
 
     Raises
     ------
     DataError
-        A value is missing, a class is not known, or texts and numbers are mixed.
+        A value is missing, a class is unknown, or texts and numbers are mixed.
 
     Examples
     --------
@@ -127,7 +128,7 @@ def targets_in(
     """
     for row, cell in enumerate(cells):
         if is_missing(cell):
-            advice = "Fill in the cell or leave the row out"
+            advice = "Fill in the cell or delete the row"
             raise DataError(where(row), f"{cell!r}, a missing value", "a target", advice)
     classes = class_names_in(cells) if known is None else known
     if classes:
@@ -142,6 +143,6 @@ def targets_in(
         return np.array([labels[cell] for cell in cells], dtype=np.int64), classes
     for row, cell in enumerate(cells):
         if not is_number(cell) or not np.isfinite(float(cell)):
-            advice = "Correct it, or write a text in every row where they are classes"
+            advice = "Correct the cell, or write a text in every row if the target is a class"
             raise DataError(where(row), repr(cell), "a finite number as in other rows", advice)
     return np.array(numbers_in(cells))[:, None], None

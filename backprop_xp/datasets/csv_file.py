@@ -1,8 +1,8 @@
-"""CSV files as columns of numbers and one of text, each cell known by its line and column.
+"""A CSV file as columns of numbers and a column of texts; errors name the line and the column.
 
-UTF-8, with tab, semicolon or comma between cells: the first of these three that occurs in the
-first line outside quotation marks. Empty lines are skipped; whatever else is not exactly a table
-is refused.
+The file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these three, in this
+order, that the first line has outside quotation marks. Empty lines are skipped. Rows of different
+lengths are refused.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ class Columns(NamedTuple):
     Attributes
     ----------
     X : array (m, n_in) of float64
-        The columns of features, all finite.
+        The columns of the features, all finite.
     names : tuple of str
-        The header's names of these columns, empty where the file has no header.
+        The names of these columns in the header; empty without a header.
     target : list of str
-        The cells of the target's column, stripped; empty where none was chosen.
+        The stripped cells of the target's column; empty without a target.
     lines : sequence of int
-        The line of each row, counted from 1.
+        The line of each row in the file, counted from 1.
     """
 
     X: NDArray[np.float64]
@@ -45,7 +45,7 @@ class Columns(NamedTuple):
 
 
 def place(file: Path, line: int, column: int, name: str = "") -> str:
-    """Return the words for a cell, whose line is counted from 1 and its column from 0.
+    """Return the text of a cell's place in an error; `line` counts from 1, `column` from 0.
 
     Examples
     --------
@@ -59,19 +59,20 @@ _Rows: TypeAlias = Generator[tuple[int, list[str]], None, None]
 
 
 def _rows(file: Path) -> _Rows:
-    """Yield the line and the cells of each row; every row is as long as the first."""
+    """Yield the line, counted from 1, and the cells of each row."""
     with file.open(encoding="utf-8-sig", newline="") as stream:
         try:
             first_line = next((line for line in stream if line.strip()), "")
             stream.seek(0)
             unquoted = re.sub(r'"[^"]*"', "", first_line)
             delimiter = next((mark for mark in "\t;," if mark in unquoted), ",")
-            yield from _even_rows(stream, delimiter, file)
+            yield from _rows_of_one_length(stream, delimiter, file)
         except UnicodeDecodeError as error:
             raise _not_utf8(file) from error
 
 
-def _even_rows(stream: TextIO, delimiter: str, file: Path) -> _Rows:
+def _rows_of_one_length(stream: TextIO, delimiter: str, file: Path) -> _Rows:
+    """Yield as `_rows`, and refuse a row that is not as long as the first."""
     reader = csv.reader(stream, delimiter=delimiter, strict=True)
     width = 0
     while True:
@@ -82,7 +83,7 @@ def _even_rows(stream: TextIO, delimiter: str, file: Path) -> _Rows:
             return
         except csv.Error as error:
             came, advice = f"a line that is no CSV ({error})", "Check the quotation marks"
-            raise DataError(f"{file.name}, line {line}", came, "cells", advice) from error
+            raise DataError(f"{file.name}, line {line}", came, "a row of cells", advice) from error
         if len(cells) <= 1 and not "".join(cells).strip():
             continue
         width = width or len(cells)
@@ -93,6 +94,7 @@ def _even_rows(stream: TextIO, delimiter: str, file: Path) -> _Rows:
 
 
 def _not_utf8(file: Path) -> DataError:
+    """Return the error for a file that is not UTF-8, with the line of its first wrong byte."""
     data = file.read_bytes()
     try:
         data.decode("utf-8-sig")
@@ -104,7 +106,7 @@ def _not_utf8(file: Path) -> DataError:
 
 
 def first_rows(file: Path) -> tuple[list[str], list[str]]:
-    """Return the stripped cells of the first row and of the second, which may be missing.
+    """Return the stripped cells of the first and of the second row.
 
     Parameters
     ----------
@@ -114,12 +116,12 @@ def first_rows(file: Path) -> tuple[list[str], list[str]]:
     Returns
     -------
     first, second : list of str
-        `second` is empty where the file has one row only.
+        `second` is empty where the file has a single row.
 
     Raises
     ------
     DataError
-        The file is empty, or these rows are no CSV in UTF-8.
+        The file is empty, or these rows are not CSV in UTF-8.
     """
     with contextlib.closing(_rows(file)) as numbered:
         rows = [[cell.strip() for cell in cells] for _, cells in itertools.islice(numbered, 2)]
@@ -138,20 +140,19 @@ def read_columns(file: Path, header: bool, features: list[int], target: int | No
     header : bool
         Whether the first row holds the names of the columns.
     features : list of int
-        The columns of X, from 0, all of numbers.
+        The columns of X, counted from 0. Their cells are numbers.
     target : int or None
-        The column whose cells are kept as they are written.
+        The column whose cells stay texts.
 
     Returns
     -------
     Columns
-        X, names, target and lines, a row each.
 
     Raises
     ------
     DataError
-        There are no rows, a row is not as long as the first, or a cell of a feature is missing,
-        a text, or infinite; the message names its line and column.
+        There are no rows; a row is not as long as the first; or a cell of a feature is missing,
+        a text or infinite. The message names the line and the column.
     """
     values, lines, targets = array("d"), array("q"), []
     names: tuple[str, ...] = ()
@@ -175,7 +176,7 @@ def read_columns(file: Path, header: bool, features: list[int], target: int | No
                 targets.append(cells[target].strip())
     if not lines:
         came, advice = "no rows of values", "Check that it was saved"
-        raise DataError(file.name, came, "at least one", advice)
+        raise DataError(file.name, came, "at least one row", advice)
     X = np.frombuffer(values, dtype=np.float64).reshape(len(lines), len(features))
     finite = np.isfinite(X)
     if not finite.all():
@@ -185,6 +186,7 @@ def read_columns(file: Path, header: bool, features: list[int], target: int | No
 
 
 def _bad_cell(where: str, cell: str) -> DataError:
+    """Return the error for a cell that is missing, infinite or a text."""
     if is_missing(cell):
         came, advice = f"{cell!r}, a missing value", "Fill in the cell or delete the line"
     elif is_number(cell):

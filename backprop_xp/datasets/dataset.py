@@ -1,4 +1,4 @@
-"""What every call returns: X and Y, to train on and to test on."""
+"""`Dataset`, inputs X and targets Y, and `Split`, a data set to train on and one to test on."""
 
 from typing import NamedTuple, TypeAlias
 
@@ -11,7 +11,7 @@ Targets: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
 class Dataset(NamedTuple):
-    """Training cases, a row each.
+    """Cases, a row each; ``X, Y = dataset`` takes it apart.
 
     Attributes
     ----------
@@ -19,6 +19,13 @@ class Dataset(NamedTuple):
         The inputs.
     Y : array
         Class labels (m,) of int64, or targets (m, n_out) of float32.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> dataset = bp.datasets.xor()
+    >>> dataset.X.shape, dataset.Y.shape
+    ((4, 2), (4, 1))
     """
 
     X: NDArray[np.float32]
@@ -26,7 +33,20 @@ class Dataset(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Cases to train on, and others to test on."""
+    """Cases to train on and other cases to test on.
+
+    Attributes
+    ----------
+    train, test : Dataset
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> split = Split(train=Dataset(X[:3], Y[:3]), test=Dataset(X[3:], Y[3:]))
+    >>> len(split.train.X), len(split.test.X)
+    (3, 1)
+    """
 
     train: Dataset
     test: Dataset

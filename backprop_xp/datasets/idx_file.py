@@ -1,7 +1,8 @@
 """IDX files, the format of the MNIST handwritten digits, and MNIST itself.
 
-An IDX file is two zero bytes, a byte for the type, a byte for the number of dimensions, the
-dimensions as big-endian 32-bit integers, and the values, big-endian, the last dimension fastest.
+An IDX file has two zero bytes, a byte for the type, a byte for the number of dimensions, the
+dimensions as 32-bit integers, and the values. The values of the last dimension are adjacent.
+Integers and values are big-endian.
 
 References
 ----------
@@ -18,19 +19,19 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import DataError, MissingExtraError, MissingFileError
+from backprop_xp.errors import DataError, MissingFileError, needs_extra
 
 __all__ = ["MAX_BYTES", "read_idx", "read_mnist"]
 
 MAX_BYTES: Final = 2**30
-"""The most bytes of values that `read_idx` reads from one file: 1 GiB, 21 times MNIST's."""
+"""Bytes of values that `read_idx` reads from one file at most: 1 GiB, 21 times MNIST."""
 
 _MAX_DIMENSIONS: Final = 8
 _DTYPES: Final = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _CHUNK: Final = 2**20
 
-# The sums of the gzipped files as first published, which the mirror keeps.
+# The mirror keeps the gzipped files as first published.
 _SOURCE: Final = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _SHA256: Final = {
     "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -55,22 +56,22 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Parameters
     ----------
     path : str or path
-        A plain or gzipped IDX file; which of the two is read from its first bytes, not its name.
+        A plain or gzipped IDX file. Its first bytes tell which, not its name.
 
     Returns
     -------
     array
-        Of uint8, int8, int16, int32, float32 or float64 in the machine's byte order, with the
-        dimensions of the file's header (1 to 8 of them, none of them 0).
+        Of uint8, int8, int16, int32, float32 or float64 in the machine's byte order, with the 1 to
+        8 dimensions of the file's header, none of which is 0.
 
     Raises
     ------
     MissingFileError
         There is no such file.
     DataError
-        The file is no IDX file, its size is not the one that its header promises, it is damaged,
-        or its header promises more than `MAX_BYTES`. No more than the header promises, and one
-        byte, is ever unpacked.
+        The file is no IDX file or damaged; its size differs from the size in its header; or the
+        header promises more than `MAX_BYTES`. The reader unpacks one byte more than the header
+        promises at most.
 
     Examples
     --------
@@ -104,16 +105,16 @@ def _refusal(file: Path, came: str, expected: str) -> DataError:
 
 
 def _parse(stream: _Stream, file: Path) -> NDArray[Any]:
-    """Return the array, having read no more than its header promises and one byte."""
+    """Return the array; read one byte more than the header promises at most."""
     dtype, shape = _header(stream, file)
     promised = math.prod(shape) * dtype.itemsize
     if promised > MAX_BYTES:
         came = f"a header that promises {promised:,} bytes, {shape} of {dtype.name}"
         raise _refusal(file, came, f"at most {MAX_BYTES:,} bytes")
-    values = bytearray()  # grows with what is there, not with what is promised
+    values = bytearray()  # a short file with a false header takes no memory
     while chunk := stream.read(min(_CHUNK, promised - len(values))):
         values += chunk
-    expected = f"the {promised:,} that its header promises, {shape} of {dtype.name}"
+    expected = f"the {promised:,} bytes of its header, {shape} of {dtype.name}"
     if len(values) < promised:
         raise _refusal(file, f"{len(values):,} bytes of values", expected)
     if stream.read(1):
@@ -123,6 +124,7 @@ def _parse(stream: _Stream, file: Path) -> NDArray[Any]:
 
 
 def _header(stream: _Stream, file: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the dtype and the shape of the values that follow."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         expected = "the first four bytes 00 00, a type of 08, 09, 0b, 0c, 0d or 0e, and a number"
@@ -143,15 +145,15 @@ def read_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Labelled, 
     ----------
     folder : str or path, optional
         A folder with the four files, plain or gzipped, named ``train-images-idx3-ubyte`` or
-        ``train-images.idx3-ubyte`` and so on. Default: the folder that the environment variable
-        BACKPROP_XP_MNIST names; where it is unset, the files are downloaded once, checked against
-        their published SHA-256 sums, and kept in the user's cache folder.
+        ``train-images.idx3-ubyte`` and so on. Default: the folder in the environment variable
+        BACKPROP_XP_MNIST. Where it is unset, the files are downloaded once, checked by their
+        published SHA-256 sums, and kept in the user's cache folder.
 
     Returns
     -------
     train, test : tuple of two arrays
-        Images (m, 784) of float32, each pixel divided by 255, 0 to 1; labels (m,) of int64, 0 to 9.
-        m is 60,000 and 10,000.
+        Images (m, 784) of float32 from 0 to 1, the pixels divided by 255; labels (m,) of int64 from
+        0 to 9. m is 60,000 for training and 10,000 for testing.
 
     Raises
     ------
@@ -160,7 +162,7 @@ def read_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Labelled, 
     MissingExtraError
         A download is needed and pooch is not installed.
     DataError
-        A file is damaged or does not hold images of 28 x 28 bytes or their labels.
+        A file is damaged, or does not hold images of 28 x 28 bytes or one label per image.
 
     Examples
     --------
@@ -173,6 +175,7 @@ def read_mnist(folder: str | os.PathLike[str] | None = None) -> tuple[Labelled, 
 
 
 def _find(folder: Path, name: str) -> Path:
+    """Return the file of this name in the folder, plain or gzipped, with a hyphen or a dot."""
     dotted = name.replace("-idx", ".idx")
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (folder / candidate).is_file():
@@ -183,21 +186,15 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _download() -> list[Path]:
-    try:
+    came, expected = "no folder, and no pooch to download with", "the package pooch or a folder"
+    or_else = f"Or {_NO_FOLDER[0].lower()}{_NO_FOLDER[1:]}"
+    with needs_extra("mnist", "datasets.mnist()", came, expected, or_else):
         import pooch
-    except ImportError as error:
-        install = "Run: python -m pip install 'backprop-xp[mnist]'"
-        raise MissingExtraError(
-            "datasets.mnist()",
-            "no folder, and no pooch to download with",
-            "the package pooch or a folder",
-            f"{install}. Or {_NO_FOLDER[0].lower()}{_NO_FOLDER[1:]}",
-        ) from error
     registry = {f"{name}.gz": f"sha256:{digest}" for name, digest in _SHA256.items()}
     store = pooch.create(pooch.os_cache("backprop_xp"), base_url=_SOURCE, registry=registry)
     try:
         return [Path(store.fetch(name)) for name in registry]
-    except OSError as error:  # those of the network are, too
+    except OSError as error:  # errors of the network are OSErrors, too
         came = f"no files in its cache {str(store.path)!r} and no download ({type(error).__name__})"
         expected = f"a connection to {_SOURCE}"
         raise MissingFileError("datasets.mnist()", came, expected, _NO_FOLDER) from error
@@ -208,6 +205,7 @@ def _download() -> list[Path]:
 
 
 def _labelled(images_path: Path, labels_path: Path) -> Labelled:
+    """Return the images as rows from 0 to 1, and their labels, after checking both."""
     images, labels = read_idx(images_path), read_idx(labels_path)
     where, advice = "datasets.mnist(folder)", "Fetch the files again"
     if images.dtype != np.uint8 or images.shape[1:] != (28, 28):
@@ -215,7 +213,7 @@ def _labelled(images_path: Path, labels_path: Path) -> Labelled:
         raise DataError(where, came, "images, (m, 28, 28) of uint8", advice)
     if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         came = f"{labels.shape} of {labels.dtype} in {labels_path.name}"
-        raise DataError(where, came, f"a label an image, ({len(images)},) of uint8", advice)
+        raise DataError(where, came, f"one label per image, ({len(images)},) of uint8", advice)
     if labels.max() > 9:
         came = f"a label {labels.max()} in {labels_path.name}"
         raise DataError(where, came, "labels from 0 to 9", advice)

@@ -1,4 +1,4 @@
-"""Images of handwritten digits: those that scikit-learn bundles, and MNIST."""
+"""Images of handwritten digits: scikit-learn's 8 x 8 digits, and MNIST."""
 
 import os
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.idx_file import read_mnist
-from backprop_xp.errors import MissingExtraError
+from backprop_xp.errors import needs_extra
 
 __all__ = ["digits", "mnist"]
 
@@ -17,7 +17,8 @@ def digits() -> Dataset:
     Returns
     -------
     Dataset
-        X (1797, 64) in 0 to 1, pixels in steps of 1/16, row by row; Y (1797,), labels 0 to 9.
+        X (1797, 64) of float32, the pixels row by row, from 0 to 1 in steps of 1/16; Y (1797,) of
+        int64, labels from 0 to 9.
 
     Raises
     ------
@@ -35,15 +36,9 @@ def digits() -> Dataset:
     >>> X.shape, X.dtype, Y[:5]
     ((1797, 64), dtype('float32'), array([0, 1, 2, 3, 4]))
     """
-    try:
+    came, expected = "no scikit-learn, which bundles the digits", "the package scikit-learn"
+    with needs_extra("sklearn", "datasets.digits()", came, expected):
         from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise MissingExtraError(
-            "datasets.digits()",
-            "no scikit-learn, which bundles the digits",
-            "the package scikit-learn",
-            "Run: python -m pip install 'backprop-xp[sklearn]'",
-        ) from error
     pixels, labels = load_digits(return_X_y=True)
     return Dataset((pixels / 16).astype(np.float32), labels.astype(np.int64))
 
@@ -54,14 +49,14 @@ def mnist(folder: str | os.PathLike[str] | None = None) -> Split:
     Parameters
     ----------
     folder : str or path, optional
-        A folder with the four IDX files, plain or gzipped. Default: the folder that the environment
-        variable BACKPROP_XP_MNIST names; where it is unset, the files are downloaded once (11 MB).
+        A folder with the four IDX files, plain or gzipped. Default: the folder in the environment
+        variable BACKPROP_XP_MNIST. Where it is unset, the files are downloaded once (11 MB).
 
     Returns
     -------
     Split
-        X (60000, 784) and (10000, 784) in 0 to 1, pixels in steps of 1/255, row by row; Y labels
-        0 to 9.
+        X (60000, 784) and (10000, 784) of float32, the pixels row by row, from 0 to 1 in steps of
+        1/255; Y (60000,) and (10000,) of int64, labels from 0 to 9.
 
     Raises
     ------
@@ -70,7 +65,7 @@ def mnist(folder: str | os.PathLike[str] | None = None) -> Split:
     MissingExtraError
         A download is needed and pooch is not installed.
     DataError
-        A file is damaged or is not of MNIST's form.
+        A file is damaged, or does not hold images of 28 x 28 bytes or one label per image.
 
     References
     ----------
@@ -80,6 +75,8 @@ def mnist(folder: str | os.PathLike[str] | None = None) -> Split:
     Examples
     --------
     >>> train, test = mnist()  # doctest: +SKIP
+    >>> train.X.shape, test.Y.shape  # doctest: +SKIP
+    ((60000, 784), (10000,))
     """
     train, test = read_mnist(folder)
     return Split(Dataset(*train), Dataset(*test))

@@ -1,7 +1,7 @@
-"""Two family trees and the twelve relations in them, derived from who married whom.
+"""Two family trees, and the twelve relations in them.
 
-Each tree is five marriages and their children. Everything else, who is whose aunt, follows from
-four relations between people (parent, spouse, child, sibling) and their composition.
+Each tree is five marriages and their children. Parents, spouses, children and siblings are read
+from the marriages. All other relations, such as aunt, are compositions of these four.
 
 References
 ----------
@@ -18,7 +18,7 @@ __all__ = ["ENGLISH", "ITALIAN", "PEOPLE", "RELATIONS", "Fact", "Marriage", "fac
 
 
 class Marriage(NamedTuple):
-    """A man, a woman, and their son and daughter where they have children."""
+    """A husband and a wife, and their son and daughter where they have children."""
 
     husband: str
     wife: str
@@ -33,7 +33,7 @@ ENGLISH: Final = (
     Marriage("James", "Victoria", "Colin", "Charlotte"),
     Marriage("Charles", "Jennifer"),
 )
-ITALIAN: Final = (  # the same positions, one by one
+ITALIAN: Final = (  # person by person in the positions of the English tree
     Marriage("Roberto", "Maria", "Emilio", "Lucia"),
     Marriage("Pierro", "Francesca", "Marco", "Angela"),
     Marriage("Emilio", "Gina"),
@@ -43,7 +43,7 @@ ITALIAN: Final = (  # the same positions, one by one
 
 
 class Fact(NamedTuple):
-    """The answers to one question, such as "who are Colin's aunts?"."""
+    """A question and its answers, such as "Who are Colin's aunts?" Margaret and Jennifer."""
 
     person: str
     relation: str
@@ -53,32 +53,30 @@ class Fact(NamedTuple):
 Pairs: TypeAlias = set[tuple[str, str]]  # (person, relative)
 
 
-def _men(tree: tuple[Marriage, ...]) -> list[str]:
-    husbands = [marriage.husband for marriage in tree]
-    sons = [marriage.son for marriage in tree if marriage.son]
-    return list(dict.fromkeys(husbands + sons))
-
-
-def _women(tree: tuple[Marriage, ...]) -> list[str]:
-    wives = [marriage.wife for marriage in tree]
-    daughters = [marriage.daughter for marriage in tree if marriage.daughter]
-    return list(dict.fromkeys(wives + daughters))
+def _men_and_women(tree: tuple[Marriage, ...]) -> tuple[list[str], list[str]]:
+    """Return the names of the men and of the women, each name once, spouses before children."""
+    men = [marriage.husband for marriage in tree] + [marriage.son for marriage in tree]
+    women = [marriage.wife for marriage in tree] + [marriage.daughter for marriage in tree]
+    return list(dict.fromkeys(filter(None, men))), list(dict.fromkeys(filter(None, women)))
 
 
 def _people(tree: tuple[Marriage, ...]) -> list[str]:
-    return _men(tree) + _women(tree)
+    men, women = _men_and_women(tree)
+    return men + women
 
 
 def _converse(pairs: Pairs) -> Pairs:
+    """Return (b, a) for each (a, b)."""
     return {(relative, person) for person, relative in pairs}
 
 
 def _compose(first: Pairs, second: Pairs) -> Pairs:
+    """Return (a, c) for each (a, b) in `first` and (b, c) in `second`."""
     return {(a, c) for a, b in first for b2, c in second if b == b2}
 
 
 def _relatives(tree: tuple[Marriage, ...]) -> dict[tuple[str, str], Pairs]:
-    """Return the pairs (person, relative), filed under the relative's title as man and as woman."""
+    """Return the pairs (person, relative) by the titles of a male and of a female relative."""
     parent = {
         (child, elder)
         for husband, wife, son, daughter in tree
@@ -103,7 +101,7 @@ def _relatives(tree: tuple[Marriage, ...]) -> dict[tuple[str, str], Pairs]:
 
 
 PEOPLE: Final = (*_people(ENGLISH), *_people(ITALIAN))
-"""The 24 names: the English men and women, then the Italian ones in the same positions."""
+"""The 24 names: the English men and women, then the Italians in the same positions."""
 
 RELATIONS: Final = tuple(title for titles in _relatives(ENGLISH) for title in titles)
 """The 12 relations: father, mother, husband, wife, son, daughter, uncle, aunt, …"""
@@ -115,9 +113,9 @@ def facts() -> tuple[Fact, ...]:
     Returns
     -------
     tuple of Fact
-        Ordered by person as in `PEOPLE`, then by relation as in `RELATIONS`; 52 English facts and
-        then the 52 Italian ones in the same positions. The answers stand in the order of `PEOPLE`.
-        Uncles and aunts include the spouses of a parent's brother or sister.
+        Ordered by person as in `PEOPLE`, then by relation as in `RELATIONS`: 52 English facts, then
+        52 Italian facts in the same positions. Answers are in the order of `PEOPLE`. Spouses of a
+        parent's brother or sister count as uncles and aunts.
 
     Examples
     --------
@@ -128,11 +126,11 @@ def facts() -> tuple[Fact, ...]:
     """
     found = []
     for tree in (ENGLISH, ITALIAN):
-        relatives, men, women = _relatives(tree), _men(tree), _women(tree)
+        relatives, (men, women) = _relatives(tree), _men_and_women(tree)
         for person in men + women:
             for titles, pairs in relatives.items():
-                for title, named_so in zip(titles, (men, women), strict=True):
-                    answers = tuple(name for name in named_so if (person, name) in pairs)
+                for title, bearers in zip(titles, (men, women), strict=True):
+                    answers = tuple(name for name in bearers if (person, name) in pairs)
                     if answers:
                         found.append(Fact(person, title, answers))
     return tuple(found)
@@ -144,10 +142,11 @@ def fact_arrays() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     Returns
     -------
     X : array (104, 36) of float32
-        Row r asks fact r of `facts`: a 1 for the person among the first 24 columns, as in `PEOPLE`,
-        and a 1 for the relation among the last 12, as in `RELATIONS`; 0 elsewhere.
+        Row r is the question of ``facts()[r]``: a 1 for the person among the first 24 columns, in
+        the order of `PEOPLE`, and a 1 for the relation among the last 12 columns, in the order of
+        `RELATIONS`; 0 elsewhere.
     Y : array (104, 24) of float32
-        A 1 for each person who is an answer, 0 elsewhere.
+        Row r is the answer: a 1 for each person in it, 0 elsewhere.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Arrays from NPZ archives, of which nothing is believed: no pickles, no bombs, no surprises.
+"""An array from an NPZ archive that may come from anywhere: no pickles, no zip bombs.
 
-An archive promises the size of an array three times: in the array's own header, in the archive's
-directory, and by the bytes that are there. Memory is taken only once the first two agree.
+An archive gives the size of an array three times: in the array's header, in the archive's
+directory, and by the bytes themselves. No memory is taken before header and directory agree.
 """
 
 import math
@@ -18,7 +18,7 @@ from backprop_xp.errors import BackpropError, DataError, OptionError, nearest_na
 
 __all__ = ["read_array"]
 
-_UNREADABLE: Final = (  # what the standard library and NumPy raise on damaged archives
+_UNREADABLE: Final = (  # errors of the standard library and NumPy on damaged archives
     zipfile.BadZipFile,
     zlib.error,
     tokenize.TokenError,
@@ -32,19 +32,19 @@ _UNREADABLE: Final = (  # what the standard library and NumPy raise on damaged a
     ValueError,
     OverflowError,
 )
-_LARGE: Final = 2**30  # bytes; from here on, an array that was packed 100-fold is refused
+_LARGE: Final = 2**30  # bytes; a larger array must not be _PACKED times larger than the file
 _PACKED: Final = 100
 
 
 def read_array(file: Path, *names: str) -> NDArray[Any]:
-    """Return the first of the named arrays that an NPZ archive holds.
+    """Return an array of an NPZ archive, by the first of the names that the archive has.
 
     Parameters
     ----------
     file : path
         An existing file.
     *names : str
-        The names that will do, such as ``"X", "x"``.
+        The names that are accepted, such as ``"X", "x"``.
 
     Returns
     -------
@@ -54,11 +54,10 @@ def read_array(file: Path, *names: str) -> NDArray[Any]:
     Raises
     ------
     OptionError
-        The archive holds no array of these names.
+        The archive has no array of these names.
     DataError
-        The file is no NPZ archive or a damaged one; the array holds objects (they would be
-        pickles, which can run code) or another unsuitable type; the array is over 1 GiB and over
-        100 times the size of the file.
+        The file is no NPZ archive or damaged; the array is of another dtype, such as objects, which
+        are pickles and can run code; or the array is larger than 1 GiB and than 100 times the file.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -81,10 +80,12 @@ def read_array(file: Path, *names: str) -> NDArray[Any]:
 
 
 def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> None:
+    """Refuse an array by its header and its directory entry, before its values are read."""
     where, advice = f"{file.name}, {member.filename}", "Save it again with numpy.savez"
     stored_plainly = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if member.flag_bits & 1 or not stored_plainly:
-        raise DataError(where, "an unusual packing", "stored or deflated, not encrypted", advice)
+        expected = "an array that is stored or deflated, not encrypted"
+        raise DataError(where, "an unusual packing", expected, advice)
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         if version == (1, 0):
@@ -98,7 +99,8 @@ def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> Non
     promised = math.prod(shape) * dtype.itemsize
     if promised != there:
         came = f"a header that promises {promised:,} bytes, {shape} of {dtype}"
-        raise DataError(where, came, f"the {there:,} that the archive lists", advice)
+        raise DataError(where, came, f"the {there:,} bytes of the archive's directory", advice)
     if promised > max(_LARGE, _PACKED * file.stat().st_size):
         came = f"{promised:,} bytes packed into a file of {file.stat().st_size:,}"
-        raise DataError(where, came, f"at most {_PACKED} times the file", "Save it unpacked")
+        expected, advice = f"at most {_PACKED} times the file", "Save it with numpy.savez"
+        raise DataError(where, came, expected, advice)

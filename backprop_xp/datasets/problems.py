@@ -16,12 +16,14 @@ _MAX_CODES: Final = 4096  # 64 MiB
 
 
 def xor() -> Dataset:
-    """Return exclusive or, the smallest problem that needs a hidden layer: `parity` of 2 bits.
+    """Return exclusive or, the smallest problem that needs a hidden layer.
+
+    It is `parity` of 2 bits.
 
     Returns
     -------
     Dataset
-        X (4, 2), Y (4, 1), zeros and ones.
+        X (4, 2) and Y (4, 1) of float32, zeros and ones.
 
     Examples
     --------
@@ -33,7 +35,7 @@ def xor() -> Dataset:
 
 
 def parity(n: int) -> Dataset:
-    """Return all inputs of n bits, the target 1 where the number of ones is odd.
+    """Return all inputs of n bits, with target 1 where the number of ones is odd, else 0.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def parity(n: int) -> Dataset:
     Returns
     -------
     Dataset
-        X (2**n, n), zeros and ones, row r the number r in binary; Y (2**n, 1).
+        X (2**n, n) and Y (2**n, 1) of float32, zeros and ones. Row r of X is r in binary.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def parity(n: int) -> Dataset:
 
 
 def symmetry(n: int = 6) -> Dataset:
-    """Return all inputs of n bits, the target 1 where the input is its own mirror image.
+    """Return all inputs of n bits, with target 1 where the input is its own mirror image, else 0.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def symmetry(n: int = 6) -> Dataset:
     Returns
     -------
     Dataset
-        X (2**n, n), zeros and ones, row r the number r in binary; Y (2**n, 1).
+        X (2**n, n) and Y (2**n, 1) of float32, zeros and ones. Row r of X is r in binary.
 
     Raises
     ------
@@ -94,17 +96,19 @@ def symmetry(n: int = 6) -> Dataset:
 
 
 def encoder(n: int) -> Dataset:
-    """Return n inputs with a single 1 each, to be reproduced through a narrow hidden layer.
+    """Return n cases, each with a single 1, whose targets are the inputs themselves.
+
+    The task is to encode them in a hidden layer of fewer than n units, such as log2(n).
 
     Parameters
     ----------
     n : int
-        The number of inputs, units and outputs, 1 to 4096.
+        The number of cases, inputs and outputs, 1 to 4096.
 
     Returns
     -------
     Dataset
-        X (n, n) and Y (n, n), the identity.
+        X (n, n) and Y (n, n) of float32, both the identity matrix.
 
     Raises
     ------
@@ -126,13 +130,15 @@ def encoder(n: int) -> Dataset:
 
 
 def family_trees() -> Dataset:
-    """Return the 104 facts of two family trees; `backprop_xp.family_trees` puts them in words.
+    """Return the 104 facts of two family trees, such as "Colin's aunts: Margaret and Jennifer".
+
+    `datasets.kinship.facts` returns them in words.
 
     Returns
     -------
     Dataset
-        X (104, 36), a 1 for one of 24 people and a 1 for one of 12 relations; Y (104, 24), a 1 for
-        each person who is an answer.
+        X (104, 36) of float32, a 1 for one of 24 people and a 1 for one of 12 relations; Y
+        (104, 24) of float32, a 1 for each person in the answer.
 
     References
     ----------
@@ -149,7 +155,7 @@ def family_trees() -> Dataset:
 
 
 def _all_inputs(name: str, n: int) -> NDArray[np.float32]:
-    """Return the numbers 0 to 2**n - 1 in binary, the most significant bit first."""
+    """Return 0 to 2**n - 1 in binary, (2**n, n), the most significant bit first."""
     _check_size(name, n, _MAX_BITS)
     numbers = np.arange(2**n, dtype=np.uint32)[:, None]
     places = np.arange(n - 1, -1, -1, dtype=np.uint32)
@@ -158,5 +164,6 @@ def _all_inputs(name: str, n: int) -> NDArray[np.float32]:
 
 def _check_size(name: str, n: int, most: int) -> None:
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most:
-        advice = "Choose a smaller size" if isinstance(n, int) and n > most else "Pass such a size"
+        too_large = isinstance(n, int) and n > most
+        advice = "Choose a smaller size" if too_large else "Pass a whole number in this range"
         raise OptionError(f"datasets.{name}(n)", repr(n), f"an int from 1 to {most}", advice)

@@ -1,7 +1,7 @@
-"""Tables in files: rows of numbers and what is to be learnt from them, from CSV and NPZ.
+"""Tables in CSV and NPZ files: features X, and a target Y to learn.
 
-Such files come from anywhere: nothing in them is run, and what cannot be read exactly is refused
-with its line and column, never guessed, filled in or skipped.
+The files may come from anywhere. No code in them is run. A value that cannot be read exactly is
+refused with its line and column; no value is guessed, filled in or skipped.
 """
 
 import os
@@ -25,19 +25,19 @@ Names: TypeAlias = tuple[str, ...]
 
 
 class Table(NamedTuple):
-    """The contents of a file.
+    """The features and the target of a file.
 
     Attributes
     ----------
     X : array (m, n_in)
-        The features, all finite: float64 from CSV, the stored float type from NPZ (for integers,
-        float32 up to 16 bits and else float64).
+        The features, all finite: float64 from CSV, the stored float type from NPZ. Integers in an
+        NPZ file become float32 up to 16 bits, float64 beyond.
     Y : array
         Class labels (m,) of int64, or targets (m, n_out) of a float type, all finite.
     feature_names : tuple of str
-        The names of X's columns; empty where neither the file nor the caller named them.
+        The names of X's columns; empty where neither the file nor the caller names them.
     class_names : tuple of str or None
-        The name of each label, ``class_names[label]``; None where Y holds targets.
+        The names of the classes, ``class_names[label]``; None where Y holds targets.
     """
 
     X: NDArray[np.floating[Any]]
@@ -53,37 +53,37 @@ def read_table(
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Table:
-    r"""Return the features and the target that a file holds.
+    r"""Return the features and the target of a file.
 
-    **CSV** is UTF-8, with tab, semicolon or comma between cells: the first of these three that
-    occurs in the first line outside quotation marks. Empty lines are skipped. The first line is a
-    header where a cell of a feature is text, or where the target's is text above a number.
-    **NPZ** holds an array X (or x), (m, n_in), and an array Y (or y), (m,) or (m, n_out).
+    A **CSV** file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these
+    three, in this order, that the first line has outside quotation marks. Empty lines are skipped.
+    The first line is a header where a cell of a feature is text, or where the target's cell is text
+    above a number. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,)
+    or (m, n_out).
 
-    A target column is a column of class labels where all its cells are text, or where they are
-    whole numbers written without a decimal point, exactly 0 to K-1 each occurring, with K = 2 or
-    at least two rows a class on average. Otherwise it is a column of numbers to predict. To have
-    0, 1, 2 read as numbers, write 0.0, 1.0, 2.0, or pass ``class_names=()``. Integers and texts
-    in an NPZ file follow the same rule, floats are numbers to predict.
+    A target column holds classes where all its cells are text. It also holds classes where its
+    cells are whole numbers without a decimal point, each of 0 to K-1 occurs and no other, and K is
+    2 or there are at least two rows per class on average. All other columns hold numbers to
+    predict. To have 0, 1, 2 read as numbers, write 0.0, 1.0, 2.0, or pass ``class_names=()``. In an
+    NPZ file integers and texts follow the same rule; floats are numbers to predict.
 
     Parameters
     ----------
     path : str or path
         A file whose name ends in .csv or .npz.
     target : str or int, optional
-        The target's column, by its name in the header or by its index from 0 (from -1 at the
-        end). Default: the last column. In NPZ files the name of the array that is Y.
+        The target's column, by its name in the header or by its index from 0 (or from -1 at the
+        end). Default: the last column. In NPZ files the name of the target's array. Default: Y.
     feature_names : sequence of str, optional
-        The columns of X, picked by name from a file with a header, other columns being ignored.
+        The columns of X, found by name in a file with a header; other columns are ignored.
         Default: all columns but the target.
     class_names : sequence of str, optional
-        The classes of a trained model: each label becomes its position here, so that a file that
-        lacks a class is labelled alike. Empty: the target is numbers, not labels.
+        The classes of a trained model. A label is a position in this sequence, also where the file
+        lacks some of the classes. Empty: the target is numbers. Default: the rule above.
 
     Returns
     -------
     Table
-        X, Y, feature_names and class_names.
 
     Raises
     ------
@@ -92,8 +92,9 @@ def read_table(
     OptionError
         The file is neither .csv nor .npz, or has no such target.
     DataError
-        The file cannot be read exactly: not UTF-8, a line of another length, a missing value, a
-        text among numbers, an infinity, an unknown class, no rows, a damaged archive, pickles.
+        The file cannot be read exactly: it is not UTF-8, it has no rows or rows of different
+        lengths, a value is missing or infinite, a text is among numbers, a class is unknown, the
+        archive is damaged or holds pickles.
 
     Examples
     --------
@@ -114,7 +115,7 @@ def read_table(
         X = _npz_features(file, wanted)
         Y, classes = _npz_targets(file, target, known)
         if len(Y) != len(X):
-            came, expected = f"{len(X)} rows of X and {len(Y)} of Y", "one of Y for each of X"
+            came, expected = f"{len(X)} rows of X and {len(Y)} of Y", "as many of Y as of X"
             raise DataError(file.name, came, expected, "Save them again")
         return Table(X, Y, wanted, classes)
     layout = _layout(file, target, wanted, needs_target=True)
@@ -132,19 +133,19 @@ def read_features(
     target: str | int | None = None,
     feature_names: Sequence[str] | None = None,
 ) -> NDArray[np.floating[Any]]:
-    r"""Return the features that a file holds, to predict from, whether or not it has the target.
+    r"""Return the features of a file, with or without the target.
 
     Parameters
     ----------
     path : str or path
         A file as for `read_table`.
     target : str or int, optional
-        A column to leave out, by name (where the file has it) or index. Default: none, or the last
-        one of a file without a header that has one column more than `feature_names`. In NPZ files
-        only X is read.
+        The target's column, which is left out, by name or index. A file may lack the name. Default:
+        no column; but the last column where there is one column more than `feature_names`. In NPZ
+        files it is ignored.
     feature_names : sequence of str, optional
-        The columns that the model was trained on. In a file with a header they are found by name
-        and other columns are ignored; in a file without, only their number is compared.
+        The columns that the model was trained on. In a file with a header they are found by name;
+        other columns are ignored. In a file without a header their number is checked.
 
     Returns
     -------
@@ -153,8 +154,10 @@ def read_features(
 
     Raises
     ------
-    MissingFileError, OptionError, DataError
-        As `read_table`; a DataError, too, where a column of `feature_names` is missing.
+    MissingFileError, OptionError
+        As `read_table`.
+    DataError
+        As `read_table`, or a column of `feature_names` is missing.
 
     Examples
     --------
@@ -174,6 +177,7 @@ def read_features(
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
+    """Return the path after checking its suffix and that the file exists."""
     file = Path(path)
     if file.suffix.lower() not in (".csv", ".npz"):
         advice = "Export the table as CSV, or save arrays X and Y with numpy.savez"
@@ -185,6 +189,8 @@ def _checked(path: str | os.PathLike[str]) -> Path:
 
 
 class _Layout(NamedTuple):
+    """The columns of a CSV file: whether there is a header, the features, the target."""
+
     header: bool
     features: list[int]
     target: int | None
@@ -192,7 +198,7 @@ class _Layout(NamedTuple):
 
 
 def _layout(file: Path, target: Target, wanted: Names, *, needs_target: bool) -> _Layout:
-    """Return where a CSV file has its features and its target, from its first two rows."""
+    """Return the columns of a CSV file, found from its first two rows."""
     first, second = first_rows(file)
     position = _position(file, first, target, wanted, needs_target)
     named = isinstance(target, str) and position is not None
@@ -216,6 +222,7 @@ def _layout(file: Path, target: Target, wanted: Names, *, needs_target: bool) ->
 
 
 def _is_header(first: list[str], second: list[str], target: int | None) -> bool:
+    """Tell whether the first row has a text in a feature's column, or above a numeric target."""
     texts = [j for j, cell in enumerate(first) if not is_missing(cell) and not is_number(cell)]
     return any(j != target or (second != [] and is_number(second[j])) for j in texts)
 
@@ -223,7 +230,7 @@ def _is_header(first: list[str], second: list[str], target: int | None) -> bool:
 def _position(
     file: Path, first: list[str], target: Target, wanted: Names, needs_target: bool
 ) -> int | None:
-    """Return the target's column; None where it may be missing and is."""
+    """Return the target's column; None for an optional target that is missing."""
     width = len(first)
     if target is None:
         spare = bool(wanted) and width == len(wanted) + 1
@@ -243,6 +250,7 @@ def _position(
 
 
 def _column(file: Path, header: list[str], name: str) -> int:
+    """Return the column of a name that occurs once in the header."""
     if header.count(name) != 1:
         came = f"{header.count(name)} columns {name!r}"
         advice = "Add the column" if name not in header else "Rename or delete the others"
@@ -251,18 +259,21 @@ def _column(file: Path, header: list[str], name: str) -> int:
 
 
 def _check_names(file: Path, header: list[str], features: list[int]) -> None:
+    """Refuse a header with empty or repeated names, or with numbers among texts."""
     names = [header[j] for j in features]
     texts = sum(not is_number(name) for name in names)
     for j, name in zip(features, names, strict=True):
         if not name or header.count(name) > 1:
-            came, advice = f"the name {name!r}", "Name it; delete it if it only counts the rows"
-            raise DataError(place(file, 1, j), came, "a name of its own for each column", advice)
+            came = f"the name {name!r}"
+            advice = "Name the column, or delete it if it is the number of the row"
+            raise DataError(place(file, 1, j), came, "a different name for each column", advice)
         if texts and is_number(name) and not name.isdecimal():
             came, advice = f"{name!r} and a text", "Name all columns, or correct the text"
             raise DataError(place(file, 1, j), came, "a header or a row of numbers", advice)
 
 
 def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
+    """Return the array X of an NPZ file, with as many columns as there are names."""
     X = read_array(file, "X", "x")
     if X.ndim != 2 or X.size == 0 or X.dtype.kind not in "biuf":
         came, expected = f"X {X.shape} of {X.dtype}", "numbers (m, n_in), not empty"
@@ -274,8 +285,9 @@ def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
 
 
 def _npz_targets(file: Path, target: Target, known: Names | None) -> tuple[Targets, Names | None]:
+    """Return labels and the names of the classes, or numbers and None, from an NPZ file."""
     if target is not None and not isinstance(target, str):
-        advice = "Name an array, or leave the target out"
+        advice = "Name an array, or leave target out for Y"
         raise OptionError("read_file(target)", repr(target), "the name of an array", advice)
     names = ("Y", "y") if target is None else (target,)
     Y = read_array(file, *names)
@@ -286,15 +298,18 @@ def _npz_targets(file: Path, target: Target, known: Names | None) -> tuple[Targe
     if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
         came = f"{names[0]} {Y.shape} of {Y.dtype}"
         expected = "class labels (m,)" if known else "labels (m,) or numbers (m, n_out)"
-        raise DataError(file.name, came, expected, "Save them so")
+        raise DataError(
+            file.name, came, expected, "Save a label, or a row of numbers, for each case"
+        )
     return _floats(file, names[0], Y.reshape(len(Y), -1)), None
 
 
 def _floats(file: Path, name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    if values.dtype.kind != "f":  # a float type that holds the integers exactly
-        return values.astype(np.result_type(values, np.float32))
+    """Return finite numbers as float16, float32 or float64."""
+    if values.dtype.kind != "f":
+        return values.astype(np.result_type(values, np.float32))  # exact up to 53 bits
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0].tolist()
         where, came = f"{file.name}, {name}[{row}, {column}]", str(values[row, column])
-        raise DataError(where, came, "a finite number", "Fill it in or leave the row out")
+        raise DataError(where, came, "a finite number", "Fill it in or delete the row")
     return values.astype(np.float64) if values.dtype.itemsize > 8 else values

@@ -7,14 +7,14 @@ there is no such device.
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 
 from backprop_xp.activations import Activation
-from backprop_xp.arrays.backend import dtype_name, from_host, to_host
+from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import DataError, MissingExtraError
+from backprop_xp.errors import DataError, needs_extra
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
 from backprop_xp.estimators.stopping import Watch
@@ -26,7 +26,12 @@ from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
-try:
+with needs_extra(
+    "sklearn",
+    "MLPClassifier and MLPRegressor",
+    "no scikit-learn, or one before 1.6",
+    "the package scikit-learn",
+):
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, r2_score
@@ -34,17 +39,9 @@ try:
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    raise MissingExtraError(
-        "MLPClassifier and MLPRegressor",
-        "no scikit-learn, or one before 1.6",
-        "the package scikit-learn",
-        "Run: python -m pip install 'backprop-xp[sklearn]'",
-    ) from error
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 

@@ -1,15 +1,12 @@
 """What the outputs of an estimator's network stand for: classes, labels or numbers."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.losses import find_loss
 
 __all__ = ["Head"]
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class Head(NamedTuple):

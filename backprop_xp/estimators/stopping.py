@@ -1,16 +1,14 @@
 """When an estimator's training stops: scikit-learn's rule."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.callbacks.progress import Progress
 
 __all__ = ["Watch"]
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class Watch:

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from backprop_xp.execution.tape import HostArray, Instruction
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.tape import Instruction
 
 __all__ = ["calls_of"]
 

@@ -10,17 +10,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.numpy_calls import Call, calls_of
-from backprop_xp.execution.tape import (
-    HostArray,
-    Instruction,
-    NotReplayable,
-    Steps,
-    Tape,
-    leaves,
-    mapped,
-    plain_array,
-)
+from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.recordings import Form, Recordings, form_of, record
+from backprop_xp.execution.tape import Instruction, leaves
 
 __all__ = ["Recording", "Replayer"]
 
@@ -60,14 +54,9 @@ class Recording:
         batch: Sequence[Any],
         calls_of: CallsOf = calls_of,
     ) -> None:
-        tape = Tape()
-        begin, given, batch = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
-        end, out = step(begin, given, *batch)
-        tape.carry_on(leaves(begin), leaves(end), leaves(out))
-        self._calls = [call for one in tape.instructions for call in calls_of(one)]
-        self._carry, self._numbers, self._batch, self._out = (
-            mapped(plain_array, leaves(x)) for x in (begin, given, batch, out)
-        )
+        recorded = record(step, carry, numbers, batch)
+        self._carry, self._numbers, self._batch, self._out, instructions = recorded
+        self._calls = [call for one in instructions for call in calls_of(one)]
 
     def run(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
@@ -116,7 +105,7 @@ class Replayer:
     Parameters
     ----------
     make_step : callable
-        ``make_step(carry)`` returns a step as `Recording` takes it.
+        ``make_step(theta)`` returns a step as `Recording` takes it, for a θ of that shape.
     otherwise : callable
         Takes the steps that no tape can hold, and those of large batches; it is called as this is.
     calls_of : callable
@@ -125,13 +114,13 @@ class Replayer:
 
     def __init__(
         self,
-        make_step: Callable[[Any], Callable[..., Any]],
+        make_step: Callable[[HostArray], Callable[..., Any]],
         otherwise: Steps,
         calls_of: CallsOf = calls_of,
     ) -> None:
         self._make_step, self._otherwise, self._calls_of = make_step, otherwise, calls_of
-        self.recordings: dict[Any, Recording | None] = {}
-        self._seen: set[Any] = set()
+        self.recordings: Recordings[Recording] = Recordings()
+        self._seen: set[Form] = set()
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
@@ -160,18 +149,13 @@ class Replayer:
         small, parameters = size <= BYTES_AT_ONCE, max(x.nbytes for x in leaves(carry))
         if not small and (at_once or not parameters <= size <= MOST_BYTES):
             return None
-        form = tuple(_form(x) for x in leaves((carry, numbers, batch)))
-        if (small or form in self._seen) and form not in self.recordings:
-            self.recordings[form] = self._record(carry, numbers, batch)
-        self._seen.add(form)
-        return self.recordings.get(form)
-
-    def _record(self, carry: Any, numbers: Any, batch: Sequence[Any]) -> Recording | None:
-        try:
-            return Recording(self._make_step(carry), carry, numbers, batch, self._calls_of)
-        except NotReplayable:
+        form = form_of((carry, numbers, batch))
+        if not small and form not in self._seen:
+            self._seen.add(form)
             return None
 
+        def make() -> Recording:
+            step = self._make_step(leaves(carry)[0])
+            return Recording(step, carry, numbers, batch, self._calls_of)
 
-def _form(x: Any) -> Any:
-    return None if x is None else (x.shape, x.dtype)
+        return self.recordings.of(form, make)

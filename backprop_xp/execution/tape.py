@@ -10,25 +10,22 @@ does not announce, an array that is written but not the tape's own.
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
+
 __all__ = [
-    "HostArray",
     "Instruction",
     "NotReplayable",
     "Recorded",
-    "Steps",
     "Tape",
     "leaves",
     "mapped",
     "plain_array",
 ]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
-# takes a carry, numbers, a source or None, and batches; returns the carry after all, and the outs
-Steps: TypeAlias = Callable[..., tuple[Any, tuple[Any, ...]]]
 LINE = 64  # bytes of a line of a CPU's cache
 CONSTANTS = (np.zeros_like, np.ones_like, np.full_like)
 

@@ -13,10 +13,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.native import product
 from backprop_xp.execution.numpy_calls import Call, calls_of
 from backprop_xp.execution.numpy_replay import Replayer
-from backprop_xp.execution.tape import HostArray, Instruction, NotReplayable, Steps, leaves, mapped
+from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped
 
 __all__ = ["TorchReplayer", "torch_calls_of"]
 
@@ -108,7 +110,7 @@ class TorchReplayer(Replayer):
     def __init__(
         self, make_step: Callable[[HostArray], Callable[..., Any]], otherwise: Steps
     ) -> None:
-        super().__init__(lambda carry: make_step(leaves(carry)[0]), otherwise, torch_calls_of)
+        super().__init__(make_step, otherwise, torch_calls_of)
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Tensor | None, *batches: Tensor

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp import activations, losses
-from backprop_xp.arrays.backend import Array, dtype_name, from_host, to_host
+from backprop_xp.arrays.backend import Array, HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
@@ -86,7 +86,7 @@ def save(
 
 def model_contents(
     net: Network, theta: Array, notes: Mapping[str, str] | None = None
-) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+) -> tuple[dict[str, HostArray], dict[str, str]]:
     """Return the arrays by name, and the texts by name, of which a model file consists.
 
     Raises
@@ -110,7 +110,7 @@ def model_contents(
 
 def write_contents(
     path: str | os.PathLike[str],
-    tensors: Mapping[str, np.ndarray[Any, Any]],
+    tensors: Mapping[str, HostArray],
     metadata: Mapping[str, str],
 ) -> None:
     """Write arrays and texts to a safetensors file, as `write_atomically` does.
@@ -196,7 +196,7 @@ def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
     return checked
 
 
-def _mask(stored: np.ndarray[Any, Any] | None) -> np.ndarray[Any, Any] | None:
+def _mask(stored: HostArray | None) -> HostArray | None:
     """Return a mask as numbers, for a damaged byte of a boolean need not be 0 or 1."""
     return stored.view(np.uint8) if stored is not None and stored.dtype == np.bool_ else stored
 

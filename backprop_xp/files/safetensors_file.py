@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import BackpropError, MissingFileError, ModelFileError, OptionError
 
 __all__ = ["HEADER_BYTES", "Contents", "description", "interpreting", "read", "refusal", "to_bytes"]
@@ -34,11 +34,11 @@ class Contents(NamedTuple):
     texts : dict of str to str
     """
 
-    tensors: dict[str, np.ndarray[Any, Any]]
+    tensors: dict[str, HostArray]
     texts: dict[str, str]
 
 
-def to_bytes(tensors: Mapping[str, np.ndarray[Any, Any]], texts: Mapping[str, str]) -> bytes:
+def to_bytes(tensors: Mapping[str, HostArray], texts: Mapping[str, str]) -> bytes:
     """Return the file that holds tensors, contiguous ones, and texts.
 
     Raises

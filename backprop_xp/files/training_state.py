@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.model_file import TRAINING, model_contents, write_contents
@@ -27,7 +28,6 @@ __all__ = [
     "write_snapshot",
 ]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 FORMAT_VERSION = 1
 KEY = "backprop_xp_training"
 

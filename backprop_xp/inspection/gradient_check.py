@@ -8,11 +8,12 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     astype,
     context,
     device_of,
     dtype_name,
-    from_host,
+    from_host_like,
     namespace,
     to_host,
 )
@@ -25,23 +26,31 @@ from backprop_xp.network.parameters import layer_shapes
 
 __all__ = ["GradientCheck", "check_gradient"]
 
-_STACK_NUMBERS = 2_000_000  # of θ's that are evaluated at once
+_STACK_NUMBERS = 2_000_000  # parameters of all copies of θ in one stack, which bounds the memory
 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """What a gradient check found.
+    """The result of a gradient check.
 
     Attributes
     ----------
     max_relative_error : float
-        The largest |analytic − numeric| of a parameter, relative to the largest component of the
-        gradient in the same W or b; what rounding E does to the quotient is within the tolerance.
+        The largest |analytic − numeric| of a parameter, divided by the largest component of the
+        gradient in the same W or b. An error that the rounding of E explains is within the
+        tolerance.
     tolerance : float
+        The largest relative error that passes.
     checked : int
-        How many of the P parameters were nudged.
+        The number of parameters that were nudged, P at most.
     worst : str
-        Where the largest error is, such as ``"W of layer 2"``.
+        The place of the largest error, such as ``"W of layer 2"``.
+
+    Examples
+    --------
+    >>> check = GradientCheck(3e-10, tolerance=1e-7, checked=26, worst="b of layer 1")
+    >>> check.passed
+    True
     """
 
     max_relative_error: float
@@ -76,22 +85,26 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare ∂E/∂θ_i of backpropagation with (E(θ + h e_i) − E(θ − h e_i)) / 2h.
 
-    The nudged θ's are evaluated as stacks of networks, in float64. Where an activation or a loss
-    has a kink (relu, leaky_relu, elu with α ≠ 1, absolute_error) within h of a case, the difference
-    quotient is off and a large error is no fault of the gradient: try another θ.
+    Each nudged θ is a network of a stack, evaluated in float64. An activation or a loss may have
+    a kink (relu, leaky_relu, elu with α ≠ 1, absolute_error). Where a nudge takes a case across a
+    kink, the difference quotient is wrong although the gradient is right: try another θ.
 
     Parameters
     ----------
     net : Network
     theta : array (..., P)
+        Floats of any width are converted to float64.
     X, Y, case_weights
         As `Network.cost` takes them.
     h : float
-        Above 0.
+        The size of a nudge, above 0.
     tolerance : float
-        On the relative error; 1e-7 is good, above 1e-2 the gradient is wrong.
+        The largest relative error that passes, above 0. An error of 1e-7 is good; above 1e-2 the
+        gradient is wrong.
     sample : int or None
-        Nudge that many parameters, chosen by `seed`, where there are more; None nudges all.
+        The number of parameters that are nudged, ≥ 1; `seed` chooses them. None nudges all P.
+    seed : int
+        Chooses the sample.
 
     Returns
     -------
@@ -100,8 +113,11 @@ def check_gradient(
     Raises
     ------
     DTypeError
-        The device has no float64, or something is sparse.
-    ShapeError, DeviceError, OptionError
+        The device has no float64, or an argument is sparse.
+    OptionError
+        `h`, `tolerance` or `sample` is out of range.
+    ShapeError, DeviceError
+        As `Network.cost`.
 
     Examples
     --------
@@ -123,7 +139,7 @@ def check_gradient(
     analytic = to_host(dE_dtheta)
     places = _chosen(net.parameter_count, sample, seed)
     numeric = _central_differences(net, theta, X, Y, case_weights, places, h)
-    # a difference below what rounding E does to the quotient counts as within the tolerance
+    # rounding E changes the quotient by this much, which is no error of the gradient
     rounding = 2 * np.finfo(np.float64).eps * float(np.abs(to_host(E)).max()) / h
     error, worst = 0.0, "no parameter"
     for name, start, stop in _parts(net.sizes):
@@ -149,14 +165,15 @@ def _float64(x: Any, argument: str) -> Any:
         raise DTypeError(
             "check_gradient",
             f"a device without float64, {device}",
-            "float64, for the differences are tiny",
+            "float64, because the differences are tiny",
             "On JAX call jax.config.update('jax_enable_x64', True) first",
         )
     with context(x):
         return astype(x, xp.float64)
 
 
-def _chosen(count: int, sample: int | None, seed: int) -> np.ndarray[Any, Any]:
+def _chosen(count: int, sample: int | None, seed: int) -> HostArray:
+    """Return the places in θ that are nudged, in rising order."""
     if sample is None or sample >= count:
         return np.arange(count)
     return np.sort(generator(seed, "parameters").choice(count, size=sample, replace=False))
@@ -168,18 +185,17 @@ def _central_differences(
     X: Any,
     Y: Any,
     case_weights: Any,
-    places: np.ndarray[Any, Any],
+    places: HostArray,
     h: float,
-) -> np.ndarray[Any, Any]:
-    """Return ∂E/∂θ_i, (..., len(places)), by nudging stacks of copies of θ."""
-    xp, device, lead = namespace(theta), device_of(theta), tuple(theta.shape[:-1])
-    count, found = net.parameter_count, []
+) -> HostArray:
+    """Return (E(θ + h e_i) − E(θ − h e_i)) / 2h, (..., len(places)), stack by stack."""
+    lead, count, found = tuple(theta.shape[:-1]), net.parameter_count, []
     per_stack = max(1, _STACK_NUMBERS // (int(np.prod(lead)) * count))
     for start in range(0, len(places), per_stack):
         chunk = places[start : start + per_stack]
         nudges = np.zeros((len(chunk), *(1,) * len(lead), count))
         nudges[np.arange(len(chunk)), ..., chunk] = h
-        nudge = from_host(nudges, xp, device, "float64")
+        nudge = from_host_like(nudges, theta, "float64")
         with context(theta):
             above = net.cost(theta + nudge, X, Y, case_weights)
             below = net.cost(theta - nudge, X, Y, case_weights)
@@ -188,6 +204,7 @@ def _central_differences(
 
 
 def _parts(sizes: tuple[int, ...]) -> list[tuple[str, int, int]]:
+    """Return the name of each W and b, and its first place and its end in θ."""
     parts, start = [], 0
     for number, (n_out, n_in) in enumerate(layer_shapes(sizes), start=1):
         for name, length in (

@@ -1,4 +1,7 @@
-"""Learning curves: cost and accuracy by epoch, drawn with matplotlib's objects, without pyplot."""
+"""Learning curves: cost and accuracy by epoch, drawn by matplotlib.
+
+Figures are made without pyplot, which would keep each of them and choose a window system.
+"""
 
 import importlib
 import io
@@ -10,24 +13,26 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import MissingExtraError, OptionError
+from backprop_xp.errors import OptionError, needs_extra
 from backprop_xp.files.atomic_write import write_atomically
 
 __all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]
 
 FORMATS: Final = ("png", "pdf", "svg")
-_TRAINING, _VALIDATION, _GREY = "#0072B2", "#D55E00", "#555555"  # distinct to all kinds of eyes
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"  # colour-blind readers tell them apart
+_GREY: Final = "#555555"
 _MOST_LINES: Final = 200
-_COARSE: Final = 0.06  # accuracies that span less have a decimal place
-_LOG_RANGE: Final = 10  # costs that span more than this factor are drawn on a logarithmic axis
+_SMALL_SPAN: Final = 0.06  # of accuracies; below it, the labels of the axis have a decimal place
+_LOG_RANGE: Final = 10  # greatest over least cost; above it, the axis is logarithmic
 
 
 def check_plotting() -> None:
-    """Refuse to go on where matplotlib cannot be imported.
+    """Refuse to plot without matplotlib.
 
     Raises
     ------
     MissingExtraError
+        matplotlib is not installed.
     """
     _matplotlib("figure")
 
@@ -37,22 +42,23 @@ def learning_curve(
 ) -> Any:
     """Return a figure of the cost by epoch, and of the accuracy where the history has it.
 
-    The training curves are means over an epoch, each batch taken before its update; the validation
-    curves are taken after the epoch. For a stack of networks each is a thin line, at most 200 of
-    them, and the median is a thick one.
+    A training curve is the mean over the batches of an epoch, each taken before its update. A
+    validation curve is taken after the epoch. For a stack of networks, each network is a thin
+    line, 200 of them at most, and the median over the stack is a thick line.
 
     Parameters
     ----------
     history : dict of lists
-        As in `runs.Run`: "cost" and, where they apply, "accuracy", "validation_cost",
-        "validation_accuracy"; one entry for each epoch, a number or an array over the stack.
+        The history of a `Run`: "cost" and, where they apply, "accuracy", "validation_cost",
+        "validation_accuracy". Each list has one entry per epoch, a number or an array over the
+        stack.
     cost : str
-        What the axis of the cost is called.
+        The label of the cost's axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel, or two beside each other. `save_figure` writes it to a file.
+        One panel, or two side by side. `save_figure` writes it to a file.
 
     Raises
     ------
@@ -64,6 +70,7 @@ def learning_curve(
     Examples
     --------
     >>> figure = learning_curve({"cost": [0.7, 0.3, 0.2]})  # doctest: +SKIP
+    >>> save_figure(figure, "curve.png")  # doctest: +SKIP
     """
     if not history.get("cost"):
         where, advice = "learning_curve(history)", "Train for one epoch at least"
@@ -79,48 +86,42 @@ def learning_curve(
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Write a figure to a file, in the form that the end of its name tells.
+    """Write a figure to a file, in the format that its suffix names.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
     path : path
-        A name in .png, .pdf or .svg; the file is replaced only when the new one is complete.
+        A name in .png, .pdf or .svg. An existing file is replaced once the new one is complete.
 
     Raises
     ------
     OptionError
-        The name has another ending.
+        The name has another suffix.
     OSError
         The file cannot be written.
     """
-    form = Path(path).suffix.lower().removeprefix(".")
-    if form not in FORMATS:
+    format_name = Path(path).suffix.lower().removeprefix(".")
+    if format_name not in FORMATS:
         expected = "a name in ." + ", .".join(FORMATS)
         raise OptionError("save_figure(path)", repr(str(path)), expected, "Use .png")
     content = io.BytesIO()
-    figure.savefig(content, format=form, dpi=160)
+    figure.savefig(content, format=format_name, dpi=160)
     write_atomically(path, content.getvalue())
 
 
 def _matplotlib(module: str) -> Any:
-    try:
+    with needs_extra("plot", "plotting", "no matplotlib", "the package matplotlib"):
         return importlib.import_module(f"matplotlib.{module}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "plotting",
-            "no matplotlib",
-            "the package matplotlib",
-            "Run: python -m pip install 'backprop-xp[plot]'",
-        ) from error
 
 
 def _by_network(entries: Sequence[Any]) -> NDArray[np.float64]:
-    """Return (epochs, networks)."""
+    """Return a curve of the history as (epochs, networks); a single network is one column."""
     return np.asarray(entries, dtype=np.float64).reshape(len(entries), -1)
 
 
 def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> None:
+    """Draw the curves, (epochs, networks) by colour, and the axes of "cost" or "accuracy"."""
     ticker = _matplotlib("ticker")
     for colour, values in curves.items():
         _draw_curve(panel, values, colour, name)
@@ -132,9 +133,9 @@ def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> N
     low = min(values.min() for values in curves.values())
     high = max(values.max() for values in curves.values())
     if name == "accuracy":
-        decimals = 0 if high - low > _COARSE else 1
+        decimals = 0 if high - low > _SMALL_SPAN else 1
         panel.yaxis.set_major_formatter(ticker.PercentFormatter(1, decimals, symbol=" %"))
-        margin = 0.05 * max(high - low, _COARSE)
+        margin = 0.05 * max(high - low, _SMALL_SPAN)
         panel.set_ylim(low - margin, high + margin)
     elif low > 0 and high > _LOG_RANGE * low:
         panel.set_yscale("log")
@@ -148,7 +149,7 @@ def _draw(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) -> N
 
 
 def _draw_curve(panel: Any, values: NDArray[np.float64], colour: str, name: str) -> None:
-    """Draw (epochs, networks) and name the line with its last value."""
+    """Draw a curve, (epochs, networks); its legend has the last value of the median."""
     epochs, networks = np.arange(1, len(values) + 1), values.shape[1]
     middle = np.median(values, axis=1)
     if networks > 1:

@@ -1,7 +1,7 @@
-"""Equations with their numbers, as text, as LaTeX and as a page.
+"""Equations with their numbers, as text, as LaTeX and as an HTML page.
 
-An equation is written once, in the part of LaTeX that `_SYMBOLS` and `_SCRIPT` know, and put into
-each form from there.
+Each equation is written once, in LaTeX. Text and HTML are made from it by the commands in
+`_SYMBOLS` and the scripts that `_SCRIPT` finds; other LaTeX is not understood.
 """
 
 import re
@@ -11,31 +11,29 @@ from html import escape
 from textwrap import wrap
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import check_count
 
 __all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 Numbers: TypeAlias = list[list[str]]
 
 WIDTH = 100  # characters of a line of text
-POINTS = 290  # of a line in LaTeX, beside what stands left of its =
+POINTS = 290  # width of a line in LaTeX, right of its =
 MARGIN = "  "
 
 
 @dataclass(frozen=True)
 class Step:
-    """An equation, and the same with numbers.
+    """An equation in symbols, and its right sides in numbers.
 
     Attributes
     ----------
     equation : str
         In LaTeX.
-    terms : tuple
-        What follows the left side, from its ``=`` on: matrices (r, c) of NumPy, and signs in LaTeX
-        between them. Two matrices in a row are a product.
+    terms : tuple of array (r, c) or str
+        The terms from the first ``=`` on: matrices, and the signs between them in LaTeX. Two
+        matrices without a sign between them are a product.
     """
 
     equation: str
@@ -43,7 +41,7 @@ class Step:
 
     @property
     def sides(self) -> list[list[HostArray | str]]:
-        """The terms from each ``=`` to the next."""
+        """The right sides: the terms from each ``=`` to the next."""
         sides: list[list[HostArray | str]] = []
         for term in self.terms:
             if isinstance(term, str) and term == "=":
@@ -54,7 +52,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Section:
-    """Some steps under a title.
+    """Steps under one title.
 
     Attributes
     ----------
@@ -69,11 +67,14 @@ class Section:
 def _lines(
     side: Sequence[HostArray | str], width: Callable[[HostArray | str], int], most: int
 ) -> list[list[HostArray | str]]:
-    """Return the terms of a side line by line, each of one matrix at least; signs begin lines."""
+    """Return the terms of a side, broken into lines of width `most`.
+
+    A line has one matrix at least, however wide. A sign stands before its matrix, on the same line.
+    """
     lines: list[list[HostArray | str]] = [[]]
     for term in side:
-        line, begun = lines[-1], not all(isinstance(x, str) for x in lines[-1])
-        if begun and not isinstance(term, str) and sum(map(width, [*line, term])) > most:
+        line, has_matrix = lines[-1], not all(isinstance(x, str) for x in lines[-1])
+        if has_matrix and not isinstance(term, str) and sum(map(width, [*line, term])) > most:
             end = len(line)
             while isinstance(line[end - 1], str):
                 end -= 1
@@ -87,7 +88,7 @@ def _lines(
 
 
 def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
-    """Return all steps as text of `WIDTH` characters a line, where no matrix is wider.
+    """Return all steps as text in lines of `WIDTH` characters; only a wide matrix exceeds it.
 
     Parameters
     ----------
@@ -96,13 +97,14 @@ def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, 
         A paragraph below the title.
     sections : sequence of Section
     digits : int
-        Significant digits of the numbers, at least 1; more than 17 are 17.
+        Significant digits of the numbers, at least 1; numbers above 17 count as 17.
     most : int
-        Rows and columns of a matrix that are shown, at least 2; those in the middle are left out.
+        Rows and columns shown of a matrix, at least 2; dots replace the rest, in the middle.
 
     Raises
     ------
     OptionError
+        `digits` or `most` is out of range.
     """
     numbers = _shown(digits, most)
 
@@ -127,7 +129,7 @@ def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, 
 
 
 def _bracketed(numbers: Numbers) -> list[str]:
-    """Return the lines of a matrix in brackets, its columns aligned to the right."""
+    """Return the lines of a matrix in brackets; columns are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
     rows = ["  ".join(map(str.rjust, row, widths)) for row in numbers]
     if len(rows) == 1:
@@ -138,7 +140,7 @@ def _bracketed(numbers: Numbers) -> list[str]:
 
 
 def _joined(blocks: list[list[str]]) -> list[str]:
-    """Return the lines of blocks beside each other, each in the middle of the highest."""
+    """Return the lines of blocks side by side; each is centred on the height of the highest."""
     height = max(map(len, blocks))
     columns = []
     for block in blocks:
@@ -155,13 +157,12 @@ def _joined(blocks: list[list[str]]) -> list[str]:
 def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
     r"""Return all steps as a part of a document with ``\usepackage{amsmath}``.
 
-    Lines are as long as those of an ``article``, where no matrix is wider.
-
-    Parameters, errors: as `as_text`.
+    Lines fit into an ``article``; only a wide matrix exceeds them. Parameters and errors are those
+    of `as_text`.
     """
     numbers = _shown(digits, most)
 
-    def width(term: HostArray | str) -> int:  # of a digit are 5 points, of a column's edge 10
+    def width(term: HostArray | str) -> int:  # a digit takes 5 points, the gap of a column 10
         if isinstance(term, str):
             return 10
         columns = zip(*numbers(term), strict=True)
@@ -218,7 +219,7 @@ def _escaped(text: str) -> str:
 
 
 # -------------------------------------------------------------------------------------------------
-# a page
+# HTML
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -233,9 +234,9 @@ sup, sub { line-height: 0; }
 
 
 def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
-    """Return all steps as a page that needs nothing else.
+    """Return all steps as an HTML page, complete in one file.
 
-    Parameters, errors: as `as_text`.
+    Parameters and errors are those of `as_text`.
     """
     numbers = _shown(digits, most)
 
@@ -267,9 +268,9 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
 
 
 def _shown(digits: int, most: int) -> Callable[[HostArray], Numbers]:
-    """Return the function from a matrix to its numbers as text, dots for what is left out."""
+    """Return a function from a matrix to its numbers as texts, with dots for numbers left out."""
     digits, most = check_count(digits, "digits", least=1), check_count(most, "most", least=2)
-    digits = min(digits, 17)  # no float64 has more
+    digits = min(digits, 17)  # 17 digits determine a float64
 
     def number(x: Any) -> str:
         return f"{float(x) + 0.0:.{digits}g}"  # 0 for −0
@@ -290,7 +291,7 @@ def _shown(digits: int, most: int) -> Callable[[HostArray], Numbers]:
 
 
 def _places(length: int, most: int) -> list[int | None]:
-    """Return which of `length` places are shown; None stands for those that are left out."""
+    """Return the places from 0 to `length` that are shown; None stands for all others."""
     if length <= most + 1:  # dots take as much room as one number
         return list(range(length))
     return [*range((most + 1) // 2), None, *range(length - most // 2, length)]
@@ -317,8 +318,10 @@ def _in_unicode(latex: str) -> str:
 
 
 def _plain(latex: str) -> str:
-    r"""Return an equation as text.
+    r"""Return an equation as plain text.
 
+    Examples
+    --------
     >>> _plain(r"\delta^{1} = (W^{2})^{\top} \delta^{2}")
     'δ¹ = (W²)ᵀ δ²'
     """

@@ -1,4 +1,4 @@
-"""Every quantity of one forward and one backward pass: z, a, δ and the gradients of each layer."""
+"""A trace: z, a, δ and the gradients of each layer in one forward and one backward pass."""
 
 import numbers
 from dataclasses import dataclass
@@ -13,9 +13,7 @@ from backprop_xp.arrays.backend import (
     context,
     copied,
     detached,
-    device_of,
-    dtype_name,
-    from_host,
+    from_host_like,
     ignore_overflow,
     namespace,
 )
@@ -32,10 +30,10 @@ __all__ = ["Trace", "trace"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """One forward and one backward pass.
+    """Every quantity of one forward and one backward pass.
 
-    What all networks of a stack share has no leading axes. ``print(trace)`` shows what `to_text`
-    returns, of a stack one line.
+    Arrays that all networks of a stack share have no leading axes. ``print(trace)`` shows the text
+    of `to_text`; for a stack of networks it shows one line.
 
     Attributes
     ----------
@@ -47,11 +45,21 @@ class Trace:
     a_in : array (..., n_in, m)
         The inputs a^0 in columns.
     y : array (..., n_out, m)
-        The targets in columns; classes as 1 in one place and 0 elsewhere.
+        The targets in columns. A class label is a column of zeros with one 1.
     w : array (..., 1, m)
         The weights of the cases.
     layers : tuple of L TracedLayer
         ``layers[0]`` is layer 1, as in ``net.unpack(theta)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = Network([1, 1], output="identity", loss="squared_error")
+    >>> found = trace(net, np.array([2.0, 0.5]), [3.0], [6.0])
+    >>> found.E  # ½ (6.5 − 6)²
+    array(0.125)
+    >>> found.to_text().splitlines()[8:10]
+    ['z¹ = W¹ a⁰ + b¹', '  = [2] [3] + [0.5] = [6.5]']
     """
 
     network: Network
@@ -68,31 +76,31 @@ class Trace:
         Parameters
         ----------
         digits : int
-            Significant digits of the numbers, at least 1; more than 17 are 17.
+            Significant digits of the numbers, at least 1; numbers above 17 count as 17.
         most : int
-            Rows and columns of a matrix that are shown, at least 2; larger ones have dots in the
-            middle.
+            Rows and columns shown of a matrix, at least 2; dots replace the rest, in the middle.
 
         Raises
         ------
         ShapeError
-            The trace is of a stack of networks.
+            The trace holds a stack of networks.
         OptionError
+            `digits` or `most` is out of range.
         """
         return as_text(*self._written("to_text"), digits=digits, most=most)
 
     def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
-        The document has ``\usepackage{amsmath}``, and takes the letters that your own activations
-        are named with. Parameters, errors: as `to_text`.
+        The document needs ``\usepackage{amsmath}``, and an encoding for the letters in the names
+        of your own activations. Parameters and errors are those of `to_text`.
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
     def to_html(self, *, digits: int = 4, most: int = 6) -> str:
-        """Return the equations with their numbers as a page, which needs no other file.
+        """Return the equations with their numbers as an HTML page, complete in one file.
 
-        Parameters, errors: as `to_text`.
+        Parameters and errors are those of `to_text`.
         """
         return as_html(*self._written("to_html"), digits=digits, most=most)
 
@@ -118,33 +126,33 @@ class Trace:
 
 @ignore_overflow
 def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) -> Trace:
-    """Return every quantity of one forward and one backward pass, to look at or to write down.
+    """Return every quantity of one forward and one backward pass.
 
     Parameters
     ----------
     net : Network
     theta : array (..., P)
     x : array (n_in,), or (m, n_in) for several cases
-        One case, or as `Network.gradient` takes them.
+        The inputs of one case, or rows as `Network.gradient` takes them.
     y : number or array (n_out,), or (m,) or (m, n_out) for several cases
-        The class label or the targets of one case, or as `Network.gradient` takes them. Labels are
-        looked at, which is not for functions that JAX traces.
+        The class label or the targets of one case, or rows as `Network.gradient` takes them. The
+        values of labels are checked, so that `trace` cannot be called under ``jax.jit``.
     case_weights : array (m,), optional
-        1/m each unless given.
+        Default: 1/m each.
 
     Returns
     -------
     Trace
-        Its arrays are in θ's library and dtype, on its device, and share no memory with what came
-        in. Its gradients are those of `Network.gradient`. `Trace.to_text`, `Trace.to_latex` and
-        `Trace.to_html` write down the equations with their numbers.
+        Arrays of θ's library, dtype and device, which share no memory with the arguments. The
+        gradients equal those of `Network.gradient`. `Trace.to_text`, `Trace.to_latex` and
+        `Trace.to_html` return the equations with their numbers.
 
     Raises
     ------
     ShapeError, DTypeError, DeviceError
         As `Network.gradient`.
     DataError
-        No cases, or a label that is no class.
+        There are no cases, or a label is no class.
 
     References
     ----------
@@ -180,7 +188,7 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
         dE_das: list[Array | None] = [
             equations.input_gradient(layer.W, delta) for layer, delta in above
         ]
-        dE_das.append(_of_output(output, a[-1], targets, w))
+        dE_das.append(_output_gradient(output, a[-1], targets, w))
         each = zip(
             *(layers, z, a[1:], dE_das, net.activations, deltas, net.layers(packed, exists)),
             [None] * len(z) if exists is None else [M for M, _ in net.layers(exists, None)],
@@ -198,7 +206,7 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
 
 
 def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
-    """Return X and Y in rows, from one case or several."""
+    """Return X and Y as rows, for one case or several."""
     x = requirements.same_place(x, theta, "trace(x)")
     n_in, n_out = net.sizes[0], net.sizes[-1]
     if x.ndim == 0 or (x.ndim == 1 and x.shape != (n_in,)):
@@ -207,9 +215,9 @@ def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
         raise ShapeError("trace(x)", f"shape {tuple(x.shape)}", expected, advice)
     xp = namespace(theta)
     if isinstance(y, numbers.Integral) and abs(int(y)) < 2**31:
-        y = from_host(np.asarray(y), xp, device_of(theta), "int32")
+        y = from_host_like(np.asarray(y), theta, "int32")
     elif isinstance(y, float | np.floating):
-        y = from_host(np.asarray(y), xp, device_of(theta), dtype_name(theta.dtype))
+        y = from_host_like(np.asarray(y), theta)
     y = requirements.same_place(y, theta, "trace(y)")
     if x.ndim > 1:
         return x, y
@@ -223,22 +231,22 @@ def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
     return x[None, ...], y if y.ndim == 2 or tuple(y.shape) == (1,) else y[None, ...]
 
 
-def _of_output(output: Output, a: Array, y: Array, w: Array) -> Array | None:
-    """Return ∂E/∂a^L, None where the output finds δ^L without it."""
+def _output_gradient(output: Output, a: Array, y: Array, w: Array) -> Array | None:
+    """Return ∂E/∂a^L; None for a canonical pair, which computes δ^L without it."""
     if type(output).error is not Output.error:
         return None
     return _like(w * output.loss.dE_da(a, y), a)
 
 
 def _slope(dE_da: Array | None, sigma: Any, z: Array, a: Array) -> Array | None:
-    """Return ∂a/∂z where it is a factor of δ."""
+    """Return ∂a/∂z; None where it is not a factor of δ."""
     if dE_da is None or hasattr(sigma, "vjp"):
         return None
     return _like(sigma.da_dz(z, a), z)
 
 
 def _like(x: Any, z: Array) -> Array:
-    """Return what a user's own function returned in the shape of z; it may have been a number."""
+    """Return x, which a user's own function may have returned as a number, in the shape of z."""
     xp = namespace(z)
     whole: Array = xp.full_like(z, x) if isinstance(x, float | int) else xp.broadcast_to(x, z.shape)
     return whole

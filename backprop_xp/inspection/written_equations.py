@@ -1,4 +1,4 @@
-"""A forward and a backward pass written down: each equation of backpropagation with its numbers."""
+"""The equations of a traced pass, forward, cost and backward, each with its numbers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,33 +14,44 @@ from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy
 __all__ = ["NOTE", "TracedLayer", "sections"]
 
 NOTE = (
-    "Each column is a case. A single column (b) or row (w) is repeated to the size of what it "
-    "meets at + and ⊙. y are the targets, w the weights of the cases, E_c their costs."
+    "Each column is a case. A single column (b) or row (w) is repeated to the size of the other "
+    "operand of + or ⊙. y are the targets, w the weights of the cases, E_c their costs."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class TracedLayer:
-    """What a layer makes of the cases, and what backpropagation finds for it.
+    """A layer's parameters, its quantities in both passes, and its gradients.
 
-    In columns: n units, m cases, n_in units below; the axes of a stack are in front.
+    n is the number of units, n_in of units in the layer below, m of cases. Each case is a column.
+    The axes of a stack are in front.
 
     Attributes
     ----------
     W : array (..., n, n_in)
-        With 0 for removed connections.
+        The weights; 0 for removed connections.
     b : array (..., n, 1)
+        The biases.
     z, a : array (..., n, m)
-        Weighted inputs and activations.
+        The weighted inputs and the activations.
     dE_da, da_dz : array (..., n, m) or None
-        The factors of δ. None where it is not their product: both where loss and output activation
-        are a canonical pair, ∂a/∂z where the units of a layer depend on each other.
+        The factors of δ = ∂E/∂a ⊙ ∂a/∂z. Both are None where loss and output activation are a
+        canonical pair. ∂a/∂z is None where the units of the layer depend on each other (softmax).
     delta : array (..., n, m)
         δ = ∂E/∂z.
     dE_dW : array (..., n, n_in)
     dE_db : array (..., n, 1)
     exists : array (n, n_in) or None
-        1 where there is a connection, 0 where it was removed; None where all are there.
+        1 for a connection, 0 for a removed one; None where no connection was removed.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> import numpy as np
+    >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+    >>> (layer,) = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).layers
+    >>> layer.z, layer.delta, layer.dE_dW
+    (array([[6.5]]), array([[0.5]]), array([[1.5]]))
     """
 
     W: Array
@@ -65,13 +76,16 @@ def sections(
     E: Array,
     E_c: Array,
 ) -> Iterator[Section]:
-    """Yield the passes of a single network in their order: forward, the cost, backward.
+    """Yield the sections of a single network in the order of computation.
+
+    A section for each layer forward, one for the cost, and one for each layer backward.
 
     Parameters
     ----------
     layers : sequence of L TracedLayer
     activations : sequence of L Activation
     output : Output
+        The output activation and the loss.
     a_in : array (n_in, m)
     y : array (n_out, m)
     w : array (1, m)
@@ -95,12 +109,12 @@ def sections(
 
 
 def _name(part: Any) -> str:
-    """Return the name of an activation or a loss; a user's own may have none."""
+    """Return the name of an activation or a loss; for a user's own without one, its class name."""
     return str(getattr(part, "name", type(part).__name__))
 
 
 def _step(layer: int, equation: str, *terms: Any) -> Step:
-    """Return a step of that layer, whose equation is written with l for it."""
+    """Return a step of a layer, from an equation in which l stands for the layer's number."""
     for name, number in (("l-1", layer - 1), ("l", layer), ("l+1", layer + 1)):
         equation = equation.replace(f"{{{name}}}", f"{{{number}}}")
     return Step(equation, tuple(x if isinstance(x, str) else to_host(x) for x in terms))
@@ -121,7 +135,7 @@ def _cost(y: Array, w: Array, E: Array, E_c: Array) -> Iterator[Step]:
 def _output_error(
     layer: int, traced: TracedLayer, output: Output, y: Array, w: Array
 ) -> Iterator[Step]:
-    """Yield δ^L of a canonical pair, of others what it is made from."""
+    """Yield the step for δ^L of a canonical pair, or else the step for ∂E/∂a^L."""
     if traced.dE_da is not None:
         with context(y):
             of_cases = np.broadcast_to(to_host(output.loss.dE_da(traced.a, y)), y.shape)

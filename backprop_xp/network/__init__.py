@@ -1,4 +1,6 @@
-"""The network: a frozen description, its parameters θ beside it, and what the two compute.
+"""The network: a frozen description and its parameters θ; their outputs, cost and gradient.
+
+The modules, in the order to read them:
 
 .. code-block:: text
 
@@ -6,11 +8,11 @@
     backpropagation    the equations layer after layer, forward and backward
     output_layer       an output activation with a loss, where the error begins
     parameters         θ as W and b of each layer, and back
-    connections        masks of removed connections
-    columns            what comes in, as the columns that the equations take
+    connections        masks, 0 for each removed connection
+    columns            arguments, checked and turned into the columns of the equations
     data_values        the values of data: finite, in range, labels that exist
-    prediction         outputs for data of any size and place; ensembles
-    chunks             how many cases go through the layers at once
+    prediction         outputs for data of any size, in memory or in files; ensembles
+    chunks             chunks of cases, small enough for the cache
     ordinal_classes    targets and probabilities of ordered classes
 
 It imports the pages `activations`, `losses`, `initializers`, `equations`, and `arrays`.

@@ -30,8 +30,8 @@ __all__ = [
     "parameter_gradients",
 ]
 
-# layers of one network fit each other: at every step a check of shapes would cost as much as some
-# of the arithmetic
+# The layers of one network fit each other, and a check of shapes at every step would cost as much
+# as some of the arithmetic: the equations are called without their checks.
 weighted_input = unwrap(equations.weighted_input)
 input_gradient = unwrap(equations.input_gradient)
 weight_gradient = unwrap(equations.weight_gradient)
@@ -99,9 +99,9 @@ def forward_pass(
 
 
 def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array) -> Array:
-    """Return a^L (..., n_out, m) for the inputs a^0 (..., n_in, m); what came before is not kept.
+    """Return a^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
-    Parameters as of `forward_pass`.
+    The parameters are those of `forward_pass`.
     """
     return activations[-1](output_weighted_input(layers, activations, a_in))
 
@@ -109,9 +109,9 @@ def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Ar
 def output_weighted_input(
     layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array
 ) -> Array:
-    """Return z^L (..., n_out, m) for the inputs a^0 (..., n_in, m); what came before is not kept.
+    """Return z^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
-    Parameters as of `forward_pass`.
+    The parameters are those of `forward_pass`.
     """
     a = a_in
     for layer, activation in zip(layers[:-1], activations[:-1], strict=True):
@@ -134,7 +134,7 @@ def backward_pass(
     layers, activations, z, a
         As `forward_pass` takes and returns them.
     delta_out : array (..., n_out, m)
-        δ^L, from `outputs.Output.error`.
+        δ^L, from `output_layer.Output.error`.
 
     Returns
     -------
@@ -155,8 +155,18 @@ def parameter_gradients(
 ) -> list[Layer]:
     """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1).
 
-    `ones` is a column of ones (m, 1), for `bias_gradient`; the gradients are written into the
-    layers of `out`, where it is given, and what is returned are those layers.
+    Parameters
+    ----------
+    deltas : sequence of L arrays (..., n, m)
+    a : sequence of L or more arrays (..., n, m)
+    ones : array (m, 1), optional
+        A column of ones for `bias_gradient`, which makes its own unless given.
+    out : sequence of L Layer, optional
+        Consumed: the gradients are written into these arrays, which are returned.
+
+    Returns
+    -------
+    list of L Layer
     """
     into: Sequence[tuple[Array | None, Array | None]] = out or [(None, None)] * len(deltas)
     return [

@@ -1,8 +1,8 @@
-"""How many cases go through the layers at once, so that the arrays in between stay small.
+"""Chunks of cases, small enough that z and a of a layer stay in the cache.
 
-Products need some hundred columns to be fast, and the activations between them need arrays that the
-cache still holds: beyond it they wait for memory longer than they compute. So the cases go through
-a network in chunks, and z and a of the hidden layers never exist for all of them.
+A matrix product needs some hundred columns to be fast. An activation needs its array in the cache:
+beyond the cache it waits for memory longer than it computes. So the cases pass through a network in
+chunks, and z and a of the hidden layers never exist for all cases at once.
 """
 
 import math
@@ -13,22 +13,23 @@ from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes, namespace
 
 __all__ = ["cases_at_once", "joined", "pieces"]
 
-CPU_BYTES = 2 * 1024**2  # of an array (..., n, cases): beyond, the C library maps each anew
+CPU_BYTES = 2 * 1024**2  # of one array (..., n, cases); the C library maps each larger one anew
 DEVICE_BYTES = 64 * 1024**2  # larger products and fewer launches; not yet measured on a GPU
 LEAST_CASES = 128  # fewer make the products of a large stack slow
 
 
 def cases_at_once(sizes: Sequence[int], theta: Array) -> int:
-    """Return the number of cases for which z of the widest layer, in all networks, stays small.
+    """Return the number of cases in a chunk, for which z of the widest layer stays small.
 
-    `CPU_BYTES` on the CPU, `DEVICE_BYTES` elsewhere, and `LEAST_CASES` at least.
+    z of all networks together takes at most `CPU_BYTES` on the CPU and `DEVICE_BYTES` elsewhere. A
+    chunk has at least `LEAST_CASES` cases, whatever z takes.
 
     Parameters
     ----------
     sizes : sequence of int
         The units of each layer.
     theta : array (..., P)
-        For its dtype, its device and its leading axes, the networks.
+        Its dtype, its device and its leading axes count, its values do not.
 
     Examples
     --------
@@ -44,9 +45,9 @@ def cases_at_once(sizes: Sequence[int], theta: Array) -> int:
 
 
 def pieces(rows: Any, length: int) -> Iterator[Any]:
-    """Yield `rows` (..., m, n) by `length` rows, views where the library has views.
+    """Yield `rows` (..., m, n) in pieces of `length` rows, as views where the library has views.
 
-    One piece at least, also of no rows.
+    The last piece may be shorter. No rows give one empty piece.
 
     Examples
     --------
@@ -63,7 +64,7 @@ def pieces(rows: Any, length: int) -> Iterator[Any]:
 
 
 def joined(parts: Sequence[Array]) -> Array:
-    """Return parts (..., rows, n) below one another, the inverse of `pieces`."""
+    """Return the parts (..., rows, n) joined along the rows, the inverse of `pieces`."""
     if len(parts) == 1:
         return parts[0]
     whole: Array = namespace(parts[0]).concat(parts, axis=-2)

@@ -1,7 +1,7 @@
-"""The door: what a caller hands in, checked and turned into what the equations take.
+"""Arguments of a caller, checked and turned into the columns that the equations take.
 
-Only shapes, dtypes and devices are checked here, so that a call can be traced by ``jax.jit``; the
-values are the business of `values`.
+Only shapes, dtypes and devices are checked here, so that ``jax.jit`` can trace a call. The values
+are checked in `data_values`.
 """
 
 from typing import Any, Literal, TypeAlias
@@ -68,7 +68,7 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
 
 
 def like_theta(x: Any, theta: Array, where: str) -> Array:
-    """Return `x` in θ's dtype after checking that it lives where θ lives.
+    """Return `x` in θ's dtype after checking that it is in θ's library and on its device.
 
     Raises
     ------
@@ -117,14 +117,15 @@ TargetKind: TypeAlias = Literal["targets", "column", "labels"]
 
 
 def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: str) -> TargetKind:
-    """Tell what Y holds.
+    """Return the kind of Y: "targets", "labels" or "column".
 
-    "targets", (m, n_out); "labels", integers (m,); "column", floats (m,) for one output unit; each
-    of them with the stack's axes in front where the networks differ.
+    Targets are (m, n_out), labels are integers (m,), and a column is floats (m,), the targets of
+    one output unit. Each may have the stack's axes in front.
 
     Raises
     ------
     ShapeError
+        Y is of no kind, or integers of a shape that both labels and targets may have.
     """
     shape = tuple(Y.shape)
     integral = bool(namespace(Y).isdtype(Y.dtype, ("bool", "integral")))
@@ -132,25 +133,25 @@ def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: st
     if shape[-2:] == (m, n_out) and broadcasts_to(shape[:-2], lead):
         if integral and one_for_each_case and n_out > 1:
             came = f"integers {shape}, which could be labels or targets"
-            advice = "Pass targets as floats, or labels as targets of 0 and 1"
-            raise ShapeError(where, came, "one reading", advice)
+            advice = "Convert targets to floats, or labels to targets of 0.0 and 1.0"
+            raise ShapeError(where, came, "labels or targets beyond doubt", advice)
         return "targets"
     if (integral or n_out == 1) and one_for_each_case:
         return "labels" if integral else "column"
-    both = shape_text(*lead, "m"), shape_text(*lead, "m", n_out)
-    stacked = f", or {both[0]} and {both[1]}" if lead else ""
+    of_labels, of_targets = shape_text(*lead, "m"), shape_text(*lead, "m", n_out)
+    stacked = f", or {of_labels} and {of_targets}" if lead else ""
     raise ShapeError(
         where,
         f"shape {shape} of dtype {Y.dtype}",
         f"class labels ({m},) of an integer dtype or targets ({m}, {n_out}){stacked}",
-        "Labels held as floats are converted with Y.astype(int)",
+        "Convert labels held as floats with Y.astype(int)",
     )
 
 
 def columns_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Array:
-    """Return the targets as columns, (..., n_out, m), in θ's dtype.
+    """Return the targets y as columns, (..., n_out, m), in θ's dtype.
 
-    Labels 0 … n_out − 1 become columns with one 1; with one output unit, Y (m,) is its target.
+    Labels 0 … n_out − 1 become one-hot columns. With one output unit, Y (m,) holds its targets.
 
     Raises
     ------
@@ -165,9 +166,10 @@ def columns_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> 
 
 
 def one_hot(labels: Array, like: Array, n_out: int) -> Array:
-    """Return (..., n_out, m) in the dtype of `like`: 1 in the place of each label, 0 elsewhere.
+    """Return one-hot columns (..., n_out, m) for labels (..., m), in the dtype of `like`.
 
-    With one output unit the label itself is the target.
+    Each column is 1 in the place of its label and 0 elsewhere. With one output unit the label
+    itself is the target.
     """
     xp = namespace(like)
     rows = xp.expand_dims(labels, axis=-2)
@@ -179,7 +181,7 @@ def one_hot(labels: Array, like: Array, n_out: int) -> Array:
 
 
 def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
-    """Return the weights of the cases as a row, (..., 1, m); 1/m each where none are given.
+    """Return the weights w_c of the cases as a row, (..., 1, m); 1/m each unless given.
 
     Raises
     ------

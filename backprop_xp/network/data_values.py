@@ -24,17 +24,17 @@ def check_not_empty(X: Any, where: str) -> None:
 
 
 def _row(place: int, numbers: Any) -> int:
-    """Return the number of a row, which `numbers` tells for rows that were read from a file."""
+    """Return the number of the row at `place`: `numbers` (m,) has it for rows read from a file."""
     return place if numbers is None else int(numbers[place])
 
 
 def _squares(x: Any) -> float:
-    """Return Σ x² where it is one product of the BLAS, NaN elsewhere.
+    """Return Σ x² where one call of the BLAS computes it, NaN elsewhere.
 
-    It goes through memory once, at twice the speed of a minimum and a maximum.
+    The call reads memory once: it is twice as fast as a minimum and a maximum.
     """
     if is_on_cpu(x) and (is_jax_array(x) or is_torch_array(x)):
-        x = to_host(x)  # the same memory
+        x = to_host(x)  # shares the memory
     if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return math.nan
     flat = x.reshape(-1)
@@ -45,8 +45,9 @@ def _squares(x: Any) -> float:
 def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
 
-    On a CPU one product where that is enough, else two reductions on the array's own device and one
-    read of two numbers. `numbers` (m,) are those of the rows in the file that they were read from.
+    On a CPU a small Σ x² shows in one pass that all numbers are finite. Elsewhere the device
+    computes a minimum and a maximum, and the host reads these two numbers. Rows that were read from
+    a file have their `numbers` (m,) in it, for the error.
 
     Raises
     ------
@@ -56,7 +57,7 @@ def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
     if xp.isdtype(x.dtype, "bool"):
         return
     largest = float(np.finfo(dtype).max)
-    if _squares(x) < largest:  # so that each number is
+    if _squares(x) < largest:  # then each |x| is, too
         return
     with context(x):
         low, high = float(xp.min(x)), float(xp.max(x))
@@ -144,5 +145,5 @@ def check_case_weights(w: Any, where: str, dtype: str) -> None:
         came = f"a weight of {host.min()}"
         raise DataError(where, came, "weights >= 0", "Leave cases out with weight 0")
     if (host.max(axis=-1) == 0).any():
-        expected = "one above 0 at least for each network"
+        expected = "at least one above 0 for each network"
         raise DataError(where, "weights that are all 0", expected, "Pass None for 1/m each")

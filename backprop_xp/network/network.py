@@ -14,11 +14,9 @@ from backprop_xp.arrays.backend import (
     Array,
     astype,
     context,
-    device_of,
-    dtype_name,
     from_host,
+    from_host_like,
     ignore_overflow,
-    namespace,
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
@@ -47,12 +45,12 @@ class Network:
     output : str or Activation
         The activation of the output layer.
     loss : str or Loss
-        The cost of a case. Every loss goes with every output activation; where the two form a
-        canonical pair (`losses`), cost and error take its stable form.
+        The cost of a case. Any loss goes with any output activation. A canonical pair, such as
+        softmax with cross-entropy, computes cost and error stably from z.
     connections : sequence of (None or array of 0 and 1), optional
-        For each layer None, for all connections, or a mask (n_out, n_in) with 0 for the connections
-        that are removed. A removed connection carries nothing, whatever number θ holds there, and
-        its gradient is exactly 0.
+        One for each layer: None for all connections, or a mask (n_out, n_in) with 0 for each
+        removed connection. A removed connection carries nothing, whatever number θ holds there,
+        and its gradient is exactly 0.
 
     Raises
     ------
@@ -91,7 +89,7 @@ class Network:
             "connections": checked_connections(connections, parameters.layer_shapes(checked)),
         }
         for name, value in fields.items():
-            object.__setattr__(self, name, value)  # the way of a frozen dataclass
+            object.__setattr__(self, name, value)  # a frozen dataclass has no other way
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -105,7 +103,7 @@ class Network:
 
     @cached_property
     def output_with_loss(self) -> Output:
-        """The output activation with the loss, as a canonical pair where they are one."""
+        """The output activation with the loss, as a canonical pair where they form one."""
         return output_of(self.output, self.loss)
 
     def init(
@@ -130,11 +128,26 @@ class Network:
         dtype : str or dtype
             A float dtype; numbers are drawn in float64 and rounded.
         stack : int or sequence of int
-            Leading axes: how many networks.
+            The leading axes of θ: K for K networks, () for a single one.
+
+        Returns
+        -------
+        array (*stack, P)
 
         Raises
         ------
-        OptionError, DeviceError, DTypeError
+        OptionError
+            The seed, the initialiser or the stack cannot be used.
+        DeviceError
+            The device is unknown or unusable.
+        DTypeError
+            The dtype is no float dtype of the device.
+
+        Examples
+        --------
+        >>> net = Network([2, 3, 1])
+        >>> net.init(seed=1).shape, net.init(seed=1, stack=5).shape
+        ((13,), (5, 13))
         """
         chosen, name = select_device(device), float_name(dtype, "init(dtype)")
         draw, shape = find_initializer(initializer), stack_shape(stack)
@@ -156,21 +169,52 @@ class Network:
         ----------
         theta : array (..., P)
 
+        Returns
+        -------
+        tuple of Layer
+            One for each layer: W (..., n_out, n_in) and b (..., n_out, 1).
+
         Raises
         ------
-        ShapeError, DTypeError
+        ShapeError
+            θ has another number of parameters.
+        DTypeError
+            θ is no array of floats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> (layer,) = Network([2, 1]).unpack(np.array([1.0, 2.0, 3.0]))
+        >>> layer.W, layer.b
+        (array([[1., 2.]]), array([[3.]]))
         """
         columns.check_theta(theta, self.parameter_count, "unpack")
         with context(theta):
             return parameters.unpack(self.sizes, theta)
 
     def pack(self, layers: Sequence[Layer | tuple[Array, Array]]) -> Array:
-        """Return θ (..., P) made of layers (W, b), the inverse of `unpack`.
+        """Return θ (..., P), which holds the layers (W, b): the inverse of `unpack`.
+
+        Parameters
+        ----------
+        layers : sequence of Layer or (W, b)
+            One for each layer: W (..., n_out, n_in) and b (..., n_out, 1), of one library, dtype
+            and device.
+
+        Returns
+        -------
+        array (..., P)
 
         Raises
         ------
         ShapeError
             The shapes do not fit the sizes; the message names the layer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Network([2, 1]).pack([(np.array([[1.0, 2.0]]), np.array([[3.0]]))])
+        array([1., 2., 3.])
         """
         named = [Layer(*layer) for layer in layers]
         parameters.check_layers(self.sizes, named)
@@ -181,10 +225,9 @@ class Network:
     def forward(self, theta: Array, X: Any) -> Array:
         """Return the outputs as rows, (..., m, n_out), for inputs in rows.
 
-        Many cases go through the layers in chunks (`chunking`), so that memory is needed for the
-        outputs of all of them, but for the hidden layers of some. Where the library compiles or
-        differentiates the call, that is its own business: under JAX there is one chunk, and
-        PyTorch keeps what it needs for a derivative.
+        Many cases pass through the layers in chunks (`chunks`), so that z and a of the hidden
+        layers exist for one chunk at a time. There are two exceptions: on JAX all cases are one
+        chunk, and PyTorch keeps the arrays that it needs where it records derivatives.
 
         Parameters
         ----------
@@ -192,13 +235,31 @@ class Network:
         X : array (m, n_in), or (..., m, n_in) with one set of inputs for each network
             Converted to θ's dtype.
 
+        Returns
+        -------
+        array (..., m, n_out)
+            In θ's library and dtype, on its device.
+
         Raises
         ------
-        ShapeError, DTypeError, DeviceError
+        ShapeError
+            θ or X does not fit the sizes.
+        DTypeError
+            θ is no array of floats, or X holds no real numbers.
+        DeviceError
+            X belongs to another library or device than θ.
 
         See Also
         --------
         backprop_xp.predict : for inputs of another library, device or in a file.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network([1, 1], output="identity", loss="squared_error")
+        >>> net.forward(np.array([2.0, 0.5]), np.array([[3.0], [4.0]]))  # 2 x + 0.5
+        array([[6.5],
+               [8.5]])
         """
         where = "forward(X)"
         xp = columns.check_theta(theta, self.parameter_count, "forward")
@@ -207,7 +268,7 @@ class Network:
         if rows.dtype != theta.dtype:
             requirements.check_real(rows, where)
         m = length = rows.shape[-2]
-        # a tracer of JAX would unroll the chunks
+        # jax.jit would unroll the loop over chunks
         if m > chunks.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
             length = chunks.cases_at_once(self.sizes, theta)
         with context(theta):
@@ -227,14 +288,34 @@ class Network:
         X : array (m, n_in) or (..., m, n_in)
         Y : array
             Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where
-            the networks differ. Only shapes are looked at: a label that is no class has no target
-            of 1. For one output unit, Y (m,) holds the targets.
+            the networks differ. For one output unit, Y (m,) holds the targets. Only shapes are
+            checked, not values: a label that is no class gives targets of 0 alone.
         case_weights : array (m,) or (..., m), optional
             w_c, used as they are; 1/m each unless given.
 
+        Returns
+        -------
+        array (...)
+            In θ's library and dtype, on its device.
+
         Raises
         ------
-        ShapeError, DTypeError, DeviceError
+        ShapeError
+            θ, X, Y or the weights do not fit the sizes or each other.
+        DTypeError
+            θ is no array of floats, or another argument holds no real numbers.
+        DeviceError
+            An argument belongs to another library or device than θ.
+        DataError
+            X has no cases.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network([1, 1], output="identity", loss="squared_error")
+        >>> E = net.cost(np.array([2.0, 0.5]), np.array([[3.0]]), np.array([[6.0]]))
+        >>> float(E)  # ½ (2·3 + 0.5 − 6)²
+        0.125
         """
         columns.check_theta(theta, self.parameter_count, "cost")
         with context(theta):
@@ -249,7 +330,13 @@ class Network:
     ) -> tuple[Array, Array]:
         """Return the cost E (...) and its gradient ∂E/∂θ (..., P), by backpropagation.
 
-        Parameters, errors: as `cost`.
+        The parameters and the errors are those of `cost`.
+
+        Returns
+        -------
+        E : array (...)
+        dE_dtheta : array (..., P)
+            In θ's order; exactly 0 for removed connections.
 
         References
         ----------
@@ -275,24 +362,26 @@ class Network:
             return E, dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
-    # in columns: what training calls at every step, unchecked, and what tracing begins with
+    # for training, which calls them at every step, and `trace`: columns in place of rows
 
     def existing(self, theta: Array) -> Array | None:
-        """Return (P,) like θ: 0 for weights of removed connections, else 1; None if all exist."""
+        """Return the mask of θ, (P,): 0 for each removed connection, else 1; None if all exist."""
         return existing(self.connections, self._shapes, theta)
 
     def is_weight(self, theta: Array) -> Array:
-        """Return (P,) like θ: 1 in the places of weights, 0 in those of biases."""
+        """Return the mask of weights, (P,) like θ: 1 for each weight, 0 for each bias."""
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
-        xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
-        return from_host(parameters.pack(ones), xp, device, dtype)
+        return from_host_like(parameters.pack(ones), theta)
 
     def layers(self, theta: Array, exists: Array | None) -> tuple[Layer, ...]:
-        """Return the layers in θ (..., P) with 0 for removed connections, `existing`'s zeros."""
+        """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0."""
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
     def are_classes(self, kind: columns.TargetKind) -> bool:
-        """Tell whether such targets are classes; for one output unit, if it is a sigmoid."""
+        """Tell whether targets of this kind are classes.
+
+        Labels are classes, except for one output unit that is no sigmoid: there they are numbers.
+        """
         return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
     def in_columns(
@@ -304,15 +393,15 @@ class Network:
         where: str,
         names: tuple[str, str] = ("X", "Y"),
     ) -> tuple[Array, Array, Array]:
-        """Return a^0, y and w in columns, from rows as `cost` takes them.
+        """Return a^0 (..., n_in, m), y (..., n_out, m) and w (..., 1, m), from rows as in `cost`.
 
-        Errors say that X and Y came as the arguments `names` of the function `where`.
+        Error messages name the function `where` and its two arguments `names`.
         """
         of_inputs, of_targets = (f"{where}({name})" for name in names)
         a_in = columns.columns(X, theta, self.sizes[0], of_inputs)
         m = a_in.shape[-1]
         if m == 0:
-            raise DataError(of_inputs, "no cases", "one at least", "Pass some rows")
+            raise DataError(of_inputs, "no cases", "at least one", "Pass some rows")
         y = columns.columns_of_targets(Y, theta, m, self.sizes[-1], of_targets)
         w = columns.weights_row(case_weights, theta, m, f"{where}(case_weights)")
         return a_in, y, w
@@ -350,17 +439,18 @@ def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
         raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
     checked = tuple(check_count(n, where, least=1) for n in sizes)
     if len(checked) < 2:
-        raise OptionError(where, f"{checked}", "inputs and outputs at least", "Such as [4, 3, 2]")
+        expected = "at least two sizes, inputs and outputs"
+        raise OptionError(where, f"{checked}", expected, "Such as [4, 3, 2]")
     return checked
 
 
 def stack_shape(stack: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the leading axes that `stack` asks for.
+    """Return the leading axes of a stack: () for a single network, (K,) for K networks.
 
     Raises
     ------
     OptionError
-        Not integers of at least 1.
+        An axis is no integer of at least 1.
     """
     axes = stack if isinstance(stack, (tuple, list)) else (stack,)
     return tuple(check_count(n, "stack", least=1) for n in axes)

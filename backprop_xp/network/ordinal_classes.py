@@ -1,18 +1,17 @@
-"""Ordered classes: K of them as K − 1 questions, each of which has one sigmoid output.
+"""Ordered classes 0 … K − 1 as K − 1 sigmoid outputs, of which output k is P(y > k).
 
-Of a grade from 0 to K − 1 output k says with which probability it is above k. A network with
-K − 1 sigmoid outputs and binary cross-entropy learns them all at once:
+A network with K − 1 sigmoid outputs and binary cross-entropy learns all of them at once:
 
 >>> import backprop_xp as bp
 >>> net = bp.Network([5, 8, 3], output="sigmoid", loss="binary_cross_entropy")  # K = 4
 
-Its targets are those of `ordinal_targets`, and `ordinal_probabilities` makes the probabilities of
-the K classes of what it puts out.
+`ordinal_targets` makes its targets from labels. `ordinal_probabilities` turns its outputs into the
+probabilities of the K classes.
 
 References
 ----------
-Frank, Hall, "A simple approach to ordinal classification", ECML (2001), which trains a classifier
-for each question. There P(y > k) may rise with k, which no probability does; here it may not.
+Frank, Hall, "A simple approach to ordinal classification", ECML (2001). They train one classifier
+for each k, and their P(y > k) may rise with k, which no probability does. Here it cannot.
 """
 
 from itertools import pairwise
@@ -29,7 +28,7 @@ __all__ = ["ordinal_probabilities", "ordinal_targets"]
 
 
 def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
-    """Return the targets y_k = 1 where the label is above k, else 0, (..., m, K − 1).
+    """Return the targets (..., m, K − 1): y_k is 1 where the label is above k, else 0.
 
     Parameters
     ----------
@@ -38,16 +37,23 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
     classes : int
         K ≥ 2.
     dtype : str or dtype
-        A float dtype, of the targets.
+        The float dtype of the targets.
 
     Returns
     -------
     array (..., m, K − 1)
-        Of the library and on the device of `labels`.
+        In the library and on the device of `labels`.
 
     Raises
     ------
-    DataError, DTypeError, OptionError, ShapeError
+    DataError
+        A label is outside 0 … K − 1.
+    DTypeError
+        The labels are no integers, or `dtype` is no float dtype.
+    OptionError
+        K is no integer of at least 2.
+    ShapeError
+        There are no labels.
 
     Examples
     --------
@@ -68,7 +74,7 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
         raise DTypeError(where, f"dtype {labels.dtype}", "integers", advice)
     if labels.ndim == 0 or 0 in labels.shape:
         came = f"shape {tuple(labels.shape)}"
-        raise ShapeError(where, came, "(m,), one label at least", "Pass a label for each case")
+        raise ShapeError(where, came, "(m,), at least one label", "Pass a label for each case")
     with context(labels):
         if not xp.isdtype(labels.dtype, "bool"):
             low, high = int(xp.min(labels)), int(xp.max(labels))
@@ -84,17 +90,25 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
 def ordinal_probabilities(a_out: Array) -> Array:
     """Return the probability of each class, P(y = k) = P(y > k − 1) − P(y > k), (..., m, K).
 
-    P(y > −1) is 1 and P(y > K − 1) is 0. An output that is above one before it is taken down to it,
-    so that no probability is negative; those of a case sum to 1.
+    P(y > −1) is 1 and P(y > K − 1) is 0. An output above an earlier one counts as equal to it, so
+    that no probability is negative. The probabilities of a case sum to 1.
 
     Parameters
     ----------
     a_out : array (..., m, K − 1)
-        P(y > k) for k = 0 … K − 2, from 0 to 1: what the network puts out.
+        Outputs of the network: P(y > k) for k = 0 … K − 2, each from 0 to 1.
+
+    Returns
+    -------
+    array (..., m, K)
+        In the library, in the dtype and on the device of `a_out`.
 
     Raises
     ------
-    DTypeError, ShapeError
+    DTypeError
+        The outputs are no floats.
+    ShapeError
+        There are no outputs.
 
     Examples
     --------
@@ -110,15 +124,15 @@ def ordinal_probabilities(a_out: Array) -> Array:
     xp = namespace(a_out)
     if not xp.isdtype(a_out.dtype, "real floating"):
         came = f"dtype {a_out.dtype}"
-        raise DTypeError(where, came, "floats", "Pass what net.forward returned")
+        raise DTypeError(where, came, "floats", "Pass the outputs of net.forward")
     if a_out.ndim == 0 or a_out.shape[-1] == 0:
         came = f"shape {tuple(a_out.shape)}"
-        raise ShapeError(where, came, "(m, K - 1)", "Pass what net.forward returned")
+        raise ShapeError(where, came, "(m, K - 1)", "Pass the outputs of net.forward")
     with context(a_out):
         above = [a_out[..., :1]]
         for k in range(1, a_out.shape[-1]):
             above.append(xp.minimum(above[-1], a_out[..., k : k + 1]))
-        first = 1 - above[0]
-        between = [one - other for one, other in pairwise(above)]
-        probabilities: Array = xp.concat([first, *between, above[-1]], axis=-1)
+        lowest, highest = 1 - above[0], above[-1]
+        between = [lower - upper for lower, upper in pairwise(above)]
+        probabilities: Array = xp.concat([lowest, *between, highest], axis=-1)
         return probabilities

@@ -1,7 +1,7 @@
-"""An output activation with a loss: the cost from z^L, and the error δ^L where it all begins.
+"""The output layer: an output activation with a loss, for the cost E_c and the error δ^L.
 
-Any loss goes with any output activation. Four combinations are *canonical pairs*: the cost follows
-stably from z, where a rounds to 0 or 1, and the error is δ^L = w (a − y) with no division.
+Any loss goes with any output activation. Four combinations are *canonical pairs*: E_c is computed
+from z, which is stable where a rounds to 0 or 1, and δ^L = w (a − y) needs no division.
 """
 
 from dataclasses import dataclass, replace
@@ -50,11 +50,11 @@ class Output:
         return self.cost_of_shifted(self.shifted(z), y)
 
     def shifted(self, z: Array) -> Array:
-        """Return z moved, for each case, by what changes neither its outputs nor its cost."""
+        """Return z minus a number for each case, which changes neither outputs nor cost."""
         return z
 
     def cost_of_shifted(self, z: Array, y: Array) -> Array:
-        """Return E_c, (..., m), from what `shifted` returns."""
+        """Return E_c, (..., m), from z as `shifted` returns it, and targets y."""
         return self.loss(self.activation(z), y)
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
@@ -63,22 +63,27 @@ class Output:
 
 
 @dataclass(frozen=True)
-class IdentitySquaredError(Output):
-    """Identity outputs with squared error: E_c = ½ Σ (z − y)², δ = w (a − y)."""
-
-    activation: Activation = Identity()
-    loss: Loss = SquaredError()
+class _CanonicalPair(Output):
+    """An output activation with its own loss, for which δ = w (a − y)."""
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
         return w * (a - y)
 
 
 @dataclass(frozen=True)
-class SigmoidBinaryCrossEntropy(Output):
+class IdentitySquaredError(_CanonicalPair):
+    """Identity outputs with squared error: E_c = ½ Σ (z − y)², δ = w (a − y)."""
+
+    activation: Activation = Identity()
+    loss: Loss = SquaredError()
+
+
+@dataclass(frozen=True)
+class SigmoidBinaryCrossEntropy(_CanonicalPair):
     """Sigmoid outputs with binary cross-entropy: E_c = Σ [ln(1 + e^z) − y z], δ = w (a − y).
 
-    ln(1 + e^z) is max(z, 0) + ln(1 + e^(−|z|)); y z is taken from its first term before the second
-    is added, so that a small cost keeps its digits.
+    A term is computed as [max(z, 0) − y z] + ln(1 + e^(−|z|)): no e^z overflows, and in this order
+    a small cost keeps its digits.
     """
 
     activation: Activation = Sigmoid()
@@ -88,16 +93,13 @@ class SigmoidBinaryCrossEntropy(Output):
         xp = namespace(z)
         return over_units((xp.maximum(z, 0.0) - y * z) + xp.log1p(xp.exp(-abs(z))))
 
-    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
-        return w * (a - y)
-
 
 @dataclass(frozen=True)
-class SoftmaxCrossEntropy(Output):
+class SoftmaxCrossEntropy(_CanonicalPair):
     """Softmax outputs with cross-entropy: E_c = Σ y ln Σ e^z − Σ y z, δ = w (a Σ y − y).
 
     z is shifted to a maximum of 0, so that no e^z overflows and both terms are ≥ 0. Where the
-    targets of a case sum to 1, as those of classes do, δ = w (a − y).
+    targets of a case sum to 1, as one-hot targets do, δ = w (a − y).
 
     Attributes
     ----------
@@ -122,7 +124,7 @@ class SoftmaxCrossEntropy(Output):
 
 
 @dataclass(frozen=True)
-class ExpPoisson(Output):
+class ExpPoisson(_CanonicalPair):
     """Exponential outputs with the Poisson loss: E_c = Σ (e^z − y z), δ = w (a − y)."""
 
     activation: Activation = Exp()
@@ -130,9 +132,6 @@ class ExpPoisson(Output):
 
     def cost_of_shifted(self, z: Array, y: Array) -> Array:
         return over_units(self.activation(z) - y * z)
-
-    def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
-        return w * (a - y)
 
 
 CANONICAL_PAIRS: tuple[Output, ...] = (
@@ -144,14 +143,14 @@ CANONICAL_PAIRS: tuple[Output, ...] = (
 
 
 def for_classes(output: Output) -> Output:
-    """Return the output for targets that are classes, 1 in one place and 0 elsewhere."""
+    """Return the output for one-hot targets, 1 in one place and 0 elsewhere, which sum to 1."""
     if isinstance(output, SoftmaxCrossEntropy):
         return replace(output, classes=True)
     return output
 
 
 def output_of(activation: Activation, loss: Loss) -> Output:
-    """Return the output activation with its loss, as a canonical pair where they are one."""
+    """Return the output activation with its loss, as a canonical pair where they form one."""
     for pair in CANONICAL_PAIRS:
         if pair.activation == activation and pair.loss == loss:
             return pair

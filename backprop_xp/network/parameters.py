@@ -25,6 +25,13 @@ class Layer(NamedTuple):
     ----------
     W : array (..., n_out, n_in)
     b : array (..., n_out, 1)
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> net = bp.Network([4, 3, 2])
+    >>> [(W.shape, b.shape) for W, b in net.unpack(net.init())]
+    [((3, 4), (3, 1)), ((2, 3), (2, 1))]
     """
 
     W: Array
@@ -54,7 +61,7 @@ def parameter_count(sizes: Sequence[int]) -> int:
 
 
 def piece_lengths(sizes: Sequence[int]) -> list[int]:
-    """Return how many parameters each of W^1, b^1, W^2, b^2, … holds.
+    """Return the number of parameters in W^1, b^1, W^2, b^2 and so on, one for each.
 
     Examples
     --------

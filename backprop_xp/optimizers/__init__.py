@@ -1,20 +1,21 @@
-"""Optimisers: how a step uses the gradient, on the whole flat vector θ at once.
+"""Optimisers: rules by which a step changes θ, the whole flat vector at once.
 
-An optimiser is a frozen description with three methods: ``settings(step)`` returns its numbers at
-that step by name; ``init(theta)`` returns its state, a tuple of arrays like θ; and
+An optimiser is a frozen description with three methods. ``settings(step)`` returns its
+hyperparameters at that step by name. ``init(theta)`` returns its state, a tuple of arrays like θ.
 ``update(theta, state, dE_dtheta, **settings)`` returns the next θ and state. It consumes θ and the
-state, for fresh memory would cost more than the arithmetic. The gradient is lent to it.
+state, since new memory would cost more than the arithmetic. The gradient is lent: `update` may
+overwrite it, and the next gradient will.
 
 .. code-block:: text
 
     sgd                gradient descent with momentum: the page to read first
     adam, adaptive     Adam, AdamW, NAdam; RMSprop, Adagrad
     rprop, lbfgs       optimisers of the full batch
-    protocol           what training asks of an optimiser
-    hyperparameters    the numbers of an optimiser by name, in range at every step
+    protocol           the methods that training calls
+    hyperparameters    the base class: numbers with a range each, constant or scheduled
     cache_pieces       sweeps over θ in pieces that stay in the cache
 
-It imports `schedules`, `arrays` and `errors` alone.
+This room imports `schedules`, `arrays` and `errors` alone.
 """
 
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam

@@ -1,4 +1,4 @@
-"""Adam and what came of it: steps of mean gradient over root mean square gradient."""
+"""Adam, AdamW and NAdam: steps of the mean gradient over the root mean square gradient."""
 
 import math
 from collections.abc import Mapping
@@ -17,21 +17,23 @@ __all__ = ["Adam", "AdamW", "NAdam"]
 
 @dataclass(frozen=True)
 class Adam(Hyperparameters):
-    """Adam: steps of mean gradient over root mean square gradient, each a running mean.
+    """Adam: the mean gradient over the root mean square gradient, both as running means.
 
     m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ),
     θ ← θ − ε m̂ / (√v̂ + ε₀), for the gradient g = ∂E/∂θ at update t = 1, 2, ….
 
-    The state holds m / (1 − β₁) and v / (1 − β₂): their factors join the rate, which saves four
-    sweeps through memory in a step. Where a schedule changes a β, it holds m and v themselves.
+    The state holds m / (1 − β₁) and v / (1 − β₂). The learning rate absorbs the missing factors,
+    which saves four sweeps through memory per step. Where a schedule changes a β, the state holds
+    m and v themselves.
 
     Parameters
     ----------
     learning_rate : number, array or schedule
         ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
-        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may the others.
+        (K,), or broadcasts against θ's leading axes and a last axis of 1.
+        The other numbers may be arrays too.
     beta1, beta2 : number, array or schedule
-        0 ≤ β < 1.
+        0 ≤ β < 1, the share of m and of v that a step keeps.
     epsilon : number, array or schedule
         ε₀ > 0, in the unit of a gradient.
 
@@ -50,7 +52,7 @@ class Adam(Hyperparameters):
     >>> adam, theta = Adam(learning_rate=0.5, epsilon=1e-12), np.array([1.0, -2.0])
     >>> state = adam.init(theta)
     >>> theta, state = adam.update(theta, state, np.array([3.0, -0.1]), **adam.settings(0))
-    >>> theta  # the first step is the rate, against the sign of the gradient
+    >>> theta  # the first step is ε times the sign of the gradient: m̂ / √v̂ = g / |g|
     array([ 0.5, -1.5])
     """
 
@@ -71,9 +73,10 @@ class Adam(Hyperparameters):
         return callable(self.beta1) or callable(self.beta2)
 
     def init(self, theta: Array) -> State:
-        """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) at t = 0: the powers are (..., 1).
+        """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) = (0, 0, 1, 1).
 
-        βᵗ is the product of the β so far.
+        The first two have the shape of θ, (..., P); the powers are (..., 1). Where a schedule
+        changes β, its power is the product of all β so far.
         """
         xp = namespace(theta)
         power = xp.ones_like(theta[..., :1])
@@ -87,12 +90,12 @@ class Adam(Hyperparameters):
         beta1, beta2 = settings["beta1"], settings["beta2"]
         power1 *= beta1
         power2 *= beta2
-        unit: Any = 1
+        one: Any = 1
         varies, sqrt = self._varies, namespace(theta).sqrt
         share1, share2 = 1 - beta1, 1 - beta2
-        left1, left2 = (unit, unit) if varies else (share1, share2)  # what the state leaves out
-        rms_per_root = sqrt(left2 / (1 - power2))  # √v̂ for √v as the state holds it
-        rate = settings["learning_rate"] * left1 / ((1 - power1) * rms_per_root)
+        factor1, factor2 = (one, one) if varies else (share1, share2)  # m and v over the state's
+        rms_per_root = sqrt(factor2 / (1 - power2))  # √v̂ over the root of the state's v
+        rate = settings["learning_rate"] * factor1 / ((1 - power1) * rms_per_root)
         epsilon = settings["epsilon"] / rms_per_root
 
         def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
@@ -115,15 +118,15 @@ class Adam(Hyperparameters):
 class AdamW(Adam):
     """Adam with decoupled weight decay: θ ← θ − ε λ θ, then the step of `Adam`.
 
-    The decay does not go through the running means, as an l2 penalty's gradient does: every weight
-    shrinks by the same share, whatever the size of its gradients.
+    Every weight shrinks by the same share, whatever the size of its gradients. (The gradient of an
+    l2 penalty, by contrast, enters the running means, where it is divided by √v̂.)
 
-    `update` by itself decays all numbers of θ. In training only weights decay, not biases.
+    `update` decays all numbers of θ. Training passes λ = 0 for biases, so that only weights decay.
 
     Parameters
     ----------
     learning_rate, beta1, beta2, epsilon : number, array or schedule
-        As those of `Adam`.
+        As in `Adam`.
     weight_decay : number, array or schedule
         λ ≥ 0.
 
@@ -134,8 +137,8 @@ class AdamW(Adam):
 
     Notes
     -----
-    As in PyTorch, the rate multiplies the decay: a step shrinks weights by ε λ. In the paper it is
-    λ times a schedule that starts at 1, so that its λ is ε λ here for the first ε.
+    As in PyTorch, a step shrinks weights by the share ε λ. In the paper the share is λ η(t), with a
+    schedule η that starts at 1: the paper's λ is ε λ here, with ε of the first step.
 
     References
     ----------
@@ -147,7 +150,7 @@ class AdamW(Adam):
     >>> adamw, theta = AdamW(0.5, epsilon=1e-12, weight_decay=0.5), np.array([4.0])
     >>> state = adamw.init(theta)
     >>> theta, state = adamw.update(theta, state, np.array([3.0]), **adamw.settings(0))
-    >>> theta  # 4 − 0.5·0.5·4 = 3, then the rate against the sign of the gradient
+    >>> theta  # 4 − 0.5·0.5·4 = 3, then Adam's first step, 0.5 against the gradient
     array([2.5])
     """
 
@@ -166,7 +169,7 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class NAdam(Hyperparameters):
-    """Adam with Nesterov's momentum: the step looks ahead to where the mean gradient leads.
+    """Adam with Nesterov's momentum: m̂ looks one step ahead.
 
     m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g², as in `Adam`, for the gradient g = ∂E/∂θ at
     update t = 1, 2, …. With μₜ = β₁ (1 − ½ · 0.96^(t ψ)) and Mₜ = μ₁ μ₂ ⋯ μₜ,
@@ -177,7 +180,8 @@ class NAdam(Hyperparameters):
     ----------
     learning_rate : number, array or schedule
         ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
-        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may the others.
+        (K,), or broadcasts against θ's leading axes and a last axis of 1.
+        The other numbers may be arrays too.
     beta1, beta2 : number, array or schedule
         0 ≤ β < 1.
     epsilon : number, array or schedule
@@ -192,9 +196,9 @@ class NAdam(Hyperparameters):
 
     Notes
     -----
-    The rise of μ is that of the paper's experiments, ψ = 0.004 is theirs, and both are PyTorch's,
-    which keeps Mₜ in single precision where that is its default dtype.
-    Where schedules change β₂ or ψ, β₂ᵗ is the product of the β₂ so far, and t ψ the sum of the ψ.
+    The formula of μₜ and ψ = 0.004 are the ones of the paper's experiments and of PyTorch. PyTorch
+    keeps Mₜ in its default dtype, which is usually single precision.
+    Where schedules change β₂ or ψ, β₂ᵗ is the product of all β₂ so far, and t ψ the sum of all ψ.
 
     References
     ----------
@@ -219,7 +223,7 @@ class NAdam(Hyperparameters):
     ranges: ClassVar[Mapping[str, Range]] = {**Adam.ranges, "momentum_decay": AT_LEAST_0}
 
     def init(self, theta: Array) -> State:
-        """Return (m, v, β₂ᵗ, Mₜ, 0.96^(t ψ)) at t = 0: the last three are (..., 1)."""
+        """Return (m, v, β₂ᵗ, Mₜ, 0.96^(t ψ)) = (0, 0, 1, 1, 1); the last three are (..., 1)."""
         xp = namespace(theta)
         one = xp.ones_like(theta[..., :1])
         return xp.zeros_like(theta), xp.zeros_like(theta), one, one * 1, one * 1

@@ -1,4 +1,4 @@
-"""RMSprop and Adagrad: each number of θ has a step size of its own, from its gradients so far."""
+"""RMSprop and Adagrad: a step size for each number of θ, from its gradients so far."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,33 +18,36 @@ __all__ = ["Adagrad", "RMSprop"]
 class RMSprop(Hyperparameters):
     """The gradient over its root mean square: v ← ρ v + (1 − ρ) g², θ ← θ − ε g / (√v + ε₀).
 
-    Centred, v is less the square of the mean gradient, ḡ ← ρ ḡ + (1 − ρ) g, so that √(v − ḡ²) is
-    the standard deviation. With momentum Δθ(t) = α Δθ(t−1) − ε g / (√v + ε₀), θ ← θ + Δθ(t).
+    Here g = ∂E/∂θ. The centred form divides by the standard deviation √(v − ḡ²) in place of √v,
+    with the mean gradient ḡ ← ρ ḡ + (1 − ρ) g.
+    With momentum, Δθ(t) = α Δθ(t−1) − ε g / (√v + ε₀) and θ ← θ + Δθ(t).
 
     Parameters
     ----------
     learning_rate : number, array or schedule
         ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
-        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may the others.
+        (K,), or broadcasts against θ's leading axes and a last axis of 1.
+        The other numbers may be arrays too.
     decay : number, array or schedule
-        0 ≤ ρ < 1: how much of the running means a step keeps.
+        0 ≤ ρ < 1, the share of v and of ḡ that a step keeps.
     epsilon : number, array or schedule
         ε₀ > 0, in the unit of a gradient.
     momentum : number, array or schedule
         0 ≤ α < 1.
     centered : bool
-        Whether the mean gradient is subtracted.
+        Whether the divisor is the standard deviation, √(v − ḡ²), in place of √v.
 
     Raises
     ------
     OptionError
-        A number is out of range.
+        A number is out of range, or `centered` is not a bool.
 
     Notes
     -----
-    ε₀ stands beside the root, as in PyTorch, whose ``alpha`` is ρ; Graves has it within the root.
-    The momentum is Graves' and that of `SGD`. PyTorch gathers g / (√v + ε₀) and multiplies by ε
-    afterwards: the same with a constant ε, while a schedule of ε changes there what was gathered.
+    ε₀ is added to the root, as in PyTorch, whose ``alpha`` is ρ. Graves adds it under the root.
+    The momentum is Graves' and the one of `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
+    multiplies the sum by ε. The two agree for a constant ε; in PyTorch a new ε also rescales the
+    terms of earlier steps.
 
     References
     ----------
@@ -84,7 +87,7 @@ class RMSprop(Hyperparameters):
         return [name for name in self.ranges if not (self._plain and name == "momentum")]
 
     def init(self, theta: Array) -> State:
-        """Return (v,), followed by ḡ where it is centred, and by Δθ where there is momentum."""
+        """Return (v,), then ḡ in the centred form, then Δθ with momentum: zeros like θ."""
         xp = namespace(theta)
         return tuple(xp.zeros_like(theta) for _ in range(1 + self.centered + (not self._plain)))
 
@@ -103,7 +106,7 @@ class RMSprop(Hyperparameters):
             if self.centered:
                 rest[0] *= decay
                 rest[0] += share * g
-                square = abs(v - rest[0] * rest[0])  # rounding alone takes it below 0
+                square = abs(v - rest[0] * rest[0])  # below 0 only by rounding
             size = sqrt(square)
             size += epsilon
             step = rate * g
@@ -124,14 +127,15 @@ class RMSprop(Hyperparameters):
 class Adagrad(Hyperparameters):
     """The gradient over the root of all its squares: s ← s + g², θ ← θ − ε g / (√s + ε₀).
 
-    The steps of a number of θ shrink as its gradients add up, so that rare features keep long
-    steps.
+    Here g = ∂E/∂θ. The steps of a weight shrink as its squared gradients add up. Weights of rare
+    features, whose gradients are mostly 0, keep long steps.
 
     Parameters
     ----------
     learning_rate : number, array or schedule
         ε ≥ 0. An array holds one for each network of a stack: it has the stack's shape, such as
-        (K,), or broadcasts against θ's leading axes and a last axis of 1; so may `epsilon`.
+        (K,), or broadcasts against θ's leading axes and a last axis of 1.
+        `epsilon` may be an array too.
     epsilon : number, array or schedule
         ε₀ > 0, in the unit of a gradient.
 
@@ -142,7 +146,7 @@ class Adagrad(Hyperparameters):
 
     Notes
     -----
-    ε₀ stands beside the root, as in PyTorch, whose ``lr_decay`` of d is the schedule
+    ε₀ is added to the root, as in PyTorch. PyTorch's ``lr_decay=d`` is the schedule
     ``InverseTime(learning_rate, d)`` here. s begins at 0.
 
     References

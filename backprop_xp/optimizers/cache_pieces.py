@@ -1,7 +1,7 @@
-"""Elementwise updates in place, piece after piece.
+"""Elementwise updates in place, one piece of θ after another.
 
-An optimiser sweeps several times through arrays as long as θ. In pieces that stay in a CPU's second
-cache, each sweep but the first is several times faster.
+An optimiser sweeps several times through arrays as long as θ. Where a piece fits into a CPU's
+second-level cache, every sweep but the first is several times faster.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ PIECE = 2**15  # numbers
 
 
 def piecewise(update: Callable[..., tuple[Array, ...]], *arrays: Array) -> tuple[Array, ...]:
-    """Return ``update(*arrays)``, whose result is its first arguments, changed in place if at all.
+    """Return ``update(*arrays)``, computed piece by piece where that is faster.
 
     Parameters
     ----------
     update : callable
-        Works on each number by itself.
+        An elementwise function that changes its first arguments in place and returns them.
     *arrays : array (..., P)
     """
     first = arrays[0]

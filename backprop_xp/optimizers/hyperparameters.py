@@ -1,4 +1,4 @@
-"""The numbers of an optimiser by name, in range at every step."""
+"""Hyperparameters: the numbers of an optimiser, constant or scheduled, with a range each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -13,9 +13,9 @@ __all__ = ["Hyperparameters"]
 
 
 class Hyperparameters:
-    """What the optimisers here have in common: a frozen dataclass's fields with a range each.
+    """The base class of optimisers: a frozen dataclass that checks the ranges of its fields.
 
-    A subclass says by `ranges` which of its fields are numbers; `settings` has them in this order.
+    `ranges` of a subclass names the fields that are numbers. `settings` keeps its order.
 
     Raises
     ------
@@ -28,15 +28,15 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         for name, limits in self.ranges.items():
             check_range(self._where(name), getattr(self, name), limits)
-        switches: Sequence[Any] = fields(self) if is_dataclass(self) else ()  # a subclass is
-        for one in switches:
-            value = getattr(self, one.name)
-            if isinstance(one.default, bool) and not isinstance(value, bool):
-                where = self._where(one.name)
-                raise OptionError(where, repr(value), "True or False", f"Use {one.default}")
+        all_fields: Sequence[Any] = fields(self) if is_dataclass(self) else ()
+        for option in all_fields:
+            value = getattr(self, option.name)
+            if isinstance(option.default, bool) and not isinstance(value, bool):
+                where = self._where(option.name)
+                raise OptionError(where, repr(value), "True or False", f"Use {option.default}")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what copies and pickles are made of, without what follows from it."""
+        """Return the attributes that a copy or a pickle holds: all but the cached properties."""
         kind = type(self)
         return {
             name: value
@@ -46,7 +46,7 @@ class Hyperparameters:
 
     @property
     def limits(self) -> dict[str, Range]:
-        """The range of each number, which it keeps in θ's dtype too."""
+        """The range of each number by name; it holds after rounding to θ's dtype too."""
         return {name: self.ranges[name] for name in self._constant}
 
     @property
@@ -55,7 +55,13 @@ class Hyperparameters:
         return type(self).settings is Hyperparameters.settings and not self._scheduled
 
     def settings(self, step: int) -> Mapping[str, Any]:
-        """Return the numbers at `step`; the same dict at each step where none changes."""
+        """Return the numbers at `step` by name; the same mapping every time if none is scheduled.
+
+        Raises
+        ------
+        OptionError
+            A schedule returns a number out of range.
+        """
         if not self._scheduled:
             return self._constant
         values = {name: value_at(setting, step) for name, setting in self._constant.items()}
@@ -65,7 +71,7 @@ class Hyperparameters:
 
     @cached_property
     def _names(self) -> list[str]:
-        """The numbers that `update` takes."""
+        """The names of the numbers that `update` takes."""
         return list(self.ranges)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""L-BFGS: a description of it; training hands it to SciPy (`training.lbfgs`)."""
+"""The options of L-BFGS; `training.lbfgs` hands them to SciPy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,39 +18,39 @@ __all__ = ["LBFGS", "Derivative"]
 
 @dataclass(frozen=True)
 class LBFGS:
-    """Newton's direction from the last steps' changes of the gradient, and a search along it.
+    """L-BFGS: an approximate Newton step with a line search, θ ← θ − α H ∂E/∂θ.
 
-    θ ← θ − α H ∂E/∂θ, where H is made of the last m changes of θ and of ∂E/∂θ such that it agrees
-    with the inverse of the second derivatives along them; α meets the strong Wolfe conditions. The
-    minimisation is SciPy's "L-BFGS-B", without bounds, in float64 on the host; cost and gradient
-    are computed on θ's device in its dtype. For small networks and few cases it needs far fewer
-    sweeps than any descent by steps.
+    H approximates the inverse of the matrix of second derivatives, from the last m changes of θ and
+    of ∂E/∂θ. The step length α meets the strong Wolfe conditions. SciPy's "L-BFGS-B" does the
+    minimisation, without bounds, in float64 on the host. Cost and gradient are computed on θ's
+    device in its dtype. Small networks with few cases need far fewer sweeps than with gradient
+    descent.
 
-    In training with ``batch_size=None`` an epoch is one iteration, of one or more evaluations of
-    all cases. The networks of a stack are minimised one after another.
+    Training takes it with ``batch_size=None`` alone. An epoch is one iteration, which evaluates the
+    cost of all cases once or more. The networks of a stack are minimised one after another.
 
     Parameters
     ----------
     max_iterations : int, optional
-        ≥ 1; training's number of epochs unless given, and never more than it.
+        Most iterations, ≥ 1; by default, and at most, the number of epochs of training.
     maxfun : int
-        Evaluations of the cost, ≥ 1, at the edge of an iteration.
+        Most evaluations of the cost, ≥ 1. The iteration that reaches it is completed.
     gtol : float
-        ≥ 0. It stops where no derivative is larger.
+        ≥ 0. The minimisation stops where no derivative is larger in size.
     ftol : float
-        ≥ 0. It stops where an iteration lowers the cost by a smaller share.
+        ≥ 0. The minimisation stops where an iteration lowers the cost by a smaller share.
     history_size : int
         m ≥ 1, pairs of changes that are kept; SciPy's ``maxcor``.
 
     Raises
     ------
     OptionError
-        A number is out of range.
+        A number is out of range. Training raises it too, where it is asked for mini-batches.
 
     Notes
     -----
-    ``maxfun``, ``gtol`` and ``ftol`` are SciPy's options of these names, with its defaults.
-    PyTorch's optimiser of this name takes steps of a fixed rate unless it is told otherwise.
+    ``maxfun``, ``gtol`` and ``ftol`` are SciPy's options of these names, with SciPy's defaults.
+    PyTorch's ``LBFGS`` takes steps of a fixed rate by default, without a line search.
 
     References
     ----------

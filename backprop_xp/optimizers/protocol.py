@@ -1,4 +1,4 @@
-"""What training asks of an optimiser, and the check of a user's own."""
+"""The protocol of an optimiser, and a check of the results of a user's own."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
@@ -12,16 +12,21 @@ State: TypeAlias = tuple[Array, ...]
 
 
 class Optimizer(Protocol):
-    """What training asks of an optimiser, built in or a user's own.
+    """The methods that training calls on an optimiser, built in or a user's own.
 
-    Three attributes may be there beside: ``limits``, a `ranges.Range` by name, has the numbers
-    checked in θ's dtype; ``of_weights`` names those that are 0 for biases in training; a true
-    ``full_batch`` has training refuse mini-batches. `LBFGS` is none of these: training hands it to
-    SciPy.
+    `LBFGS` has none of them, since SciPy does the minimisation.
+
+    Training also reads three optional attributes:
+
+    - ``limits``, a mapping from names to `schedules.ranges.Range`: training checks these
+      hyperparameters after their conversion to θ's dtype.
+    - ``of_weights``, a tuple of names: training passes 0 for biases in place of these
+      hyperparameters.
+    - ``full_batch``: training refuses mini-batches where it is True.
     """
 
     def settings(self, step: int) -> Mapping[str, Any]:
-        """Return the numbers that `update` takes at `step`, the number of updates made before."""
+        """Return the hyperparameters of `update` by name, after `step` updates."""
 
     def init(self, theta: Array) -> State:
         """Return the state before the first update, a tuple of arrays (..., P)."""
@@ -29,15 +34,15 @@ class Optimizer(Protocol):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; θ and state are consumed, the gradient is lent.
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
 
-        Its memory is the next gradient's, unless the array itself is returned as θ or in the state:
-        what else shall last is to be copied.
+        The next gradient is written into the memory of `dE_dtheta`, unless `dE_dtheta` itself is
+        returned as θ or in the state. A view of it that is to last must be copied.
         """
 
 
 class CheckedOptimizer:
-    """A user's optimiser, whose results are of the shapes and dtypes that came in, or refused."""
+    """A user's optimiser, whose `update` must keep the shapes and dtypes of θ and the state."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.of_weights = getattr(optimizer, "of_weights", ())
@@ -50,11 +55,12 @@ class CheckedOptimizer:
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state.
+        """Return the next θ and state, as the user's optimiser computes them.
 
         Raises
         ------
         ShapeError
+            The result is no pair of θ and a tuple, or a shape or dtype in it has changed.
         """
         before = _forms(theta, state)
         result = self._update(theta, state, dE_dtheta, **settings)
@@ -62,12 +68,12 @@ class CheckedOptimizer:
         if not isinstance(pair[1], tuple) or _forms(*pair) != before:
             came = f"(theta, state) of {_forms(*pair) if isinstance(pair[1], tuple) else pair[1]!r}"
             expected = f"theta and a tuple, of the shapes and dtypes {before}"
-            advice = "Return the next theta and state, of the forms that came in"
+            advice = "Return the next theta and state, with the shapes and dtypes of the arguments"
             raise ShapeError("optimizer.update", f"{came:.300}", expected, advice)
         return pair
 
 
 def _forms(theta: Any, state: tuple[Any, ...]) -> str:
-    """Return shapes and dtypes as text."""
+    """Return the shapes and dtypes of θ and the state as text."""
     each = ((getattr(x, "shape", None), getattr(x, "dtype", type(x))) for x in (theta, *state))
     return ", ".join(f"{None if shape is None else tuple(shape)} {dtype}" for shape, dtype in each)

@@ -1,6 +1,6 @@
-"""Rprop: steps by the sign of the gradient of all cases.
+"""Rprop: steps by the sign of the gradient, over all cases at once.
 
-The noise of a mini-batch would change the signs that Rprop compares.
+Rprop compares the signs of successive gradients, which the noise of mini-batches would change.
 """
 
 from collections.abc import Mapping
@@ -27,29 +27,30 @@ __all__ = ["Rprop"]
 class Rprop(Hyperparameters):
     """Steps by the sign of the gradient: θ ← θ − Δ sign(∂E/∂θ), with a Δ for each number of θ.
 
-    Δ grows by η⁺ where the gradient g keeps its sign, and shrinks by η⁻ where it changes it: there
-    θ stays as it is, and the next sign is not compared with this one.
+    Δ is multiplied by η⁺ where the derivative keeps its sign, and by η⁻ where the sign changes.
+    Where it changes, θ stays as it is for a step, and the next step leaves Δ as it is.
 
     Parameters
     ----------
     learning_rate : number, array or schedule
-        Δ ≥ 0 of the first step, in the unit of θ; it is not looked at afterwards. An array holds
-        one for each network of a stack: it has the stack's shape, such as (K,), or broadcasts
-        against θ's leading axes and a last axis of 1; so may the others.
+        Δ ≥ 0 of the first step, in the unit of θ; later steps do not use it. An array holds one
+        for each network of a stack: it has the stack's shape, such as (K,), or broadcasts against
+        θ's leading axes and a last axis of 1.
+        The other numbers may be arrays too.
     decrease, increase : number, array or schedule
         0 < η⁻ < 1 < η⁺.
     smallest_step, largest_step : number, array or schedule
-        Between which Δ stays.
+        Limits of Δ, in the unit of θ: ``smallest_step`` ≥ 0 and ``largest_step`` > 0.
 
     Raises
     ------
     OptionError
-        A number is out of range; or training is asked for mini-batches.
+        A number is out of range. Training raises it too, where it is asked for mini-batches.
 
     Notes
     -----
-    Of the variants this is PyTorch's, Igel and Hüsken's Rprop without weight-backtracking in which
-    a changed sign is forgotten, iRprop⁻.
+    This variant is iRprop⁻ of Igel and Hüsken, as in PyTorch: it does not undo a step after which
+    the sign changes, and it forgets the changed sign.
 
     References
     ----------
@@ -62,7 +63,7 @@ class Rprop(Hyperparameters):
     >>> import numpy as np
     >>> rprop, theta = Rprop(learning_rate=0.5, decrease=0.5, increase=2.0), np.array([0.75])
     >>> state, found = rprop.init(theta), []
-    >>> for step in range(4):  # E = ½ θ²: steps of 0.5, of 1, none as the sign changed, of 0.5
+    >>> for step in range(4):  # E = ½ θ²: steps of 0.5, of 1, of 0 at the changed sign, of 0.5
     ...     theta, state = rprop.update(theta, state, theta.copy(), **rprop.settings(step))
     ...     found.append(float(theta[0]))
     >>> found
@@ -85,7 +86,7 @@ class Rprop(Hyperparameters):
     full_batch: ClassVar[bool] = True
 
     def init(self, theta: Array) -> State:
-        """Return (Δ, sign, is_first) = (0, 0, 1): the last is (..., 1)."""
+        """Return (Δ, sign, is_first) = (0, 0, 1); the last is (..., 1)."""
         xp = namespace(theta)
         return xp.zeros_like(theta), xp.zeros_like(theta), xp.ones_like(theta[..., :1])
 

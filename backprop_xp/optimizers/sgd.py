@@ -1,4 +1,4 @@
-"""Gradient descent by steps, with momentum: the optimiser of 1986."""
+"""SGD: gradient descent with momentum, the optimiser of 1986."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ __all__ = ["SGD"]
 class SGD(Hyperparameters):
     """Gradient descent with momentum: Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, θ ← θ + Δθ(t).
 
-    This is the rule of 1986. With a constant ε it equals the form v ← α v + ∂E/∂θ, θ ← θ − ε v;
-    where a schedule changes ε, the form used here leaves the momentum gathered so far as it is.
+    With a constant ε this rule equals v ← α v + ∂E/∂θ, θ ← θ − ε v. Where a schedule changes ε, the
+    two rules differ: a new ε does not rescale the Δθ of earlier steps here.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class SGD(Hyperparameters):
     momentum : number, array or schedule
         0 ≤ α < 1.
     nesterov : bool
-        θ ← θ + α Δθ(t) − ε ∂E/∂θ in place of θ ← θ + Δθ(t).
+        Whether the step is Nesterov's, θ ← θ + α Δθ(t) − ε ∂E/∂θ, in place of θ ← θ + Δθ(t).
 
     Raises
     ------
     OptionError
-        A number is out of range.
+        A number is out of range, or `nesterov` is not a bool.
 
     References
     ----------

@@ -1,17 +1,23 @@
 """Schedules: numbers that change from step to step, such as the learning rate after t updates.
 
-Any callable that takes the number of updates made so far and returns a number, or an array with one
-number for each network of a stack, is a schedule. An array is read once: a schedule returns a new
-array for new values.
+A schedule is a callable. It takes the number of updates made so far, and returns a number or an
+array with one number for each network of a stack. New values need a new array, since an array that
+was read once is not read again.
+
+>>> import backprop_xp as bp
+>>> rate = bp.schedules.WarmUp(100, then=bp.schedules.Cosine(0.5, steps=900))
+>>> rate(0), rate(100), rate(1000)
+(0.05, 0.5, 0.0)
+>>> optimizer = bp.SGD(rate)
 
 .. code-block:: text
 
-    ranges         what a number may be: a constant, an array over a stack, a schedule; its range
-    formulas       values by a formula of the step: a factor, a power of time, a wave
-    combinations   constants and pieces; warm-up, products and sequences of schedules
-    plateau        values that follow the history of training
+    ranges         a number of training: a constant, an array or a schedule, and its range
+    formulas       schedules by a formula of the step: a factor, a power of time, a wave
+    combinations   constants, pieces, warm-up, products and sequences of schedules
+    plateau        schedules that follow the history of training
 
-It imports `arrays` and `errors` alone.
+The room imports `arrays` and `errors` alone.
 """
 
 from backprop_xp.schedules.combinations import Constant, Piecewise, Product, Sequential, WarmUp

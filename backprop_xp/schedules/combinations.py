@@ -1,6 +1,6 @@
-"""Schedules put together: constants and pieces, warm-up, products and sequences.
+"""Constants, and schedules made of others: pieces, warm-up, products and sequences.
 
-Where a parameter is a number, it may be an array over the networks of a stack as well.
+A number among the parameters may be an array over the networks of a stack as well.
 """
 
 import operator
@@ -17,7 +17,7 @@ from backprop_xp.schedules.ranges import (
     Setting,
     check_range,
     constant,
-    on_host,
+    host_number,
     value_at,
 )
 
@@ -27,6 +27,10 @@ __all__ = ["Constant", "Piecewise", "Product", "Sequential", "WarmUp"]
 @dataclass(frozen=True)
 class Constant:
     """The same value at every step.
+
+    Parameters
+    ----------
+    value : number
 
     Examples
     --------
@@ -43,19 +47,19 @@ class Constant:
 
 @dataclass(frozen=True)
 class Piecewise:
-    """One value up to each boundary, another from there on.
+    """One value after another: the next value begins at each boundary.
 
     Parameters
     ----------
     boundaries : sequence of int
-        Increasing steps, at which the next value begins.
-    values : sequence
-        One more than there are boundaries.
+        The steps at which the next value begins, increasing.
+    values : sequence of number
+        One more than the boundaries.
 
     Raises
     ------
     OptionError
-        The boundaries do not increase, or the counts do not fit.
+        The boundaries do not increase, or the two lengths do not fit.
 
     Examples
     --------
@@ -70,32 +74,32 @@ class Piecewise:
     values: Sequence[Any]
 
     def __post_init__(self) -> None:
-        parts = _parts("Piecewise", self.boundaries, self.values, "values")
-        object.__setattr__(self, "boundaries", parts[0])
-        object.__setattr__(self, "values", parts[1])
+        _check_pieces(self, "values")
 
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""
-        return self.values[sum(step >= boundary for boundary in self.boundaries)]
+        return self.values[_piece(self.boundaries, step)]
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """In n steps along a line up to a number or the first value of a schedule, which then begins.
+    """A line in n steps up to the first value of another schedule, which begins after them.
 
-    (start + (1 − start) t/n) · then(0) at step t < n, then(t − n) from step n on.
+    The value is (start + (1 − start) t/n) · then(0) at step t < n, and then(t − n) from step n on.
 
     Parameters
     ----------
     steps : int
         n ≥ 0.
     then : number or schedule
+        The schedule after the line, or the number at which the value stays.
     start : number
-        The share of ``then(0)`` at step 0, from 0 to 1. With 0 the first step does nothing.
+        The fraction of ``then(0)`` at step 0, from 0 to 1. With 0 the first update changes nothing.
 
     Raises
     ------
     OptionError
+        A parameter is out of range.
 
     References
     ----------
@@ -104,6 +108,7 @@ class WarmUp:
 
     Examples
     --------
+    >>> from backprop_xp.schedules import Step, WarmUp
     >>> rate = WarmUp(4, then=Step(0.8, every=10, factor=0.5), start=0.0)
     >>> rate(0), rate(2), rate(4), rate(13), rate(14)
     (0.0, 0.4, 0.8, 0.8, 0.4)
@@ -122,13 +127,13 @@ class WarmUp:
         """Return the value at `step`, counted from 0."""
         if step >= self.steps:
             return value_at(self.then, step - self.steps)
-        share = self.start + (1 - self.start) * (step / self.steps)
-        return share * _number(value_at(self.then, 0))
+        fraction = self.start + (1 - self.start) * (step / self.steps)
+        return fraction * host_number(value_at(self.then, 0))
 
 
 @dataclass(frozen=True)
 class Product:
-    """The product of two schedules, or of a number and a schedule, at the same step.
+    """The product first(t) · second(t) of two schedules, or of a number and a schedule.
 
     Parameters
     ----------
@@ -137,9 +142,11 @@ class Product:
     Raises
     ------
     OptionError
+        A number is not finite.
 
     Examples
     --------
+    >>> from backprop_xp.schedules import InverseTime, Product, Step
     >>> Product(Step(0.8, every=10, factor=0.5), InverseTime(1.0, decay=0.1))(10)
     0.2
     """
@@ -153,27 +160,28 @@ class Product:
 
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""
-        return _number(value_at(self.first, step)) * _number(value_at(self.second, step))
+        return host_number(value_at(self.first, step)) * host_number(value_at(self.second, step))
 
 
 @dataclass(frozen=True)
 class Sequential:
-    """Schedules one after another, each of which counts its steps from 0.
+    """One schedule after another, each with its own steps counted from 0.
 
     Parameters
     ----------
     boundaries : sequence of int
-        Increasing steps, at which the next schedule begins.
-    schedules : sequence of numbers or schedules
-        One more than there are boundaries.
+        The steps at which the next schedule begins, increasing.
+    schedules : sequence of number or schedule
+        One more than the boundaries.
 
     Raises
     ------
     OptionError
-        The boundaries do not increase, or the counts do not fit.
+        The boundaries do not increase, or the two lengths do not fit.
 
     Examples
     --------
+    >>> from backprop_xp.schedules import Cosine, Sequential
     >>> rate = Sequential([100], [0.5, Cosine(0.5, steps=50)])
     >>> rate(99), rate(100), round(rate(125), 9), rate(150)
     (0.5, 0.5, 0.25, 0.0)
@@ -183,37 +191,39 @@ class Sequential:
     schedules: Sequence[Setting]
 
     def __post_init__(self) -> None:
-        parts = _parts("Sequential", self.boundaries, self.schedules, "schedules")
-        object.__setattr__(self, "boundaries", parts[0])
-        object.__setattr__(self, "schedules", parts[1])
+        _check_pieces(self, "schedules")
 
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""
-        number = sum(step >= boundary for boundary in self.boundaries)
-        begun = self.boundaries[number - 1] if number else 0
-        return value_at(self.schedules[number], step - begun)
+        piece = _piece(self.boundaries, step)
+        first_step = self.boundaries[piece - 1] if piece else 0
+        return value_at(self.schedules[piece], step - first_step)
 
 
-def _number(value: Any) -> Any:
-    """Return a number of Python as it is, all else as an array of NumPy."""
-    return value if isinstance(value, int | float) else on_host(value)
+def _piece(boundaries: Sequence[int], step: int) -> int:
+    """Return the index of the piece in which `step` lies."""
+    return sum(step >= boundary for boundary in boundaries)
 
 
-def _parts(
-    owner: str, boundaries: Any, values: Any, name: str
-) -> tuple[tuple[int, ...], tuple[Any, ...]]:
-    """Return increasing boundaries, and the values between them."""
+def _check_pieces(schedule: Any, name: str) -> None:
+    """Refuse boundaries that do not fit the pieces in the field `name`; store both as tuples."""
+    owner, boundaries, pieces = (
+        type(schedule).__name__,
+        schedule.boundaries,
+        getattr(schedule, name),
+    )
     try:
-        numbers, parts = tuple(map(operator.index, boundaries)), tuple(values)
-        increasing = all(a < b for a, b in pairwise(numbers))
-        good = increasing and len(parts) == len(numbers) + 1
+        steps, kept = tuple(map(operator.index, boundaries)), tuple(pieces)
+        increasing = all(a < b for a, b in pairwise(steps))
+        good = increasing and len(kept) == len(steps) + 1
     except TypeError:
         good = False
     if not good:
         raise OptionError(
             owner,
-            f"boundaries {boundaries!r} and {name} {values!r}",
+            f"boundaries {boundaries!r} and {name} {pieces!r}",
             "increasing whole numbers, and one value more",
-            f"Such as {owner}([20], [0.5, 0.9])",
+            f"Write it as in {owner}([20], [0.5, 0.9])",
         )
-    return numbers, parts
+    object.__setattr__(schedule, "boundaries", steps)
+    object.__setattr__(schedule, name, kept)

@@ -1,6 +1,6 @@
-"""Schedules that follow a formula of the step: by a factor, a power of time, a wave.
+"""Schedules by a formula of the step: a repeated factor, a power of time, a cosine wave.
 
-Where a parameter is a number, it may be an array over the networks of a stack as well.
+A number among the parameters may be an array over the networks of a stack as well.
 """
 
 import math
@@ -18,20 +18,21 @@ __all__ = ["Cosine", "Exponential", "InverseTime", "OneCycle", "Step"]
 
 @dataclass(frozen=True)
 class Step:
-    """The initial value times a factor once every n steps: initial · factor^⌊t/n⌋ at step t.
+    """A value multiplied by a factor every n steps: initial · factor^⌊t/n⌋ at step t.
 
     Parameters
     ----------
     initial : number
     every : int
-        n ≥ 1, in steps; the batches of an epoch times its number of epochs for PyTorch's
-        ``StepLR``.
+        n ≥ 1, in steps. PyTorch's ``StepLR`` counts epochs: multiply its ``step_size`` by the
+        number of batches in an epoch.
     factor : number
         ≥ 0.
 
     Raises
     ------
     OptionError
+        A parameter is out of range.
 
     Examples
     --------
@@ -55,19 +56,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Exponential:
-    """The initial value times a factor, spread over n steps: initial · factor^(t/n) at step t.
+    """A value multiplied by a factor in the course of n steps: initial · factor^(t/n) at step t.
 
     Parameters
     ----------
     initial : number
     factor : number
-        ≥ 0; above 1 the value grows, as in a search for the largest rate that learns.
+        ≥ 0. Above 1 the value grows, as in a search for the largest useful learning rate.
     every : int
-        n ≥ 1; the batches of an epoch for a factor by the epoch.
+        n ≥ 1, in steps. For a factor per epoch, the number of batches in an epoch.
 
     Raises
     ------
     OptionError
+        A parameter is out of range.
 
     Examples
     --------
@@ -90,25 +92,30 @@ class Exponential:
 
 @dataclass(frozen=True)
 class InverseTime:
-    """The initial value over the time to a power: initial / (1 + d t)^p at step t.
+    """A value divided by a power of time: initial / (1 + d t)^p at step t.
 
     Parameters
     ----------
     initial : number
     decay : number
-        d ≥ 0, by the step.
+        d ≥ 0, per step.
     power : number
-        p ≥ 0; with ½ and d = 1 it is the rule that scikit-learn names invscaling, which counts
-        cases in place of steps.
+        p ≥ 0.
 
     Raises
     ------
     OptionError
+        A parameter is out of range.
+
+    Notes
+    -----
+    d = 1 and p = ½ give ``learning_rate="invscaling"`` of scikit-learn's MLPClassifier, which
+    counts cases in place of steps.
 
     References
     ----------
     Robbins, Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22
-    (1951): Σ ε(t) is infinite and Σ ε(t)² finite for ½ < p ≤ 1.
+    (1951): for ½ < p ≤ 1 the sum of the values is infinite, and the sum of their squares finite.
 
     Examples
     --------
@@ -130,9 +137,9 @@ class InverseTime:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Half a wave from the initial to the final value in n steps, which stays from there on.
+    """Half a cosine wave from the initial to the final value in n steps.
 
-    final + ½ (initial − final) (1 + cos(π t/n)) at step t.
+    The value is final + ½ (initial − final) (1 + cos(π t/n)) at step t ≤ n, and final afterwards.
 
     Parameters
     ----------
@@ -144,10 +151,11 @@ class Cosine:
     Raises
     ------
     OptionError
+        A parameter is out of range.
 
     Notes
     -----
-    PyTorch's ``CosineAnnealingLR`` with ``T_max`` of n goes up again after n steps.
+    PyTorch's ``CosineAnnealingLR`` with ``T_max=n`` rises again after n steps.
 
     References
     ----------
@@ -176,32 +184,34 @@ class Cosine:
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Up from the initial value to the peak, then down to the final one, in n steps.
+    """A rise from the initial value to the peak and a fall to the final value, in n steps.
 
-    The rise takes the steps up to rise · n − 1, the fall those up to n − 1; then the value stays.
-    For a momentum that falls while the rate rises, the peak is below the initial value.
+    The peak is at step rise · n − 1. The final value is at step n − 1 and stays from there on. A
+    momentum that falls while the learning rate rises has its peak below its initial value.
 
     Parameters
     ----------
     peak : number
     steps : int
-        n ≥ 1, those of the whole training.
+        n ≥ 1, the steps of the whole training.
     rise : float
-        The share of the steps in which the value rises, from 0 to 1.
+        The fraction of the steps before the peak, from 0 to 1.
     initial : number, optional
-        peak / 25 unless given.
+        By default peak / 25.
     final : number, optional
-        initial / 10,000 unless given.
+        By default initial / 10,000.
     shape : {"cosine", "linear"}
+        Half a cosine wave or a straight line, up and down.
 
     Raises
     ------
     OptionError
+        A parameter is out of range.
 
     Notes
     -----
-    Shape, shares and defaults are those of PyTorch's ``OneCycleLR``; Smith has straight lines up
-    and down of equal length, and a short last one.
+    The shapes and the defaults are the same as in PyTorch's ``OneCycleLR``. Smith's cycle has two
+    straight lines of equal length, up and down, and a short last fall.
 
     References
     ----------
@@ -249,7 +259,7 @@ class OneCycle:
 
 
 def _check(schedule: Any, **limits: Range) -> None:
-    """Refuse numbers out of range, and have arrays on the host in float64."""
+    """Refuse numbers out of range; store arrays as NumPy arrays of float64."""
     for name, of in limits.items():
         value = constant(f"{type(schedule).__name__}({name})", getattr(schedule, name), of)
         object.__setattr__(schedule, name, value)
@@ -257,15 +267,15 @@ def _check(schedule: Any, **limits: Range) -> None:
 
 def _power(base: Any, exponent: Any) -> Any:
     try:
-        with np.errstate(over="ignore"):  # where it is used, infinity is refused with its reason
+        with np.errstate(over="ignore"):  # infinity is refused where it is used, with a reason
             return base**exponent
     except OverflowError:
         return math.inf
 
 
-def _wave(start: Any, end: Any, share: float) -> Any:
-    return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+def _wave(start: Any, end: Any, fraction: float) -> Any:
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * fraction))
 
 
-def _line(start: Any, end: Any, share: float) -> Any:
-    return start + (end - start) * share
+def _line(start: Any, end: Any, fraction: float) -> Any:
+    return start + (end - start) * fraction

@@ -1,9 +1,9 @@
-"""Schedules that are told how training goes: lower a number where the validation cost stalls.
+"""Schedules that follow the history of training: lower a number where the validation cost stalls.
 
-A frozen description holds no state. What it was told is a small dict of plain numbers beside it,
-one number, or a list of one for each network, which a checkpoint holds as JSON; `after_epoch` makes
-of it, and of training's history, the next one. `Settings` keeps the dicts of a training, and puts
-the values in the place of their schedules.
+Such a schedule is a listener. It is frozen and holds no state. Its state is a dict of Python
+numbers, or of lists with one number for each network, which a checkpoint writes as JSON. After each
+epoch, `after_epoch` returns the next state from the last state and the history of training.
+`training.step.numbers` keeps the states of a training, and replaces each listener by its value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,32 +20,32 @@ __all__ = ["Listener", "ReduceOnPlateau", "find_listeners", "with_values"]
 
 
 class Listener(Protocol):
-    """A schedule that is told the history after each epoch, built in or a user's own."""
+    """The interface of a schedule that reads the history of training after each epoch."""
 
     def start(self) -> dict[str, Any]:
-        """Return the state before the first epoch, of plain numbers and lists."""
+        """Return the state before the first epoch, of Python numbers and lists."""
 
     def after_epoch(
         self, state: Mapping[str, Any], history: Mapping[str, Sequence[Any]]
     ) -> dict[str, Any]:
-        """Return the state after an epoch, of which the history has the last entries."""
+        """Return the state after an epoch, whose entries are the last of the history."""
 
     def value(self, state: Mapping[str, Any]) -> Any:
-        """Return the number, or an array over the stack, for the steps of the next epoch."""
+        """Return the number for the steps of the next epoch, or an array over the stack."""
 
 
 @dataclass(frozen=True)
 class ReduceOnPlateau:
     """A number that is multiplied by a factor where a metric of training stalls.
 
-    An epoch is better where its metric is below the best by more than `min_delta`. After more than
-    `patience` epochs one after another that are not better, the value is multiplied by the factor,
-    and they are counted anew. The networks of a stack are looked at one by one.
+    An epoch is an improvement where its metric is below the reference by more than `min_delta`.
+    After more than `patience` epochs in a row without improvement, the value is multiplied by the
+    factor, and the count starts again from 0. Each network of a stack has its own count.
 
     Parameters
     ----------
     initial : number or array
-        ≥ 0. An array holds one for each network of a stack.
+        ≥ 0. An array holds one number for each network of a stack.
     factor : float
         Above 0, below 1.
     patience : int
@@ -55,17 +55,22 @@ class ReduceOnPlateau:
     minimum : number
         ≥ 0. The value is not lowered below it.
     metric : str
-        A name in training's history; accuracies are better where they are higher.
+        A name in the history of training. For an accuracy, an improvement is above the reference.
     against : {"improvement", "lowest"}
-        Whether the best is that of the last epoch that was better, so that slow progress counts
-        once it adds up, as in PyTorch's ``ReduceLROnPlateau`` with ``threshold_mode="abs"``; or the
-        lowest so far, as in scikit-learn's ``learning_rate="adaptive"``, where the factor is 0.2,
-        the metric "cost", and an epoch that is better by just `min_delta` counts.
+        The reference. "improvement" is the metric of the last improvement, so that slow progress
+        adds up to one. "lowest" is the lowest metric so far; an epoch that is below it by exactly
+        `min_delta` is an improvement as well.
 
     Raises
     ------
     OptionError
-        A parameter is out of range; or it is asked for its value by the step alone.
+        A parameter is out of range, or the schedule is called with a step and no history.
+
+    Notes
+    -----
+    "improvement" is the rule of PyTorch's ``ReduceLROnPlateau`` with ``threshold_mode="abs"``.
+    "lowest", with the factor 0.2 and the metric "cost", is the rule of scikit-learn's
+    ``learning_rate="adaptive"``.
 
     Examples
     --------
@@ -102,11 +107,12 @@ class ReduceOnPlateau:
             raise OptionError(f"{where}(against)", repr(self.against), " or ".join(known), advice)
 
     def __call__(self, step: int) -> Any:
-        """Refuse to say the value of a step without the history.
+        """Refuse to return a value, which depends on the history of training.
 
         Raises
         ------
         OptionError
+            Always.
         """
         raise OptionError(
             "ReduceOnPlateau(step)",
@@ -117,7 +123,7 @@ class ReduceOnPlateau:
         )
 
     def start(self) -> dict[str, Any]:
-        """Return the state before the first epoch: the value, no best yet, no epoch waited for."""
+        """Return the state before the first epoch: the initial value, no reference, no epochs."""
         return {"value": np.asarray(self.initial).tolist(), "best": None, "waited": 0}
 
     def after_epoch(
@@ -128,14 +134,14 @@ class ReduceOnPlateau:
         Parameters
         ----------
         state : dict
-            That of `start` or of the epoch before.
+            The state after the epoch before, or of `start`.
         history : dict of lists
-            Training's, with the entries of the epoch.
+            The history of training up to this epoch.
 
         Raises
         ------
         OptionError
-            There is no such metric.
+            The history does not have the metric.
         """
         if not history.get(self.metric):
             known = ", ".join(name for name in history if history[name]) or "no entries"
@@ -152,12 +158,12 @@ class ReduceOnPlateau:
         else:
             better = found < best - self.min_delta
             best = np.where(better, found, best)
-        most = np.finfo(np.float64).max  # for no number yet, which JSON has no infinity for
+        most = np.finfo(np.float64).max  # JSON has no infinity, the reference before any number
         best = np.clip(best, -most, most)
         waited = np.where(better, 0, np.asarray(state["waited"]) + 1)
         stalled = waited > self.patience
         value = np.asarray(state["value"], dtype=np.float64)
-        if value.ndim > found.ndim:  # with a last axis of 1
+        if value.ndim > found.ndim:  # an array over a stack, with a last axis of 1
             value = value[..., 0]
         lower = np.minimum(np.maximum(value * self.factor, self.minimum), value)
         return {
@@ -172,8 +178,8 @@ class ReduceOnPlateau:
         return np.asarray(value) if isinstance(value, list) else value
 
 
-def find_listeners(tree: Any, at: str = "") -> dict[str, Listener]:
-    """Return the schedules that are told of epochs, by their places in a tree of dataclasses.
+def find_listeners(tree: Any, path: str = "") -> dict[str, Listener]:
+    """Return the listeners in a tree of dataclasses, dicts and lists, by their paths in it.
 
     Examples
     --------
@@ -181,19 +187,25 @@ def find_listeners(tree: Any, at: str = "") -> dict[str, Listener]:
     ['dropout']
     """
     if _listens(tree):
-        return {at: tree}
+        return {path: tree}
     found: dict[str, Listener] = {}
     for name, part in _parts(tree).items():
-        found |= find_listeners(part, f"{at}.{name}" if at else name)
+        found |= find_listeners(part, f"{path}.{name}" if path else name)
     return found
 
 
-def with_values(tree: Any, values: Mapping[str, Any], at: str = "") -> Any:
-    """Return the tree with other schedules in the places of those that are told of epochs."""
-    if at in values:
-        return values[at]
+def with_values(tree: Any, values: Mapping[str, Any], path: str = "") -> Any:
+    """Return the tree with the value at each path of `values` in place of the listener there.
+
+    Examples
+    --------
+    >>> with_values({"l2": 0.1, "dropout": ReduceOnPlateau(0.5)}, {"dropout": 0.25})
+    {'l2': 0.1, 'dropout': 0.25}
+    """
+    if path in values:
+        return values[path]
     parts = {
-        name: with_values(part, values, f"{at}.{name}" if at else name)
+        name: with_values(part, values, f"{path}.{name}" if path else name)
         for name, part in _parts(tree).items()
     }
     changed = {name: part for name, part in parts.items() if part is not _parts(tree)[name]}
@@ -217,5 +229,5 @@ def _parts(tree: Any) -> dict[str, Any]:
     if isinstance(tree, tuple | list):
         return {str(number): part for number, part in enumerate(tree)}
     if is_dataclass(tree) and not isinstance(tree, type):
-        return {one.name: getattr(tree, one.name) for one in fields(tree) if one.init}
+        return {field.name: getattr(tree, field.name) for field in fields(tree) if field.init}
     return {}

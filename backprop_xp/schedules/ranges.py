@@ -1,6 +1,6 @@
-"""Numbers in range: what an optimiser's or a training's number may be, at every step.
+"""Settings, the numbers of optimisers and of training, and the ranges of their values.
 
-A number is a constant, an array with one for each network of a stack, or a schedule of the step.
+A setting is a constant, an array with one number for each network of a stack, or a schedule.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.errors import OptionError
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Setting",
     "check_range",
     "constant",
+    "host_number",
     "is_zero",
     "on_host",
     "value_at",
@@ -36,17 +37,23 @@ Setting: TypeAlias = Any  # a number, an array over the networks of a stack, or 
 
 
 def value_at(setting: Setting, step: int) -> Any:
-    """Return the value of a number, an array or a schedule at `step`."""
+    """Return the value of a setting at `step`.
+
+    Examples
+    --------
+    >>> value_at(0.1, 5), value_at(lambda step: 1 / (1 + step), 3)
+    (0.1, 0.25)
+    """
     return setting(step) if callable(setting) else setting
 
 
-def on_host(value: Any) -> np.ndarray[Any, Any]:
+def on_host(value: Any) -> HostArray:
     """Return a number, a list or an array of any library as a new NumPy array of float64.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        It holds something else than numbers: texts, truth values, objects.
+        The value holds texts, booleans or other objects.
     """
     host = np.asarray(to_host(value) if array_api_compat.is_array_api_obj(value) else value)
     is_number = host.dtype.kind in "iuf" or (host.dtype.kind == "O" and _all_integers(host))
@@ -55,26 +62,31 @@ def on_host(value: Any) -> np.ndarray[Any, Any]:
     return np.array(host, dtype=np.float64)
 
 
-def _all_integers(host: np.ndarray[Any, Any]) -> bool:
-    """Tell whether objects are integers, too large for a dtype of NumPy."""
+def host_number(value: Any) -> Any:
+    """Return a Python number unchanged, and any other value as a NumPy array of float64."""
+    return value if isinstance(value, int | float) else on_host(value)
+
+
+def _all_integers(host: HostArray) -> bool:
+    """Tell whether all objects are Python integers, which may be too large for a NumPy dtype."""
     return all(type(one) is int for one in host.reshape(-1))
 
 
 def is_zero(setting: Setting) -> bool:
-    """Tell whether a number is 0 at every step, for all networks; a schedule is not looked at."""
+    """Tell whether a setting is the constant 0 for all networks; a schedule never is."""
     return not callable(setting) and not np.any(on_host(setting))
 
 
 class Range(NamedTuple):
-    """Numbers from `low`, which may be left out, to `high`, which is.
+    """An interval of numbers: `low` belongs to it where `low_too` says so, `high` never.
 
     Attributes
     ----------
     low, high : float
     low_too : bool
-        Whether `low` itself is welcome.
+        Whether `low` itself is in the range.
     text : str
-        What an error message says was expected.
+        The range in words, for error messages.
     """
 
     low: float
@@ -82,8 +94,8 @@ class Range(NamedTuple):
     low_too: bool
     text: str
 
-    def hold(self, values: np.ndarray[Any, Any]) -> bool:
-        """Tell whether all values are within."""
+    def hold(self, values: HostArray) -> bool:
+        """Tell whether all values are in the range."""
         above = values >= self.low if self.low_too else values > self.low
         return bool(np.all(above & (values < self.high)))
 
@@ -98,11 +110,12 @@ BETWEEN_0_AND_1 = Range(0, 1, low_too=False, text="numbers > 0 and < 1")
 
 
 def check_range(where: str, setting: Setting, limits: Range) -> None:
-    """Refuse a number, or an array with one, outside of `limits`; schedules pass.
+    """Refuse a constant, or an array with an element, outside of `limits`; schedules pass.
 
     Raises
     ------
     OptionError
+        A number is out of range, or the setting is a class.
     """
     if isinstance(setting, type):
         advice = f"Make one, such as {setting.__name__}(...)"
@@ -119,15 +132,15 @@ def check_range(where: str, setting: Setting, limits: Range) -> None:
 
 
 def constant(where: str, value: Any, limits: Range) -> Any:
-    """Return a number that is no schedule, an array of any library as NumPy's, in float64.
+    """Return a constant in `limits`: a Python number unchanged, an array as NumPy's in float64.
 
     Raises
     ------
     OptionError
-        It is out of range, or a schedule.
+        The value is out of range, or a schedule.
     """
     if callable(value):
         advice = "Combine schedules by Product, WarmUp or Sequential"
         raise OptionError(where, f"{value!r:.100}", limits.text, advice)
     check_range(where, value, limits)
-    return value if isinstance(value, int | float) else on_host(value)
+    return host_number(value)

@@ -8,4 +8,5 @@
     cupy_arrays    CuPy as a recorded step needs it
     cublas         matrix products that a graph may hold
     graphs         many steps as one launch
+    switches       environment variables that turn kernels and graphs off
 """

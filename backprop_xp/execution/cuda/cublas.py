@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from backprop_xp.execution.tape import HostArray
+from backprop_xp.arrays.backend import HostArray
 
 __all__ = ["Cublas", "Gemm", "gemm_of"]
 

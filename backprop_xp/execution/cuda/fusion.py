@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
-from backprop_xp.execution.tape import HostArray, Instruction
+from backprop_xp.execution.tape import Instruction
 
 __all__ = ["Memories", "Program", "View", "program_of"]
 

@@ -6,7 +6,6 @@ first of its length is taken step by step, as are large ones, which no launch ho
 """
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -14,25 +13,17 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 from backprop_xp.execution.tape import leaves, mapped
 
 __all__ = [
-    "ENVIRONMENT_VARIABLE",
     "MOST_BYTES",
     "MOST_STEPS",
     "Capturing",
     "Graphed",
-    "is_wanted",
 ]
 
-ENVIRONMENT_VARIABLE: Final = "BACKPROP_XP_GRAPHS"
 MOST_STEPS: Final = 64  # in a graph: more save little, and take memory and time to capture
 MOST_BYTES: Final = 2**26  # of the batches of a graph, which has a copy of them
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
-
-
-def is_wanted(variable: str = ENVIRONMENT_VARIABLE) -> bool:
-    """Tell whether a variable leaves something on, here captures, which 0 turns off."""
-    return os.environ.get(variable, "1").strip() != "0"
 
 
 class Capturing(Protocol):

@@ -10,34 +10,16 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda import graphs
 from backprop_xp.execution.cuda.fusion import Memories, Program, View, program_of
 from backprop_xp.execution.cuda.kernel import Kernel
-from backprop_xp.execution.tape import (
-    HostArray,
-    Instruction,
-    NotReplayable,
-    Steps,
-    Tape,
-    leaves,
-    mapped,
-    plain_array,
-)
+from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
+from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.recordings import Recordings, form_of, record
+from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped, plain_array
 
-__all__ = [
-    "ENVIRONMENT_VARIABLE",
-    "FusedRecording",
-    "FusedReplayer",
-    "Library",
-    "is_wanted",
-]
-
-ENVIRONMENT_VARIABLE = "BACKPROP_XP_FUSED"
-
-
-def is_wanted() -> bool:
-    """Tell whether kernels are to be fused; BACKPROP_XP_FUSED=0 says that they are not."""
-    return graphs.is_wanted(ENVIRONMENT_VARIABLE)
+__all__ = ["FusedRecording", "FusedReplayer", "Library"]
 
 
 class Library(graphs.Capturing, Protocol):
@@ -106,19 +88,17 @@ class FusedRecording:
         batch: Sequence[HostArray],
         library: Library,
     ) -> None:
-        self._library, tape, memories = library, Tape(runs_here=False), Memories()
-        trees = [mapped(tape.memory, x) for x in (carry, numbers, tuple(batch))]
-        end, out = step(trees[0], trees[1], *trees[2])
-        tape.carry_on(leaves(trees[0]), leaves(end), leaves(out))
+        recorded, memories = record(step, carry, numbers, batch, runs_here=False), Memories()
+        self._library, instructions = library, recorded.instructions
         self._places: dict[int, _Place] = {}
-        for of, tree in zip(("carry", "number", "batch", "out"), (*trees, out), strict=True):
-            for number, x in enumerate(leaves(tree)):
+        for of, arrays in zip(("carry", "number", "batch", "out"), recorded[:4], strict=True):
+            for number, x in enumerate(arrays):
                 if x is not None:
-                    self._note(memories, plain_array(x), _Place(of, number))
+                    self._note(memories, x, _Place(of, number))
         kept = {m for m, place in self._places.items() if place.of in ("carry", "out")}
-        self.program: Program = program_of(tape.instructions, kept, memories)
-        self._outs = [None if x is None else (x.shape, x.dtype) for x in leaves(out)]
-        written = {memories.view(each.target).memory for each in tape.instructions}
+        self.program: Program = program_of(instructions, kept, memories)
+        self._outs = form_of(recorded.out)
+        written = {memories.view(each.target).memory for each in instructions}
         self._own = self._own_arrays(memories, written)
         self._entries = [self._entry(entry, memories) for entry in self.program.entries]
 
@@ -209,7 +189,7 @@ class FusedReplayer:
         library: Library,
     ) -> None:
         self._make_step, self._otherwise, self._library = make_step, otherwise, library
-        self.recordings: dict[Any, FusedRecording | None] = {}
+        self.recordings: Recordings[FusedRecording] = Recordings()
         self._graphed: dict[Any, graphs.Graphed] = {}
 
     def __call__(
@@ -219,24 +199,19 @@ class FusedReplayer:
         recording = None
         if source is None:
             given = (carry, numbers[0], tuple(x[0, ...] for x in batches))
-            form = tuple(None if x is None else (x.shape, x.dtype) for x in leaves(given))
-            if form not in self.recordings:
-                self.recordings[form] = self._record(*(mapped(_on_host, x) for x in given))
-            recording = self.recordings[form]
+            form = form_of(given)
+            recording = self.recordings.of(form, lambda: self._record(*mapped(_on_host, given)))
         if recording is None:
             return self._otherwise(carry, numbers, source, *batches)
         run = recording.run
-        if graphs.is_wanted():
+        if is_on(CUDA_GRAPHS):
             run = self._graphed.setdefault(form, graphs.Graphed(run, self._library)).run
         return run(mapped(self._library.contiguous, carry), numbers, *batches)
 
-    def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording | None:
-        step = self._make_step(carry[0])
-        try:
-            with np.errstate(all="ignore"):
-                return FusedRecording(step, carry, numbers, batch, self._library)
-        except NotReplayable:
-            return None
+    def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording:
+        step = self._make_step(leaves(carry)[0])
+        with np.errstate(all="ignore"):
+            return FusedRecording(step, carry, numbers, batch, self._library)
 
 
 def _on_host(x: Any) -> HostArray:

@@ -1,0 +1,95 @@
+"""Recordings: a step run once on a `tape`, for each form of its arrays.
+
+Replayers share this module. They differ in how they run what was recorded.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from backprop_xp.execution.tape import (
+    Instruction,
+    NotReplayable,
+    Tape,
+    leaves,
+    mapped,
+    plain_array,
+)
+
+__all__ = ["Form", "RecordedStep", "Recordings", "form_of", "record"]
+
+Form: TypeAlias = tuple[Any, ...]  # shape and dtype of each array of a tree, None for None
+R = TypeVar("R")
+
+
+class RecordedStep(NamedTuple):
+    """A step on a tape: its operations, and the memory in which it finds and leaves its arrays.
+
+    Attributes
+    ----------
+    carry, numbers, batch, out : list of (ndarray or None)
+        The arrays of each tree in their order. The step ends with its carry where it began.
+    instructions : list of Instruction
+    """
+
+    carry: list[Any]
+    numbers: list[Any]
+    batch: list[Any]
+    out: list[Any]
+    instructions: list[Instruction]
+
+
+def record(
+    step: Callable[..., Any],
+    carry: Any,
+    numbers: Any,
+    batch: Sequence[Any],
+    *,
+    runs_here: bool = True,
+) -> RecordedStep:
+    """Return the operations of one call of a step, made on copies of its arguments.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(carry, numbers, *batch) -> (carry, out)``, a function of trees of NumPy arrays.
+    carry, numbers : tree of ndarray
+    batch : sequence of ndarray
+    runs_here : bool
+        As `Tape` takes it.
+
+    Raises
+    ------
+    NotReplayable
+        The step does something that a tape cannot hold.
+    """
+    tape = Tape(runs_here=runs_here)
+    begin, given, rows = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
+    end, out = step(begin, given, *rows)
+    tape.carry_on(leaves(begin), leaves(end), leaves(out))
+    arrays = [mapped(plain_array, leaves(x)) for x in (begin, given, rows, out)]
+    return RecordedStep._make([*arrays, tape.instructions])
+
+
+def form_of(tree: Any) -> Form:
+    """Return the shape and dtype of each array of a tree, None where it has None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> form_of((np.zeros((2, 3)), None))
+    (((2, 3), dtype('float64')), None)
+    """
+    return tuple(None if x is None else (x.shape, x.dtype) for x in leaves(tree))
+
+
+class Recordings(dict[Form, R | None], Generic[R]):
+    """The recording of each form; None for a form whose step no tape can hold."""
+
+    def of(self, form: Form, make: Callable[[], R]) -> R | None:
+        """Return the recording of a form, made by `make` when it is first asked for."""
+        if form not in self:
+            try:
+                self[form] = make()
+            except NotReplayable:
+                self[form] = None
+        return self[form]

@@ -1,0 +1,470 @@
+"""Law 6: a run that was stopped and goes on is the run that was never stopped, to the bit."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from needs import needs
+from surface import ITEMS, optimizer_kinds, variants
+
+import backprop_xp as bp
+from backprop_xp.callbacks.checkpoint import newest
+from backprop_xp.errors import (
+    CheckpointWarning,
+    MissingFileError,
+    ModelFileError,
+    OptionError,
+)
+from backprop_xp.files import safetensors_file
+from backprop_xp.files.training_state import KEY, read_snapshot
+from backprop_xp.training.fingerprint import described
+
+_rng = np.random.default_rng(0)
+X, Y = _rng.normal(size=(20, 3)), _rng.integers(0, 3, 20)
+X_VAL, Y_VAL = _rng.normal(size=(10, 3)), _rng.integers(0, 3, 10)
+NET = bp.Network([3, 4, 3], "tanh", connections=[np.eye(4, 3) + 1 > 1, None])
+CHOSEN = {"batch_size": 6, "optimizer": bp.Adam(0.05), "dropout": 0.2, "l2": 0.01, "seed": 3}
+
+
+def law(folder, net, X, Y, **chosen):
+    """Train 5 epochs, and 3 and then 2; return both runs."""
+    whole = bp.train(net, X, Y, epochs=5, **chosen)
+    saving = bp.Checkpoint(folder, every=3)
+    bp.train(net, X, Y, epochs=3, callbacks=[saving], **chosen)
+    return whole, bp.train(net, X, Y, epochs=5, resume=folder, **chosen)
+
+
+def assert_same(whole, resumed, host=np.asarray):
+    np.testing.assert_array_equal(host(resumed.theta), host(whole.theta))
+    assert resumed.history.keys() == whole.history.keys()
+    for name, of in whole.history.items():
+        np.testing.assert_array_equal(resumed.history[name], of)
+    assert all(type(entry) is type(of[0]) for of in resumed.history.values() for entry in of)
+
+
+OPTIMIZERS = {
+    name: optimizer for of in optimizer_kinds().items() for name, optimizer in variants(*of)
+}
+
+
+@pytest.mark.parametrize("stack", [(), 3], ids=["one", "stack"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimiser_goes_on(name, stack, tmp_path):
+    optimizer = OPTIMIZERS[name]
+    if not stack and "own" in name:
+        pytest.skip("numbers of its own need a stack")
+    chosen = {**CHOSEN, "optimizer": optimizer, "stack": stack, "validation": (X_VAL, Y_VAL)}
+    if getattr(optimizer, "full_batch", False):
+        chosen |= {"batch_size": None, "dropout": 0.0}
+    if name.startswith("LBFGS"):
+        pytest.skip("it keeps its memory within SciPy: see training/test_lbfgs")
+    assert_same(*law(tmp_path, NET, X, Y, **chosen))
+
+
+@pytest.mark.parametrize("xp", ["numpy", "strict", "torch", "jax"], indirect=True)
+def test_every_library_goes_on(xp, tmp_path):
+    data = (xp.array(X), xp.array(Y))
+    assert_same(*law(tmp_path, NET, *data, validation=data, **CHOSEN), host=xp.host)
+
+
+@pytest.mark.parametrize("name", [n for n, item in ITEMS.items() if "weights" in n or "file" in n])
+def test_weights_and_files_go_on(name, tmp_path):
+    item = ITEMS[name]
+    if item.in_file:
+        pytest.importorskip("h5py", reason="h5py is not installed")
+        import h5py
+
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            data = file.create_dataset("X", data=item.X.astype("float32"))
+            chosen = {"batch_size": 4, **item.settings}
+            assert_same(*law(tmp_path / "c", item.net, data, np.asarray(item.Y), **chosen))
+        return
+    assert_same(*law(tmp_path, item.net, item.X, item.Y, **{"batch_size": 4, **item.settings}))
+
+
+@pytest.mark.parametrize("changed", ["X", "Y"])
+def test_a_sparse_matrix_goes_on_unless_it_changed(changed, tmp_path):
+    some = needs("scipy.sparse", "scipy").csr_array(np.where(X > 0, X, 0))
+    assert_same(*law(tmp_path, NET, some, Y, batch_size=4))
+    others = {"X": (2 * some, Y), "Y": (some, Y[::-1].copy())}[changed]
+    with pytest.raises(bp.OptionError, match=rf"train\(resume\): got {changed}="):
+        bp.train(NET, *others, epochs=9, batch_size=4, resume=tmp_path)
+
+
+def test_early_stopping_and_logs_go_on(tmp_path):
+    # it stops in the 7th epoch, 3 after the best: what was waited before the checkpoint counts
+    entries = [5, 4, 3, 1, 2, 2, 2, 0, 0]
+
+    class Entries:
+        """Puts numbers into the history."""
+
+        def on_epoch_end(self, progress):
+            progress.history.setdefault("metric", []).append(float(entries[progress.epoch - 1]))
+
+    def callbacks(where):
+        stop = bp.EarlyStopping("metric", patience=3)
+        return [Entries(), stop, bp.CSVLog(tmp_path / f"{where}.csv"), bp.Checkpoint(tmp_path)]
+
+    whole = bp.train(NET, X, Y, epochs=9, callbacks=callbacks("whole"), **CHOSEN)
+    assert "not improved" in whole.stopped
+    for file in tmp_path.glob("*.safetensors"):
+        file.unlink()
+    bp.train(NET, X, Y, epochs=5, callbacks=callbacks("parts"), **CHOSEN)
+    resumed = bp.train(NET, X, Y, epochs=9, callbacks=callbacks("parts"), resume=tmp_path, **CHOSEN)
+    assert_same(whole, resumed)
+    assert resumed.stopped == whole.stopped
+    assert len(resumed.history["metric"]) == 7
+    logs = [(tmp_path / f"{name}.csv").read_text() for name in ("whole", "parts")]
+    assert logs[0] == logs[1]
+
+
+def test_a_run_that_is_complete_is_returned_as_it_was(tmp_path):
+    saving = bp.Checkpoint(tmp_path)
+    run = bp.train(NET, X, Y, epochs=3, callbacks=[saving], **CHOSEN)
+    before = newest(tmp_path).read_bytes()
+    for _ in range(2):
+        again = bp.train(NET, X, Y, epochs=3, callbacks=[saving], resume=saving, **CHOSEN)
+        assert_same(run, again)
+    assert newest(tmp_path).read_bytes() == before
+    assert_same(
+        bp.train(NET, X, Y, epochs=4, **CHOSEN),
+        bp.train(NET, X, Y, epochs=4, resume=saving, **CHOSEN),
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# files
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_which_files_there_are(tmp_path):
+    saving = bp.Checkpoint(tmp_path / "a" / "b", every=2, keep=2, metric="cost")
+    run = bp.train(NET, X, Y, epochs=9, callbacks=[saving], **CHOSEN)
+    expected = ["best.safetensors", "epoch-000008.safetensors", "epoch-000009.safetensors"]
+    assert names(saving.folder) == expected
+    best = 1 + int(np.argmin(run.history["cost"]))
+    snapshot = read_snapshot(saving.folder / "best.safetensors")
+    assert snapshot.epoch == best
+    resumed = bp.train(NET, X, Y, epochs=9, resume=saving.folder / "best.safetensors", **CHOSEN)
+    assert_same(run, resumed)
+
+
+def test_a_checkpoint_is_a_model(tmp_path):
+    run = bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], stack=2, **CHOSEN)
+    net, theta = bp.load(newest(tmp_path))
+    np.testing.assert_array_equal(theta, run.theta)
+    assert net.sizes == NET.sizes
+
+
+def test_a_new_run_may_begin_with_resume(tmp_path):
+    saving = bp.Checkpoint(tmp_path / "new")
+    run = bp.train(NET, X, Y, epochs=2, callbacks=[saving], resume=saving, **CHOSEN)
+    assert_same(bp.train(NET, X, Y, epochs=2, **CHOSEN), run)
+
+
+def test_ctrl_c_writes_no_checkpoint_of_half_an_epoch(tmp_path):
+    from test_callbacks import Interrupting
+
+    callbacks = [bp.Checkpoint(tmp_path), Interrupting(2, 1)]
+    run = bp.train(NET, X, Y, epochs=9, callbacks=callbacks, **CHOSEN)
+    assert "interrupted" in run.stopped
+    assert names(tmp_path) == ["epoch-000001.safetensors", "epoch-000002.safetensors"]
+    whole = bp.train(NET, X, Y, epochs=4, **CHOSEN)
+    assert_same(whole, bp.train(NET, X, Y, epochs=4, resume=tmp_path, **CHOSEN))
+
+
+# ---------------------------------------------------------------------------------------------
+# refusals
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"batch_size": 5}, "batch_size=5 where it was 6"),
+        ({"optimizer": bp.Adam(0.06)}, "learning_rate=0.06"),
+        ({"optimizer": bp.SGD(0.05)}, "optimizer=SGD"),
+        ({"seed": 4}, "seed=4 where it was 3"),
+        ({"l2": np.array([0.1, 0.2])}, "l2=array"),
+        ({"dropout": 0.3}, "dropout=0.3"),
+        ({"case_weights": np.ones(20)}, "case_weights=array"),
+    ],
+)
+def test_other_settings_are_refused(change, says, tmp_path):
+    stack = 2 if "l2" in change else ()
+    chosen = {**CHOSEN, "stack": stack}
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **chosen)
+    before = newest(tmp_path).read_bytes()
+    with pytest.raises(OptionError, match="where it was") as caught:
+        bp.train(NET, X, Y, epochs=4, resume=tmp_path, **{**chosen, **change})
+    assert says in str(caught.value)
+    assert newest(tmp_path).read_bytes() == before
+
+
+def test_other_networks_and_data_are_refused(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    other = bp.Network([3, 4, 3], "relu")
+    for net, data in ((other, (X, Y)), (NET, (X[:15], Y[:15])), (NET, (X.astype("float32"), Y))):
+        with pytest.raises(OptionError, match=r"train\(resume\)"):
+            bp.train(net, *data, epochs=4, resume=tmp_path, **CHOSEN)
+
+
+def test_other_data_and_functions_are_refused(tmp_path):
+    def constant(rate):
+        return lambda _: rate
+
+    class Own:
+        """A schedule of a user."""
+
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __call__(self, _):
+            return self.rate
+
+    for number, make in enumerate((constant, Own, lambda rate: partial(max, rate))):
+        folder, chosen = tmp_path / str(number), {**CHOSEN, "optimizer": bp.SGD(make(0.1))}
+        bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(folder)], **chosen)
+        bp.train(NET, X, Y, epochs=3, resume=folder, **{**chosen, "optimizer": bp.SGD(make(0.1))})
+        other = {**chosen, "optimizer": bp.SGD(make(0.2))}
+        with pytest.raises(OptionError, match="optimizer"):
+            bp.train(NET, X, Y, epochs=3, resume=folder, **other)
+        for data, name in (((X + 1, Y), "X="), ((X, (Y + 1) % 3), "Y=")):
+            with pytest.raises(OptionError, match=name):
+                bp.train(NET, *data, epochs=3, resume=folder, **chosen)
+
+
+def test_fewer_epochs_than_there_were_are_refused(tmp_path):
+    bp.train(NET, X, Y, epochs=4, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    with pytest.raises(OptionError, match="integers >= 4"):
+        bp.train(NET, X, Y, epochs=3, resume=tmp_path, **CHOSEN)
+
+
+def test_the_best_will_do_where_no_other_is_there_yet(tmp_path):
+    saving = bp.Checkpoint(tmp_path, every=100, metric="cost")
+
+    class Dying:
+        """Ends a run before its first numbered file."""
+
+        def on_epoch_start(self, progress):
+            if progress.epoch == 3:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        bp.train(NET, X, Y, epochs=5, callbacks=[saving, Dying()], resume=saving, **CHOSEN)
+    assert names(tmp_path) == ["best.safetensors"]
+    resumed = bp.train(NET, X, Y, epochs=5, callbacks=[saving], resume=saving, **CHOSEN)
+    assert_same(bp.train(NET, X, Y, epochs=5, **CHOSEN), resumed)
+
+
+def test_a_run_that_was_stopped_stays_stopped(tmp_path):
+    def again():
+        saving, stop = bp.Checkpoint(tmp_path), bp.EarlyStopping("cost", 2, min_delta=0.05)
+        return bp.train(NET, X, Y, epochs=90, callbacks=[saving, stop], resume=saving, **CHOSEN)
+
+    first = again()
+    assert first.stopped
+    for _ in range(2):
+        second = again()
+        assert_same(first, second)
+        assert (second.stopped, second.epoch) == (first.stopped, first.epoch)
+
+
+def test_files_of_others_are_left_alone(tmp_path):
+    # another run's checkpoints, a user's own file of such a name, and a folder that can never be
+    saving = bp.Checkpoint(tmp_path / "a")
+    bp.train(NET, X, Y, epochs=4, callbacks=[saving], **CHOSEN)
+    for name in ("b", "c"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "b" / "epoch-000001.safetensors").write_text("mine")
+    (tmp_path / "c" / "best.safetensors").write_text("mine")
+    (tmp_path / "d").write_text("no folder")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for name in "abcd":
+        for resume in (None, tmp_path / "a" / "epoch-000004.safetensors"):
+            if name == "a" and resume is not None:
+                continue
+            checkpoints = [bp.Checkpoint(tmp_path / name, metric="cost")]
+            with pytest.raises(OptionError, match="Checkpoint"):
+                bp.train(NET, X, Y, epochs=9, callbacks=checkpoints, resume=resume, **CHOSEN)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_single_bit_is_noticed(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    content = bytearray(newest(tmp_path).read_bytes())
+    content[-5] ^= 0x40
+    newest(tmp_path).write_bytes(content)
+    with pytest.raises(ModelFileError, match="not those that were written"):
+        bp.train(NET, X, Y, epochs=4, resume=tmp_path, **CHOSEN)
+
+
+def test_what_is_no_checkpoint(tmp_path):
+    bp.save(tmp_path / "model.safetensors", NET, NET.init())
+    (tmp_path / "noise.safetensors").write_bytes(b"no file")
+    (tmp_path / "empty").mkdir()
+    for resume, error in (
+        (tmp_path / "model.safetensors", ModelFileError),
+        (tmp_path / "noise.safetensors", ModelFileError),
+        (tmp_path / "empty", MissingFileError),
+        (tmp_path / "nowhere", MissingFileError),
+        (3, OptionError),
+    ):
+        with pytest.raises(error, match="resume"):
+            bp.train(NET, X, Y, resume=resume, **CHOSEN)
+
+
+@pytest.mark.parametrize("chosen", [{"every": 0}, {"keep": 0}, {"on_failure": "ignore"}])
+def test_refusals_of_checkpoints(chosen, tmp_path):
+    with pytest.raises(OptionError, match="Checkpoint"):
+        bp.Checkpoint(tmp_path, **chosen)
+
+
+def test_damaged_checkpoints_are_refused(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    content = newest(tmp_path).read_bytes()
+    random = np.random.default_rng(0)
+    path = tmp_path / "damaged.safetensors"
+    for _ in range(200):
+        damaged = bytearray(content)
+        for place in random.integers(0, len(content), 3):
+            damaged[place] = random.integers(0, 256)
+        path.write_bytes(damaged[: random.integers(1, len(damaged) + 1)])
+        try:
+            read_snapshot(path)
+        except ModelFileError:
+            continue
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about["of_settings"].pop("step"),
+        lambda about: about["of_settings"].update(step="x"),
+        lambda about: about["of_settings"].update(schedules="x"),
+        lambda about: about["of_settings"].update(schedules={"optimizer": {}}),
+        lambda about: about["callbacks"][0][1].update(best="x"),
+        lambda about: about["callbacks"][0][1].update(waited=[1, 2]),
+        lambda about: about["callbacks"][0][1].pop("best"),
+        lambda about: about["callbacks"][0][1].update(theta=about["callbacks"][0][1]["best"]),
+        lambda about: about.update(callbacks=[3]),
+        lambda about: about.update(epoch=-1),
+        lambda about: about.update(epoch=1),
+        lambda about: about.update(state=3),
+        lambda about: about.update(state=10**9),
+        lambda about: about.update(history="cost"),
+        lambda about: about.update(format_version=2),
+    ],
+)
+def test_checkpoints_that_contradict_themselves(change, tmp_path):
+    stop = bp.EarlyStopping("cost")
+    bp.train(NET, X, Y, epochs=2, callbacks=[stop, bp.Checkpoint(tmp_path)], **CHOSEN)
+    tensors, texts = safetensors_file.read(newest(tmp_path), "here")
+    about = json.loads(texts[KEY])
+    change(about)
+    path = tmp_path / "changed.safetensors"
+    path.write_bytes(safetensors_file.to_bytes(tensors, {**texts, KEY: json.dumps(about)}))
+    with pytest.raises(ModelFileError, match="resume"):
+        bp.train(NET, X, Y, epochs=4, callbacks=[stop], resume=path, **CHOSEN)
+
+
+def test_parameters_of_another_stack_are_refused(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    tensors, texts = safetensors_file.read(newest(tmp_path), "here")
+    path = tmp_path / "changed.safetensors"
+    for name, shape in (("theta", (2, -1)), ("training.state.0", (1, -1))):
+        changed = {**tensors, name: tensors[name][:30].reshape(shape)}
+        path.write_bytes(safetensors_file.to_bytes(changed, texts))
+        with pytest.raises(ModelFileError, match="resume"):
+            bp.train(NET, X, Y, epochs=4, resume=path, **CHOSEN)
+
+
+# ---------------------------------------------------------------------------------------------
+# disasters
+
+
+class Shrinking:
+    """Lets files of the process be no longer than some bytes, from an epoch on."""
+
+    def __init__(self, epoch, most):
+        self._epoch, self._most = epoch, most
+
+    def on_epoch_start(self, progress):
+        if progress.epoch == self._epoch:
+            hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._most, hard))
+
+
+@pytest.fixture
+def limits():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("on_failure", ["warn", "stop", "raise"])
+def test_a_disk_that_is_full(on_failure, tmp_path, limits):
+    saving = bp.Checkpoint(tmp_path, on_failure=on_failure, keep=5)
+    callbacks = [Shrinking(2, 1000), saving]
+    whole = bp.train(NET, X, Y, epochs=5, **CHOSEN)
+
+    def run():
+        return bp.train(NET, X, Y, epochs=5, callbacks=callbacks, **CHOSEN)
+
+    if on_failure == "raise":
+        with pytest.raises(OSError, match="large"):
+            run()
+    else:
+        with pytest.warns(CheckpointWarning, match="no checkpoint of epoch [345]"):
+            found = run()
+        assert (found.stopped != "") == (on_failure == "stop")
+        assert len(found.history["cost"]) == (5 if on_failure == "warn" else 3)
+        if on_failure == "warn":
+            assert_same(whole, found)
+    # those before are there and whole, and nothing else is
+    assert names(tmp_path) == ["epoch-000001.safetensors", "epoch-000002.safetensors"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert_same(whole, bp.train(NET, X, Y, epochs=5, resume=tmp_path, **CHOSEN))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_killed_at_any_moment():
+    # BACKPROP_XP_KILLS=100 for as many as there should be once
+    kills = int(os.environ.get("BACKPROP_XP_KILLS", "6"))
+    script = Path(__file__).parents[1] / "support" / "killed_training.py"
+    done = subprocess.run(
+        [sys.executable, script, str(kills)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    count = json.loads(done.stdout)
+    assert count["killed"] == count["same"] == kills, done.stderr[-2000:]
+
+
+# ---------------------------------------------------------------------------------------------
+# settings as text
+
+
+def test_descriptions_tell_settings_apart():
+    class Own:
+        """An object of a user."""
+
+    def falling(step):
+        return 1 / (1 + step)
+
+    array = np.arange(3.0)
+    different = [0.1, 0.2, "0.2x", None, True, [1, 2], (1, [2]), array, array * 2, Own(), falling]
+    different += [bp.SGD(0.1), bp.SGD(0.1, 0.9), bp.Adam(), NET, bp.Network([3, 4, 3])]
+    texts = [described(one) for one in different]
+    assert len(set(texts)) == len(texts)
+    assert described(array) == described(np.arange(3.0))
+    assert described(bp.SGD(np.ones(2))) == described(bp.SGD(np.ones(2)))
+    assert described(Own()) == described(Own())
