@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from comparisons import same
 from fused_on_host import NumpyLibrary
 from surface import BOUNDS, CLASSES, LABELS, MASK, PENALTIES, SMOOTHING, STACKED, TARGETS, M, X, Y
 
@@ -21,13 +22,6 @@ from backprop_xp.training.step.update import step_of
 
 def train(net=CLASSES, targets=LABELS, **settings):
     return bp.train(net, X, targets, **{"epochs": 3, "batch_size": 4, "seed": 5, **settings})
-
-
-def same(run, other):
-    np.testing.assert_array_equal(run.theta, other.theta)
-    assert run.history.keys() == other.history.keys()
-    for name, of in run.history.items():
-        np.testing.assert_array_equal(of, other.history[name])
 
 
 OFF = ("l1", "shrinkage", "input_dropout", "label_smoothing")
