@@ -1,3 +1,5 @@
+"""The estimators: scikit-learn's own checks, and its estimators beside ours."""
+
 import pickle
 import re
 import warnings

@@ -1,3 +1,5 @@
+"""Parameters of an estimator that are refused, each in words of its own."""
+
 import re
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""A kernel: elementwise operations, as a loop body in C and as calls of NumPy.
+"""A kernel: elementwise operations as the body of a loop in C.
 
 The operations are nodes of an expression, each an operation of NumPy on the nodes before it. The
 body is what `cupy.ElementwiseKernel` takes: it computes what is stored at number `i`, from arrays
@@ -6,7 +6,7 @@ by their numbers, and calls functions that C++ and CUDA have under the same name
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -148,27 +148,6 @@ class Kernel:
         What it only reads are the arrays x0, x1, …, what it writes y0, y1, …, in their orders.
         """
         return _Body(self).text()
-
-    def on_numpy(self, load: Callable[[Any], Any]) -> list[Any]:
-        """Return what is stored, in the order of `writes`, by the calls of NumPy on the tape.
-
-        `load` returns the array of a place.
-        """
-        values: list[Any] = []
-        for node in self.nodes:
-            values.append(_value_on_numpy(node, [values[x] for x in node.inputs], load))
-        return [values[number] for _, number in self.writes]
-
-
-def _value_on_numpy(node: Node, inputs: list[Any], load: Callable[[Any], Any]) -> Any:
-    if node.name == "load":
-        return np.array(load(node.value))
-    if node.name == "number":
-        return node.value
-    if node.name == "convert":
-        return np.broadcast_to(inputs[0], node.shape).astype(node.dtype)
-    function = getattr(np, node.name)
-    return function.reduce(inputs[0], -2, keepdims=True) if node.reduces else function(*inputs)
 
 
 class _Body:
