@@ -53,7 +53,7 @@ def test_inputs_that_do_not_fit_are_refused(x, error, says):
         (
             LABELS.astype(float),
             ShapeError,
-            "Labels held as floats are converted with Y.astype(int)",
+            "Convert labels held as floats with Y.astype(int)",
         ),
         (np.ones(()), ShapeError, "got shape ()"),
         (np.ones((2, M, 2)), ShapeError, "got shape (2, 5, 2)"),
