@@ -19,11 +19,11 @@ from backprop_xp.execution.tape import Instruction, leaves
 __all__ = ["Recording", "Replayer"]
 
 CallsOf: TypeAlias = Callable[[Instruction], list[Call]]
-# Limits of the bytes of a batch. New arrays of some hundred kB are mapped into memory at every step,
-# a third of its time, which replay saves. Arrays over MOST_BYTES wait for memory either way.
-# A recording takes as long as several steps of a large batch: a batch over BYTES_AT_ONCE is recorded
-# when its form comes a second time, and never where θ is larger than the batch, since products then
-# take most of the time.
+# Limits of the bytes of a batch. New arrays of some hundred kB are mapped into memory at every
+# step, a third of its time, which replay saves. Arrays over MOST_BYTES wait for memory either way.
+# A recording takes as long as several steps of a large batch. So a batch over BYTES_AT_ONCE is
+# recorded when its form comes a second time, and never where θ is larger than the batch, since
+# matrix products then take most of the time.
 MOST_BYTES = 2**24
 BYTES_AT_ONCE = 2**20
 

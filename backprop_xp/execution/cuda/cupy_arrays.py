@@ -104,7 +104,10 @@ class CupyLibrary:
         return self._cupy.concatenate(arrays)
 
     def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
-        """Return the launch of a CUDA graph of the launches in `work`, and the result of `work()`."""
+        """Return the launch of a CUDA graph of `work`, and the result of `work()`.
+
+        None where the work cannot be captured.
+        """
         cuda = self._cupy.cuda
         pool = cuda.MemoryPool()  # of its own, so that no one else reuses the graph's addresses
         stream = cuda.Stream(non_blocking=True)

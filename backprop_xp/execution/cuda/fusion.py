@@ -206,7 +206,7 @@ class _Run:
         return set(range(self._start, self._start + self.length))
 
     def takes(self, operation: _Operation) -> bool:
-        """Tell whether the operation fits: in shape, and no thread reads what another one writes."""
+        """Tell whether the shape fits, and no thread reads a number that another one writes."""
         if not self.length:
             return True
         target = operation.target
