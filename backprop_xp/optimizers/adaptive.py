@@ -44,7 +44,7 @@ class RMSprop(WithMomentum):
     Notes
     -----
     ε₀ is added to the root, as in PyTorch, whose ``alpha`` is ρ. Graves adds it under the root.
-    The momentum is Graves' and the one of `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
+    Momentum works as in Graves and as in `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
     multiplies the sum by ε. The two agree for a constant ε; in PyTorch a new ε also rescales the
     terms of earlier steps.
 

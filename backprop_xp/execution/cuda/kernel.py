@@ -1,8 +1,8 @@
 """A kernel: elementwise operations, as a loop body in C and as calls of NumPy.
 
-The operations are nodes of an expression, each an operation of NumPy on the nodes before it. The
-body is what `cupy.ElementwiseKernel` takes: it computes what is stored at number `i`, from arrays
-by their numbers, and calls functions that C++ and CUDA have under the same names.
+The operations are nodes of an expression: each is an operation of NumPy on earlier nodes. The body
+is C++ for `cupy.ElementwiseKernel`. It indexes its arrays, computes the numbers of index `i`, and
+calls functions that C++ and CUDA have under the same names.
 """
 
 import math
