@@ -1,4 +1,4 @@
-"""Old names of modules, those of version 0.1, so that its pickles can still be loaded.
+"""Old names of modules, from version 0.1, so that its pickles can still be loaded.
 
 A pickle names each class by its module, and the modules have moved into rooms since. Each old name
 stands for a module that looks its names up in the new place.
