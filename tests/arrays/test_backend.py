@@ -17,6 +17,7 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     from_host,
+    from_host_like,
     ignore_overflow,
     is_floating,
     move,
@@ -113,6 +114,15 @@ def test_from_host_copies(xp):
         x = from_host(host, xp.xp, xp.device, dtype)
         host[0, 0] = 99
         assert to_host(x)[0, 0] == 1.5
+
+
+def test_from_host_like_follows_library_device_and_dtype(xp):
+    theta = from_host(np.zeros(3), xp.xp, xp.device, "float32")
+    for dtype, name in ((None, "float32"), ("int32", "int32")):
+        x = from_host_like(np.arange(2.0), theta, dtype)
+        assert (namespace(x), device_of(x)) == (namespace(theta), device_of(theta))
+        assert dtype_name(x.dtype) == name
+        np.testing.assert_array_equal(to_host(x), [0, 1])
 
 
 def test_from_host_reads_read_only_memory(xp):
