@@ -72,7 +72,7 @@ def _activation(given: Any, layers: int) -> Any:
     if isinstance(given, str) or not isinstance(given, Sequence):
         return found(given)
     if len(given) != layers:
-        came, expected = f"{len(given)} names", f"one, or {layers} for as many hidden layers"
+        came, expected = f"{len(given)} activations", f"one, or {layers} for as many hidden layers"
         raise OptionError("activation", came, expected, "Pass one for all layers, such as 'relu'")
     return [found(each) for each in given]
 
