@@ -196,7 +196,7 @@ def test_data_that_do_not_exist(command, refused):
         ("a,b\n1,2\nx,3\n", [], "line 3, column 1 ('a'): got the text 'x'"),
         ("a,b\n1,2\n,3\n", [], "a missing value"),
         ("", [], "an empty file"),
-        ("a,b\n1,x\n2,x\n", [], "two classes at least"),
+        ("a,b\n1,x\n2,x\n", [], "at least two classes"),
         ("a,kind\n1,x\n2,y\n", ["--target", "kinds"], "Did you mean 'kind'?"),
         ("a,kind\n1,x\n2,y\n", ["--target", "7"], "an index from -2 to 1"),
         ("a,b\n1,2.5\n2,3.5\n", ["--loss", "binary_cross_entropy"], "targets from 0 to 1"),
