@@ -1,4 +1,4 @@
-"""Seconds and bytes, read where the work is done: on the host, or on a CUDA device."""
+"""Seconds and bytes of a piece of work, on the host or on a CUDA device."""
 
 import gc
 import sys
@@ -12,11 +12,11 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 SAMPLING_SECONDS = 0.01
 
 Work = Callable[[], Any]
-Memory = dict[str, int]  # bytes: "peak", and "anonymous" for what is no part of a file
+Memory = dict[str, int]  # bytes: "peak", and "anonymous" without the pages of files
 
 
 class Meter(Protocol):
-    """What a worker asks of a meter."""
+    """Reads seconds and bytes of a piece of work."""
 
     def seconds(self, work: Work) -> tuple[float, Any]:
         """Return the seconds that `work` takes, and what it returns."""
@@ -26,9 +26,9 @@ class Meter(Protocol):
 
 
 def resident(field: str = "VmHWM") -> int:
-    """Return a field of this process' memory in bytes; VmHWM is the peak of what is resident.
+    """Return a field of this process' memory in bytes; VmHWM is the peak of the resident memory.
 
-    Where there is no /proc, only the peak is known, and 0 is returned for other fields.
+    On a system without /proc only the peak is known; other fields are 0.
     """
     if STATUS.exists():
         lines = (line.split() for line in STATUS.read_text().splitlines())
@@ -40,11 +40,11 @@ def resident(field: str = "VmHWM") -> int:
 
 
 def forget_peak() -> None:
-    """Let the peak of the resident memory start anew, where the system can do that."""
+    """Reset the peak of the resident memory, if the system can."""
     try:
         CLEAR.write_text("5")
     except OSError:
-        return  # then the peak before counts, and a smaller one is not seen
+        return  # a later peak below the earlier one is not seen
 
 
 class HostMeter:
@@ -66,9 +66,9 @@ class HostMeter:
 
 
 class FileMeter(HostMeter):
-    """As `HostMeter`, and of the resident memory that part which is no page of a mapped file.
+    """A `HostMeter` that also reads "anonymous" memory, without the pages of mapped files.
 
-    Pages of a file count as resident, but the system takes them back where it needs memory.
+    Pages of a file count as resident, but the system takes them back when it needs memory.
     """
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
@@ -111,7 +111,7 @@ class CupyMeter:
             return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return how many bytes the pool grows by (it gives none back), and what `work` returns."""
+        """Return the bytes by which the pool grows (it never shrinks), and what `work` returns."""
         with self._cupy.cuda.Device(self._index):
             pool = self._cupy.get_default_memory_pool()
             gc.collect()
@@ -167,7 +167,7 @@ class JaxCudaMeter(HostMeter):
 
 
 def meter_for(library: str, cuda_index: int | None) -> Meter:
-    """Return the meter for work in a library ("numpy", "cupy", "torch", "jax") on its device."""
+    """Return the meter for a library ("numpy", "cupy", "torch", "jax") on its device."""
     if cuda_index is None:
         return HostMeter()
     meters: dict[str, Callable[[int], Meter]] = {

@@ -150,7 +150,7 @@ BAD_OPTIONS = {
     ),
     "a batch of the table": ("train --batch-size 9", "--batch-size goes with --sizes"),
     "sizes that are no numbers": ("train --sizes 6,x,3", "'x' is not an integer >= 1"),
-    "one size": ("train --sizes 6", "'6' has less than 2 numbers"),
+    "one size": ("train --sizes 6", "'6' has fewer than 2 numbers"),
     "one output": ("train --sizes 6,1", "needs 2 units"),
     "no thread": ("train --threads 0", "--threads: '0' is not an integer >= 1"),
     "an unknown peer": ("train --peers quux", "unknown peers: quux; known: backprop_xp,"),
@@ -164,8 +164,8 @@ BAD_OPTIONS = {
     "no gigabytes": ("disk --gigabytes 0", "--gigabytes: '0' is not a number > 0"),
     "a file of no case": ("disk --gigabytes 0.0000001", "larger than the 0 cases"),
     "more than the disk": ("disk --gigabytes 1e9", "do not fit on a disk with"),
-    "no folder": ("disk --folder quux", "--folder: 'quux' is no folder"),
-    "a file in no folder": ("train --json quux/a.json", "is not a file in a folder for writing"),
+    "no folder": ("disk --folder quux", "--folder: 'quux' is not a folder"),
+    "a file in no folder": ("train --json quux/a.json", "is not a file in a writable folder"),
     "no command": ("quux", "invalid choice: 'quux'"),
 }
 
