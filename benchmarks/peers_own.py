@@ -10,11 +10,11 @@ from benchmarks.job import Job
 from benchmarks.meters import FileMeter, Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
 
-SYMMETRY_RATE = 0.1 * 64  # 0.1 for a sum over 64 cases, as in 1986, is this for their mean
+SYMMETRY_RATE = 0.1 * 64  # for the mean over 64 cases; it was 0.1 for their sum in 1986
 
 
 def train(job: Job) -> Peer:
-    """Train with one call, one network or a stack."""
+    """Return the peer that trains one network, or a stack, with one call."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)
     theta = net.init(seed=0, device=device, stack=job.stack or ())
@@ -37,7 +37,7 @@ def train(job: Job) -> Peer:
 
 
 def train_one_by_one(job: Job) -> Peer:
-    """Train the networks of a stack one after another."""
+    """Return the peer that trains the networks of a stack one after another."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)
     theta = net.init(seed=0, device=device, stack=job.stack)
@@ -63,7 +63,10 @@ def train_one_by_one(job: Job) -> Peer:
 
 
 def solve_symmetry(job: Job) -> Peer:
-    """Train many starts of the symmetry network of 1986; `run` returns the share that solved it."""
+    """Return the peer that trains many starts of the symmetry network of 1986.
+
+    Its `run` returns the share of the starts that solved the task.
+    """
     device = bp.select_device(job.device)
     X, Y = (device.xp.asarray(x, device=device.handle) for x in bp.datasets.symmetry())
     net = bp.Network(job.sizes, hidden="sigmoid", output="sigmoid", loss="squared_error")
@@ -88,7 +91,7 @@ def solve_symmetry(job: Job) -> Peer:
 
 
 def forward(job: Job) -> Peer:
-    """Predict with ``net.forward``."""
+    """Return the peer that predicts with ``net.forward``."""
     X, _, device = _data(job)
     net = job.network()
     theta = net.init(seed=0, device=device)
@@ -98,7 +101,7 @@ def forward(job: Job) -> Peer:
 
 
 def predict(job: Job) -> Peer:
-    """Predict with ``bp.predict``."""
+    """Return the peer that predicts with ``bp.predict``."""
     if not hasattr(bp, "predict"):
         raise LeftOut("this version of backprop_xp has no predict")
     X, _, device = _data(job)
@@ -117,7 +120,7 @@ def _repeated(times: int, work: Any) -> Any:
 
 
 def _data(job: Job) -> tuple[Any, Any, bp.Device]:
-    """Return X and Y on the device, X as it is where it is in a file, and the device."""
+    """Return X, Y and the device; both are moved to the device, except X in a file."""
     device = bp.select_device(job.device)
     X, Y = job.data()
     resident = X if job.file else device.xp.asarray(X, device=device.handle)
@@ -140,6 +143,6 @@ def _meter(job: Job, device: bp.Device) -> Meter:
 
 
 def _wait(x: Any) -> None:
-    """Wait for an array of JAX, whose work goes on after a call; others end with the meter."""
+    """Wait for an array of JAX, which computes on after a call; meters wait for other libraries."""
     if array_api_compat.is_jax_array(x):
         x.block_until_ready()

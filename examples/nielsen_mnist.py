@@ -447,7 +447,7 @@ def report(*, quick: bool, mnist: Path | None) -> Report:
         f"also in the output; mini-batches of {BATCH}; η for the mean over the mini-batch; penalty "
         f"λ/(2n) Σ W². Weights N(0, 1) are “large”, N(0, 1/n_in) “default”; biases are N(0, 1). "
         f"The first 50,000 training images are for training, the last 10,000 for validation; "
-        f"10,000 images are for the test. Each row is {SEEDS} starts (seed 0) trained as one stack in "
+        f"10,000 images for the test. Each row is {SEEDS} starts (seed 0) trained as one stack in "
         f"float32. Most of the book's accuracies are of the best epoch; with the quadratic cost "
         f"they are of the best of three runs as well. ‖δ‖ is for cross-entropy, default weights "
         f"and the first {FEW_IMAGES:,} images."

@@ -159,7 +159,7 @@ BAD_OPTIONS = {
     "an unknown optimiser": ("train --optimizer quux", "invalid choice: 'quux'"),
     "no round": ("predict --repeat 0", "--repeat: '0' is not an integer >= 1"),
     "an unknown sweep": ("scale --sweeps quux", "--sweeps: 'quux' is not some of width,"),
-    "two numbers of threads": ("scale --threads 1,2", "--threads: one number"),
+    "two numbers of threads": ("scale --threads 1,2", "--threads: give one number"),
     "an unknown module": ("import --peers quux", "'quux' is not some of backprop_xp,"),
     "no gigabytes": ("disk --gigabytes 0", "--gigabytes: '0' is not a number > 0"),
     "a file of no case": ("disk --gigabytes 0.0000001", "larger than the 0 cases"),
