@@ -143,7 +143,7 @@ def memory() -> Rows:
 
 
 def all_reduces() -> Rows:
-    """Yield the cost of an all-reduce, the batch that hides it, and the GPUs past which it wins."""
+    """Yield the cost of an all-reduce, the batch hiding it, the GPUs past which it rules."""
     times, hides = (f"ring {G}" for G in GPUS[1:]), (f"m hiding {G}" for G in GPUS[1:])
     yield "network", "sent", *times, "tree 1024", *hides, "G, CuPy", "G, graph"
     for sizes, m in CASES:

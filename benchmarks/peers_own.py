@@ -1,5 +1,6 @@
 """The library itself as a peer, on any of its devices."""
 
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -15,41 +16,28 @@ SYMMETRY_RATE = 0.1 * 64  # for the mean over 64 cases; it was 0.1 for their sum
 
 def train(job: Job) -> Peer:
     """Return the peer that trains one network, or a stack, with one call."""
+    return _training(job, lambda theta: [theta])
+
+
+def train_one_by_one(job: Job) -> Peer:
+    """Return the peer that trains the networks of a stack one after another."""
+    return _training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
+
+
+def _training(job: Job, starts: Callable[[Any], list[Any]]) -> Peer:
+    """Return the peer that trains each of the starts, which are cut from θ of the whole stack."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)
     theta = net.init(seed=0, device=device, stack=job.stack or ())
 
     def run(epochs: int) -> float:
-        done = bp.train(
-            net,
-            X,
-            Y,
-            theta,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=job.batch_size,
-            device=device,
-        )
-        _wait(done.theta)
-        return float(np.mean(done.history["cost"][0]))
-
-    return Peer(run, _meter(job, device))
-
-
-def train_one_by_one(job: Job) -> Peer:
-    """Return the peer that trains the networks of a stack one after another."""
-    X, Y, device = _data(job)
-    net, optimizer = job.network(), _optimizer(job)
-    theta = net.init(seed=0, device=device, stack=job.stack)
-
-    def run(epochs: int) -> float:
         costs = []
-        for network in range(job.stack):
+        for start in starts(theta):
             done = bp.train(
                 net,
                 X,
                 Y,
-                theta[network, :],
+                start,
                 optimizer=optimizer,
                 epochs=epochs,
                 batch_size=job.batch_size,
@@ -92,31 +80,28 @@ def solve_symmetry(job: Job) -> Peer:
 
 def forward(job: Job) -> Peer:
     """Return the peer that predicts with ``net.forward``."""
-    X, _, device = _data(job)
-    net = job.network()
-    theta = net.init(seed=0, device=device)
-    return Peer(
-        lambda passes: _repeated(passes, lambda: net.forward(theta, X)), _meter(job, device)
-    )
+    return _prediction(job, lambda net, theta, X: net.forward(theta, X))
 
 
 def predict(job: Job) -> Peer:
     """Return the peer that predicts with ``bp.predict``."""
     if not hasattr(bp, "predict"):
         raise LeftOut("this version of backprop_xp has no predict")
+    return _prediction(job, bp.predict)
+
+
+def _prediction(job: Job, outputs_of: Callable[[bp.Network, Any, Any], Any]) -> Peer:
     X, _, device = _data(job)
     net = job.network()
     theta = net.init(seed=0, device=device)
-    return Peer(
-        lambda passes: _repeated(passes, lambda: bp.predict(net, theta, X)), _meter(job, device)
-    )
 
+    def run(passes: int) -> Any:
+        for _ in range(passes):
+            outputs = outputs_of(net, theta, X)
+            _wait(outputs)
+        return outputs
 
-def _repeated(times: int, work: Any) -> Any:
-    for _ in range(times):
-        outputs = work()
-        _wait(outputs)
-    return outputs
+    return Peer(run, _meter(job, device))
 
 
 def _data(job: Job) -> tuple[Any, Any, bp.Device]:

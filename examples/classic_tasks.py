@@ -369,9 +369,9 @@ def notes(of_group: dict[str, Results]) -> list[str]:
     largest, outcome = of_group["parity"][-1]
     return [
         (
-            f"XOR with two hidden units: at ε = 0.5 {percent(lost)} of the starts are given up. "
+            f"XOR with two hidden units: at ε = 0.5, {percent(lost)} of the starts are given up. "
             "The chapter met a local minimum in two of hundreds of runs. The two shares cannot be "
-            "compared without the chapter's initial weights and stopping rule. At ε = 0.25 "
+            "compared without the chapter's initial weights and stopping rule. At ε = 0.25, "
             f"{percent(narrow)} are solved from ±0.3, in {middle[0]} sweeps by the median, and "
             f"{percent(wide)} from ±1, in {middle[1]}."
         ),

@@ -319,7 +319,7 @@ def note_on_zone(theta: Any, learned: Any) -> str:
         "A fact is right if all 24 outputs are on the right side of 0.5. By the limits of the "
         f"error zone, over 0.8 and under 0.2, {percent(strict, 2)} of the training facts are "
         "right. At the edge of the zone the error ends but the shrinkage goes on, so that outputs "
-        f"come to rest just outside. By limits of 0.7 and 0.3 {percent(less, 2)} are right."
+        f"come to rest just outside. By limits of 0.7 and 0.3, {percent(less, 2)} are right."
     )
 
 
@@ -333,8 +333,9 @@ def note_on_shrinkage(theta: Any, learned: Any) -> str:
     kept = [percent(of, 2) for of in (edge[0], target[0], edge[1], target[1])]
     printed, here = (recipe.shrinkage * (1 - ALPHA) / recipe.epsilon for recipe in (PRINTED, WORKS))
     return (
-        "The first row is the printed recipe; in the second row E has no ½. A weight rests where "
-        "the shrinkage s and the gradient balance, s w = −ε/(1 − α) ∂E/∂w. So −∂E/∂w is "
+        "In the table of recipes the first row is the printed recipe; in the second row E has no "
+        "½. A weight rests where the shrinkage s and the gradient balance, s w = −ε/(1 − α) ∂E/∂w. "
+        "So −∂E/∂w is "
         f"{printed:.2g} w with the printed recipe, {here:.2g} w with the recipe that works. The "
         f"networks of the recipe that works, trained for {SWEEPS:,} sweeps more with the printed "
         f"recipe, keep {kept[0]} of the training facts ({kept[1]} with the error from the target). "
