@@ -19,10 +19,10 @@ class Meter(Protocol):
     """Reads seconds and bytes of a piece of work."""
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds that `work` takes, and what it returns."""
+        """Return the seconds that `work` takes, and its result."""
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
 
 
 def resident(field: str = "VmHWM") -> int:
@@ -51,13 +51,13 @@ class HostMeter:
     """The wall clock, and the resident memory of the process."""
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds that `work` takes, and what it returns."""
+        """Return the seconds that `work` takes, and its result."""
         start = time.perf_counter()
         result = work()
         return time.perf_counter() - start, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
         gc.collect()
         forget_peak()
         before = resident()
@@ -72,7 +72,7 @@ class FileMeter(HostMeter):
     """
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
         ended = threading.Event()
         before = resident("RssAnon")
         seen = [before]
@@ -101,7 +101,7 @@ class CupyMeter:
         self._index = index
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds between two events, and what `work` returns."""
+        """Return the seconds between two events, and the result of `work`."""
         with self._cupy.cuda.Device(self._index):
             start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
             start.record()
@@ -111,7 +111,7 @@ class CupyMeter:
             return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes by which the pool grows (it never shrinks), and what `work` returns."""
+        """Return the bytes by which the pool grows (it never shrinks), and the result of `work`."""
         with self._cupy.cuda.Device(self._index):
             pool = self._cupy.get_default_memory_pool()
             gc.collect()
@@ -131,7 +131,7 @@ class TorchMeter:
         self._cuda.set_device(index)
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds between two events, and what `work` returns."""
+        """Return the seconds between two events, and the result of `work`."""
         start, end = (self._cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
         result = work()
@@ -140,7 +140,7 @@ class TorchMeter:
         return float(start.elapsed_time(end)) / 1e3, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the peak of the allocated bytes beyond the start, and what `work` returns."""
+        """Return the peak of the allocated bytes beyond the start, and the result of `work`."""
         gc.collect()
         self._cuda.synchronize()
         self._cuda.reset_peak_memory_stats()
@@ -159,7 +159,7 @@ class JaxCudaMeter(HostMeter):
         self._device = jax.devices("cuda")[index]
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the peak of the allocated bytes beyond the start, and what `work` returns."""
+        """Return the peak of the allocated bytes beyond the start, and the result of `work`."""
         before = self._device.memory_stats()["bytes_in_use"]
         result = work()
         peak = self._device.memory_stats()["peak_bytes_in_use"]

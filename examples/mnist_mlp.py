@@ -265,7 +265,7 @@ class Selection(NamedTuple):
 
 
 def select(plan: Plan, cases: Dataset, held_out: Dataset) -> Selection:
-    """Return the candidates after training; the one with the fewest validation errors is chosen."""
+    """Return the trained candidates; the candidate with the fewest validation errors is chosen."""
     run = learn(plan, CANDIDATES, cases, seed=0, validation=held_out)
     validation = 100 - 100 * np.array(run.history["validation_accuracy"])
     return Selection(run, validation, int(np.argmin(validation[-1])))

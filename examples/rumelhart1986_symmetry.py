@@ -39,11 +39,11 @@ OF_100, OF_1000 = (323, 1405, 2961, 8542, None), (333, 1127, 2715, 7830, 54_770)
 
 
 class Size(NamedTuple):
-    """The number of starts, the sweeps after which one is given up, and those after it is right."""
+    """The size of the experiment."""
 
     starts: int
-    sweeps: int
-    further: int
+    sweeps: int  # after which a start is given up
+    further: int  # sweeps for which a solved start is trained on
 
 
 FULL, QUICK = Size(1000, 60_000, 5000), Size(60, 6000, 1000)
