@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
+GUIDE = ROOT / "examples" / "guide"
+
 _PAIR = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 _EXTRAS = {  # a text in a block, and the module without which the block cannot run
     "digits": "sklearn",

@@ -1,11 +1,9 @@
 """Each code block of the README runs and prints what stands below it."""
 
-from pathlib import Path
-
 import pytest
-from code_blocks import blocks, check_every_block_has_its_output, run
+from code_blocks import ROOT, blocks, check_every_block_has_its_output, run
 
-README = Path(__file__).parents[1] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_every_python_block_has_its_output():

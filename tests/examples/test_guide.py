@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from code_blocks import blocks, check_every_block_has_its_output, run
+from code_blocks import GUIDE, ROOT, blocks, check_every_block_has_its_output, run
 
-ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "examples" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 LINKED = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
@@ -64,14 +62,25 @@ def test_the_guide_lists_its_pages():
         assert pages <= set(linked)
 
 
-@pytest.mark.parametrize("page", LINKED, ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in LINKED if page.name != "CHANGELOG.md"], ids=name_of
+)
 def test_files_that_are_named_are_there(page):
-    if page.name == "CHANGELOG.md":
-        return  # it names files as they were
-    named = re.findall(r"`([\w./-]+\.(?:py|md|toml))`", without_code(page))
-    for name in named:
-        found = [at / name for at in (ROOT, page.parent, ROOT / "backprop_xp")]
-        assert any(path.is_file() for path in found) or any(ROOT.glob(f"tests/**/{name}")), name
+    folders = [ROOT, page.parent, ROOT / "backprop_xp", ROOT / "examples"]
+    for name in re.findall(r"`([\w./-]+\.(?:py|md|toml))`", without_code(page)):
+        found = any((folder / name).is_file() for folder in folders)
+        assert found or any(ROOT.glob(f"tests/**/{name}")), name
+
+
+def test_the_house_of_the_readme_is_that_of_the_package():
+    house = (ROOT / "README.md").read_text("utf-8").partition("## The house")[2]
+    lines = re.findall(r"^(\w+)/ +(.+)$", house, re.MULTILINE)
+    package = ROOT / "backprop_xp"
+    rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert {room for room, _ in lines} == rooms
+    for room, text in lines:
+        for name in re.findall(r"[\w/]+\.py", text):
+            assert (package / room / name).is_file(), f"{room}/{name}"
 
 
 def without_code(page: Path) -> str:
