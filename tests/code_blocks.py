@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = next(at for at in Path(__file__).parents if (at / "pyproject.toml").is_file())
 GUIDE = ROOT / "examples" / "guide"
 
 _PAIR = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)

@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
-from code_blocks import GUIDE
 
 import backprop_xp as bp
 from backprop_xp import errors
+from tests.code_blocks import GUIDE
 from tests.needs import needs
 
 PAGE = (GUIDE / "bad-input.md").read_text("utf-8")

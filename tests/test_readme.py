@@ -1,7 +1,8 @@
 """Each code block of the README runs and prints what stands below it."""
 
 import pytest
-from code_blocks import ROOT, blocks, check_every_block_has_its_output, run
+
+from tests.code_blocks import ROOT, blocks, check_every_block_has_its_output, run
 
 README = ROOT / "README.md"
 

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from code_blocks import GUIDE, ROOT, blocks, check_every_block_has_its_output, run
+
+from tests.code_blocks import GUIDE, ROOT, blocks, check_every_block_has_its_output, run
 
 PAGES = sorted(GUIDE.glob("*.md"))
 LINKED = [
