@@ -1,4 +1,4 @@
-"""Benchmarks: ``python -m benchmarks train`` and its sisters time the library beside its peers.
+"""Benchmarks: ``python -m benchmarks train`` and other commands time the library beside its peers.
 
 ============  =====================================================================
 ``train``     an epoch of training
@@ -9,5 +9,5 @@
 ``disk``      training on a file that is larger than memory
 ============  =====================================================================
 
-Peers run in processes of their own, in turn, on the same data in the same order.
+Each peer runs in a process of its own. Peers are timed in turn, on the same data in the same order.
 """

@@ -10,11 +10,11 @@ from benchmarks import disk, imports, predict, scale, stack, train
 from benchmarks.documents import Unwritable
 from benchmarks.options import Parser, Refused
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the sub-command that the arguments name (sys.argv's) and return the exit status."""
+    """Run the sub-command named in the arguments (default: sys.argv) and return its exit status."""
     parser = Parser(
         prog="python -m benchmarks", description=(benchmarks.__doc__ or "").split("\n")[0]
     )
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may lack × and µ
     if given.json and given.json in (given.markdown, getattr(given, "plot", None)):
-        parser.error("--json goes to a file of its own")
+        parser.error("--json names the file of another option; give it a file of its own")
     try:
         status: int = given.run(given)
     except (BackpropError, Refused, Unwritable, OSError) as error:

@@ -1,4 +1,4 @@
-"""``disk``: training on a memory-mapped file, beside the same network on an array in memory."""
+"""``disk``: training on a memory-mapped file beside training on an array in memory."""
 
 import argparse
 import shutil
@@ -26,34 +26,38 @@ from benchmarks.tables import Table, number
 from benchmarks.train import name_of, threads_of
 
 BLOCK_ROWS = 16_384
-HEAD = ["X", "GB", "cases", "samples/s", "peak MB", "of it anonymous MB"]
+HEAD = ["X", "GB", "cases", "samples/s", "peak MB", "anonymous MB"]
 
 
 def add_command(commands: Any) -> None:
     """Add the sub-command to the parser."""
     parser = commands.add_parser("disk", help="training on a file that is larger than memory")
-    parser.add_argument("--gigabytes", type=positive, default=8.0, help="of X (default: 8)")
     parser.add_argument(
-        "--memory-gigabytes", type=positive, default=1.0, help="of X in memory (default: 1)"
+        "--gigabytes", type=positive, default=8.0, help="size of X in the file (default: 8)"
     )
-    parser.add_argument("--folder", default=None, help="where to make the file for a while")
+    parser.add_argument(
+        "--memory-gigabytes", type=positive, default=1.0, help="size of X in memory (default: 1)"
+    )
+    parser.add_argument("--folder", default=None, help="folder for the temporary file")
     parser.add_argument("--sizes", type=integers(2, how_many=2), default="784,100,10")
     parser.add_argument("--batch-size", type=at_least(1), default=128)
     parser.add_argument("--device", default="cpu", help="a device of backprop_xp (default: cpu)")
-    parser.add_argument("--threads", type=at_least(1), default=1, help="of the BLAS (default: 1)")
+    parser.add_argument(
+        "--threads", type=at_least(1), default=1, help="threads of the BLAS (default: 1)"
+    )
     parser.add_argument("--repeat", type=at_least(1), default=3, help="rounds (default: 3)")
     add_files(parser, plot=False)
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Write the file, time an epoch on it and one on an array, and publish the results."""
+    """Write the file, time epochs on it and on an array, and publish the results."""
     device = device_name(given)
     row = 4 * given.sizes[0]
     cases = whole_batches(int(given.gigabytes * 1e9) // row, given.batch_size)
     fitting = min(cases, max(int(given.memory_gigabytes * 1e9) // row, given.batch_size))
     if given.folder is not None and not Path(given.folder).is_dir():
-        raise Refused(f"--folder: {given.folder!r} is no folder")
+        raise Refused(f"--folder: {given.folder!r} is not a folder; create it first")
     report = Report(f"disk {device}", f"Training on a memory-mapped file on {device}, plain SGD")
     begin(report, given)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
@@ -77,17 +81,17 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _write(file: Path, cases: int, n_in: int) -> None:
-    """Write X row after row, some rows again and again, which leaves them in the page cache.
+    """Write X row by row, as one block of rows repeated; the file stays in the page cache.
 
     Raises
     ------
     Refused
-        There is no room for it.
+        The disk has no room for the file.
     """
     size, free = 4 * n_in * cases, shutil.disk_usage(file.parent).free
     if size > free:
         raise Refused(
-            f"--gigabytes: {size / 1e9:.1f} GB do not fit on a disk with {free / 1e9:.1f}"
+            f"--gigabytes: {size / 1e9:.1f} GB do not fit on a disk with {free / 1e9:.1f} GB free"
         )
     block = random_inputs(np.random.default_rng(0), (min(BLOCK_ROWS, cases), n_in))
     with file.open("wb") as out:
@@ -96,7 +100,7 @@ def _write(file: Path, cases: int, n_in: int) -> None:
 
 
 def _add(report: Report, jobs: dict[str, Job], outcome: Outcome) -> None:
-    """Add what was measured to the report."""
+    """Add the measurements to the report."""
     job = jobs["file"]
     rows, speed = [], {}
     for name, times in outcome.seconds.items():
@@ -128,9 +132,9 @@ def _add(report: Report, jobs: dict[str, Job], outcome: Outcome) -> None:
     report.results.append({"left_out": outcome.left_out})
     report.notes += [f"{name} is left out: {why}" for name, why in outcome.left_out.items()]
     report.notes.append(
-        "Peak: resident memory beyond the start, in which pages of the file count as long as the "
-        "system has room for them; anonymous: what is no page of a file."
+        "Peak: the most resident memory beyond the start. Pages of the file count as long as the "
+        "system has room for them. Anonymous: the part that is not pages of a file."
     )
     if len(speed) == 2:
         share = speed["file"] / speed["array"]
-        report.notes.append(f"Samples/s on the file over those in memory: {number(share)}.")
+        report.notes.append(f"Samples/s on the file / samples/s in memory: {number(share)}.")

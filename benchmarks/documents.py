@@ -1,4 +1,4 @@
-"""Sections of a Markdown file that commands write and replace; all else in it is somebody's own."""
+"""Sections of a Markdown file that commands write and replace; they leave all other text alone."""
 
 import os
 import re
@@ -11,38 +11,40 @@ __all__ = ["Unwritable", "check_document", "replace_section", "write_section"]
 END = "<!-- end -->"
 
 
-class Unwritable(Exception):  # noqa: N818  what it says is the whole message
+class Unwritable(Exception):  # noqa: N818  its text is the whole message
     """A file cannot take a section."""
 
 
 def check_document(path: Path, key: str) -> None:
-    """Refuse a file that cannot take the section of that key, before there is anything to write.
+    """Refuse a file that cannot take the section of this key, before any work.
 
     Raises
     ------
     Unwritable
-        It is a folder or no text, its section has no end, or its folder takes no files.
+        The path is no ordinary file, the file is not in UTF-8, its section has no end, or its
+        folder is missing or read-only.
     """
     _replaced(path, key, "", "")
     folder = path.resolve().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise Unwritable(f"{str(path)!r} is not in a folder for writing; choose another")
+        raise Unwritable(f"{str(path)!r} is not in a writable folder; choose another")
 
 
 def write_section(path: Path, key: str, body: str, head: str) -> None:
-    """Replace or add the section of that key; a new file begins with `head`.
+    """Replace or add the section of this key; a new file begins with `head`.
 
-    The file is there as it was, or whole and new, whatever happens.
+    The write is atomic: a failure leaves the old file.
 
     Raises
     ------
     Unwritable
+        The file cannot take the section, as for `check_document`.
     """
     write_atomically(path, _replaced(path, key, body, head).encode())
 
 
 def replace_section(document: str, key: str, body: str) -> str:
-    r"""Return the document with the section of that key replaced, or added at its end.
+    r"""Return the document with the section of this key replaced, or added at its end.
 
     Raises
     ------
@@ -72,9 +74,9 @@ def replace_section(document: str, key: str, body: str) -> str:
 
 def _replaced(path: Path, key: str, body: str, head: str) -> str:
     if path.is_symlink() and not path.exists():
-        raise Unwritable(f"{str(path)!r} is a link to nothing; remove it")
+        raise Unwritable(f"{str(path)!r} is a broken link; remove it")
     if path.exists() and not path.is_file():
-        raise Unwritable(f"{str(path)!r} is no ordinary file; choose another")
+        raise Unwritable(f"{str(path)!r} is not an ordinary file; choose another")
     try:
         document = path.read_bytes().decode() if path.exists() else head
         return replace_section(document, key, body)

@@ -1,8 +1,8 @@
-"""The floor: nothing but the matrix products of a step, in the storage that is fastest for all.
+"""The floor: nothing but the matrix products of a step, in the memory layout that is fastest.
 
-No training step on a CPU can be faster than its products, so their share of a peer's time says how
-much of it is arithmetic that must be done. On CUDA the products are started one by one, so that a
-graph of small ones can be faster than this floor.
+No training step on a CPU is faster than its products. So the floor's share of a peer's time is the
+share of arithmetic that no peer can avoid. On CUDA the floor launches its products one by one, so
+that a CUDA graph of small products can be faster than the floor.
 """
 
 import math
@@ -17,8 +17,8 @@ from benchmarks.meters import Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
 from benchmarks.products import Plan, best_plan, operands, places_of, products_of
 
-TRIAL_SECONDS = 0.004  # of one candidate, repeated until it lasts as long
-LONG_SECONDS = 0.1  # of work that needs no warming up
+TRIAL_SECONDS = 0.004  # a candidate is repeated for so long
+LONG_SECONDS = 0.1  # work that takes longer needs no second run
 
 Multiply = Callable[[Any, Any, Any], Callable[[], Any]]
 ToDevice = Callable[[np.ndarray[Any, Any]], Any]
@@ -27,9 +27,9 @@ ToDevice = Callable[[np.ndarray[Any, Any]], Any]
 def arrays_for(
     plan: Plan, to_device: ToDevice, arrays: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the memory of the products: an array for each matrix and storage in the plan.
+    """Return the operands of the products: an array for each matrix and layout in the plan.
 
-    Those that are in `arrays` are kept, and the others added.
+    Arrays that `arrays` holds already are kept, the missing ones added.
     """
     rng, arrays = np.random.default_rng(0), {} if arrays is None else arrays
     for product, orders in plan:
@@ -42,7 +42,7 @@ def arrays_for(
 
 
 def floor(job: Job) -> Peer:
-    """Return the floor in the array library of the job's device."""
+    """Return the floor as a peer, in the array library of the job's device."""
     if job.device.startswith("jax"):
         from benchmarks.peers_jax import floor as floor_of_jax
 
@@ -69,7 +69,7 @@ def floor(job: Job) -> Peer:
 
 
 def trial(meter: Meter, work: Callable[[int], Any]) -> float:
-    """Return the seconds of ``work(times)`` for each time, of as many as fill a trial."""
+    """Return the seconds of one repetition of `work`, the mean over a trial."""
     first, _ = meter.seconds(lambda: work(1))
     if first > LONG_SECONDS:
         return first
@@ -79,7 +79,7 @@ def trial(meter: Meter, work: Callable[[int], Any]) -> float:
 
 
 def _library(job: Job) -> tuple[ToDevice, Multiply, Meter]:
-    """Return how to move an array, what multiplies into memory that is there, and the meter."""
+    """Return functions that move an array and that multiply into a given array, and the meter."""
     index = job.cuda_index
     if job.device.startswith("torch"):
         import torch
@@ -106,5 +106,5 @@ def _library(job: Job) -> tuple[ToDevice, Multiply, Meter]:
 
 
 def _on_numpy(x: Any, y: Any, out: Any) -> Callable[[], Any]:
-    # ``dot`` finds the BLAS in half a microsecond less than ``matmul``, which alone knows stacks
+    # ``dot`` reaches the BLAS half a microsecond sooner, but only ``matmul`` takes stacks
     return partial(x.dot, y, out) if x.ndim == 2 else partial(np.matmul, x, y, out)

@@ -1,4 +1,4 @@
-"""``import``: how long ``import backprop_xp`` takes in a fresh interpreter, beside others."""
+"""``import``: the time of ``import backprop_xp`` in a fresh interpreter, beside other libraries."""
 
 import argparse
 import statistics
@@ -22,7 +22,7 @@ CODE = (
 
 def add_command(commands: Any) -> None:
     """Add the sub-command to the parser."""
-    parser = commands.add_parser("import", help="how long import backprop_xp takes")
+    parser = commands.add_parser("import", help="the time of import backprop_xp")
     parser.add_argument(
         "--peers", type=_modules, default=",".join(MODULES), help=f"some of {','.join(MODULES)}"
     )
@@ -37,7 +37,7 @@ def run(given: argparse.Namespace) -> int:
     begin(report, given)
     times: dict[str, list[float]] = {}
     modules = list(given.peers)
-    for warm in (True, *[False] * given.repeat):  # the first round fills the caches of files
+    for warm in (True, *[False] * given.repeat):  # the first round fills the file cache
         for module in list(modules):
             try:
                 seconds = import_seconds(module)
@@ -71,12 +71,12 @@ def _modules(text: str) -> list[str]:
 
 
 def import_seconds(module: str) -> float:
-    """Return the seconds that the import of a module takes in an interpreter of its own.
+    """Return the seconds of importing a module in a fresh interpreter.
 
     Raises
     ------
     ImportError
-        It cannot be imported; the message is its reason.
+        The module cannot be imported; the message is the reason.
     """
     done = subprocess.run(
         [sys.executable, "-c", CODE, module],

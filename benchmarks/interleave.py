@@ -1,4 +1,4 @@
-"""Peers in processes of their own, each timed in turn, round after round."""
+"""Peers in processes of their own, timed in turn, round after round."""
 
 import json
 import os
@@ -14,33 +14,34 @@ from benchmarks.job import Job
 from benchmarks.meters import Memory
 
 ROOT = Path(__file__).parents[1]
-# variables that make NumPy's OpenBLAS choose slower kernels, and so compress every ratio
+# variables that make NumPy's OpenBLAS choose slower kernels, and so bring all ratios nearer to 1
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
 FLOOR = "floor"
-SAME_WORK = 0.01  # the largest relative difference between the figures of peers that do the same
+SAME_WORK = 0.01  # the largest relative difference between figures of the same work
 
 
-class Ended(Exception):  # noqa: N818  one peer's end is no end of the benchmark
+class Ended(Exception):  # noqa: N818  the benchmark goes on without the peer
     """The process of a peer ended; the message is its reason."""
 
 
 @dataclass
 class Outcome:
-    """What was measured of each peer.
+    """The measurements of each peer; all keys are names of peers.
 
     Attributes
     ----------
     seconds : dict
-        Of one piece of work (an epoch, a pass) in each round, in the order of the rounds.
+        Seconds of one piece of work (an epoch, a pass), one number for each round.
     figures : dict
-        One number of the first piece of work, to compare peers by; None for the floor.
+        A number from the result of the first piece of work, equal for peers that do the same work;
+        None for the floor.
     last_figures : dict
-        The same number of the last work.
+        The same number from the last piece of work.
     memory : dict
-        Bytes at the peak of the first piece of work beyond those before.
+        Peak bytes of the first piece of work, beyond the bytes before it.
     left_out : dict
-        The reason for each peer that is missing.
+        The reason why a peer is missing.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -50,27 +51,27 @@ class Outcome:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Forget the times of a peer and keep the reason, which is also said at once."""
+        """Remove the times of a peer, keep the reason and print it."""
         self.left_out[name] = reason
         self.seconds.pop(name, None)
         print(f"{name} is left out: {reason}", file=sys.stderr)
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Return the variables of a worker."""
+    """Return the environment variables of a worker."""
     kept = {key: value for key, value in os.environ.items() if key not in SLOWING}
     return (
         kept
         | dict.fromkeys(THREADS, str(threads))
         | {
-            "JAX_DEFAULT_MATMUL_PRECISION": "float32",  # as in the others, where TF32 is off
+            "JAX_DEFAULT_MATMUL_PRECISION": "float32",  # as in the other libraries, without TF32
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         }
     )
 
 
 class Worker:
-    """A peer in a process of its own, which starts when it is entered."""
+    """A peer in a process of its own, ended on leaving the context."""
 
     def __init__(self, peer: str, job: Job) -> None:
         # closed in __exit__
@@ -100,7 +101,7 @@ class Worker:
         Raises
         ------
         Ended
-            The process ended in its place.
+            The process ended without an answer.
         """
         line = self._process.stdout.readline() if self._process.stdout else ""
         if line:
@@ -112,32 +113,33 @@ class Worker:
         raise Ended(said[-1] if said and status > 0 else f"its process ended with status {status}")
 
     def seconds(self, times: int) -> dict[str, Any]:
-        """Let the work be done so many times and return the answer, seconds for one of them.
+        """Do the work so many times and return the answer, with the mean seconds of one.
 
         Raises
         ------
         Ended
+            The process ended without an answer.
         """
         if self._process.stdin is not None:
             try:
                 self._process.stdin.write(f"{times}\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
-                pass  # the answer says why
+                pass  # `answer` raises with the reason
         return self.answer()
 
 
 def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Outcome:
-    """Time each piece of work in turn, `repeat` rounds.
+    """Return the times of each piece of work, done in turn in `repeat` rounds.
 
     Parameters
     ----------
     work : dict
-        A peer and its job by the name to report.
+        The peer and its job, by the name in the report.
     repeat : int
-        Rounds.
+        The number of rounds.
     times : int
-        How often the work is done for one time, the mean of them.
+        The repetitions of the work in one round; their mean time counts.
     """
     outcome, workers = Outcome(seconds={name: [] for name in work}), {}
     with ExitStack() as stack:
@@ -166,10 +168,10 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
 
 
 def _starts(work: dict[str, tuple[str, Job]]) -> list[list[str]]:
-    """Return who starts when: each alone, as floors measure while they start.
+    """Return the names in groups that start together.
 
-    Where the work is on a GPU all but the floors start at once: they import and compile for long,
-    on the host.
+    Floors time candidates while they start, so each starts alone, and so do all peers on a CPU.
+    Other peers on a GPU start together: they import and compile for long, on the host.
     """
     together = [
         name for name, (peer, job) in work.items() if peer != FLOOR and job.cuda_index is not None
@@ -178,12 +180,12 @@ def _starts(work: dict[str, tuple[str, Job]]) -> list[list[str]]:
 
 
 def time_peers(job: Job, peers: list[str], repeat: int, times: int) -> Outcome:
-    """Time the peers on one job."""
+    """Return the times of the peers on one job."""
     return interleave({peer: (peer, job) for peer in peers}, repeat, times)
 
 
 def different_work(outcome: Outcome, own: str) -> list[str]:
-    """Return a warning for each peer whose figure is not that of `own` within 1 %."""
+    """Return a warning for each peer whose figure differs from the figure of `own` by over 1 %."""
     mine = outcome.figures.get(own)
     return [
         f"{peer} does not do the same work: its first figure is {figure:.6g}, {own}'s {mine:.6g}"

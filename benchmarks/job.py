@@ -1,4 +1,4 @@
-"""What is timed: a network, its data and the order of its cases, the same for every peer."""
+"""The job of all peers: one network, its data and the order of its cases."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,22 +14,22 @@ LEARNING_RATES = {"sgd": 0.01, "adam": 0.001}
 
 @dataclass(frozen=True)
 class Job:
-    """What is timed, in float32.
+    """A piece of work to time, in float32.
 
     Attributes
     ----------
     task : {"train", "stack", "starts", "predict"}
     sizes : list of int
     batch_size, cases, threads : int
-        `cases` is a multiple of `batch_size`, that all peers make the same number of steps.
+        `cases` is a multiple of `batch_size`, so that all peers make the same number of steps.
     device : str
-        A device of backprop_xp.
+        The name of a device of backprop_xp.
     optimizer : {"sgd", "adam"}
     hidden : {"relu", "sigmoid"}
     stack : int
-        The number of networks; 0 is a single one, without a leading axis.
+        The number of networks; 0 means one network without a leading axis.
     file : str
-        A file with X, float32, row after row; empty for data in memory.
+        The path of a file with X, float32, row by row; empty for data in memory.
     """
 
     task: str
@@ -45,7 +45,7 @@ class Job:
 
     @property
     def batches(self) -> int:
-        """The steps of an epoch."""
+        """The number of steps of an epoch."""
         return self.cases // self.batch_size
 
     @property
@@ -55,19 +55,19 @@ class Job:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate that goes with the optimiser."""
+        """The learning rate of the optimiser."""
         return LEARNING_RATES[self.optimizer]
 
     @property
     def cuda_index(self) -> int | None:
-        """Which CUDA device, None where it is not one."""
+        """The number of the CUDA device, None for other devices."""
         index = self.device.rpartition(":")[2]
         return (int(index) if index.isdigit() else 0) if "cuda" in self.device else None
 
     def data(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return X (cases, n_in) float32 in 0 … 1, four fifths of it 0, and labels int32.
 
-        Every class appears where there are cases enough.
+        Every class appears if there are enough cases.
         """
         rng = np.random.default_rng(0)
         shape = (self.cases, self.sizes[0])
@@ -77,7 +77,7 @@ class Job:
         return random_inputs(rng, shape), Y
 
     def network(self) -> bp.Network:
-        """Return the network: softmax and cross-entropy at its output."""
+        """Return the network, with softmax output and cross-entropy."""
         return bp.Network(self.sizes, hidden=self.hidden)
 
     def layers(self) -> list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
@@ -93,15 +93,15 @@ class Job:
     def flops(self) -> float:
         """Return the floating-point operations of an epoch's matrix products.
 
-        Forward, ∂E/∂W, and, in all layers but the first, ∂E/∂a: 2 n_in n_out each for a case.
-        Prediction is the forward pass alone.
+        Each product has 2 n_in n_out operations a case. A layer has three: W a, ∂E/∂W and ∂E/∂a.
+        The first layer has no ∂E/∂a, and prediction has W a alone.
         """
         products = [2.0 * n_in * n_out for n_in, n_out in pairwise(self.sizes)]
         each = sum(products) if self.task == "predict" else 3 * sum(products) - products[0]
         return self.cases * self.networks * each
 
     def bytes_of_a_step(self) -> int:
-        """Return the bytes of what a training step must hold: θ, ∂E/∂θ, a batch, each a and δ."""
+        """Return the bytes that a training step must hold: θ, ∂E/∂θ, the batch, each a and δ."""
         parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
         units = sum(self.sizes[1:])
         of_networks = self.networks * (2 * parameters + 2 * units * self.batch_size)
@@ -111,7 +111,7 @@ class Job:
 def random_inputs(
     rng: np.random.Generator, shape: tuple[int, int]
 ) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return float32 numbers in 0 … 1, four fifths of them 0, as in images of digits."""
+    """Return X of this shape, float32 in 0 … 1, four fifths of it 0, as in images of digits."""
     X = rng.random(shape, dtype=np.float32)
     X *= rng.random(shape, dtype=np.float32) > 0.8
     return X

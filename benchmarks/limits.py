@@ -1,7 +1,8 @@
-"""The tables of LIMITS.md; ``python -m benchmarks.limits`` writes them into the page anew.
+"""The tables of LIMITS.md; ``python -m benchmarks.limits`` writes them into the page.
 
-The page's prose stands in it; the table below each mark ``<!-- name -->`` is computed here, from
-`limits_cost` and `limits_crossings`. ``--measure`` prints a core of this machine as a `Machine`.
+The prose of the page is kept. The table below each mark ``<!-- name -->`` is computed here, from
+`limits_cost` and `limits_crossings`. ``--measure`` measures a core of this machine and prints it as
+a `Machine`.
 """
 
 import argparse
@@ -33,7 +34,7 @@ Rows = Iterable[Sequence[str]]
 
 
 def number(x: float, unit: str = "", digits: int = 2) -> str:
-    """Return x with a prefix, seconds in minutes, hours or days from 100 s on.
+    """Return x with a prefix and a unit; seconds from 100 on are in minutes, hours or days.
 
     Examples
     --------
@@ -53,12 +54,12 @@ def number(x: float, unit: str = "", digits: int = 2) -> str:
 
 
 def title(sizes: cost.Sizes, m: float) -> str:
-    """Return the name of a case, such as "784-30-10, m 10"."""
+    """Return the name of a network and its batch, such as "784-30-10, m 10"."""
     return f"{'-'.join(str(n) for n in sizes)}, m {m}"
 
 
 def machines() -> Rows:
-    """Give the machines of the page."""
+    """Yield the rates of the machines."""
     yield "machine", "peak", "memory bandwidth", "balance, flop/byte", "memory", "a launch"
     for one in (CORE, H100, H200, H200_TF32):
         rates = number(one.peak, "flop/s", 3), number(one.bandwidth, "B/s", 3), number(one.balance)
@@ -66,7 +67,7 @@ def machines() -> Rows:
 
 
 def links() -> Rows:
-    """Give the connections of the page."""
+    """Yield the rates of the links."""
     yield "link", "between", "one way", "a hop"
     joined = (cost.NVLINK, f"up to {cost.NODE} GPUs"), (cost.NETWORK, "more GPUs")
     for one, between in (*joined, (cost.PCIE, "host and GPU"), (cost.DISK, "disk and host")):
@@ -75,9 +76,16 @@ def links() -> Rows:
 
 
 def intensities() -> Rows:
-    """Give the intensity of products, and the batch at which arithmetic bounds them."""
+    """Yield the intensity of products, and the batch from which arithmetic bounds them."""
     on = (CORE, H100, H200, H200_TF32)
-    yield "n_in → n_out", "m", "flop", "flop/byte", "at most", *(f"m, {one.name}" for one in on)
+    yield (
+        "n_in → n_out",
+        "m",
+        "flop",
+        "flop/byte",
+        "flop/byte, m ∞",
+        *(f"m, {one.name}" for one in on),
+    )
     for n_in, n_out, m in SHAPES:
         flop, most = cost.product_flops(n_in, n_out, m), cost.intensity(n_in, n_out, math.inf)
         have = number(flop), number(cost.intensity(n_in, n_out, m)), number(most)
@@ -86,15 +94,15 @@ def intensities() -> Rows:
 
 
 def parts() -> Rows:
-    """Give what is no product."""
-    yield "equation", "for each", "launches", "bytes", "flop", "flop/byte"
+    """Yield the costs of all array operations but the products."""
+    yield "equation", "per", "launches", "bytes", "flop", "flop/byte"
     for part in (*cost.PARTS, *cost.OPTIMISERS):
         counts = (str(n) for n in (part.launches, part.bytes, part.flops))
         yield part.equation, part.elements, *counts, number(part.flops / part.bytes)
 
 
 def launch_costs() -> Rows:
-    """Give the seconds of a step's launches, and of what the device does."""
+    """Yield the seconds of a step's launches, and of the device's work."""
     yield "network", "P", "launches", "NumPy", *LAUNCH, "H200 at work", "core at work"
     for sizes, m in CASES:
         n = cost.launches(sizes)
@@ -104,7 +112,7 @@ def launch_costs() -> Rows:
 
 
 def widths() -> Rows:
-    """Give the width of three layers past which launches no longer dominate."""
+    """Yield the width of three layers past which launches no longer dominate."""
     yield "m", "core, NumPy", *(f"H200, {name}" for name in LAUNCH)
     for m in (10, 32, 128, 512, 4096):
         on = (CORE, *(replace(H200, launch=launch) for launch in LAUNCH.values()))
@@ -112,19 +120,20 @@ def widths() -> Rows:
 
 
 def transfers() -> Rows:
-    """Give what it takes to bring the cases to the device."""
-    yield "from", "stored as", "cases/s", "60,000", "10⁹", "H200s that hold 10⁹", "P that hides it"
+    """Yield the costs of moving the cases to the device."""
+    times = "60,000 cases", "10⁹ cases"
+    yield "from", "stored as", "cases/s", *times, "H200s for 10⁹ cases", "P that hides it"
     for link in (cost.PCIE, cost.DISK):
         for name, size in (("float32", FLOAT), ("bytes", 1)):
             bytes_of_case = size * CASES[0][0][0]
             rate, gpus = link.rate / bytes_of_case, math.ceil(LARGE * bytes_of_case / H200.memory)
             past = crossings.parameters_past_stream(H200, link, bytes_of_case)
-            times = number(SMALL / rate, "s"), number(LARGE / rate, "s")
-            yield link.name, name, number(rate), *times, str(gpus), number(past)
+            seconds = number(SMALL / rate, "s"), number(LARGE / rate, "s")
+            yield link.name, name, number(rate), *seconds, str(gpus), number(past)
 
 
 def memory() -> Rows:
-    """Give the memory of a step, and the networks that fit."""
+    """Yield the memory of a step, and the number of networks that fit."""
     yield "network", "θ", "θ, gradient", "with Adam", "z, a, δ", "K in an H200", "10⁴ networks"
     for sizes, m in CASES:
         P, each = cost.parameter_count(sizes), cost.step_memory(sizes, m)
@@ -134,7 +143,7 @@ def memory() -> Rows:
 
 
 def all_reduces() -> Rows:
-    """Give the all-reduce's cost, the batch that hides it, and the GPUs past which it dominates."""
+    """Yield the cost of an all-reduce, the batch hiding it, the GPUs past which it rules."""
     times, hides = (f"ring {G}" for G in GPUS[1:]), (f"m hiding {G}" for G in GPUS[1:])
     yield "network", "sent", *times, "tree 1024", *hides, "G, CuPy", "G, graph"
     for sizes, m in CASES:
@@ -149,7 +158,7 @@ def all_reduces() -> Rows:
 
 
 def takeovers() -> Rows:
-    """Give the formula of each crossing, with an example."""
+    """Yield the formula of each crossing, with an example."""
     (sizes, m), width = CASES[0], 256
     batch = number(crossings.batch_at_balance(H200, width, width))
     networks = number(crossings.stack_past_launches(H200, sizes, m))
@@ -159,19 +168,20 @@ def takeovers() -> Rows:
     step = cost.step_seconds(H200, sizes, m)
     gpus = number(crossings.gpus_at_parity(cost.NETWORK, P, step))
     resident = number((H200.memory - cost.step_memory(sizes, m)) / bytes_of_case)
-    yield "from", "to", "where", "on H200"
+    yield "bound", "next bound", "crossing", "on H200"
     product = "1 / (1/(2 balance) − 1/n_in − 1/n_out)"
     yield "memory", "arithmetic", f"m = {product}", f"m {batch} for {width} → {width}"
-    yield "launches", "the device", "(9 L + 4) launch = K · (its seconds for one)", f"K {networks}"
-    yield "resident", "streamed", "4 n_in cases = memory − that of a step", f"{resident} cases"
+    yield "launches", "the device", "(9 L + 4) launch = K · device seconds of one", f"K {networks}"
+    yield "resident", "streamed", "4 n_in cases = memory − memory of a step", f"{resident} cases"
     yield "transfer", "arithmetic", "P = (2/3) n_in peak / rate", f"P {past}, PCIe"
     yield "all-reduce", "arithmetic", "m = (4/3) peak / rate", f"m {hiding}, NVLink"
-    yield "a step", "a ring", "2 (G − 1) (4 P / (G rate) + hop) = step", f"G {gpus}, InfiniBand"
+    yield "step", "ring", "2 (G − 1) (4 P / (G rate) + hop) = step", f"G {gpus}, InfiniBand"
 
 
 def stacks() -> Rows:
-    """Give the networks that fill a GPU, and what 10⁴ cost."""
-    yield "network", "K, CuPy", "K, graph", "K, tiles", "10⁴: step", "each", "epoch", "core, epoch"
+    """Yield the number of networks that fill a GPU, and the cost of 10⁴."""
+    head = "10⁴: a step", "per network", "an epoch", "an epoch on the core"
+    yield "network", "K, CuPy", "K, graph", "K, tiles", *head
     for sizes, m in CASES:
         past = [crossings.stack_past_launches(one, sizes, m) for one in (H200, GRAPH)]
         past.append(crossings.stack_with_tiles(sizes[1], m))
@@ -182,7 +192,7 @@ def stacks() -> Rows:
 
 
 def epochs() -> Rows:
-    """Give an epoch on a core and on a GPU, and its bound."""
+    """Yield the seconds of an epoch on a core and on a GPU, and its bounds."""
     on = (CORE, H200, GRAPH)
     heads = (
         f"{name}, {cases}" for cases in ("60,000", "10⁹") for name in ("core", "CuPy", "graph")
@@ -196,7 +206,7 @@ def epochs() -> Rows:
 
 
 def fleets() -> Rows:
-    """Give an epoch over 10⁹ cases on many GPUs, with the share of the all-reduce."""
+    """Yield the seconds of an epoch over 10⁹ cases on many GPUs, and the share of all-reduce."""
     yield "network", *(f"{name}, {G:,}" for name in ("CuPy", "graph") for G in GPUS)
     for sizes, m in CASES:
         row = []
@@ -219,7 +229,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
 
 
 def in_markdown(rows: Rows) -> str:
-    """Return a table, whose first row is its head; columns of numbers stand to the right."""
+    """Return a table in Markdown; the first row is its head, columns of numbers align right."""
     head, *body = rows
     columns = zip(*body, strict=True)
     right = (all(x[0].isdigit() or x == "never" for x in column) for column in columns)
@@ -228,7 +238,7 @@ def in_markdown(rows: Rows) -> str:
 
 
 def filled(page: str) -> str:
-    """Return the page with every table computed anew; KeyError where a mark names no table."""
+    """Return the page with every table computed; KeyError for a mark without a table."""
 
     def section(mark: re.Match[str]) -> str:
         return f"<!-- {mark[1]} -->\n{in_markdown(TABLES[mark[1]]())}\n"
@@ -237,9 +247,9 @@ def filled(page: str) -> str:
 
 
 def main() -> None:
-    """Write the page, or measure a core."""
+    """Write the tables into the page, or measure a core."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
-    parser.add_argument("--measure", action="store_true", help="print a core of this machine")
+    parser.add_argument("--measure", action="store_true", help="measure a core of this machine")
     if parser.parse_args().measure:
         print(cost.measured())
     else:

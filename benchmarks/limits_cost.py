@@ -1,9 +1,9 @@
-"""What a step of training costs on paper: flop, bytes, launches, all-reduce, memory.
+"""The cost of a training step on paper: flop, bytes, launches, all-reduce, memory.
 
-In all functions n_in and n_out are units below and above a layer, m the cases in a batch, K the
-networks in a stack, P the parameters of one network, G the GPUs; `sizes` are those of a `Network`
-with ReLU units, softmax with cross-entropy, and plain SGD. Numbers are float32, 4 bytes. Costs are
-in flop, bytes and seconds, at the rates that the data sheets give.
+In all functions n_in and n_out are the inputs and the units of a layer, m the cases in a batch, K
+the networks in a stack, P the parameters of one network, G the GPUs. `sizes` are the layers of a
+`Network` with ReLU units and softmax with cross-entropy, trained by plain SGD. Numbers are float32,
+4 bytes. Costs are in flop, bytes and seconds, at the rates of data sheets.
 """
 
 import math
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 FLOAT = 4  # bytes
 
-Sizes = Sequence[float]  # of a network; a width that is solved for need not be whole
+Sizes = Sequence[float]  # units of the layers; a width that is solved for need not be whole
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Machine:
     ----------
     name : str
     peak, bandwidth, memory : float
-        flop/s of matrix products, bytes/s and bytes of its memory.
+        flop/s of matrix products, bytes/s of its memory, bytes of its memory.
     launch : float
-        Seconds in which the host hands over one array operation.
+        Seconds in which the host launches one array operation.
     waits : bool
-        Whether the host does the operation itself: times add up, where else the longer one counts.
+        Whether the host waits for each operation (a CPU): launches and work add up. Else they
+        overlap, and the longer of the two counts.
     """
 
     name: str
@@ -43,12 +44,12 @@ class Machine:
 
     @property
     def balance(self) -> float:
-        """The flop/byte at which computing takes as long as memory, peak / bandwidth."""
+        """The flop/byte at which arithmetic takes as long as memory, peak / bandwidth."""
         return self.peak / self.bandwidth
 
 
 class Link(NamedTuple):
-    """A connection: its name, bytes/s one way, and seconds until a message arrives."""
+    """A link: its name, bytes/s one way, and seconds until a message arrives."""
 
     name: str
     rate: float
@@ -56,9 +57,9 @@ class Link(NamedTuple):
 
 
 # CuPy: 11 µs of CPU time for an elementwise operation, github.com/cupy/cupy/pull/3298 (2020)
-# PyTorch, CUDA graph: assumptions; a bare launch is put at 4 to 6 µs, a graph's node below that
+# PyTorch, CUDA graph: assumptions; a bare launch is said to take 4 to 6 µs, a node of a graph less
 LAUNCH = {"CuPy": 11e-6, "PyTorch": 6e-6, "CUDA graph": 1.5e-6}
-# NVIDIA's data sheets of H100 SXM and H200 SXM; FP32, which TF32 is not
+# NVIDIA's data sheets of H100 SXM and H200 SXM; FP32, without TF32
 H200 = Machine("H200", 67e12, 4.8e12, 141e9, LAUNCH["CuPy"])
 H100 = Machine("H100", 67e12, 3.35e12, 80e9, LAUNCH["CuPy"])
 # TF32: the data sheet's 989 Tflop/s are for sparse matrices, dense ones have half
@@ -83,7 +84,7 @@ CASES = (
 
 
 class Part(NamedTuple):
-    """Array operations on every element of a kind: how many, their bytes and flop for each."""
+    """Array operations on every element of a kind: launches, and bytes and flop per element."""
 
     equation: str
     elements: str
@@ -92,9 +93,9 @@ class Part(NamedTuple):
     flops: int
 
 
-# bytes: 4 for each array read and each one written, 1 for one of bool; no cache, nothing fused
+# bytes: 4 for each array read or written, 1 for an array of bool; no cache, nothing fused
 PARTS = (
-    Part("rows of the batch gathered", "input and target", 0, 8, 0),  # launched once for many
+    Part("rows of the batch gathered", "input and target", 0, 8, 0),  # one launch for many batches
     Part("z += b", "unit", 1, 4 + 4, 1),
     Part("a = max(z, 0)", "hidden unit", 1, 4 + 4, 1),
     Part("δ = ∂E/∂a ⊙ [z > 0]", "hidden unit", 3, (4 + 1) + (1 + 4) + 12, 2),
@@ -105,7 +106,7 @@ PARTS = (
 OPTIMISERS = (
     Part("SGD", "parameter", 2, 8 + 12, 2),
     Part("SGD with momentum", "parameter", 4, 8 + 8 + 12 + 12, 4),
-    Part("Adam", "parameter", 10 + 12, 6 * 8 + 4 * 12, 10),  # 12 launches are for one number
+    Part("Adam", "parameter", 10 + 12, 6 * 8 + 4 * 12, 10),  # 12 of the launches are on one number
 )
 
 
@@ -115,22 +116,22 @@ def parameter_count(sizes: Sizes) -> float:
 
 
 def product_flops(n_in: float, n_out: float, m: float) -> float:
-    """Return the flop of one product of a layer, 2 n_in n_out m; the three are alike."""
+    """Return the flop of one product of a layer, 2 n_in n_out m; a layer has three of the same."""
     return 2 * n_in * n_out * m
 
 
 def product_bytes(n_in: float, n_out: float, m: float) -> float:
-    """Return 4 (n_in n_out + n_in m + n_out m): two matrices are read, the third is written."""
+    """Return the bytes of a product, 4 (n_in n_out + n_in m + n_out m): two reads, one write."""
     return FLOAT * (n_in * n_out + n_in * m + n_out * m)
 
 
 def intensity(n_in: float, n_out: float, m: float) -> float:
-    """Return flop/byte of a product, ½ / (1/m + 1/n_in + 1/n_out)."""
+    """Return the flop/byte of a product, ½ / (1/m + 1/n_in + 1/n_out)."""
     return 0.5 / (1 / m + 1 / n_in + 1 / n_out)
 
 
 def products(sizes: Sizes) -> Iterator[tuple[float, float]]:
-    """Give (n_in, n_out) of each product of a step: three in a layer, two in the first."""
+    """Yield (n_in, n_out) of each product of a step: three for a layer, two for the first."""
     for layer, shape in enumerate(pairwise(sizes)):
         yield from (shape,) * (2 if layer == 0 else 3)
 
@@ -141,7 +142,7 @@ def step_flops(sizes: Sizes, m: float) -> float:
 
 
 def launches(sizes: Sizes) -> int:
-    """Return the array operations of a step with L layers, 9 L + 4."""
+    """Return the number of array operations of a step with L layers, 9 L + 4."""
     layers = len(sizes) - 1
     count = {"unit": layers, "hidden unit": layers - 1}
     parts = sum(part.launches * count.get(part.elements, 1) for part in PARTS)
@@ -149,7 +150,7 @@ def launches(sizes: Sizes) -> int:
 
 
 def other_bytes(sizes: Sizes, m: float) -> float:
-    """Return the bytes of all that is no product: `PARTS` and SGD."""
+    """Return the bytes of all operations but the products: `PARTS` and SGD."""
     hidden, out = sum(sizes[1:-1]), sizes[-1]
     count = {"input and target": sizes[0] + out, "unit": hidden + out, "hidden unit": hidden}
     parts = m * sum(part.bytes * count.get(part.elements, out) for part in PARTS)
@@ -160,7 +161,7 @@ def shares(machine: Machine, sizes: Sizes, m: float, K: float = 1) -> dict[str, 
     """Return the seconds of a step by bound: "launches", "arithmetic", "memory".
 
     Launches take ``launches · launch``, for any K. A product takes max(flop / peak, bytes /
-    bandwidth), and counts as what is longer; the rest takes bytes / bandwidth.
+    bandwidth), and counts for the longer of the two. All else takes bytes / bandwidth.
     """
     found = {"launches": launches(sizes) * machine.launch, "arithmetic": 0.0}
     found["memory"] = K * other_bytes(sizes, m) / machine.bandwidth
@@ -172,19 +173,19 @@ def shares(machine: Machine, sizes: Sizes, m: float, K: float = 1) -> dict[str, 
 
 
 def device_seconds(machine: Machine, sizes: Sizes, m: float, K: float = 1) -> float:
-    """Return the seconds of a step's arithmetic and memory, K times those of one network."""
+    """Return the seconds of a step's arithmetic and memory, proportional to K."""
     found = shares(machine, sizes, m, K)
     return found["arithmetic"] + found["memory"]
 
 
 def step_seconds(machine: Machine, sizes: Sizes, m: float, K: float = 1) -> float:
-    """Return the seconds of a step: launches or the device, the longer; the sum on a CPU."""
+    """Return the seconds of a step: max(launches, device), or their sum on a CPU."""
     host, device = launches(sizes) * machine.launch, device_seconds(machine, sizes, m, K)
     return host + device if machine.waits else max(host, device)
 
 
 def step_memory(sizes: Sizes, m: float, K: float = 1, state: int = 0) -> float:
-    """Return bytes, 4 K [(2 + state) P + 3 m Σ n]: θ, gradient, optimiser; z, a, δ of each unit."""
+    """Return the bytes of θ, gradient, state, z, a and δ, 4 K [(2 + state) P + 3 m Σ n]."""
     return FLOAT * K * ((2 + state) * parameter_count(sizes) + 3 * m * sum(sizes[1:]))
 
 
@@ -194,17 +195,17 @@ def ring_bytes(P: float, G: int) -> float:
 
 
 def ring_seconds(link: Link, P: float, G: int) -> float:
-    """Return 2 (G − 1) (4 P / (G rate) + hop): so many messages of P / G numbers, in turn."""
+    """Return the seconds of a ring, 2 (G − 1) (4 P / (G rate) + hop): P / G numbers a message."""
     return ring_bytes(P, G) / link.rate + 2 * (G - 1) * link.hop
 
 
 def tree_seconds(link: Link, P: float, G: int) -> float:
-    """Return 2 · 4 P / rate + 2 ⌈log₂ G⌉ hop: up a binary tree and down, in a stream of pieces."""
+    """Return the seconds of a streaming binary tree, 2 · 4 P / rate + 2 ⌈log₂ G⌉ hop."""
     return 2 * FLOAT * P / link.rate + 2 * math.ceil(math.log2(G)) * link.hop if G > 1 else 0.0
 
 
 def all_reduce_seconds(P: float, G: int) -> float:
-    """Return the seconds of a ring or a tree over G GPUs' slowest link, the shorter."""
+    """Return min(ring, tree) seconds, over the slowest link of G GPUs."""
     return min(way(link_of(G), P, G) for way in (ring_seconds, tree_seconds))
 
 
@@ -214,17 +215,17 @@ def link_of(G: int) -> Link:
 
 
 def epoch_seconds(machine: Machine, sizes: Sizes, m: int, cases: float, G: int = 1) -> float:
-    """Return ⌈cases / (m G)⌉ times step and all-reduce, which follow each other."""
+    """Return the seconds of an epoch, ⌈cases / (m G)⌉ (step + all-reduce): they do not overlap."""
     step = step_seconds(machine, sizes, m) + all_reduce_seconds(parameter_count(sizes), G)
     return math.ceil(cases / (m * G)) * step
 
 
 def measured() -> Machine:
-    """Return a core of this machine, for which NumPy must not have been imported before.
+    """Return a core of this machine; NumPy must not have been imported before.
 
-    peak: the product of two 1024 × 1024 matrices; bandwidth: x + y into x, 64 MiB
-    each; launch: the mean
-    over some operations of a step on 2 × 2 matrices. The fastest of several runs counts.
+    The peak is from the product of two 1024 × 1024 matrices, the bandwidth from x + y into x, 64
+    MiB each. The launch is the mean over some operations of a step on 2 × 2 matrices. The fastest
+    of several runs counts.
     """
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     import numpy as np

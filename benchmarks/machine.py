@@ -1,4 +1,4 @@
-"""On what was measured: machine and versions, without names of hosts or folders."""
+"""The machine and the versions behind a measurement, without names of hosts or folders."""
 
 import json
 import os
@@ -23,9 +23,10 @@ PACKAGES = {
 
 
 def describe() -> dict[str, Any]:
-    """Return processor, cores, memory, GPU and versions; None for what is not there.
+    """Return processor, cores, memory, GPU and versions, None where one is missing.
 
-    It is read in a process with the variables of a worker, on which the BLAS' choice depends.
+    They are read in a process with the environment of a worker, which decides the kernels of the
+    BLAS.
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.machine"],

@@ -1,4 +1,4 @@
-"""Seconds and bytes, read where the work is done: on the host, or on a CUDA device."""
+"""Seconds and bytes of a piece of work, on the host or on a CUDA device."""
 
 import gc
 import sys
@@ -12,23 +12,23 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 SAMPLING_SECONDS = 0.01
 
 Work = Callable[[], Any]
-Memory = dict[str, int]  # bytes: "peak", and "anonymous" for what is no part of a file
+Memory = dict[str, int]  # bytes: "peak", and "anonymous" without the pages of files
 
 
 class Meter(Protocol):
-    """What a worker asks of a meter."""
+    """Reads seconds and bytes of a piece of work."""
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds that `work` takes, and what it returns."""
+        """Return the seconds that `work` takes, and its result."""
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
 
 
 def resident(field: str = "VmHWM") -> int:
-    """Return a field of this process' memory in bytes; VmHWM is the peak of what is resident.
+    """Return a field of this process' memory in bytes; VmHWM is the peak of the resident memory.
 
-    Where there is no /proc, only the peak is known, and 0 is returned for other fields.
+    On a system without /proc only the peak is known; other fields are 0.
     """
     if STATUS.exists():
         lines = (line.split() for line in STATUS.read_text().splitlines())
@@ -40,24 +40,24 @@ def resident(field: str = "VmHWM") -> int:
 
 
 def forget_peak() -> None:
-    """Let the peak of the resident memory start anew, where the system can do that."""
+    """Reset the peak of the resident memory, if the system can."""
     try:
         CLEAR.write_text("5")
     except OSError:
-        return  # then the peak before counts, and a smaller one is not seen
+        return  # a later peak below the earlier one is not seen
 
 
 class HostMeter:
     """The wall clock, and the resident memory of the process."""
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds that `work` takes, and what it returns."""
+        """Return the seconds that `work` takes, and its result."""
         start = time.perf_counter()
         result = work()
         return time.perf_counter() - start, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
         gc.collect()
         forget_peak()
         before = resident()
@@ -66,13 +66,13 @@ class HostMeter:
 
 
 class FileMeter(HostMeter):
-    """As `HostMeter`, and of the resident memory that part which is no page of a mapped file.
+    """A `HostMeter` that also reads "anonymous" memory, without the pages of mapped files.
 
-    Pages of a file count as resident, but the system takes them back where it needs memory.
+    Pages of a file count as resident, but the system takes them back when it needs memory.
     """
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the bytes that `work` needs at its peak beyond the start, and what it returns."""
+        """Return the bytes that `work` needs at its peak beyond the start, and its result."""
         ended = threading.Event()
         before = resident("RssAnon")
         seen = [before]
@@ -101,7 +101,7 @@ class CupyMeter:
         self._index = index
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds between two events, and what `work` returns."""
+        """Return the seconds between two events, and the result of `work`."""
         with self._cupy.cuda.Device(self._index):
             start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
             start.record()
@@ -111,7 +111,7 @@ class CupyMeter:
             return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return how many bytes the pool grows by (it gives none back), and what `work` returns."""
+        """Return the bytes by which the pool grows (it never shrinks), and the result of `work`."""
         with self._cupy.cuda.Device(self._index):
             pool = self._cupy.get_default_memory_pool()
             gc.collect()
@@ -131,7 +131,7 @@ class TorchMeter:
         self._cuda.set_device(index)
 
     def seconds(self, work: Work) -> tuple[float, Any]:
-        """Return the seconds between two events, and what `work` returns."""
+        """Return the seconds between two events, and the result of `work`."""
         start, end = (self._cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
         result = work()
@@ -140,7 +140,7 @@ class TorchMeter:
         return float(start.elapsed_time(end)) / 1e3, result
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the peak of the allocated bytes beyond the start, and what `work` returns."""
+        """Return the peak of the allocated bytes beyond the start, and the result of `work`."""
         gc.collect()
         self._cuda.synchronize()
         self._cuda.reset_peak_memory_stats()
@@ -159,7 +159,7 @@ class JaxCudaMeter(HostMeter):
         self._device = jax.devices("cuda")[index]
 
     def memory(self, work: Work) -> tuple[Memory, Any]:
-        """Return the peak of the allocated bytes beyond the start, and what `work` returns."""
+        """Return the peak of the allocated bytes beyond the start, and the result of `work`."""
         before = self._device.memory_stats()["bytes_in_use"]
         result = work()
         peak = self._device.memory_stats()["peak_bytes_in_use"]
@@ -167,7 +167,7 @@ class JaxCudaMeter(HostMeter):
 
 
 def meter_for(library: str, cuda_index: int | None) -> Meter:
-    """Return the meter for work in a library ("numpy", "cupy", "torch", "jax") on its device."""
+    """Return the meter for a library ("numpy", "cupy", "torch", "jax") on its device."""
     if cuda_index is None:
         return HostMeter()
     meters: dict[str, Callable[[int], Meter]] = {

@@ -13,12 +13,12 @@ from benchmarks.peers import OWN, PEERS
 PICTURES = (".png", ".svg", ".pdf")
 
 
-class Refused(Exception):  # noqa: N818  what it says is the whole message
-    """Options that do not go together."""
+class Refused(Exception):  # noqa: N818  its text is the whole message
+    """Options that cannot be used together, or on this machine."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses in one line."""
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         """End the command with status 2."""
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """Return the parser of an integer that is at least so much."""
+    """Return the parser of an integer >= least."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -37,13 +37,13 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def integers(least: int, how_many: int = 1) -> Callable[[str], list[int]]:
-    """Return the parser of a list such as ``784,30,10`` of at least so many integers."""
+    """Return the parser of a list such as ``784,30,10``, of `how_many` integers or more."""
     one = at_least(least)
 
     def parse(text: str) -> list[int]:
         found = [one(word.strip()) for word in text.split(",")]
         if len(found) < how_many:
-            raise argparse.ArgumentTypeError(f"{text!r} has less than {how_many} numbers")
+            raise argparse.ArgumentTypeError(f"{text!r} has fewer than {how_many} numbers")
         return found
 
     return parse
@@ -61,7 +61,7 @@ def positive(text: str) -> float:
 
 
 def peers_of(task: str) -> Callable[[str], list[str]]:
-    """Return the parser of a list of a task's peers, this library first; all are known by name."""
+    """Return the parser of a list of a task's peers, which puts this library first."""
 
     def parse(text: str) -> list[str]:
         names = [name.strip() for name in text.split(",") if name.strip()]
@@ -78,7 +78,7 @@ def writable(text: str) -> Path:
     """Parse the path of a file whose folder exists."""
     path = Path(text)
     if not os.access(path.parent, os.W_OK) or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder for writing")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a writable folder")
     return path
 
 
@@ -93,13 +93,16 @@ def picture(text: str) -> Path:
 
 
 def add_files(parser: argparse.ArgumentParser, *, plot: bool = True) -> None:
-    """Add the options that say where results go."""
-    parser.add_argument("--json", type=writable, metavar="FILE", help="write all results there")
+    """Add the options for the files of the results."""
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write all results to FILE")
     parser.add_argument(
-        "--markdown", type=writable, metavar="FILE", help="write or replace the command's section"
+        "--markdown",
+        type=writable,
+        metavar="FILE",
+        help="write or replace the command's section of FILE",
     )
     if plot:
-        parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the results there")
+        parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the results to FILE")
 
 
 def add_timing(parser: argparse.ArgumentParser, task: str, repeat: int) -> None:
@@ -110,7 +113,10 @@ def add_timing(parser: argparse.ArgumentParser, task: str, repeat: int) -> None:
         "--peers", type=peers_of(task), default=known, help=f"some of {known} (default: all)"
     )
     parser.add_argument(
-        "--threads", type=integers(1), default="1", help="of the BLAS, such as 1,2 (default: 1)"
+        "--threads",
+        type=integers(1),
+        default="1",
+        help="threads of the BLAS, such as 1,2 (default: 1)",
     )
     parser.add_argument(
         "--repeat", type=at_least(1), default=repeat, help=f"rounds (default: {repeat})"
@@ -118,22 +124,23 @@ def add_timing(parser: argparse.ArgumentParser, task: str, repeat: int) -> None:
 
 
 def device_name(given: Any) -> str:
-    """Return the full name of the device asked for, which can be used.
+    """Return the full name of the chosen device.
 
     Raises
     ------
     BackpropError
+        The device cannot be used.
     """
     return bp.select_device(given.device).name
 
 
 def whole_batches(cases: int, batch_size: int) -> int:
-    """Return the number of cases in whole batches, that all peers make the same steps.
+    """Return the number of cases in whole batches, with which all peers make the same steps.
 
     Raises
     ------
     Refused
-        There is not a single one.
+        The cases do not fill one batch.
     """
     if batch_size > cases:
         raise Refused(f"a batch of {batch_size} is larger than the {cases} cases")

@@ -1,7 +1,7 @@
-"""Who is timed: each peer does the same work in its own way, one process for each.
+"""The peers: each does the same work in its own way, in a process of its own.
 
-A peer is made by a function of a `Job`. What is not installed raises ImportError there, what cannot
-do the work raises `LeftOut`.
+A function of a `Job` makes a peer. It raises ImportError if a library is missing, and `LeftOut` if
+the peer cannot do the work.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from benchmarks.job import Job
 from benchmarks.meters import HostMeter, Meter
 
 OWN = "backprop_xp"
-# for each task: the name of a peer, its module and its function
+# the module and the function of each peer, by task and name
 PEERS = {
     "train": {
         OWN: ("peers_own", "train"),
@@ -44,21 +44,21 @@ PEERS = {
 }
 
 
-class LeftOut(Exception):  # noqa: N818  a peer left out is no error of the benchmark
-    """Why a peer cannot do the work."""
+class LeftOut(Exception):  # noqa: N818  the benchmark goes on without the peer
+    """A peer cannot do the work; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """What a worker times.
+    """The work of a peer, and the meter that times it.
 
     Attributes
     ----------
     run : function
-        Does the work so many times (epochs, passes) and returns something of the first of them that
-        is the same for all peers: the mean training cost, or predictions; None for the floor.
+        Does the work so many times (epochs, passes). Returns a result of the first time that is the
+        same for all peers: the mean training cost, or predictions; None for the floor.
     meter : Meter
-        Reads the seconds and the memory where the work is done.
+        Reads the seconds and the bytes.
     """
 
     run: Callable[[int], Any]
@@ -66,11 +66,14 @@ class Peer:
 
 
 def make(name: str, job: Job) -> Peer:
-    """Return the peer of that name, set up for the job.
+    """Return the peer of this name, set up for the job.
 
     Raises
     ------
-    LeftOut, ImportError
+    LeftOut
+        The peer cannot do the work.
+    ImportError
+        Its library is missing.
     """
     if name not in PEERS[job.task]:
         raise LeftOut(f"{name} has no part in the task {job.task}")

@@ -1,4 +1,4 @@
-"""JAX as a peer: value and gradient under ``jax.jit``, a whole epoch under ``lax.scan``."""
+"""JAX as a peer: an epoch is a ``lax.scan`` of ``jax.value_and_grad`` under ``jax.jit``."""
 
 import functools
 import math
@@ -16,11 +16,11 @@ from benchmarks.peers import LeftOut, Peer
 from benchmarks.products import Orders, Plan, Product, best_plan, operands, places_of, products_of
 
 FUNCTIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}
-TRIAL_FLOPS = 2e8  # of a candidate of the floor in one compiled loop
+TRIAL_FLOPS = 2e8  # operations of one compiled loop that times a candidate of the floor
 
 
 def train(job: Job) -> Peer:
-    """Train one network, or a stack by ``jax.vmap`` of the gradient."""
+    """Return the peer that trains one network, or a stack by ``jax.vmap`` of the gradient."""
     place = _place(job)
     X, Y = (jax.device_put(x, place) for x in job.data())
     parameters = jax.device_put([x for layer in job.layers() for x in layer], place)
@@ -51,7 +51,7 @@ def train(job: Job) -> Peer:
 
 
 def predict(job: Job) -> Peer:
-    """Predict probabilities."""
+    """Return the peer that predicts probabilities."""
     place = _place(job)
     X = jax.device_put(job.data()[0], place)
     parameters = jax.device_put([x for layer in job.layers() for x in layer], place)
@@ -69,7 +69,7 @@ def predict(job: Job) -> Peer:
 
 
 def floor(job: Job) -> Peer:
-    """Do nothing but the products, in one compiled loop."""
+    """Return the floor: nothing but the products, in one compiled loop."""
     place, meter = _place(job), _meter(job)
     products = products_of(job)
 
@@ -94,11 +94,11 @@ def floor(job: Job) -> Peer:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _multiplied(plan: tuple[tuple[Product, Orders], ...], arrays: Any, times: Any) -> Any:
-    """Return the arrays after the products of the plan, made anew `times` times."""
+    """Return the arrays after the products of the plan, computed `times` times."""
     made = {places_of(*step)[2].key for step in plan}
 
     def once(i: Any, arrays: Any) -> Any:
-        # a number that changes in each array, for products that never change are made only once
+        # one number of each operand changes, or the compiler computes the products only once
         arrays = {
             key: x
             if key in made
@@ -122,7 +122,7 @@ def _cost(job: Job, parameters: Any, X: Any, Y: Any) -> Any:
 
 
 def _forward(job: Job, parameters: Any, X: Any) -> Any:
-    """Return the outputs before their softmax, (m, n_out)."""
+    """Return z of the output layer, (m, n_out)."""
     a = X
     for layer in range(0, len(parameters), 2):
         W, b = parameters[layer : layer + 2]

@@ -1,5 +1,6 @@
 """The library itself as a peer, on any of its devices."""
 
+from collections.abc import Callable
 from typing import Any
 
 import array_api_compat
@@ -10,46 +11,33 @@ from benchmarks.job import Job
 from benchmarks.meters import FileMeter, Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
 
-SYMMETRY_RATE = 0.1 * 64  # 0.1 for a sum over 64 cases, as in 1986, is this for their mean
+SYMMETRY_RATE = 0.1 * 64  # for the mean over 64 cases; it was 0.1 for their sum in 1986
 
 
 def train(job: Job) -> Peer:
-    """Train with one call, one network or a stack."""
+    """Return the peer that trains one network, or a stack, with one call."""
+    return _training(job, lambda theta: [theta])
+
+
+def train_one_by_one(job: Job) -> Peer:
+    """Return the peer that trains the networks of a stack one after another."""
+    return _training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
+
+
+def _training(job: Job, starts: Callable[[Any], list[Any]]) -> Peer:
+    """Return the peer that trains each of the starts, which are cut from θ of the whole stack."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)
     theta = net.init(seed=0, device=device, stack=job.stack or ())
 
     def run(epochs: int) -> float:
-        done = bp.train(
-            net,
-            X,
-            Y,
-            theta,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=job.batch_size,
-            device=device,
-        )
-        _wait(done.theta)
-        return float(np.mean(done.history["cost"][0]))
-
-    return Peer(run, _meter(job, device))
-
-
-def train_one_by_one(job: Job) -> Peer:
-    """Train the networks of a stack one after another."""
-    X, Y, device = _data(job)
-    net, optimizer = job.network(), _optimizer(job)
-    theta = net.init(seed=0, device=device, stack=job.stack)
-
-    def run(epochs: int) -> float:
         costs = []
-        for network in range(job.stack):
+        for start in starts(theta):
             done = bp.train(
                 net,
                 X,
                 Y,
-                theta[network, :],
+                start,
                 optimizer=optimizer,
                 epochs=epochs,
                 batch_size=job.batch_size,
@@ -63,7 +51,10 @@ def train_one_by_one(job: Job) -> Peer:
 
 
 def solve_symmetry(job: Job) -> Peer:
-    """Train many starts of the symmetry network of 1986; `run` returns the share that solved it."""
+    """Return the peer that trains many starts of the symmetry network of 1986.
+
+    Its `run` returns the share of the starts that solved the task.
+    """
     device = bp.select_device(job.device)
     X, Y = (device.xp.asarray(x, device=device.handle) for x in bp.datasets.symmetry())
     net = bp.Network(job.sizes, hidden="sigmoid", output="sigmoid", loss="squared_error")
@@ -88,36 +79,33 @@ def solve_symmetry(job: Job) -> Peer:
 
 
 def forward(job: Job) -> Peer:
-    """Predict with ``net.forward``."""
-    X, _, device = _data(job)
-    net = job.network()
-    theta = net.init(seed=0, device=device)
-    return Peer(
-        lambda passes: _repeated(passes, lambda: net.forward(theta, X)), _meter(job, device)
-    )
+    """Return the peer that predicts with ``net.forward``."""
+    return _prediction(job, lambda net, theta, X: net.forward(theta, X))
 
 
 def predict(job: Job) -> Peer:
-    """Predict with ``bp.predict``."""
+    """Return the peer that predicts with ``bp.predict``."""
     if not hasattr(bp, "predict"):
         raise LeftOut("this version of backprop_xp has no predict")
+    return _prediction(job, bp.predict)
+
+
+def _prediction(job: Job, outputs_of: Callable[[bp.Network, Any, Any], Any]) -> Peer:
     X, _, device = _data(job)
     net = job.network()
     theta = net.init(seed=0, device=device)
-    return Peer(
-        lambda passes: _repeated(passes, lambda: bp.predict(net, theta, X)), _meter(job, device)
-    )
 
+    def run(passes: int) -> Any:
+        for _ in range(passes):
+            outputs = outputs_of(net, theta, X)
+            _wait(outputs)
+        return outputs
 
-def _repeated(times: int, work: Any) -> Any:
-    for _ in range(times):
-        outputs = work()
-        _wait(outputs)
-    return outputs
+    return Peer(run, _meter(job, device))
 
 
 def _data(job: Job) -> tuple[Any, Any, bp.Device]:
-    """Return X and Y on the device, X as it is where it is in a file, and the device."""
+    """Return X, Y and the device; both are moved to the device, except X in a file."""
     device = bp.select_device(job.device)
     X, Y = job.data()
     resident = X if job.file else device.xp.asarray(X, device=device.handle)
@@ -140,6 +128,6 @@ def _meter(job: Job, device: bp.Device) -> Meter:
 
 
 def _wait(x: Any) -> None:
-    """Wait for an array of JAX, whose work goes on after a call; others end with the meter."""
+    """Wait for an array of JAX, which computes on after a call; meters wait for other libraries."""
     if array_api_compat.is_jax_array(x):
         x.block_until_ready()

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier as a peer, made to train from given parameters in a given order."""
+"""scikit-learn's MLPClassifier as a peer, with given initial parameters and a given order."""
 
 import warnings
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ ACTIVATIONS = {"relu": "relu", "sigmoid": "logistic"}
 
 
 class GivenOrder(np.random.RandomState):
-    """A source of chance whose shuffles give the order of the cases of each epoch in turn."""
+    """A random state whose shuffles give the job's order of the cases, epoch by epoch."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(0)
         self._job = job
         self._epoch = 0
-        self._place = np.arange(job.cases)  # where each case stands now
+        self._place = np.arange(job.cases)  # the place of each case now
 
     def shuffle(self, x: Any) -> None:
-        """Write into `x` the indices that bring the cases from their places to the next order."""
+        """Write into `x` the indices that put the cases into the next order."""
         order = self._job.order(self._epoch)
         x[:] = self._place[order]
         self._place[order] = np.arange(self._job.cases)
@@ -32,7 +32,7 @@ class GivenOrder(np.random.RandomState):
 
 
 class GivenStart(MLPClassifier):  # type: ignore[misc]
-    """A classifier that starts from the parameters in its attribute `start`."""
+    """A classifier whose initial parameters are in its attribute `start`."""
 
     start: Iterator[tuple[Any, Any]]
 
@@ -42,7 +42,7 @@ class GivenStart(MLPClassifier):  # type: ignore[misc]
 
 
 def train(job: Job) -> Peer:
-    """Train one classifier, or those of a stack one after another."""
+    """Return the peer that trains one classifier, or the classifiers of a stack in turn."""
     _check(job)
     X, Y = job.data()
     starts = [
@@ -62,7 +62,7 @@ def train(job: Job) -> Peer:
 
 
 def predict(job: Job) -> Peer:
-    """Predict probabilities."""
+    """Return the peer that predicts probabilities."""
     _check(job)
     X, Y = job.data()
     layers = job.layers()
@@ -82,9 +82,9 @@ def predict(job: Job) -> Peer:
 
 def _check(job: Job) -> None:
     if job.device != "cpu":
-        raise LeftOut(f"scikit-learn trains with NumPy on the CPU alone, not on {job.device}")
+        raise LeftOut(f"scikit-learn trains with NumPy on the CPU only, not on {job.device}")
     if min(job.sizes[-1], job.cases) < 3:
-        raise LeftOut("scikit-learn has a softmax for three classes or more")
+        raise LeftOut("scikit-learn has a softmax only for three classes or more")
 
 
 def _classifier(job: Job, epochs: int) -> GivenStart:

@@ -1,4 +1,4 @@
-"""PyTorch as a peer: automatic derivative, eager, compiled, as a CUDA graph, and vectorised."""
+"""PyTorch as a peer, with autograd: eager, compiled, as a CUDA graph, and by vmap."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,12 +16,12 @@ FUNCTIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
 def train(job: Job) -> Peer:
-    """Train with modules and an optimiser, eagerly."""
+    """Return the peer that trains with modules and an optimiser, eagerly."""
     return _train(job, lambda step: step)
 
 
 def train_compiled(job: Job) -> Peer:
-    """Train with the same step, compiled."""
+    """Return the peer that trains with the same step, compiled."""
     return _train(job, lambda step: torch.compile(step, dynamic=False))
 
 
@@ -47,12 +47,12 @@ def _train(job: Job, wrap: Callable[[Any], Any]) -> Peer:
 
 
 def train_graph(job: Job) -> Peer:
-    """Train with the step as a CUDA graph: captured once, replayed for every batch."""
+    """Return the peer whose step is a CUDA graph, captured once and replayed for every batch."""
     if job.cuda_index is None:
         raise LeftOut("CUDA graphs need a CUDA device")
     X, Y = _data(job)
     trained = _Trained(job, capturable=True)
-    trained.held = (X, Y)  # a graph knows addresses, and keeps no array alive
+    trained.held = (X, Y)  # a graph holds addresses, which keep no array alive
     rows = torch.arange(job.batch_size, device=X.device)
     total = torch.zeros((), device=X.device)
 
@@ -61,7 +61,7 @@ def train_graph(job: Job) -> Peer:
 
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # a capture asks for some steps before it, beside the main stream
+    with torch.cuda.stream(side):  # a capture needs some steps before it, on another stream
         for _ in range(3):
             step()
     torch.cuda.current_stream().wait_stream(side)
@@ -85,7 +85,7 @@ def train_graph(job: Job) -> Peer:
 
 
 class _Trained:
-    """A model of modules with its optimiser, which can start again."""
+    """A model with its optimiser, which can restart."""
 
     def __init__(self, job: Job, *, capturable: bool = False) -> None:
         place = _place(job)
@@ -105,7 +105,7 @@ class _Trained:
         self.restart()
 
     def restart(self) -> None:
-        """Go back to the initial parameters and an optimiser without a past, in the same memory."""
+        """Reset the parameters and the state of the optimiser, in the same memory."""
         with torch.no_grad():
             for parameter, start in zip(self.model.parameters(), self._start, strict=True):
                 parameter.copy_(start)
@@ -124,7 +124,7 @@ class _Trained:
 
 
 def train_vmapped(job: Job) -> Peer:
-    """Train a stack by ``torch.func.vmap`` of the gradient, with functional updates."""
+    """Return the peer that trains a stack by ``torch.func.vmap`` of the gradient."""
     X, Y = _data(job)
     start = [torch.from_numpy(x).to(X.device) for layer in job.layers() for x in layer]
 
@@ -149,7 +149,7 @@ def train_vmapped(job: Job) -> Peer:
 
 
 def predict(job: Job) -> Peer:
-    """Predict probabilities without recording a derivative."""
+    """Return the peer that predicts probabilities, without recording a graph."""
     X, _ = _data(job)
     model = _Trained(job).model
 
@@ -163,7 +163,7 @@ def predict(job: Job) -> Peer:
 
 
 def _forward(job: Job, parameters: list[Any], X: Any) -> Any:
-    """Return the outputs before their softmax, (m, n_out)."""
+    """Return z of the output layer, (m, n_out)."""
     a = X
     for layer in range(0, len(parameters), 2):
         a = linear(a if layer == 0 else FUNCTIONS[job.hidden](a), *parameters[layer : layer + 2])

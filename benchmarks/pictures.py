@@ -1,4 +1,4 @@
-"""Pictures of results: bars of ratios, and curves of time and memory in log-log."""
+"""Pictures of results: bars of ratios, and curves of time and memory on log-log axes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ OTHER = "#30638e"
 
 @dataclass(frozen=True)
 class Curve:
-    """A panel: what a measure does along a sweep.
+    """A panel with the curves of one measure along a sweep.
 
     Attributes
     ----------
     title, x_label, y_label : str
     x : sequence of float
     lines : dict
-        Values along x by the name of the peer.
+        Values along x, by the name of the peer.
     """
 
     title: str
@@ -31,14 +31,14 @@ class Curve:
 
 
 def draw_bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> None:
-    """Draw a panel of bars for each job: the ratio of each one's time to this library's.
+    """Draw a panel of bars for each job: time of each peer / time of this library.
 
     Parameters
     ----------
     path : Path
     title : str
     panels : dict
-        By the job's name, the ratio by the name of the peer, this library's own 1 among them.
+        The ratios by the name of the peer, by the name of the job; this library's ratio is 1.
     """
     figure, axes = _figure(len(panels), columns=min(len(panels), 2), row_height=2.9)
     for axis, (name, ratios) in zip(axes, panels.items(), strict=True):
@@ -57,7 +57,7 @@ def draw_bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> No
 
 
 def draw_curves(path: Path, title: str, rows: list[list[Curve]]) -> None:
-    """Draw a row of panels for each measure, a column for each sweep."""
+    """Draw a row of panels for each measure and a column for each sweep."""
     columns = max(len(row) for row in rows)
     figure, axes = _figure(len(rows) * columns, columns, row_height=3.1)
     for i, row in enumerate(rows):
@@ -76,7 +76,7 @@ def draw_curves(path: Path, title: str, rows: list[list[Curve]]) -> None:
 
 
 def _plain_ticks(axis: Any, x: Sequence[float]) -> None:
-    """Write numbers in place of powers of ten, along x at some three of the values."""
+    """Write ticks as plain numbers, along x at about three of the values."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axis.set_xticks(x[:: -(-len(x) // 3)])
@@ -87,7 +87,7 @@ def _plain_ticks(axis: Any, x: Sequence[float]) -> None:
 
 
 def _figure(panels: int, columns: int, row_height: float) -> tuple[Any, Any]:
-    """Return a figure of 1200 pixels width and its panels, in rows."""
+    """Return a figure, 1200 pixels wide, and its panels row by row."""
     from matplotlib.figure import Figure
 
     rows = -(-panels // columns)

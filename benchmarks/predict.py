@@ -1,4 +1,4 @@
-"""``predict``: a forward pass over many cases, beside its peers."""
+"""``predict``: the time of a forward pass over many cases, beside peers."""
 
 import argparse
 from typing import Any
@@ -28,7 +28,9 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("predict", help="a forward pass over many cases")
     add_timing(parser, "predict", repeat=9)
     parser.add_argument("--hidden", choices=["relu", "sigmoid"], default="relu")
-    parser.add_argument("--sizes", type=integers(2, how_many=2), help="a network of one's own")
+    parser.add_argument(
+        "--sizes", type=integers(2, how_many=2), help="a network, such as 784,50,10"
+    )
     parser.add_argument("--cases", type=at_least(1), default=10_000)
     parser.add_argument("--passes", type=at_least(1), default=3, help="timed as one (default: 3)")
     add_files(parser)
@@ -64,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
             ]
             report.show(Table(title, HEAD, rows))
             panels[title] = ratios(figures)
-    report.notes.append("Memory: the peak of the first pass beyond what was there before.")
+    report.notes.append("Memory: the peak of the first pass beyond the memory before it.")
     if given.plot:
         from benchmarks.pictures import draw_bars
 

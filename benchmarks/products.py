@@ -1,4 +1,4 @@
-"""The matrix products of a step, and which storage makes each of them fastest."""
+"""The matrix products of a step, and the memory layout that makes them fastest."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Orders = tuple[bool, bool, bool]
 ORDERS: list[Orders] = [
     (a, b, c) for a in (False, True) for b in (False, True) for c in (False, True)
 ]
-NEAR = 1.25  # as a multiple of the best time at first: what is tried again
+NEAR = 1.25  # layouts within so many times the best first time are tried again
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Product:
     Attributes
     ----------
     A, B, C : str
-        Names of the matrices; the same name is the same memory.
+        Names of the matrices; equal names share memory.
     p, q, r : int
     stack : int
-        0: without a leading axis.
+        The number of networks; 0 means no leading axis.
     """
 
     A: str
@@ -52,16 +52,16 @@ Plan = list[tuple[Product, Orders]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a matrix is stored, row after row, itself or its transpose.
+    """The memory layout of a matrix: itself or its transpose, stored row by row.
 
     Attributes
     ----------
     key : str
-        Of the array that holds it.
+        The key of the array that stores it.
     shape : tuple of int
-        As it is stored, with the stack's axis in front.
+        The stored shape, with the stack's axis in front.
     transposed : bool
-        Whether what is stored is the transpose.
+        Whether the array stores the transpose.
     """
 
     key: str
@@ -75,7 +75,7 @@ class Place:
 
 
 def places_of(product: Product, orders: Orders) -> list[Place]:
-    """Return where A, B and C are; a name with ``.T`` is the transpose of the matrix of that name.
+    """Return the places of A, B and C; ``X.T`` names the transpose of the matrix ``X``.
 
     Aᵀ stored row by row is A stored column by column, the same memory.
     """
@@ -104,7 +104,7 @@ def operands(product: Product, orders: Orders, arrays: Mapping[str, Any]) -> tup
 def products_of(job: Job) -> list[Product]:
     """Return the products of one step, or of one forward pass, in their order.
 
-    Networks of a stack share their inputs, so that their first layers are one larger product.
+    The networks of a stack share their inputs, so their first layers are one larger product.
     """
     m = job.cases if job.task == "predict" else job.batch_size
     layers = [
@@ -131,19 +131,19 @@ def products_of(job: Job) -> list[Product]:
 
 
 def best_plan(products: list[Product], seconds: Callable[[Plan], float], rounds: int = 2) -> Plan:
-    """Return the products in the storage in which all of them together are fastest.
+    """Return the products in the memory layouts in which all of them together are fastest.
 
-    Each product in the storage that is its own fastest need not be: what one product leaves in the
-    cache the next can use only as it lies there. So the two storages that a step can have
-    throughout are tried too, in rows of units or of cases.
+    The fastest layout of each product alone need not be fastest together: a product leaves its
+    result in the cache, and the next product can use it only in the same layout. So the two uniform
+    layouts of a step are tried too, units by rows and units by columns.
 
     Parameters
     ----------
     products : list of Product
     seconds : function
-        The time of the products of a plan, one after another.
+        Returns the seconds of the products of a plan, one after another.
     rounds : int
-        How often each plan is tried; the least time counts.
+        The trials of each plan; the least time counts.
     """
     plans = [
         list(zip(products, fastest(products, seconds), strict=True)),
@@ -156,10 +156,10 @@ def best_plan(products: list[Product], seconds: Callable[[Plan], float], rounds:
 
 
 def stored(products: list[Product], *, units_by_columns: bool) -> Plan:
-    """Return the products with each matrix in one storage: weights and their gradients by rows.
+    """Return the products with one layout for each matrix: weights and gradients are by rows.
 
-    With `units_by_columns` what units give and get is stored case by case, else unit by unit. The
-    inputs come case by case.
+    With `units_by_columns` the matrices a and δ are stored case by case, else unit by unit. The
+    inputs are stored case by case.
     """
 
     def transposed(name: str) -> bool:
@@ -180,9 +180,9 @@ def fastest(
     products : list of Product
         Products of the same shape are tried once.
     seconds : function
-        The time of a plan of one product.
+        Returns the seconds of a plan of one product.
     rounds : int
-        How often the better ones are tried again; the least time counts.
+        The further trials of the better layouts; the least time counts.
     """
     best: dict[tuple[int, ...], Orders] = {}
     for product in products:

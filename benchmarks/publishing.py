@@ -1,4 +1,4 @@
-"""Where results go: the terminal, a JSON file, a section of a Markdown file."""
+"""Publishing results: on the terminal, in a JSON file, in a section of a Markdown file."""
 
 import argparse
 import json
@@ -21,18 +21,18 @@ NOT_OPTIONS = ("run", "json", "markdown", "plot", "folder")  # a function, and p
 
 @dataclass
 class Report:
-    """What a command found.
+    """The results of a command.
 
     Attributes
     ----------
     key : str
-        Names its section, such as "train sgd cpu".
+        Name of the section, such as "train sgd cpu".
     title : str
     tables : list of Table
     notes : list of str
         Sentences below the tables.
     results : list of dict
-        Everything, as JSON takes it.
+        All results, for JSON.
     """
 
     key: str
@@ -42,12 +42,12 @@ class Report:
     results: list[dict[str, Any]] = field(default_factory=list)
 
     def show(self, table: Table) -> None:
-        """Add a table and print it: one that is stopped later has said it."""
+        """Add a table and print it at once, so that an interruption does not lose it."""
         self.tables.append(table)
         print(f"\n{table.text()}", flush=True)
 
     def add(self, job: Job, outcome: Outcome, own: str = OWN) -> dict[str, Figures]:
-        """Add what was measured of a job to the results and notes, and return the figures."""
+        """Add the measurements of a job to the results and the notes, and return its figures."""
         figures = summarise(job, outcome, own)
         warnings = different_work(outcome, own)
         for warning in warnings:
@@ -65,11 +65,12 @@ class Report:
 
 
 def begin(report: Report, given: argparse.Namespace) -> None:
-    """Print the title, before anything is measured, and refuse files that cannot be written.
+    """Refuse a Markdown file that cannot be written, before any work, and print the title.
 
     Raises
     ------
     Unwritable
+        The file cannot take the section.
     """
     if given.markdown:
         check_document(given.markdown, report.key)
@@ -77,9 +78,9 @@ def begin(report: Report, given: argparse.Namespace) -> None:
 
 
 def publish(report: Report, given: argparse.Namespace) -> int:
-    """Write the files that were asked for, print what is left to say, and return the exit status.
+    """Print the notes, write the files of the options, and return the exit status.
 
-    It is 1 where this library itself was not measured.
+    The status is 1 if this library itself was not measured.
     """
     about, now = machine.describe(), datetime.now(UTC)
     where = f"{now:%Y-%m-%d %H:%M} UTC. {machine.in_a_line(about)}"

@@ -1,6 +1,6 @@
-"""``scale``: time and memory of an epoch by width, depth, batch, cases and stack, and the slopes.
+"""``scale``: time and memory of an epoch by width, depth, batch, cases and stack, with slopes.
 
-The floor of time is that of the matrix products alone, the floor of memory what a step must hold.
+The floor of the time is the matrix products alone, the floor of the memory the bytes of a step.
 """
 
 import argparse
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Sweep:
-    """One quantity that grows while the others stay.
+    """One quantity that grows while all others stay fixed.
 
     Attributes
     ----------
     label : str
     values : list of int
     at : function
-        From a value to the sizes, the batch, the cases and the stack of a job.
+        Returns the sizes, the batch size, the cases and the stack of a job for a value.
     """
 
     label: str
@@ -39,7 +39,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured at one value: seconds of an epoch, and bytes."""
+    """The measurements at one value: seconds and bytes of an epoch, by peer."""
 
     value: int
     seconds: dict[str, float]
@@ -79,7 +79,9 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--sweeps", default=",".join(SWEEPS), help=f"some of {','.join(SWEEPS)} (default: all)"
     )
-    parser.add_argument("--points", type=at_least(1), help="only the first so many of each sweep")
+    parser.add_argument(
+        "--points", type=at_least(1), help="the number of values of each sweep (default: all)"
+    )
     parser.add_argument("--epochs", type=at_least(1), default=1, help="timed as one (default: 1)")
     add_files(parser)
     parser.set_defaults(run=run)
@@ -91,7 +93,7 @@ def run(given: argparse.Namespace) -> int:
     if set(names) - set(SWEEPS):
         raise Refused(f"--sweeps: {given.sweeps!r} is not some of {','.join(SWEEPS)}")
     if len(given.threads) > 1:
-        raise Refused("--threads: one number, for there is one picture")
+        raise Refused("--threads: give one number; all points are in one picture")
     device = device_name(given)
     title = f"Growth of time and memory on {device}, {given.threads[0]} BLAS thread(s), float32"
     report = Report(f"scale {device}", title)
@@ -112,7 +114,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _measured(report: Report, sweep: Sweep, given: argparse.Namespace, device: str) -> list[Point]:
-    """Return the points of a sweep at which this library was measured, each in fresh processes."""
+    """Return the points of a sweep, each measured in new processes, if this library has a time."""
     points = []
     for value in sweep.values[: given.points]:
         sizes, batch_size, cases, stack = sweep.at(value)
@@ -131,7 +133,7 @@ def _measured(report: Report, sweep: Sweep, given: argparse.Namespace, device: s
 
 
 def _common(values: list[dict[str, T]]) -> dict[str, list[T]]:
-    """Return the values along a sweep of each peer that was measured at every point."""
+    """Return the values of each peer along a sweep, for peers measured at every point."""
     return {
         peer: [value[peer] for value in values]
         for peer in values[0]
@@ -153,7 +155,7 @@ def _table(name: str, sweep: Sweep, points: list[Point]) -> Table:
 
 
 def _slopes(report: Report, name: str, points: list[Point]) -> list[list[str]]:
-    """Return the rows of the slopes of a sweep and add them to the results."""
+    """Return the table rows of a sweep's slopes, and add the slopes to the results."""
     x, upper = [point.value for point in points], len(points) // 2
     rows = []
     for measure, values in (
@@ -173,7 +175,7 @@ def _slopes(report: Report, name: str, points: list[Point]) -> list[list[str]]:
 
 
 def _curves(name: str, sweep: Sweep, points: list[Point]) -> list[Curve]:
-    """Return the panels of a sweep, that of time and that of memory."""
+    """Return the panels of a sweep, one of time and one of memory."""
     x = [point.value for point in points]
     seconds = _common([point.seconds for point in points])
     megabytes = {

@@ -1,4 +1,4 @@
-"""``stack``: many small networks trained at once, beside their peers."""
+"""``stack``: the time of many small networks trained at once, beside peers."""
 
 import argparse
 from typing import Any
@@ -35,7 +35,10 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--cases", type=at_least(1), default=3200)
     parser.add_argument("--epochs", type=at_least(1), default=1, help="timed as one (default: 1)")
     parser.add_argument(
-        "--starts", type=at_least(0), default=1000, help="of the symmetry network; 0 for none"
+        "--starts",
+        type=at_least(0),
+        default=1000,
+        help="starts of the symmetry network, 0 for none",
     )
     parser.add_argument("--sweeps", type=at_least(1), default=5000, help="for each start")
     add_files(parser)
@@ -67,7 +70,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def table(title: str, job: Job, figures: dict[str, Figures]) -> Table:
-    """Return the table of a stack; times are those of one network and one step."""
+    """Return the table of a stack; its times are for one network and one step."""
     to_microseconds = 1e6 / (job.networks * job.batches)
     rows = [
         [
@@ -83,7 +86,7 @@ def table(title: str, job: Job, figures: dict[str, Figures]) -> Table:
 
 
 def _solve_symmetry(report: Report, given: argparse.Namespace, device: str, threads: int) -> None:
-    """Train many starts of the symmetry network as one run and add what came of it."""
+    """Train many starts of the symmetry network as one run, and add its time and success."""
     job = Job(
         "starts",
         [6, 2, 1],

@@ -1,4 +1,4 @@
-"""What times say: medians, ratios, rates, shares of the floor, slopes."""
+"""Figures from times: medians, ratios, rates, shares of the floor, slopes."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Figures: TypeAlias = dict[str, float | None]
 
 
 def ratio(times: Sequence[float], others: Sequence[float]) -> float:
-    """Return the median of times / others, round by round, for a machine's speed drifts.
+    """Return the median over rounds of times / others, which cancels drifts of the machine.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> float:
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """Return the exponent p of y ∝ x^p, fitted in logarithms; None for less than two points.
+    """Return the exponent p of y ∝ x^p, fitted in logarithms; None for fewer than two points.
 
     Examples
     --------
@@ -44,10 +44,11 @@ def summarise(job: Job, outcome: Outcome, own: str) -> dict[str, Figures]:
     Returns
     -------
     dict
-        For each peer its median and minimum in seconds; `ratio` and `ratio_of_minima`, its time
-        over that of `own`; `samples_per_second`, GFLOP/s of the matrix products; `share_of_floor`,
-        the floor's time over its own; its peak memory in bytes and the figure of its first work.
-        None where `own` or the floor is missing.
+        Figures by the name of the peer: `median` and `minimum` in seconds; `ratio` and
+        `ratio_of_minima`, its time / the time of `own`; `samples_per_second`; `gflop_per_second`
+        of the matrix products; `share_of_floor`, the time of the floor / its time; `memory`, its
+        peak in bytes; `figure`, the number from its first result. Ratios to a missing `own` or
+        floor are None.
     """
     mine, floor = outcome.seconds.get(own), outcome.seconds.get("floor")
     found: dict[str, Figures] = {}

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of text under a head; the first column stands left, numbers right.
+    """Cells of text under a head; the first column is aligned left, all others right.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Table:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with so many significant digits and without an exponent.
+    """Return a number with `digits` significant digits and no exponent, a dash for None.
 
     Examples
     --------

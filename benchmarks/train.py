@@ -1,4 +1,4 @@
-"""``train``: an epoch of training beside its peers."""
+"""``train``: the time of an epoch of training, beside peers."""
 
 import argparse
 from typing import Any
@@ -45,7 +45,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--optimizer", choices=["sgd", "adam"], default="sgd")
     parser.add_argument("--hidden", choices=["relu", "sigmoid"], default="relu")
     parser.add_argument(
-        "--sizes", type=integers(1, how_many=2), help="a network of one's own, such as 784,50,10"
+        "--sizes", type=integers(1, how_many=2), help="a network, such as 784,50,10"
     )
     parser.add_argument("--batch-size", type=at_least(1), help="with --sizes (default: 128)")
     parser.add_argument(
@@ -87,11 +87,14 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
     Raises
     ------
     Refused
+        Options do not go together, or a batch is larger than the cases.
     """
     if given.batch_size and not given.sizes:
-        raise Refused("--batch-size goes with --sizes; the networks of the table have their own")
+        raise Refused(
+            "--batch-size goes with --sizes; the default networks have batch sizes of their own"
+        )
     if given.sizes and given.sizes[-1] < 2:
-        raise Refused("--sizes: the softmax at the output needs 2 units at least")
+        raise Refused("--sizes: the softmax output needs 2 units or more")
     networks = [(given.sizes, given.batch_size or 128)] if given.sizes else NETWORKS
     device = device_name(given)
     cases = given.cases or CASES["cuda" if "cuda" in device else "cpu"]
@@ -127,7 +130,7 @@ def table(title: str, figures: dict[str, Figures]) -> Table:
 
 
 def name_of(job: Job) -> str:
-    """Return the network and the batch in words."""
+    """Return the network and the batch size in words."""
     return f"{job.sizes}, batch {job.batch_size}"
 
 
@@ -137,6 +140,6 @@ def threads_of(job: Job) -> str:
 
 
 def ratios(figures: dict[str, Figures]) -> dict[str, float]:
-    """Return the ratio of each one's time to this library's, 1 for itself, where both are there."""
+    """Return time of each peer / time of this library, where both were measured."""
     found = {peer: values["ratio"] for peer, values in figures.items()}
     return {peer: value for peer, value in found.items() if value is not None}

@@ -1,14 +1,15 @@
 """A process that times one peer: ``python -m benchmarks.worker PEER JOB``.
 
-It does the work once, and says so; then it reads a number from each line of its input, does the
-work so many times, and answers with the seconds. Answers are JSON, a line each. What goes wrong
-ends the process, with one line on its standard error.
+The process does the work once and answers with memory and figure. Then it reads a number from each
+line of its input, does the work so many times, and answers with the mean seconds and the figure.
+Each answer is a line of JSON. An error ends the process, with one line on its standard error.
 """
 
 import json
 import os
 import signal
 import sys
+from functools import partial
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -20,25 +21,25 @@ from benchmarks.peers import LeftOut, make
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Answer until the input ends."""
     sys.excepthook = _say_in_one_line
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     answers = _own_output()
     peer = make(sys.argv[1], Job(**json.loads(sys.argv[2])))
     warm = np.ones((256, 256), np.float32)
-    warm @ warm  # the buffers of the BLAS are no memory of the peer
+    warm @ warm  # the BLAS allocates its buffers, which do not count as memory of the peer
     memory, result = peer.meter.memory(lambda: peer.run(1))
     _answer(answers, memory=memory, figure=figure(result))
     for line in sys.stdin:
         times = int(line)
-        seconds, result = peer.meter.seconds(lambda times=times: peer.run(times))  # type: ignore[misc]
+        seconds, result = peer.meter.seconds(partial(peer.run, times))
         _answer(answers, seconds=seconds / times, figure=figure(result))
 
 
 def figure(result: Any) -> float | None:
-    """Return one number of what a peer returned, to compare peers by.
+    """Return one number from a peer's result, by which peers are compared.
 
-    The mean of costs, or the mean of the largest output of each case (m, n_out); None for None.
+    It is the mean of costs, or the mean over cases of the largest output (m, n_out); None for None.
     """
     if result is None:
         return None
@@ -47,7 +48,7 @@ def figure(result: Any) -> float | None:
 
 
 def _own_output() -> TextIO:
-    """Return the output for answers; what the libraries print goes to the standard error."""
+    """Return the stream for answers; the libraries' own prints go to the standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers

@@ -1,13 +1,13 @@
 """The classic tasks of backpropagation: exclusive or, parity, and the 8-3-8 encoder.
 
-How many of a thousand starts solve each of them, and in how many sweeps? The chapter that made
-backpropagation known tells of single runs; here the starts of a task are one stack, trained by the
-chapter's rule, one update for each sweep through all cases, until every output is on the right side
-of 0.5.
+How many of a thousand starts solve each task, and in how many sweeps? The chapter that made
+backpropagation known reports single runs. Here the starts of a task are one stack. They are trained
+by the chapter's rule, one update per sweep through all cases, until every output is on the right
+side of 0.5.
 
-Exclusive or with one hidden unit needs connections that skip the hidden layer. A `Network` has
-none. What it has does the same: the hidden layer gets a unit for each input that hands it on as it
-is, by a connection of weight 1 that is not trained. Without them one hidden unit cannot do.
+Exclusive or with one hidden unit needs connections that skip the hidden layer, and a `Network` has
+none. Extra hidden units replace them: one for each input, which hands the input on unchanged by a
+connection of weight 1 that is not trained. Without them one hidden unit cannot solve the task.
 
 Run it with ``python examples/classic_tasks.py``, or with ``--quick`` for fewer starts.
 
@@ -32,30 +32,31 @@ from backprop_xp.initializers import Uniform
 
 SIGMA = bp.activations.Sigmoid()
 ALPHA = 0.9
-CLEAR = 0.2  # a hidden unit of the encoder is on above 1 − 0.2, off below 0.2, else between
+CLEAR = 0.2  # a hidden unit of the encoder is off below 0.2, on above 1 − 0.2, else in between
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network, its cases, and how it is trained.
+    """A network, its cases, and the settings that train it.
 
     Attributes
     ----------
     name, group : str
-        Tasks of a group are drawn together.
+        The name in the tables; tasks of one group share a panel.
     net : Network
     data : (X, Y)
     epsilon : float
-        ε for a cost that is a sum over the cases; the momentum α is 0.9.
+        The learning rate ε, for a cost that is the sum over the cases; the momentum α is 0.9.
     limit : float
-        Weights and biases begin uniform in ± this.
+        Initial weights and biases are uniform in ±limit.
     sweeps, starts : int
-        How long a start may take, and how many there are.
+        The sweeps after which a start is given up, and the number of starts.
     published : str
+        The result in the chapter.
     further : int
-        For how many sweeps a start goes on once it is right.
+        A start that is right is trained for so many sweeps more.
     carries : bool
-        Whether the hidden layer carries the inputs up (`with_direct_links`).
+        Whether hidden units hand on the inputs (`with_direct_links`).
     """
 
     name: str
@@ -76,7 +77,7 @@ class Task:
 
 
 class FirstAlone:
-    """σ(z) for the first unit of a layer; every other hands on z as it is."""
+    """An activation: a = σ(z) for the first unit of a layer, a = z for all others."""
 
     name = "first_alone"
 
@@ -91,13 +92,13 @@ class FirstAlone:
 
 
 def with_direct_links() -> bp.Network:
-    """Return the 2-1-1 network whose inputs reach the output directly too: unit 0 is the one."""
+    """Return the 2-1-1 network with direct links: hidden units 1 and 2 hand on the inputs."""
     own_input = [[1, 1], [1, 0], [0, 1]]
     return bp.Network([2, 3, 1], FirstAlone(), "sigmoid", "squared_error", [own_input, None])
 
 
 def carry_inputs(net: bp.Network, theta: Any) -> Any:
-    """Set what leads to the units that hand on inputs: weight 1 from their own, bias 0."""
+    """Return θ with weight 1 and bias 0 for the units that hand on inputs."""
     hidden, output = net.unpack(theta)
     W, b = hidden.W.copy(), hidden.b.copy()
     W[..., 1:, :], b[..., 1:, :] = np.eye(2), 0
@@ -105,7 +106,7 @@ def carry_inputs(net: bp.Network, theta: Any) -> Any:
 
 
 def is_trained(net: bp.Network) -> Any:
-    """Return (P,): 0 for what `carry_inputs` sets, 1 for all else."""
+    """Return 0 for the parameters that `carry_inputs` sets, 1 for all others, (P,)."""
     hidden, output = net.unpack(np.ones(net.parameter_count, dtype="float32"))
     of_first = np.array([[1], [0], [0]], dtype="float32")
     return net.pack([(hidden.W * of_first, hidden.b * of_first), output])
@@ -146,26 +147,26 @@ def encoder_task() -> Task:
 
 
 def starts_of(n: int) -> int:
-    """Return how many starts parity of n bits is worth: a sweep has 2ⁿ cases."""
+    """Return the number of starts for parity of n bits, whose sweeps have 2ⁿ cases."""
     return 1000 if n <= 4 else 200 if n <= 6 else 100
 
 
 def parity_task(n: int) -> Task:
-    """Return parity with as many hidden units as bits; the chapter's ε of 4 bits is 0.5."""
+    """Return parity with as many hidden units as bits; the chapter has 4 bits and ε = 0.5."""
     name, data, epsilon = f"Parity {n}, {n}-{n}-1", bp.datasets.parity(n), 0.5 if n <= 4 else 0.1
     task = Task(name, "parity", perceptron(n, n, 1), data, epsilon, 1.0, 4000, starts_of(n))
     return replace(task, published="2,825 sweeps") if n == 4 else task
 
 
 def wide_parity_task(n: int) -> Task:
-    """Return parity that is easier to learn: inputs of −1 and 1, and twice as many tanh units."""
+    """Return parity made easier to learn: inputs of −1 and 1, and twice as many tanh units."""
     net, data = perceptron(n, 2 * n, 1, hidden="tanh"), signed(bp.datasets.parity(n))
     name = f"Parity {n}, {n}-{2 * n}-1"
     return Task(name, "wide parity", net, data, 0.02, 1.0, 3000, starts_of(n))
 
 
 def what_helps(n: int = 6, starts: int = 100) -> list[Task]:
-    """Return parity of n bits from the chapter's settings to those that work, change by change."""
+    """Return parity of n bits, changed step by step from the chapter's settings to working ones."""
     first, last = parity_task(n), wide_parity_task(n)
     small = replace(first, epsilon=last.epsilon)
     tanh = replace(small, data=last.data, net=perceptron(n, n, 1, hidden="tanh"))
@@ -181,7 +182,7 @@ def what_helps(n: int = 6, starts: int = 100) -> list[Task]:
 
 
 def solve(task: Task) -> Outcome:
-    """Return what becomes of the starts of a task."""
+    """Return the outcome of training the starts of a task."""
     theta = task.net.init(seed=0, initializer=Uniform(task.limit), stack=task.starts)
     theta = carry_inputs(task.net, theta) if task.carries else theta
     return follow(
@@ -203,7 +204,7 @@ Results = Sequence[tuple[Task, Outcome]]
 
 
 def table(title: str, results: Results) -> Table:
-    """Return a row for each task."""
+    """Return a table with a row for each task."""
     head = ["", "ε", "weights in ±", "starts", "given up after", "published", "solved here"]
     head += ["quickest", "a quarter", "half", "three quarters"]
     rows = []
@@ -225,24 +226,24 @@ def codes(theta: Any) -> Any:
 
 
 def are_binary(found: Any) -> Any:
-    """Tell of each set of codes whether they are the eight numbers of three bits, (K,)."""
+    """Tell for each set of codes whether rounding gives all eight numbers of three bits, (K,)."""
     numbers = np.sort((found > 0.5) @ np.array([4, 2, 1]), axis=-1)
     return np.all(numbers == np.arange(8), axis=-1)
 
 
 def have_between(found: Any) -> Any:
-    """Tell of each set of codes whether a unit is neither on nor off for a pattern, (K,)."""
+    """Tell for each set of codes whether a unit is neither on nor off for a pattern, (K,)."""
     return np.any((found > CLEAR) & (found < 1 - CLEAR), axis=(-2, -1))
 
 
 def table_of_codes(found: Any, further: int) -> Table:
-    """Return which kinds of codes the solved starts have found."""
+    """Return the share of each kind of code among the solved starts."""
     binary, between = are_binary(found), have_between(found)
     rows = [
-        ["All eight differ when rounded to 0 and 1", percent(binary.mean())],
+        ["All eight codes differ when rounded to 0 and 1", percent(binary.mean())],
         [f"A unit between {CLEAR} and {1 - CLEAR:g} for some pattern", percent(between.mean())],
         [
-            "Clear bits: they differ when rounded, and none is between",
+            "Clear bits: the rounded codes differ, and no unit is in between",
             percent((binary & ~between).mean()),
         ],
     ]
@@ -254,7 +255,7 @@ def table_of_codes(found: Any, further: int) -> Table:
 
 
 def picture_of_sweeps(results: Results) -> Any:
-    """Return the share of the starts that is right by a number of sweeps, for each task."""
+    """Return a picture of the share of solved starts by sweep, for each task."""
     from drawing import BLUE, GREEN, GREY, ORANGE, PINK, panels
     from matplotlib import colormaps
 
@@ -291,7 +292,7 @@ def picture_of_sweeps(results: Results) -> Any:
 
 
 def picture_of_codes(found: Any) -> Any:
-    """Return the codes of two starts, a clear one and one with values between, where there are."""
+    """Return a picture of the codes of two starts: clear bits, and values in between."""
     from drawing import panels
 
     between = have_between(found)
@@ -318,7 +319,7 @@ def shortened(task: Task) -> Task:
 
 
 def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it needs no images
-    """Return how many starts solve each task, and how soon."""
+    """Return the report: how many starts solve each task, and how soon."""
     bits = range(2, 6) if quick else range(2, 9)
     parities = [make(n) for make in (parity_task, wide_parity_task) for n in bits]
     tasks, changes = [*xor_tasks(), encoder_task(), *parities], what_helps(4 if quick else 6)
@@ -335,7 +336,7 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
         table("XOR and the encoder: sweeps", [*of_group["XOR"], (encoder, encoded)]),
         table("Parity, n sigmoid units, inputs 0 and 1: sweeps", of_group["parity"]),
         table("Parity, 2n tanh units, inputs −1 and 1: sweeps", of_group["wide parity"]),
-        table(f"What helps in parity of {changes[0].data[0].shape[1]} bits: sweeps", helped),
+        table(f"Parity of {changes[0].data[0].shape[1]} bits, change by change: sweeps", helped),
     ]
     pictures = {"classic_sweeps.png": picture_of_sweeps(results)}
     if encoded.solved.any():
@@ -347,12 +348,12 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
         title="XOR, parity and the encoder (Parallel Distributed Processing, 1986)",
         about=(
             "Volume 1, chapter 8. E = ½ Σ (a − y)² over all cases, one update per sweep, "
-            f"α = {ALPHA}, weights and biases uniform, float32, seed 0. A start is solved after "
-            "the first sweep with every output on the right side of 0.5. The last columns are the "
-            "sweeps of the quickest start, and those in which a quarter, half and three quarters "
-            "of all starts are solved. Published sweeps are those of "
-            "single runs, with ε = 0.5, but for one mean, with ε = 0.25 and to errors of 0.01. "
-            "Other rules for when to stop are not told, nor is the range of the initial weights."
+            f"α = {ALPHA}, uniform initial weights and biases, float32, seed 0. A start is solved "
+            "after the first sweep with every output on the right side of 0.5. The last columns "
+            "give the sweeps of the quickest start, and the sweeps after which a quarter, half and "
+            "three quarters of all starts are solved. Published sweeps are of single runs with "
+            "ε = 0.5. The one mean is of runs with ε = 0.25 to errors of 0.01. The chapter gives "
+            "no other stopping rule, and no range of the initial weights."
         ),
         tables=tables,
         notes=notes(of_group),
@@ -361,34 +362,34 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
 
 
 def notes(of_group: dict[str, Results]) -> list[str]:
-    """Return what falls short and why, and what is worth seeing."""
+    """Return in sentences which results fall short and why, and which are worth seeing."""
     lost = 1 - of_group["XOR"][0][1].solved.mean()
     narrow, wide = (outcome.solved.mean() for _, outcome in of_group["XOR"][1:3])
     middle = [in_sweeps(quantile(o.needed, 0.5), task.sweeps) for task, o in of_group["XOR"][1:3]]
     largest, outcome = of_group["parity"][-1]
     return [
         (
-            f"XOR with two hidden units: {percent(lost)} of the starts are given up at ε = 0.5, "
-            "where the chapter met a local minimum in two of hundreds of runs. Whether the two "
-            "agree cannot be told without the chapter's initial weights and its patience. At ε = "
-            f"0.25 {percent(narrow)} are solved from ±0.3, in {middle[0]} sweeps by the median, "
-            f"and {percent(wide)} from ±1, in {middle[1]}."
+            f"XOR with two hidden units: at ε = 0.5, {percent(lost)} of the starts are given up. "
+            "The chapter met a local minimum in two of hundreds of runs. The two shares cannot be "
+            "compared without the chapter's initial weights and stopping rule. At ε = 0.25, "
+            f"{percent(narrow)} are solved from ±0.3, in {middle[0]} sweeps by the median, and "
+            f"{percent(wide)} from ±1, in {middle[1]}."
         ),
         (
             "XOR with one hidden unit and direct links is the network of the chapter's 558 sweeps. "
             "Without the direct links no weights solve it: the output is a function of one "
-            "weighted sum of the inputs, and only rises or only falls with it."
+            "weighted sum of the inputs, and can only rise or only fall with it."
         ),
         (
-            "Parity with as many hidden units as bits has solutions, which from 3 bits on the "
-            "fewer starts find the more bits there are, with ε = 0.1 from 5 bits on: "
+            "Parity with as many hidden units as bits has solutions. From 3 bits on, the more "
+            "bits, the fewer starts find one (from 5 bits on with ε = 0.1): "
             f"{percent(outcome.solved.mean())} for {largest.data[0].shape[1]} bits. Inputs "
-            "of −1 and 1 and twice as many tanh units make it easy to learn; what each change does "
-            "is in the table of what helps."
+            "of −1 and 1 and twice as many tanh units make parity easy to learn. The table of "
+            "changes shows the effect of each."
         ),
         (
-            "The chapter's encoder used values between 0 and 1 in its codes, too; three units need "
-            "not be bits."
+            "The chapter's encoder has values between 0 and 1 in its codes, too: three units need "
+            "not act as bits."
         ),
     ]
 

@@ -1,14 +1,14 @@
 """The accuracies of Nielsen's book on MNIST, over-fitting, and two reasons for slow learning.
 
-Does the library reach what "Neural Networks and Deep Learning" prints for its networks of sigmoid
-units, trained by plain gradient descent in mini-batches of ten? Each network of the book is trained
-from several starts at once, as a stack, on the book's split of MNIST: 50,000 images to train on,
-10,000 for validation, 10,000 for the test.
+Does the library reach the accuracies that "Neural Networks and Deep Learning" prints for networks
+of sigmoid units, trained by plain gradient descent in mini-batches of ten? Each network of the book
+is trained from several starts at once, as a stack. The split of MNIST is the book's: 50,000 images
+for training, 10,000 for validation, 10,000 for the test.
 
 Two smaller experiments of the book show where learning is slow. A single neuron with the quadratic
-cost hardly learns while its output is badly wrong, since its error δ has the factor σ′(z); with the
-cross-entropy it has not. And in a deep network of sigmoid units ‖δ‖ falls from layer to layer on
-its way back, so that the first layers learn least.
+cost hardly learns while its output is badly wrong, since its error δ has the factor σ′(z). With the
+cross-entropy δ has no such factor. And in a deep network of sigmoid units ‖δ‖ falls from layer to
+layer on its way back, so that the first layers learn least.
 
 Run it with ``python examples/nielsen_mnist.py --mnist FOLDER``, with ``--quick`` for few epochs.
 
@@ -23,16 +23,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from reporting import Report, Table, number, script
+from reporting import Report, Table, joined, number, script
 
 import backprop_xp as bp
 from backprop_xp.datasets import Dataset
 
-TRAINING = 50_000  # images; those after them are for validation
-FEW_IMAGES = 1000  # the first of them, for over-fitting and for ‖δ‖
+TRAINING = 50_000  # images; the rest is for validation
+FEW_IMAGES = 1000  # the first training images, for over-fitting and for ‖δ‖
 SEEDS = 3
 BATCH = 10
-WITHIN = 0.5  # points of accuracy, from what the book prints
+WITHIN = 0.5  # points of accuracy between here and the book
 QUADRATIC, CROSS_ENTROPY = "squared_error", "binary_cross_entropy"
 NAMES = {QUADRATIC: "quadratic", CROSS_ENTROPY: "cross-entropy"}
 LARGE, DEFAULT = "nielsen_large", "nielsen"  # weights N(0, 1) and N(0, 1/n_in); biases N(0, 1)
@@ -46,17 +46,18 @@ class Row:
     ----------
     sizes : tuple of int
     loss, weights : str
-        Names of a loss and of an initializer.
+        Names of the loss and of the initializer.
     epochs : int
     rate : float
-        η, for the mean over a mini-batch.
+        The learning rate η, for the mean over a mini-batch.
     decay : float
-        λ: the cost has λ/(2n) Σ W² added, for n training images.
+        λ of the penalty λ/(2n) Σ W² for n training images.
     published : float
-        The accuracy in percent: of the best epoch, and in chapter 1 of the best of three runs.
+        The accuracy of the best epoch in percent; in chapter 1, of the best of three runs.
     measured_on : {"test", "validation"}
+        The images for the accuracy.
     images : int
-        n; the first of the training images.
+        The number n of training images, the first of MNIST.
     """
 
     sizes: tuple[int, ...]
@@ -79,7 +80,7 @@ class Row:
         """The network, its cost and its weights in a few words."""
         weights = "large" if self.weights == LARGE else "default"
         few = f", {self.images:,} images" if self.images < TRAINING else ""
-        return f"{in_words(self.sizes)}, {NAMES[self.loss]}, {weights}{few}"
+        return f"{joined(self.sizes)}, {NAMES[self.loss]}, {weights}{few}"
 
 
 ROWS = (
@@ -93,11 +94,6 @@ ROWS = (
     Row((784, 30, 10), CROSS_ENTROPY, LARGE, 400, 0.5, 0.0, 82.27, images=FEW_IMAGES),
     Row((784, 30, 10), CROSS_ENTROPY, LARGE, 400, 0.5, 0.1, 87.1, images=FEW_IMAGES),
 )
-
-
-def in_words(sizes: Sequence[int]) -> str:
-    """Return sizes as they are read, such as 784-30-10."""
-    return "-".join(map(str, sizes))
 
 
 # -------------------------------------------------------------------------------------------------
@@ -116,7 +112,7 @@ def split(mnist: Path | None) -> dict[str, Dataset]:
 
 
 def learn(row: Row, sets: Mapping[str, Dataset], seeds: int = SEEDS) -> bp.Run:
-    """Train a row's network from several starts at once, and measure it after each epoch."""
+    """Return the run of a row's network from several starts, validated after each epoch."""
     X, Y = (part[: row.images] for part in sets["training"])
     net = bp.Network(row.sizes, hidden="sigmoid", output="sigmoid", loss=row.loss)
     return bp.train(
@@ -140,15 +136,15 @@ class Accuracy(NamedTuple):
 
 
 def accuracy(run: bp.Run) -> Accuracy:
-    """Return what the networks of a run reached on the images that they were measured on."""
+    """Return the accuracies of a run's networks on the validation images."""
     by_epoch = 100 * np.array(run.history["validation_accuracy"])
     return Accuracy(by_epoch.max(axis=0), by_epoch[-1])
 
 
 def difference(row: Row, found: Accuracy) -> float:
-    """Return how far the best epochs are above the book, like with like.
+    """Return the accuracy of the best epoch minus the book's, in points.
 
-    That of the best start where the book prints the best of three runs, else the starts' mean.
+    It is the best start's where the book prints the best of three runs, else the mean over starts.
     """
     over_starts = np.max if row.best_of_runs else np.mean
     return float(over_starts(found.best_epoch) - row.published)
@@ -177,33 +173,33 @@ def accuracy_table(rows: Sequence[Row], found: Sequence[Accuracy]) -> Table:
 
 
 def spread(values: Any, decimals: int = 2) -> str:
-    """Return a mean and a standard deviation over the starts."""
+    """Return the mean ± the standard deviation over the starts."""
     return f"{np.mean(values):.{decimals}f} ± {np.std(values, ddof=1):.{decimals}f}"
 
 
 def judgement(rows: Sequence[Row], found: Sequence[Accuracy]) -> str:
-    """Return how many rows are as near to the book as they should be, and which are not."""
+    """Return in sentences how many rows are near enough to the book, and which are not."""
     far = [
         f"{row.title}, λ = {row.decay:g} ({difference(row, one):+.2f})"
         for row, one in zip(rows, found, strict=True)
         if not abs(difference(row, one)) <= WITHIN
     ]
     text = (
-        f"{len(rows) - len(far)} of {len(rows)} rows are within {WITHIN} points of the book, by "
-        f"the best epoch: of the best start where the book prints the best of three runs, else the "
-        f"mean over the starts"
+        f"{len(rows) - len(far)} of {len(rows)} rows are within {WITHIN} points of the book. Rows "
+        f"are compared by the best epoch: of the best start where the book prints the best of "
+        f"three runs, else the mean over the starts"
     )
     return f"{text}. Not within: {'; '.join(far)}." if far else f"{text}."
 
 
 def stuck_outputs(run: bp.Run, cases: Dataset) -> Any:
-    """Return how many outputs of each network stay below ½ for all of the cases."""
+    """Return the number of outputs of each network that stay below ½ for all cases."""
     outputs = bp.predict(run.network, run.theta, cases.X)
     return np.count_nonzero(outputs.max(axis=-2) < 0.5, axis=-1)
 
 
 def saturation_note(rows: Sequence[Row], runs: Sequence[bp.Run], test: Dataset) -> str:
-    """Return in sentences how many starts have an output that has not learnt, for either cost."""
+    """Return in sentences how many starts have an output that has not learnt, for each cost."""
     counts = {}
     for loss, name in NAMES.items():
         of_loss = [run for row, run in zip(rows, runs, strict=True) if row.loss == loss]
@@ -212,8 +208,8 @@ def saturation_note(rows: Sequence[Row], runs: Sequence[bp.Run], test: Dataset) 
     return (
         f"Starts with an output that stays below ½ for all test images: "
         f"{' and '.join(counts.values())}. With the quadratic cost the error δ of such an output "
-        f"has the factor σ′(z), which is near 0, and its digit is not learnt, which costs some 10 "
-        f"points. So starts with large weights and the quadratic cost are far apart, and the book "
+        f"has the factor σ′(z), which is near 0. Its digit is not learnt, which costs some 10 "
+        f"points. So starts with large weights and the quadratic cost differ widely, and the book "
         f"prints the best of three."
     )
 
@@ -241,14 +237,15 @@ def overfitting_figure(runs: Mapping[float, bp.Run]) -> Any:
 
 
 def overfitting_note(run: bp.Run) -> str:
-    """Return in a sentence what training without a penalty does to both costs."""
+    """Return in sentences how training without a penalty changes both costs."""
     test_cost = np.mean(run.history["validation_cost"], axis=-1)
     right, lowest = 100 * np.mean(run.history["accuracy"][-1]), int(np.argmin(test_cost))
     return (
         f"Over-fitting on {FEW_IMAGES:,} images: without a penalty the test cost is lowest after "
-        f"epoch {lowest + 1}, at {test_cost[lowest]:.2f}, and {test_cost[-1]:.2f} after the last, "
-        f"where the training cost is {np.mean(run.history['cost'][-1]):.4f} and {right:.1f} % of "
-        f"the training images are right. (The training cost of the picture has the penalty in it.)"
+        f"epoch {lowest + 1}, at {test_cost[lowest]:.2f}. After the last epoch it is "
+        f"{test_cost[-1]:.2f}; there the training cost is {np.mean(run.history['cost'][-1]):.4f}, "
+        f"and {right:.1f} % of the training images are right. (The training cost in the picture "
+        f"includes the penalty.)"
     )
 
 
@@ -257,7 +254,7 @@ def overfitting_note(run: bp.Run) -> str:
 
 
 class Neuron(NamedTuple):
-    """An experiment of the book with one neuron: x = 1, y = 0, two starts (w, b)."""
+    """An experiment of the book with one neuron, x = 1 and y = 0, from two starts (w, b)."""
 
     loss: str
     rate: float
@@ -274,7 +271,7 @@ NEURONS = (
 
 
 class Outputs:
-    """A callback that keeps what the networks make of x after 0, 1, … epochs."""
+    """A callback that keeps the networks' outputs for x after 0, 1, … epochs."""
 
     def __init__(self, net: bp.Network, x: Any) -> None:
         self.net, self.x = net, x
@@ -302,7 +299,7 @@ def neuron_outputs(neuron: Neuron, epochs: int = NEURON_EPOCHS) -> tuple[Any, An
 
 
 def same_outputs(found: Sequence[tuple[Any, Any]]) -> bool:
-    """Tell whether the last outputs are the published ones to two decimals, where there are any."""
+    """Tell whether the last outputs equal the published ones to two decimals, where printed."""
     pairs = [
         (book, here)
         for neuron, (outputs, _) in zip(NEURONS, found, strict=True)
@@ -313,7 +310,7 @@ def same_outputs(found: Sequence[tuple[Any, Any]]) -> bool:
 
 
 def neuron_table(found: Sequence[tuple[Any, Any]]) -> Table:
-    """Return the first and the last outputs, and the first slope, of each neuron and start."""
+    """Return first output, first slope and last output of each neuron and start."""
     head = ["cost", "η", "start (w, b)", "first output", "first ∂E/∂w"]
     head += ["last output: published", "here"]
     cells = [
@@ -371,15 +368,15 @@ def error_norms(sizes: Sequence[int], X: Any, Y: Any, starts: int = DEEP_STARTS)
 
 
 def norms_table(found: Mapping[tuple[int, ...], Any]) -> Table:
-    """Return the norms layer by layer, and by how much each exceeds the one below."""
+    """Return the norms layer by layer, and the ratio of each to the norm of the layer below."""
     head = ["network, hidden layer", "published ‖δ‖", "here: mean ± s.d.", "least to most"]
-    head += ["times the layer below (median)"]
+    head += ["ratio to the layer below (median)"]
     cells = []
     for sizes, norms in found.items():
         for layer, (published, of_starts) in enumerate(zip(DEEP[sizes], norms, strict=True)):
             growth = number(float(np.median(of_starts / norms[layer - 1])), 2) if layer else "–"
             extremes = f"{number(of_starts.min(), 2)} to {number(of_starts.max(), 2)}"
-            name = f"{in_words(sizes)}, {layer + 1}"
+            name = f"{joined(sizes)}, {layer + 1}"
             cells.append([name, number(published), spread(of_starts, 4), extremes, growth])
     starts = len(next(iter(found.values()))[0])
     return Table(f"‖δ‖ before training, {starts} starts", head, cells)
@@ -397,7 +394,7 @@ def norms_figure(found: Mapping[tuple[int, ...], Any]) -> Any:
         panel.fill_between(layers, *ends, color=GREY, alpha=0.2, label=f"least to most {of}")
         panel.plot(layers, np.median(norms, axis=1), "o-", color=BLUE, label=f"median {of}")
         panel.plot(layers, DEEP[sizes], "D--", color=ORANGE, label="published")
-        panel.set_title(in_words(sizes), fontsize=10)
+        panel.set_title(joined(sizes), fontsize=10)
         panel.set(xlabel="hidden layer", xticks=layers, yscale="log")
     row[0].set_ylabel("‖δ‖ before training")
     row[0].legend(loc="lower right", frameon=False)
@@ -405,7 +402,7 @@ def norms_figure(found: Mapping[tuple[int, ...], Any]) -> Any:
 
 
 def slow_learning_notes(neurons: Sequence[tuple[Any, Any]], norms: Mapping[Any, Any]) -> list[str]:
-    """Return in sentences what the two smaller experiments show."""
+    """Return in sentences the results of the two smaller experiments."""
     (_, quadratic), (_, entropy) = neurons[:2]
     pairs = [(DEEP[sizes], found) for sizes, found in norms.items()]
     inside = sum(
@@ -415,13 +412,14 @@ def slow_learning_notes(neurons: Sequence[tuple[Any, Any]], norms: Mapping[Any, 
     )
     growing = [np.all(np.diff(found, axis=0) > 0, axis=0) for _, found in pairs]
     outputs = (
-        f"The outputs that the book prints for the neuron are those here, to its two decimals: "
+        f"The outputs of the neuron agree with the book's, to its two decimals: "
         f"{'yes' if same_outputs(neurons) else 'NO'}. It prints none for the cross-entropy."
     )
     slopes = (
-        f"From ({STARTS[1][0]:g}, {STARTS[1][1]:g}), where the output is the more wrong, the slope "
-        f"of the quadratic cost is {quadratic[0] / quadratic[1]:.1f} times smaller than from the "
-        f"other start; that of the cross-entropy is {entropy[1] / entropy[0]:.1f} times larger."
+        f"From ({STARTS[1][0]:g}, {STARTS[1][1]:g}) the output is further from its target than "
+        f"from the other start. There the slope of the quadratic cost is "
+        f"{quadratic[0] / quadratic[1]:.1f} times smaller, the slope of the cross-entropy "
+        f"{entropy[1] / entropy[0]:.1f} times larger."
     )
     layers = (
         f"{inside} of the {sum(map(len, DEEP.values()))} published norms are between the least and "
@@ -435,7 +433,7 @@ def slow_learning_notes(neurons: Sequence[tuple[Any, Any]], norms: Mapping[Any, 
 
 
 def report(*, quick: bool, mnist: Path | None) -> Report:
-    """Train every network of the book and compare."""
+    """Return the report: every network of the book, trained and compared."""
     sets = split(mnist)
     rows = [replace(row, epochs=row.epochs // 15) for row in ROWS] if quick else list(ROWS)
     runs = [learn(row, sets) for row in rows]
@@ -446,15 +444,16 @@ def report(*, quick: bool, mnist: Path | None) -> Report:
     few = {row.decay: run for row, run in zip(rows, runs, strict=True) if row.images == FEW_IMAGES}
     about = (
         f"Nielsen, *Neural Networks and Deep Learning* (2015), chapters 1, 3 and 5. Sigmoid units, "
-        f"also in the output; mini-batches of {BATCH}; η for the mean over the mini-batch; λ/(2n) "
-        f"Σ W² over weights. Weights N(0, 1) are “large”, N(0, 1/n_in) “default”, biases N(0, 1). "
-        f"First 50,000 training images to train on, last 10,000 for validation, 10,000 test "
-        f"images. Each row is {SEEDS} starts (seed 0) trained as one stack in float32. Most of the "
-        f"book's figures are the best epoch, those with the quadratic cost the best of three runs "
-        f"as well. For ‖δ‖: cross-entropy, default weights, the first {FEW_IMAGES:,} images."
+        f"also in the output; mini-batches of {BATCH}; η for the mean over the mini-batch; penalty "
+        f"λ/(2n) Σ W². Weights N(0, 1) are “large”, N(0, 1/n_in) “default”; biases are N(0, 1). "
+        f"The first 50,000 training images are for training, the last 10,000 for validation; "
+        f"10,000 images for the test. Each row is {SEEDS} starts (seed 0) trained as one stack in "
+        f"float32. Most of the book's accuracies are of the best epoch; with the quadratic cost "
+        f"they are of the best of three runs as well. ‖δ‖ is for cross-entropy, default weights "
+        f"and the first {FEW_IMAGES:,} images."
     )
     verdict = (
-        "Quick version: with a 15th of the epochs, the accuracies are not comparable to the book's."
+        "Quick version: with a 15th of the epochs the accuracies are not comparable to the book's."
         if quick
         else judgement(rows, found)
     )

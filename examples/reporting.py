@@ -81,7 +81,7 @@ class Report:
         return "\n\n".join(part for part in parts if part)
 
     def markdown(self, when: str) -> str:
-        """Return the section of a Markdown file; `when` is its last line: date, duration, machine."""
+        """Return the section of RESULTS.md; `when` is its last line: date, duration, machine."""
         pictures = [f"![{name_in_words(name)}]({name})" for name in self.pictures]
         notes = "\n".join(f"- {note}" for note in self.notes)
         tables = (table.markdown() for table in self.tables)

@@ -1,15 +1,15 @@
-"""Family trees, by Rumelhart, Hinton and Williams (1986): what hidden units learn to say.
+"""Family trees, by Rumelhart, Hinton and Williams (1986): hidden units learn what people share.
 
-A network is told a person and a relation, such as Colin and aunt, and is to name all who answer:
-Margaret and Jennifer. The 24 people of an English and of an Italian family are 24 inputs, of which
-none says who is old, who is English, or who descends from whom. They reach the rest of the network
-through six units alone. Trained on 100 of the 104 facts, these six have to find out what matters
-about a person: nationality, generation, branch of the family. Then the network can answer questions
-that it was never asked, some of them here, all four in the paper.
+The network gets a person and a relation, such as Colin and aunt, and must name everyone who fits:
+Margaret and Jennifer. The 24 people of an English and an Italian family are 24 inputs. No input
+says who is old, who is English, or who descends from whom. The people reach the rest of the network
+through six units only. Trained on 100 of the 104 facts, these units have to find the attributes of
+a person that matter: nationality, generation, branch of the family. Then the network can answer
+questions that it was never trained on: all four in the paper, some of them here.
 
-Do networks learn the facts by the settings that are printed in the paper? If not, which of them
-stands in the way? Each recipe here is tried from the same twenty starts, and all of them are one
-stack: θ is (recipes, starts, P).
+Do networks learn the facts with the settings that the paper prints? If not, which setting prevents
+it? Each recipe of settings starts from the same twenty initial θ, and all runs are one stack: θ is
+(recipes, starts, P).
 
 Run it with ``python examples/rumelhart1986_family_trees.py``, or with ``--quick`` for five starts.
 
@@ -36,14 +36,14 @@ X, Y = bp.datasets.family_trees()
 TRAINED, HELD_OUT = 100, 4
 SWEEPS, FIRST_SWEEPS = 1500, 20
 FIRST_ALPHA, ALPHA = 0.5, 0.9  # in the first sweeps, and after them
-EVERY = 10  # sweeps from one record of what is right to the next
-ZONE = 0.2  # an output has no error where it is nearer than this to its target
+EVERY = 10  # sweeps between two records of the facts that are right
+ZONE = 0.2  # an output nearer than this to its target has no error
 STRONG = 0.8  # a unit encodes an attribute if their correlation is beyond ±0.8
 IN_FIGURE_2 = [6, 6, 5, 5, 6, 6, 2, 2, 3, 3, 4, 4]  # facts of each relation, counted in one tree
 
 
 class ErrorZone:
-    """E_c = ½ Σ r², where r is how far an output is outside the zone, measured from its edge."""
+    """A loss, E_c = ½ Σ r²: r is the distance of an output from the edge of the zone, 0 in it."""
 
     name = "error_zone"
 
@@ -61,7 +61,7 @@ class ErrorZone:
 
 
 class ErrorZoneWithJump(ErrorZone):
-    """The same with r = a − y outside the zone, measured from the target: E jumps at the edge."""
+    """The same loss with r = a − y outside the zone, so that E jumps at the edge."""
 
     name = "error_zone_with_jump"
 
@@ -71,7 +71,7 @@ class ErrorZoneWithJump(ErrorZone):
 
 
 def network(loss: Any) -> bp.Network:
-    """Return the network 36-12-12-6-24; the first 12 units are 6 for people and 6 for relations."""
+    """Return the 36-12-12-6-24 network; of the first 12 units 6 see the person, 6 the relation."""
     of_people, of_relations = np.ones((6, len(PEOPLE))), np.ones((6, len(RELATIONS)))
     apart = np.block([[of_people, 0 * of_relations], [0 * of_people, of_relations]])
     return bp.Network(
@@ -87,7 +87,7 @@ NET, NET_WITH_JUMP = network(ErrorZone()), network(ErrorZoneWithJump())
 
 
 class Recipe(NamedTuple):
-    """Settings of a run: those that are printed, or others in place of some of them."""
+    """Settings of a run: the printed ones, or some of them changed."""
 
     limit: float  # initial weights are uniform in ±limit
     epsilon: float  # half of it in the first 20 sweeps
@@ -110,7 +110,7 @@ RECIPES = (
 
 
 def training_facts(starts: int) -> Any:
-    """Return 1 for the 100 facts that each start learns, 0 for the 4 held out, (starts, 104)."""
+    """Return 1 for the 100 facts that a start learns, 0 for its 4 held-out facts, (starts, 104)."""
     learned = np.ones((starts, len(X)))
     for seed, facts_of in enumerate(learned):
         facts_of[np.random.default_rng(seed).choice(len(X), HELD_OUT, replace=False)] = 0
@@ -124,23 +124,23 @@ def initial(recipes: Sequence[Recipe], starts: int) -> Any:
 
 
 def right(theta: Any, within: float = 0.5) -> Any:
-    """Tell for each fact whether all 24 outputs are nearer to their targets, (..., 104)."""
+    """Tell for each fact whether all 24 outputs are `within` this of their targets, (..., 104)."""
     return np.all(abs(NET.forward(theta, X) - Y) < within, axis=-1)
 
 
 def share(found: Any, among: Any) -> Any:
-    """Return which share of the facts with a 1 in `among` is right, (...)."""
+    """Return the share of right facts among the facts with a 1 in `among`, (...)."""
     return (found * among).sum(axis=-1) / among.sum(axis=-1)
 
 
 class FactsRight:
-    """A callback that records the shares of facts that are right, every tenth sweep."""
+    """A callback that records the share of right facts, every tenth sweep."""
 
     def __init__(self, learned: Any) -> None:
         self.among = {"trained": learned, "held_out": 1 - learned}
 
     def on_epoch_end(self, progress: Any) -> None:
-        """Add the shares among the facts that are learned, and among those held out."""
+        """Add the share among the learned facts, and among the held-out facts."""
         if progress.epoch % EVERY == 0:
             found = right(progress.theta)
             for name, among in self.among.items():
@@ -148,10 +148,10 @@ class FactsRight:
 
 
 def train(net: bp.Network, recipes: Sequence[Recipe], theta: Any, learned: Any) -> bp.Run:
-    """Return the run of all recipes and starts, with the shares of facts that are right.
+    """Return the run of all recipes and starts, with the shares of right facts in its history.
 
-    E of the paper is a sum over the cases, `train` divides it by their number: hence the ε · 100.
-    Biases shrink too: they are weights, from a unit that is always on.
+    The paper's E is the sum over the cases, `bp.train` minimises their mean: hence ε · 100. Biases
+    shrink too: they are weights from a unit that is always on.
     """
     epsilon = np.array([[[TRAINED * recipe.epsilon]] for recipe in recipes])
     return bp.train(
@@ -173,7 +173,7 @@ def train(net: bp.Network, recipes: Sequence[Recipe], theta: Any, learned: Any) 
 
 
 def places(tree: Sequence[Marriage]) -> dict[str, tuple[int, float]]:
-    """Return the generation of each person, from 1, and the branch: −1 left, 1 right, 0 of both."""
+    """Return each person's generation, from 1, and branch: −1 left, 1 right, 0 both."""
     found: dict[str, tuple[int, float]] = {}
     founders = iter([(1, -1.0), (1, 1.0)])
     for husband, wife, *children in tree:  # parents stand before their children
@@ -187,7 +187,7 @@ def places(tree: Sequence[Marriage]) -> dict[str, tuple[int, float]]:
 
 
 def attributes() -> dict[str, Any]:
-    """Return three attributes of the 24 people, which the network is not told."""
+    """Return three attributes of the 24 people, (24,) each, that no input of the network holds."""
     english, both = places(ENGLISH), places(ENGLISH) | places(ITALIAN)
     return {
         "nationality": np.array([1.0 if name in english else -1.0 for name in PEOPLE]),
@@ -217,15 +217,15 @@ def best(theta: Any) -> Any:
 
 
 def learning_figure(history: Any) -> Any:
-    """Draw which share of the facts is right after how many sweeps."""
+    """Return a picture of the share of right facts by sweep."""
     from drawing import BLUE, ORANGE, panels
 
     trained, held_out = np.array(history["trained"]), np.array(history["held_out"])
     sweeps, starts = EVERY * np.arange(1, len(trained) + 1), trained.shape[-1]
     figure, [[panel]] = panels(1, width=7.4, height=3.3)
     panel.plot(sweeps, 100 * trained, color=BLUE, linewidth=0.6, alpha=0.4)
-    for shares, colour, what in ((trained, BLUE, "training"), (held_out, ORANGE, "held-out")):
-        of = f"{what} facts, mean of {starts} starts"
+    for shares, colour, facts_of in ((trained, BLUE, "training"), (held_out, ORANGE, "held-out")):
+        of = f"{facts_of} facts, mean of {starts} starts"
         panel.plot(sweeps, 100 * shares.mean(axis=-1), color=colour, linewidth=2, label=of)
     panel.set(xlabel="sweeps through the training facts", ylabel="facts right (%)")
     panel.legend(loc="lower right", edgecolor="none")
@@ -233,7 +233,7 @@ def learning_figure(history: Any) -> Any:
 
 
 def people_figure(theta: Any) -> Any:
-    """Draw the weights from the people to the six units, as figure 4 of the paper does."""
+    """Return a picture of the weights from the people to the six units, as the paper's figure 4."""
     from drawing import GREY
     from matplotlib.figure import Figure
 
@@ -260,7 +260,7 @@ def people_figure(theta: Any) -> Any:
 
 
 def facts_table() -> Table:
-    """Return how many facts there are, as counted in figure 2 and as derived from the marriages."""
+    """Return the number of facts, as counted in figure 2 and as derived from the marriages."""
     rows = []
     for relation, counted in zip(RELATIONS, IN_FIGURE_2, strict=True):
         people = [fact.person for fact in facts() if fact.relation == relation]
@@ -272,7 +272,7 @@ def facts_table() -> Table:
 
 
 def recipes_table(runs: Sequence[bp.Run], learned: Any) -> Table:
-    """Return what each recipe learns, by both ways to measure the error outside the zone."""
+    """Return the share that each recipe learns, for both ways to measure the error."""
     rows = []
     for number, (limit, epsilon, shrinkage) in enumerate(RECIPES):
         cells = [f"±{limit:g}", f"{epsilon / 2:g}, {epsilon:g}", f"{100 * shrinkage:g} %"]
@@ -280,12 +280,13 @@ def recipes_table(runs: Sequence[bp.Run], learned: Any) -> Table:
             trained = share(right(run.theta[number]), learned)
             cells += [percent(trained.mean(), 2), percent(trained.min(), 2)]
         rows.append(cells)
-    head = ["weights", "ε", "shrinkage", "from the edge", "least", "from the target", "least"]
-    return Table("Training facts right, mean and least of all starts, by recipe", head, rows)
+    head = ["weights", "ε", "shrinkage", "edge: mean", "least", "target: mean", "least"]
+    title = "Training facts right, by recipe; error from the edge of the zone or from the target"
+    return Table(title, head, rows)
 
 
 def starts_table(theta: Any, learned: Any) -> Table:
-    """Return what each start has learned."""
+    """Return the facts that each start has learned, and how well its units encode attributes."""
     rows = [
         [str(seed), f"{found @ of:.0f}", f"{found @ (1 - of):.0f}", *(f"{x:.2f}" for x in r)]
         for seed, (found, of, r) in enumerate(zip(right(theta), learned, best(theta), strict=True))
@@ -295,7 +296,7 @@ def starts_table(theta: Any, learned: Any) -> Table:
 
 
 def published_table(theta: Any, before: Any, learned: Any) -> Table:
-    """Return what is published beside what was found, by the recipe that works."""
+    """Return the published results beside the results of the recipe that works."""
     found, starts = right(theta), len(learned)
     held_out = (found * (1 - learned)).sum(axis=-1)
     rows = [
@@ -308,22 +309,22 @@ def published_table(theta: Any, before: Any, learned: Any) -> Table:
     for name, unit, now, then in zip(attributes(), units, counts, untrained, strict=True):
         here = f"in {now} of {starts} starts (untrained: {then})"
         rows.append([f"a unit encodes {name}", unit, here])
-    return Table("By the recipe that works", ["", "published", "here"], rows)
+    return Table("The recipe that works", ["", "published", "here"], rows)
 
 
 def note_on_zone(theta: Any, learned: Any) -> str:
-    """Return how many facts are right by a stricter criterion, with θ of the recipe that works."""
+    """Return in sentences how many facts are right by stricter limits, for θ (starts, P)."""
     strict, less = (share(right(theta, near), learned).mean() for near in (ZONE, 1.5 * ZONE))
     return (
-        "A fact is right where all 24 outputs are on the right side of 0.5. By the error zone "
-        f"itself, over 0.8 and under 0.2, {percent(strict, 2)} of the training facts are right: at "
-        "the edge the error ends, the shrinkage does not, and outputs come to rest just outside. "
-        f"Over 0.7 and under 0.3 it is {percent(less, 2)}."
+        "A fact is right if all 24 outputs are on the right side of 0.5. By the limits of the "
+        f"error zone, over 0.8 and under 0.2, {percent(strict, 2)} of the training facts are "
+        "right. At the edge of the zone the error ends but the shrinkage goes on, so that outputs "
+        f"come to rest just outside. By limits of 0.7 and 0.3, {percent(less, 2)} are right."
     )
 
 
 def note_on_shrinkage(theta: Any, learned: Any) -> str:
-    """Return what the printed recipe leaves of what has been learned, θ."""
+    """Return in sentences how much of θ's learning the printed recipe keeps, θ (starts, P)."""
     recipes, start = (PRINTED, PRINTED_WITHOUT_HALF), np.stack([theta, theta])
     edge, target = (
         share(right(train(net, recipes, start, learned).theta), learned).mean(axis=-1)
@@ -332,12 +333,14 @@ def note_on_shrinkage(theta: Any, learned: Any) -> str:
     kept = [percent(of, 2) for of in (edge[0], target[0], edge[1], target[1])]
     printed, here = (recipe.shrinkage * (1 - ALPHA) / recipe.epsilon for recipe in (PRINTED, WORKS))
     return (
-        "The printed recipe is the first row; in the second one E has lost its ½. A weight rests "
-        "where the shrinkage s takes what the gradient gives, s w = −ε/(1 − α) ∂E/∂w: where "
-        f"−∂E/∂w is {printed:.2g} w as printed, {here:.2g} w by the recipe that works. Trained on "
-        f"as printed for {SWEEPS:,} sweeps, the networks of that recipe keep {kept[0]} of the "
-        f"training facts (error from the target: {kept[1]}), without the ½ {kept[2]} ({kept[3]}). "
-        "So the printed numbers hold more than they find."
+        "In the table of recipes the first row is the printed recipe; in the second row E has no "
+        "½. A weight rests where the shrinkage s and the gradient balance, s w = −ε/(1 − α) ∂E/∂w. "
+        "So −∂E/∂w is "
+        f"{printed:.2g} w with the printed recipe, {here:.2g} w with the recipe that works. The "
+        f"networks of the recipe that works, trained for {SWEEPS:,} sweeps more with the printed "
+        f"recipe, keep {kept[0]} of the training facts ({kept[1]} with the error from the target). "
+        f"Without the ½ they keep {kept[2]} ({kept[3]}). So the printed settings keep more facts "
+        "than they find."
     )
 
 
@@ -352,11 +355,11 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
         key="family-trees",
         title="Family trees (Rumelhart, Hinton and Williams, 1986)",
         about="Learning representations by back-propagating errors, Nature 323, figures 2 to 4. "
-        "A network 36-12-12-6-24 of sigmoid units, six of the first twelve for people and six for "
-        "relations; squared error with a zone of no error (over 0.8, under 0.2), a sum over 100 "
-        f"facts; {SWEEPS:,} sweeps, α = {FIRST_ALPHA} in the first {FIRST_SWEEPS}, then {ALPHA}. "
-        f"Starts 0 to {starts - 1} of seed 0, each with 4 facts of its own held out. Printed are "
-        f"ε = {PRINTED.epsilon / 2:g}, then {PRINTED.epsilon:g}, and a shrinkage of "
+        "A 36-12-12-6-24 network of sigmoid units; of the first twelve, six see the person and six "
+        "the relation. Squared error, summed over 100 facts, with a zone of no error (over 0.8, "
+        f"under 0.2). {SWEEPS:,} sweeps, α = {FIRST_ALPHA} in the first {FIRST_SWEEPS}, then "
+        f"{ALPHA}. Starts 0 to {starts - 1} of seed 0, each with 4 facts of its own held out. The "
+        f"paper prints ε = {PRINTED.epsilon / 2:g}, then {PRINTED.epsilon:g}, and a shrinkage of "
         f"{percent(PRINTED.shrinkage)}. The recipe that works has ε = {WORKS.epsilon / 2:g}, then "
         f"{WORKS.epsilon:g}, the same shrinkage, weights from ±{WORKS.limit:g}, and the error "
         "measured from the edge of the zone.",
@@ -370,11 +373,15 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
             note_on_zone(works.theta, learned),
             note_on_shrinkage(works.theta, learned),
             "±0.3 is the range that the paper gives for the symmetry network.",
-            "How the error outside the zone is measured is not told. From the edge E has no jump.",
-            "Which 4 facts the paper held out is not told; here each start has its own.",
             (
-                f"Of start {drawn}, whose least |r| is the greatest, the weights are drawn: white "
-                f"above 0, black below, area by size; correlations beyond ±{STRONG} are bold."
+                "The paper does not say whether the error outside the zone is measured from its "
+                "edge or from the target. From the edge, E has no jump."
+            ),
+            "The paper does not say which 4 facts it held out; here each start has its own.",
+            (
+                f"The picture of the weights is of start {drawn}, whose least |r| is the greatest: "
+                "white above 0, black below, area by size; correlations beyond "
+                f"±{STRONG} are bold."
             ),
         ],
         pictures={

@@ -1,14 +1,14 @@
 """Mirror symmetry, by Rumelhart, Hinton and Williams (1986): a thousand starts in place of one.
 
-Is a row of six bits its own mirror image? No input says anything about that by itself, yet two
-hidden units are enough: weights that are equal and opposite about the middle cancel for a
-symmetric row, and sizes of 1 : 2 : 4 give each left half a sum of its own, which its mirror image
-alone cancels. The paper shows one start, which had found this after 1,425 sweeps through the 64
-rows. How often does a start find a solution, how soon, and is it always that one?
+Is a row of six bits its own mirror image? No single bit tells, yet two hidden units are enough.
+Their weights are equal and opposite about the middle, so that they cancel for a symmetric row.
+Sizes of 1 : 2 : 4 give each left half a sum of its own, which only its mirror image cancels. The
+paper shows one start, which found this solution after 1,425 sweeps through the 64 rows. How often
+does a start find a solution, how soon, and is it always this one?
 
-Leading axes of θ are networks, so that all starts are one call of ``bp.train``; `starts` leaves out
-those that are done. Sweeps, rate and momentum are the paper's: all 64 cases in one update, ε = 0.1
-for a cost that is a sum over the cases, α = 0.9, weights and biases from ±0.3.
+Leading axes of θ are networks: all starts are one stack, and finished starts leave it (`starts`).
+Sweeps, rate and momentum are the paper's: all 64 cases in one update, ε = 0.1 for a cost that is
+the sum over the cases, α = 0.9, initial weights and biases from ±0.3.
 
 Run it with ``python examples/rumelhart1986_symmetry.py``, or with ``--quick`` for fewer starts.
 
@@ -30,27 +30,27 @@ import backprop_xp as bp
 X, Y = bp.datasets.symmetry()
 NET = bp.Network([6, 2, 1], hidden="sigmoid", output="sigmoid", loss="squared_error")
 EPSILON, ALPHA = 0.1, 0.9
-TOLERANCE = 0.1  # of the largest weight, or of a ratio
+TOLERANCE = 0.1  # relative to the largest weight, or to a ratio
 
 PAPER = 1425  # sweeps of the start that the paper shows
-COUNTED = 30_000  # sweeps within which a re-run of 100 starts solved it in 99 of them
-# two re-runs: the quickest start, the quartiles, and the slowest where it is known
+COUNTED = 30_000  # sweeps within which 99 of the 100 starts of a re-run were solved
+# sweeps in two re-runs: the quickest start, the quartiles, and the slowest where it is known
 OF_100, OF_1000 = (323, 1405, 2961, 8542, None), (333, 1127, 2715, 7830, 54_770)
 
 
 class Size(NamedTuple):
-    """How many starts are trained, for how long, and how long each goes on once it is right."""
+    """The size of the experiment."""
 
     starts: int
-    sweeps: int
-    further: int
+    sweeps: int  # after which a start is given up
+    further: int  # sweeps for which a solved start is trained on
 
 
 FULL, QUICK = Size(1000, 60_000, 5000), Size(60, 6000, 1000)
 
 
 def train(size: Size) -> Outcome:
-    """Return what becomes of the starts."""
+    """Return the outcome of training all starts."""
     theta = NET.init(seed=0, initializer="uniform", stack=size.starts)
     return follow(
         NET, (X, Y), theta, epsilon=EPSILON, alpha=ALPHA, sweeps=size.sweeps, further=size.further
@@ -78,7 +78,7 @@ def has_sizes(W: Any, *expected: float) -> Any:
 
 
 def claims(theta: Any) -> dict[str, Any]:
-    """Return which of the paper's sentences on its network hold of each of these (K, P)."""
+    """Tell for each network (K, P) which of the paper's sentences hold for it."""
     hidden, output = NET.unpack(theta)
     opposite = asymmetry(hidden.W) <= TOLERANCE
     return {
@@ -91,14 +91,14 @@ def claims(theta: Any) -> dict[str, Any]:
 
 
 def ratios(theta: Any) -> dict[str, Any]:
-    """Return which ratio of sizes each network has, in both hidden units."""
+    """Tell for each network which ratio of sizes both its hidden units have."""
     W = NET.unpack(theta)[0].W
     one, two = has_sizes(W, 1, 2, 4), has_sizes(W, 2, 3, 4)
     return {"1 : 2 : 4": one, "2 : 3 : 4": two, "another": ~(one | two)}
 
 
 def shown(outcome: Outcome) -> int:
-    """Return the start whose number of sweeps is nearest to the paper's, of those like it."""
+    """Return the start nearest to the paper's in sweeps, among those for which all claims hold."""
     like_it = outcome.solved & np.all(list(claims(outcome.later).values()), axis=0)
     distance = np.abs(outcome.needed - PAPER)
     return int(np.argmin(np.where(like_it if like_it.any() else outcome.solved, distance, np.inf)))
@@ -109,30 +109,35 @@ def shown(outcome: Outcome) -> int:
 
 
 def table_of_sweeps(outcome: Outcome, size: Size) -> Table:
-    """Return the quartiles beside those of two re-runs by others."""
+    """Return the quartiles of the sweeps, here and in two re-runs."""
     here = [quantile(outcome.needed, share) for share in (0, 0.25, 0.5, 0.75)]
     here.append(outcome.needed.max())
     rows = [["The paper's one start", f"{PAPER:,}", "–", "–", "–"]]
-    names = ("The quickest", "A quarter of the starts", "Half of the starts", "Three quarters")
-    for name, *of in zip((*names, "The slowest solved"), OF_100, OF_1000, here, strict=True):
+    names = (
+        "The quickest start",
+        "A quarter of the starts",
+        "Half of the starts",
+        "Three quarters",
+    )
+    for name, *of in zip((*names, "The slowest solved start"), OF_100, OF_1000, here, strict=True):
         rows.append([name, "–", *(in_sweeps(x, size.sweeps) for x in of)])
     by = min(COUNTED, size.sweeps)
     for within, published in ((by, "99 %" if by == COUNTED else "–"), (size.sweeps, "–")):
         share = np.mean(outcome.solved & (outcome.needed <= within))
         row = [f"Solved within {within:,}", "–", published, "–", percent(share)]
         rows += [row] if row not in rows else []
-    head = ["", "published", "of 100 starts", "of 1,000 starts", f"here, of {size.starts:,}"]
+    head = ["", "published", "100 starts", "1,000 starts", f"here, {size.starts:,} starts"]
     return Table("Sweeps until all 64 outputs are on the right side of 0.5", head, rows)
 
 
 def table_of_shares(title: str, of: Any, outcome: Outcome, size: Size, published: Any) -> Table:
-    """Return the shares of the solved starts of which something holds, at two moments."""
+    """Return the share of the solved starts for which each claim holds, at two moments."""
     at_stop, later = (of(theta[outcome.solved]) for theta in (outcome.at_stop, outcome.later))
     rows = [
         [name, published(name), percent(at_stop[name].mean()), percent(later[name].mean())]
         for name in at_stop
     ]
-    head = ["", "published", "here, at the stop", f"{size.further:,} sweeps later"]
+    head = ["", "published", "here, when solved", f"{size.further:,} sweeps later"]
     return Table(title, head, rows)
 
 
@@ -146,19 +151,19 @@ def matrix(theta: Any) -> tuple[Any, list[str], list[str]]:
 
 
 def table_of_weights(outcome: Outcome, size: Size) -> Table:
-    """Return the weights of one start."""
+    """Return a table of the weights of one start."""
     start = shown(outcome)
     W, names, columns = matrix(outcome.later[start])
     rows = [
         [name, *("–" if np.isnan(w) else f"{w:.2f}".replace("-", "−") for w in row)]
         for name, row in zip(names, W, strict=True)
     ]
-    title = f"Start {start}, right after {outcome.needed[start]:,} sweeps; weights"
+    title = f"Start {start}, solved after {outcome.needed[start]:,} sweeps: weights"
     return Table(f"{title} {size.further:,} sweeps later", ["", *columns], rows)
 
 
 def picture_of_sweeps(outcome: Outcome, size: Size) -> Any:
-    """Return a histogram of the sweeps, and the share of the starts that is right by then."""
+    """Return a picture: a histogram of the sweeps, and the share of solved starts by sweep."""
     from drawing import BLUE, GREY, ORANGE, panels
 
     figure, axes = panels(2, width=9.6)
@@ -185,7 +190,7 @@ def picture_of_sweeps(outcome: Outcome, size: Size) -> Any:
 
 
 def picture_of_weights(outcome: Outcome, size: Size) -> Any:
-    """Return the Hinton diagrams of one start, when it is right and later."""
+    """Return a picture: Hinton diagrams of one start, when it is solved and later."""
     from drawing import hinton, panels
 
     start = shown(outcome)
@@ -201,22 +206,22 @@ def picture_of_weights(outcome: Outcome, size: Size) -> Any:
 
 
 def notes(outcome: Outcome, size: Size) -> list[str]:
-    """Return what is worth seeing."""
+    """Return in sentences which results are worth seeing."""
     solved, needed = outcome.solved, outcome.needed
     quicker, fell_back = np.mean(solved & (needed <= PAPER)), outcome.fell_back[solved].mean()
     found = [
-        f"{percent(quicker)} of the starts need no more sweeps than the one in the paper.",
+        f"{percent(quicker)} of the starts need no more sweeps than the start in the paper.",
         (
-            f"{percent(fell_back)} of the starts that were right have an output on the wrong side "
-            f"again in the next {size.further:,} sweeps."
+            f"{percent(fell_back)} of the solved starts have an output on the wrong side again "
+            f"within the next {size.further:,} sweeps."
         ),
         (
-            "Sizes of 2 : 3 : 4 do as well as 1 : 2 : 4: no sum of them with signs, some of them "
-            "left out, is 0. The paper shows the ratio that its one start had found."
+            "Sizes of 2 : 3 : 4 work as well as 1 : 2 : 4: with any signs, no sum of some or all "
+            "of them is 0. The paper shows the ratio that its one start found."
         ),
         (
-            "Within 10 % means that weights are off from equal and opposite by at most 10 % of the "
-            "largest one, and that each ratio is off by at most 10 %."
+            "Within 10 %: weights differ from equal and opposite by at most 10 % of the largest "
+            "weight, and each ratio is off by at most 10 %."
         ),
     ]
     others = np.flatnonzero(solved)[~claims(outcome.later[solved])["Both hidden biases negative"]]
@@ -229,12 +234,12 @@ def notes(outcome: Outcome, size: Size) -> list[str]:
 
 
 def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it needs no images
-    """Return how many starts find a solution, how soon, and which."""
+    """Return the report: how many starts find a solution, how soon, and which."""
     size = QUICK if quick else FULL
     outcome = train(size)
     tables, pictures = [table_of_sweeps(outcome, size)], {}
     if outcome.solved.any():
-        title = "Share of the solved starts of which the paper's description holds, within 10 %"
+        title = "Solved starts for which the paper's description holds, within 10 %"
         tables += [
             table_of_shares(title, claims, outcome, size, lambda _: "yes"),
             table_of_shares(
@@ -255,13 +260,12 @@ def report(*, quick: bool, mnist: Path | None) -> Report:  # noqa: ARG001  it ne
             "Nature 323 (1986), figure 1. A 6-2-1 network of sigmoid units, E = ½ Σ (a − y)² over "
             f"all 64 cases, one update per sweep, ε = {EPSILON}, α = {ALPHA}, weights and biases "
             f"uniform in ±0.3, float32; {size.starts:,} starts, drawn with seed 0. The paper does "
-            "not say when it stopped; here a start is right when every output is on the right side "
-            "of 0.5. "
-            f"A start may take {size.sweeps:,} sweeps. The columns between published and here are "
-            "two earlier re-runs."
+            "not say when it stopped; here a start is solved when every output is on the right "
+            f"side of 0.5, and given up after {size.sweeps:,} sweeps. The columns between "
+            "“published” and “here” are two earlier re-runs."
         ),
         tables=tables,
-        notes=notes(outcome, size) if outcome.solved.any() else ["No start has solved it."],
+        notes=notes(outcome, size) if outcome.solved.any() else ["No start is solved."],
         pictures=pictures,
     )
 

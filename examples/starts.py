@@ -72,7 +72,7 @@ def all_right(net: bp.Network, theta: Any, X: Any, Y: Any) -> Any:
 
 
 class _Watch:
-    """The callback of one round: it writes the results of its starts, `numbers`, into the outcome."""
+    """The callback of one round, which writes the results of its starts into the outcome."""
 
     def __init__(self, outcome: Outcome, numbers: Any, before: int, further: int, data: Any):
         self.outcome, self.numbers, self.before, self.further = outcome, numbers, before, further

@@ -1,7 +1,13 @@
-"""The fixtures `xp`, every array library and device, and `memory_error`, each library's own."""
+"""How the tests run, and the fixtures `xp`, every array library and device, and `memory_error`.
+
+Folders are tested by several processes, files named one by one in a single one. What is skipped is
+told once for each reason, with its count.
+"""
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +16,30 @@ from libraries import NAMES, Library, open_library
 from needs import needs
 
 collect_ignore = ["support"]  # modules that tests import
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run files in this process: they are done before others have started."""
+    named = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if all(path.is_file() for path in named) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave a GPU to one process: its memory is not shared well."""
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.xdist_group("gpu"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in a line for each reason how many tests are skipped."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    if reasons:
+        terminalreporter.section(f"{reasons.total()} skipped")
+    for reason, count in sorted(reasons.items(), key=lambda each: -each[1]):
+        terminalreporter.line(f"{count:6,} {reason}")
+
 
 settings.register_profile(
     "ci",

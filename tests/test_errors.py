@@ -1,3 +1,5 @@
+"""The errors: built-in types, four parts, and copies from another process."""
+
 import copy
 import pickle
 

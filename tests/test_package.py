@@ -1,3 +1,5 @@
+"""The package as a whole: what its import loads, what it exports, and its docstrings."""
+
 import ast
 import importlib
 import importlib.metadata

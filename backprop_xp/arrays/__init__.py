@@ -1,21 +1,22 @@
 """Arrays: libraries, devices, and rows of any source.
 
-Everything that differs between NumPy, CuPy, PyTorch and JAX is here. Read `backend` first: every
-other module of the package asks it for the namespace of an array.
+This room holds all that differs between NumPy, CuPy, PyTorch and JAX. Read `backend` first: the
+other modules of the package ask it for the namespace of an array.
 
 .. code-block:: text
 
     backend           the namespace, the device and the dtype of an array; to and from the host
-    devices           devices by name, and which of them this machine offers
+    devices           devices by name, and the devices of this machine
     cupy_diagnosis    why CuPy cannot be used, and what to do
     tf32              the precision of matrix products on NVIDIA GPUs
-    memory_errors     out of memory, as one error
-    native            functions of a step, straight from each library
-    requirements      which arrays can be used at all
-    scalars, shapes   whole numbers and dtypes that come in; shapes that an equation takes
-    rows, memmaps     what holds the cases: an array, a file, a sparse matrix; read by rows
-    cuda_streaming    blocks of rows on their way to a CUDA device
+    memory_errors     one out-of-memory error for all libraries
+    native            functions of a training step, straight from each library
+    requirements      checks of arrays: real, dense, unmasked, on one device
+    scalars           checks of options: whole numbers, names, dtypes
+    shapes            checks of the shapes that an equation takes
+    rows, memmaps     rows of an array, a file or a sparse matrix, read in blocks
+    cuda_streaming    copies of blocks to a CUDA device while it computes
     random_streams    NumPy's generators, one stream for each purpose
 
-It imports nothing of the package but `errors`.
+The room imports `errors` alone.
 """

@@ -1,6 +1,6 @@
-"""Arrays of any library: the one module that knows that there are several.
+"""Arrays of any library: their namespaces, devices, dtypes and copies.
 
-Every other module receives arrays and asks `namespace` for the functions that belong to them.
+Other modules receive arrays, and call `namespace` for the functions that belong to them.
 """
 
 import importlib
@@ -47,12 +47,12 @@ HostArray: TypeAlias = np.ndarray[Any, Any]  # of NumPy
 Namespace: TypeAlias = Any  # a module with the functions of the Array API standard
 F = TypeVar("F", bound=Callable[..., Any])
 
-# exp(1000) is infinity, and 1 / infinity is the right answer. NumPy alone warns about it.
+# exp(1000) is infinity, and 1 / infinity is the right result; NumPy alone warns of the overflow
 ignore_overflow = np.errstate(over="ignore", under="ignore")
 
 
 class Array(Protocol):
-    """What this library asks of an array: the operators of the Array API standard."""
+    """The interface of an array: the operators of the Array API standard."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -136,18 +136,18 @@ def is_floating(x: Any) -> bool:
 
 
 def item_bytes(x: Any) -> int:
-    """Return the bytes of a number of the array `x`."""
+    """Return the size of one element of the array `x`, in bytes."""
     return int(np.dtype(dtype_name(x.dtype)).itemsize)
 
 
 def is_on_cpu(x: Any) -> bool:
-    """Tell whether the array `x` lies in the memory of the host."""
+    """Tell whether the array `x` is in the memory of the host."""
     device = str(device_of(x)).lower()
     return not any(name in device for name in ("cuda", "gpu", "rocm", "mps", "tpu", "xpu"))
 
 
 def astype(x: Any, dtype: Any) -> Array:
-    """Return `x` in the given dtype of its own library; `x` itself where it has it already."""
+    """Return `x` in the given dtype of its library; `x` itself where it already has this dtype."""
     converted: Array = x if x.dtype == dtype else namespace(x).astype(x, dtype)
     return converted
 
@@ -160,12 +160,15 @@ def copied(x: Array) -> Array:
 
 
 def kept(x: Array) -> Array:
-    """Return what stays while `x` is worked on: a copy, or `x` itself where arrays never change."""
+    """Return an array with the values that `x` has now: `x` on JAX, whose arrays never change.
+
+    On other libraries, which may change `x` in place, it is a copy.
+    """
     return x if array_api_compat.is_jax_array(x) else copied(x)
 
 
 def to_host(x: Any) -> HostArray:
-    """Return the array `x` of any library and device as a NumPy array (not always a copy)."""
+    """Return the array `x` of any library and device as a NumPy array, which may share memory."""
     if array_api_compat.is_numpy_array(x):
         return np.asarray(x)
     if array_api_compat.is_cupy_array(x):
@@ -177,11 +180,11 @@ def to_host(x: Any) -> HostArray:
     return np.from_dlpack(x)
 
 
-EVERYWHERE = ("bool", "int32", "float32")  # dtypes of every library on each of its devices
+_ALWAYS_THERE = ("bool", "int32", "float32")  # dtypes of every library on each of its devices
 
 
 def _has_dtype(xp: Namespace, device: Any, dtype: str) -> bool:
-    if dtype in EVERYWHERE:  # to ask costs a tenth of a millisecond on JAX
+    if dtype in _ALWAYS_THERE:  # the call below takes a tenth of a millisecond on JAX
         return True
     outside_standard = dtype == "float16" and hasattr(xp, dtype)
     return outside_standard or dtype in xp.__array_namespace_info__().dtypes(device=device)
@@ -204,7 +207,7 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
             "For float64 on JAX call jax.config.update('jax_enable_x64', True) first",
         )
     host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
-    if array_api_compat.is_jax_namespace(xp):  # whose asarray takes four times as long
+    if array_api_compat.is_jax_namespace(xp):  # jax.numpy.asarray takes four times as long
         put: Array = importlib.import_module("jax").device_put(host, device)
         return put
     with context_of(xp, device):
@@ -232,7 +235,7 @@ def from_host_like(x: Any, like: Array, dtype: str | None = None) -> Array:
 
 
 def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
-    """Return `x` on another device or library; `x` itself where it is there in that dtype.
+    """Return `x` in a library, on a device and in a dtype; `x` itself where all three are its own.
 
     Raises
     ------
@@ -245,23 +248,24 @@ def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
 
 
 def context_of(xp: Namespace, device: Any) -> AbstractContextManager[Any]:
-    """Return the context in which new arrays land on `device`; it does something on CuPy alone.
+    """Return the context in which new arrays are created on `device`; it is needed on CuPy alone.
 
-    CuPy computes and allocates on its current device, wherever the operands are, and
-    array-api-compat ignores ``device=`` in its creation functions.
+    CuPy computes and allocates on its current device, wherever the operands are. Its creation
+    functions in array-api-compat ignore ``device=``.
     """
     return device if array_api_compat.is_cupy_namespace(xp) else nullcontext()
 
 
 def context(x: Any) -> AbstractContextManager[Any]:
-    """Return the context in which new arrays land on the device of the array `x`."""
+    """Return the context in which new arrays are created on the device of the array `x`."""
     return nullcontext() if type(x) is np.ndarray else context_of(namespace(x), device_of(x))
 
 
 def without_derivatives(x: Any) -> AbstractContextManager[Any]:
-    """Return the context in which PyTorch records nothing for its own derivatives, a fifth faster.
+    """Return the context in which PyTorch records nothing for automatic differentiation.
 
-    What is made in it cannot take part in them later; `copied` outside of it can.
+    It makes steps a fifth faster. Tensors created in it cannot be differentiated later; a copy by
+    `copied` outside of it can.
     """
     if array_api_compat.is_torch_array(x):
         mode: AbstractContextManager[Any] = importlib.import_module("torch").inference_mode()
@@ -278,7 +282,7 @@ def with_derivatives(x: Any) -> AbstractContextManager[Any]:
 
 
 def detached(x: Any) -> Any:
-    """Return a tensor of PyTorch without what it keeps for derivatives; anything else as it is."""
+    """Return a PyTorch tensor without its graph of derivatives; any other object unchanged."""
     return x.detach() if array_api_compat.is_torch_array(x) else x
 
 
@@ -296,10 +300,11 @@ def compiles(xp: Namespace) -> bool:
 
 
 def gathers_rows(source: Array) -> bool:
-    """Tell whether steps gather their rows of `source` themselves.
+    """Tell whether each step gathers the rows of its own batch from `source`.
 
-    JAX does it in its loop. On a CPU a batch that was just gathered is still in the cache, in the
-    memory of the batch before. Elsewhere a call for each batch costs more than one for many.
+    JAX gathers in its compiled loop. On a CPU each batch is gathered into the memory of the last
+    batch, and is still in the cache when the step reads it. On a GPU one gather for many batches
+    is faster than one gather for each.
     """
     xp = namespace(source)
     in_cache = array_api_compat.is_numpy_namespace(xp) or array_api_compat.is_torch_namespace(xp)

@@ -1,14 +1,14 @@
-"""Blocks of rows on their way to a CUDA device while it computes.
+"""Copies of blocks of rows to a CUDA device while it computes.
 
-A block is copied into pinned memory, from where the device fetches it by itself on a second stream.
-Two slots take turns, each with memory on both sides: one is filled while the steps on the other
-run. What makes it right are three waits:
+The host writes a block into pinned memory. The device copies it from there on a second stream. Two
+slots take turns, each with pinned memory and device memory: one is filled while the steps on the
+other run. Three waits keep the data correct:
 
-- the second stream waits, before it fills a slot, for the steps that read what the slot held;
-- the steps wait for their slot to be filled;
-- the host waits, before it writes into pinned memory, for what was there to be fetched.
+- before the second stream fills a slot, it waits for the steps that read the slot's last block;
+- before the main stream runs steps on a slot, it waits for the copy to end;
+- before the host writes into pinned memory, it waits for the last copy out of it to end.
 
-A block is good until the next but one is asked for.
+A block stays valid until the second call after its own.
 """
 
 import importlib
@@ -21,11 +21,11 @@ from backprop_xp.arrays.backend import Array, HostArray, Namespace, move
 
 __all__ = ["HostRows", "Mover", "fits", "moved_by", "mover"]
 
-SHARE = 0.5  # of a device's free memory that a data set may take; the rest is for θ and the steps
+_LARGEST_FRACTION = 0.5  # of the free memory, for a data set; the rest is for θ and the steps
 
 
 class HostRows:
-    """An array in the host's memory that is read by rows, as one in a file is.
+    """An array in host memory with the interface of an array in a file: rows are read by slices.
 
     Parameters
     ----------
@@ -37,38 +37,39 @@ class HostRows:
         self.shape, self.dtype = x.shape, x.dtype
 
     def __getitem__(self, rows: slice) -> HostArray:
-        """Return some rows."""
+        """Return the rows of a slice."""
         found: HostArray = self._x[rows]
         return found
 
 
 def fits(x: Any, xp: Namespace, device: Any, dtype: str) -> bool:
-    """Tell whether an array of the host is to be moved to the device as a whole.
+    """Tell whether the array `x` in host memory fits into the memory of the device as a whole.
 
-    It is not where it takes more than `SHARE` of what is free on a CUDA device of CuPy.
+    On CuPy it may take half of the free memory. On other libraries, and where `x` is no NumPy
+    array, the answer is True.
     """
     if not isinstance(x, np.ndarray) or not array_api_compat.is_cupy_namespace(xp):
         return True
     pool = importlib.import_module("cupy").get_default_memory_pool()
     free = device.mem_info[0] + pool.free_bytes()
-    return bool(x.size * np.dtype(dtype).itemsize <= SHARE * free)
+    return bool(x.size * np.dtype(dtype).itemsize <= _LARGEST_FRACTION * free)
 
 
 def mover(xp: Namespace, device: Any) -> "Mover | None":
-    """Return what moves blocks to a CUDA device of CuPy while it computes, None for others."""
+    """Return the `Mover` to a CUDA device of CuPy, or None for any other device."""
     if not array_api_compat.is_cupy_namespace(xp):
         return None
     return Mover(importlib.import_module("cupy"), device)
 
 
 class Mover:
-    """Moves one block after another from the host to a CUDA device.
+    """A function that copies one block after another from the host to a CUDA device.
 
     Parameters
     ----------
     cupy : module
     device : cupy.cuda.Device
-        The current one when blocks are moved.
+        The target. It must be CuPy's current device when the function is called.
     """
 
     def __init__(self, cupy: Any, device: Any) -> None:
@@ -78,14 +79,14 @@ class Mover:
         self._slots = [_Slot(cupy), _Slot(cupy)]
 
     def __call__(self, x: HostArray, dtype: str) -> Array:
-        """Return the array on the device, in another dtype; it lasts until the next but one."""
+        """Return a copy of `x` on the device in a dtype, valid until the second call after this."""
         main = self._cupy.cuda.get_current_stream()
         current, slot = self._slots
-        current.used.record(main)  # all that was started so far may read what it holds
+        current.used.record(main)  # each step launched so far may read the current block
         slot.copied.synchronize()
         if slot.nbytes < x.size * np.dtype(dtype).itemsize:
             slot.grow(x.size * np.dtype(dtype).itemsize)
-            slot.used.record(main)  # the pool may give memory that steps before still read
+            slot.used.record(main)  # the pool may return memory that earlier steps still read
         pinned, moved = slot.arrays(x.shape, dtype)
         np.copyto(pinned, x, "unsafe")
         self._stream.wait_event(slot.used)
@@ -98,7 +99,16 @@ class Mover:
 
 
 class _Slot:
-    """Memory for a block on both sides, and the events after which it is free or filled."""
+    """Pinned memory and device memory for a block, and the events after which it is free or filled.
+
+    Attributes
+    ----------
+    used : cupy.cuda.Event
+        After it, no step reads the slot.
+    copied : cupy.cuda.Event
+        After it, the copy from pinned memory to the device is complete.
+    nbytes : int
+    """
 
     def __init__(self, cupy: Any) -> None:
         self._cupy = cupy
@@ -109,13 +119,13 @@ class _Slot:
         self._moved: Any = None
 
     def grow(self, nbytes: int) -> None:
-        """Take memory for so many bytes; what was copied is gone."""
+        """Allocate new memory of `nbytes` on both sides, without the data of the old one."""
         self.nbytes = nbytes
         self._pinned = self._cupy.cuda.alloc_pinned_memory(nbytes)
         self._moved = self._cupy.empty(nbytes, np.uint8)
 
     def arrays(self, shape: tuple[int, ...], dtype: str) -> tuple[HostArray, Any]:
-        """Return arrays of a shape and dtype at the start of both memories."""
+        """Return the pinned and the device memory as arrays of a shape and dtype."""
         name = np.dtype(dtype)
         count = int(np.prod(shape))
         pinned = np.frombuffer(self._pinned, name, count).reshape(shape)
@@ -123,7 +133,7 @@ class _Slot:
 
 
 def moved_by(mover: Mover | None, x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
-    """Return `x` on the device: by the mover, where there is one and `x` is on the host."""
+    """Return `x` on the device, copied by `mover` where there is one and `x` is a NumPy array."""
     if mover is None or not isinstance(x, np.ndarray) or not x.size:
         return move(x, xp, device, dtype)
     return mover(x, dtype)

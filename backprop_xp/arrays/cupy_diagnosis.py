@@ -1,16 +1,16 @@
-"""Why CuPy cannot be used: what is wrong, by the errors that it raises, and the one thing to do.
+"""Why CuPy cannot be used: the cause behind the error that CuPy raised, and the remedy.
 
-Found with CuPy 14; the numbers are statuses of the CUDA runtime.
+The errors are those of CuPy 14. Numbers are statuses of the CUDA runtime.
 
 ============================================  ===========================================
 not installed                                 ModuleNotFoundError at import
 broken, or two builds in one environment      any error, at import or at first use
-no NVIDIA driver, or one that is too old      35 at first use, as all below
+no NVIDIA driver, or a driver too old         35 at first use, as all rows below
 a driver, but no device                       100
 no device of this index                       101
-no memory left                                OutOfMemoryError, or 2
-NVRTC, which compiles its kernels, missing    RuntimeError that names it
-cuBLAS, cuRAND or another library missing     ImportError that names it, at import as well
+no free memory                                OutOfMemoryError, or 2
+no NVRTC, which compiles CuPy's kernels       RuntimeError that names it
+no cuBLAS, cuRAND or other library            ImportError that names it, also at import
 ============================================  ===========================================
 """
 
@@ -46,9 +46,9 @@ class Reason(NamedTuple):
     Attributes
     ----------
     came : str
-        What is wrong.
+        The cause, as the second part of an error message.
     advice : str
-        What to do about it.
+        The remedy.
     """
 
     came: str
@@ -59,28 +59,28 @@ def at_import(error: Exception) -> Reason:
     """Return the reason why ``import cupy`` raised this error."""
     if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
         return Reason("CuPy is not installed", _install(driver_version()))
-    told = first_line(error.__cause__ or error)  # CuPy wraps it in a page of advice
+    message = first_line(error.__cause__ or error)  # CuPy wraps the cause in a page of advice
     build = (*builds(), "cupy")[0]
     again = f"Run python -m pip install --force-reinstall --no-deps {build}"
-    broken = Reason(f"a broken installation of CuPy: {told}", again)
-    return _of_two_builds(told) or _missing_library(told, _cuda_of(build)) or broken
+    broken = Reason(f"a broken installation of CuPy: {message}", again)
+    return _of_two_builds(message) or _missing_library(message, _cuda_of(build)) or broken
 
 
 def at_first_use(error: Exception, index: int, cupy: Any) -> Reason:
     """Return the reason why the first use of the CUDA device `index` raised this error."""
-    status, told, lack = getattr(error, "status", None), first_line(error), lack_of_memory(error)
+    status, message, lack = getattr(error, "status", None), first_line(error), lack_of_memory(error)
     cuda = int(cupy.cuda.runtime.runtimeGetVersion())
     if status == 35:
         return _driver(driver_version(), cuda)
     if status == 100:
         return _no_device()
-    if status == 101 or isinstance(error, OverflowError):  # an index that is no C int
+    if status == 101 or isinstance(error, OverflowError):  # the index is too large for a C int
         return no_such_index(index, int(cupy.cuda.runtime.getDeviceCount()))
     if lack is not None:
         return Reason(f"no {lack} on CUDA device {index}", _FREE)
     look = "Run python -c 'import cupy; cupy.show_config()' to see what CuPy finds"
-    other = Reason(f"an error of CuPy at its first product: {told}", look)
-    return _of_two_builds(told) or _missing_library(told, cuda) or other
+    other = Reason(f"an error of CuPy at its first product: {message}", look)
+    return _of_two_builds(message) or _missing_library(message, cuda) or other
 
 
 def no_such_index(index: int, count: int) -> Reason:
@@ -93,7 +93,13 @@ def no_such_index(index: int, count: int) -> Reason:
 
 
 def two_builds() -> Reason | None:
-    """Return what is wrong where two builds of CuPy are installed, which share their files."""
+    """Return the reason where several builds of CuPy are installed: they overwrite each other.
+
+    Returns
+    -------
+    Reason or None
+        None where at most one build is installed.
+    """
     found = builds()
     if len(found) < 2:
         return None
@@ -107,7 +113,7 @@ def two_builds() -> Reason | None:
 @lru_cache(maxsize=1)
 def builds() -> tuple[str, ...]:
     """Return the names under which CuPy is installed, such as ``("cupy-cuda13x",)``."""
-    metadata, found = importlib.import_module("importlib.metadata"), []  # it takes 30 ms
+    metadata, found = importlib.import_module("importlib.metadata"), []  # the import takes 30 ms
     for name in _BUILDS:
         try:
             metadata.distribution(name)
@@ -118,7 +124,7 @@ def builds() -> tuple[str, ...]:
 
 
 def driver_version() -> int:
-    """Return the version of CUDA that the NVIDIA driver is for, 12040 for 12.4; 0 without one."""
+    """Return the CUDA version of the NVIDIA driver, such as 12040 for 12.4; 0 without a driver."""
     version = ctypes.c_int(0)
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
@@ -128,20 +134,21 @@ def driver_version() -> int:
     return version.value
 
 
-def _of_two_builds(told: str) -> Reason | None:
+def _of_two_builds(message: str) -> Reason | None:
     found = two_builds()
-    return found and Reason(f"{found.came}: {told}", found.advice)
+    return found and Reason(f"{found.came}: {message}", found.advice)
 
 
-def _missing_library(told: str, cuda: int) -> Reason | None:
-    """Return the reason where the error names the file of a library of CUDA."""
+def _missing_library(message: str, cuda: int) -> Reason | None:
+    """Return the reason where the message names the file of a CUDA library, else None."""
     for name in _LIBRARIES:
-        if re.search(rf"lib{name}|{name}64_", told, re.IGNORECASE):
-            return Reason(f"{name} is missing: {told}", _install(cuda))
+        if re.search(rf"lib{name}|{name}64_", message, re.IGNORECASE):
+            return Reason(f"{name} is missing: {message}", _install(cuda))
     return None
 
 
 def _driver(version: int, cuda: int) -> Reason:
+    """Return the reason for a driver of CUDA `version` that cannot run CuPy's CUDA `cuda`."""
     if version == 0:
         return Reason("no NVIDIA driver", "Install the driver of the NVIDIA GPU")
     came = f"an NVIDIA driver of CUDA {_text(version)}, older than CuPy's CUDA {_text(cuda)}"
@@ -161,7 +168,7 @@ def _no_device() -> Reason:
 
 
 def _install(cuda: int) -> str:
-    """Return the command for a version of CUDA, that of the driver for one; 0 for an unknown."""
+    """Return the command that installs CuPy for a CUDA version such as 12040; 0 is unknown."""
     command = "Run python -m pip install 'backprop-xp[cuda{}]'"
     if cuda == 0:
         return command.format(13) + " (or [cuda12] for a driver of CUDA 12)"
@@ -171,6 +178,7 @@ def _install(cuda: int) -> str:
 
 
 def _cuda_of(build: str) -> int:
+    """Return the CUDA version in the name of a build of CuPy, else the driver's."""
     named = re.search(r"cuda(\d\d)x", build)
     return 1000 * int(named[1]) if named else driver_version()
 

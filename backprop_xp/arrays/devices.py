@@ -1,11 +1,11 @@
-"""Devices by name: ``[library:]kind[:index]``.
+"""Devices by name, ``[library:]kind[:index]``.
 
 =============  ==================================
 ``cpu``        NumPy
 ``cuda``       CuPy on an NVIDIA GPU (``cuda:1``: the second)
 ``torch:cpu``  PyTorch, likewise ``torch:cuda``, ``torch:cuda:1``
 ``jax:cpu``    JAX, likewise ``jax:cuda``
-``auto``       what BACKPROP_XP_DEVICE names; else ``cuda`` if it can be used; else ``cpu``
+``auto``       the device that BACKPROP_XP_DEVICE names; else ``cuda`` if usable; else ``cpu``
 =============  ==================================
 """
 
@@ -30,18 +30,26 @@ ENVIRONMENT_VARIABLE = "BACKPROP_XP_DEVICE"
 
 @dataclass(frozen=True)
 class Device:
-    """A device that can be used, and why it was chosen.
+    """A usable device of an array library, and the reason for its choice.
 
     Attributes
     ----------
     name : str
-        Its full name, such as ``"cpu"``, ``"cuda:0"``, ``"torch:cpu"``.
+        The full name, such as ``"cpu"``, ``"cuda:0"``, ``"torch:cpu"``.
     why : str
-        Why this device was chosen.
+        The reason why this device was chosen.
     xp : module
-        The namespace of its array library.
+        The namespace of the array library.
     handle : object
-        The library's own device, as its functions take it for ``device=``.
+        The device as an object of the array library, for ``device=`` in its functions.
+
+    Examples
+    --------
+    >>> device = select_device("cpu")
+    >>> print(device)
+    cpu (asked for by name)
+    >>> device.xp.zeros(2, device=device.handle)
+    array([0., 0.])
     """
 
     name: str
@@ -53,13 +61,13 @@ class Device:
         return f"{self.name} ({self.why})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Have copies and pickles select the device by its name, where they are made."""
+        """Make copies and pickles from the name, so that they select the device where they load."""
         return select_device, (self.name,)
 
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """One line of `devices`.
+    """The state of a device on this machine, one line of `devices`.
 
     Attributes
     ----------
@@ -68,9 +76,17 @@ class DeviceStatus:
     available : bool
         Whether the device can be used on this machine.
     why_not : str
-        What is missing and what to do about it; empty where the device is available.
+        The cause and the remedy where the device cannot be used, else empty.
     advice : str
-        The end of `why_not`: what to do about it.
+        The remedy, which is also the end of `why_not`.
+
+    Examples
+    --------
+    >>> print(DeviceStatus("cpu", available=True))
+    cpu          available
+    >>> advice = "Install the driver of the NVIDIA GPU"
+    >>> print(DeviceStatus("cuda", False, f"no NVIDIA driver. {advice}", advice))
+    cuda         not available: no NVIDIA driver. Install the driver of the NVIDIA GPU
     """
 
     name: str
@@ -85,26 +101,33 @@ class DeviceStatus:
 
 
 def select_device(name: "str | Device | None" = None, *, tf32: bool | None = None) -> Device:
-    """Return the device of that name, ready to use.
+    """Return the device of this name, ready to use.
 
     Parameters
     ----------
     name : str or Device, optional
-        A name from the table above; None is ``"auto"``. A `Device` is returned as it is.
+        One of ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"torch:cpu"``, ``"torch:cuda"``,
+        ``"jax:cpu"``, ``"jax:cuda"``, or another index after ``cuda:``. None is ``"auto"``: the
+        device that the environment variable BACKPROP_XP_DEVICE names, else ``"cuda"`` if it can be
+        used, else ``"cpu"``. A `Device` is returned unchanged.
     tf32 : bool, optional
-        Whether products of float32 matrices round their factors to TF32, in all that this process
-        does with the array library from here on. GPUs of compute capability 8.0 and later multiply
-        large matrices faster so. It leaves 10 of the 23 bits of each factor's mantissa, a relative
-        error of 5e-4 in place of 6e-8; the sums in products, and all else, stay in float32. None
-        leaves the library's own setting: off in CuPy, unless CUPY_TF32=1, and in PyTorch; on in
-        JAX.
+        Whether products of float32 matrices round their factors to TF32. The choice holds for the
+        array library in the whole process, from now on. With TF32, NVIDIA GPUs of compute
+        capability 8.0 and later multiply large matrices faster. Each factor keeps 10 of the 23 bits
+        of its mantissa: a relative error of 5e-4 in place of 6e-8. Sums, and all other operations,
+        stay in float32. None keeps the library's own setting: on in JAX, off in PyTorch, and off in
+        CuPy unless CUPY_TF32=1.
+
+    Returns
+    -------
+    Device
 
     Raises
     ------
     DeviceError
-        The name is unknown, or the device cannot be used; the message says why and what to do.
+        The name is unknown, or the device cannot be used; the message has the cause and the remedy.
     OptionError
-        `tf32` is True for a device that has no TF32, such as any CPU.
+        `tf32` is True for a device without TF32, such as any CPU.
 
     Examples
     --------
@@ -135,9 +158,19 @@ def _select(name: str | None) -> Device:
 
 
 def devices() -> list[DeviceStatus]:
-    """Return what this machine offers: each device's name, whether it is available, why not.
+    """Return the state of each device on this machine: its name, and whether it can be used.
 
-    It imports every array library that is installed, which can take seconds.
+    The function imports every array library that is installed, which can take seconds.
+
+    Returns
+    -------
+    list of DeviceStatus
+
+    Examples
+    --------
+    >>> for status in devices()[:1]:
+    ...     print(status)
+    cpu          available
     """
     found = []
     for name in ("cpu", "cuda", "torch:cpu", "torch:cuda", "jax:cpu", "jax:cuda"):
@@ -153,7 +186,7 @@ def devices() -> list[DeviceStatus]:
 
 
 def _count(device: Device) -> int:
-    """Return how many devices of the kind of `device` there are."""
+    """Return the number of devices of the same library and kind as `device`."""
     if not device.name.endswith(":0"):
         return 1
     if array_api_compat.is_cupy_namespace(device.xp):
@@ -191,14 +224,14 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
         return importlib.import_module("array_api_compat.numpy"), "cpu"
     try:
         with warnings.catch_warnings():
-            # a page, at import; `two_builds` says it in a line
+            # CuPy warns with a page of text; `two_builds` below warns with a line
             warnings.filterwarnings("ignore", r"(?s).*multiple CuPy packages are installed")
             cupy = importlib.import_module("cupy")
     except Exception as error:
         raise _unusable(name, *cupy_diagnosis.at_import(error)) from error
     xp = importlib.import_module("array_api_compat.cupy")
     try:
-        # is_available() is not enough: a kernel needs NVRTC and a product needs cuBLAS
+        # is_available() is not enough: a kernel needs NVRTC, and a product needs cuBLAS
         with cupy.cuda.Device(index) as device:
             x = cupy.ones((2, 2), dtype="float32")
             float(((x + x) @ x)[0, 0])

@@ -1,4 +1,4 @@
-"""Out of memory: the errors of all libraries as one."""
+"""Out-of-memory errors of all libraries, raised as one error."""
 
 import re
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ _SIZE = re.compile(r"allocat\w* (?:request for )?(\d[\d.,]* ?(?:bytes|[KMGTPE]iB
 
 
 def lack_of_memory(error: BaseException) -> str | None:
-    """Return what a library could not have, such as "memory for 40 bytes"; None for other errors.
+    """Return the memory that a library could not allocate, in words; None for other errors.
 
-    NumPy and CuPy raise a MemoryError; PyTorch, JAX, cuBLAS and CUDA itself a RuntimeError that
-    says so in words of its own.
+    NumPy and CuPy raise a MemoryError. PyTorch, JAX, cuBLAS and CUDA itself raise a RuntimeError,
+    which is recognised by its message.
 
     Examples
     --------
@@ -29,23 +29,25 @@ def lack_of_memory(error: BaseException) -> str | None:
     >>> lack_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
     'more memory'
     """
-    said = str(error)
-    says_so = isinstance(error, RuntimeError) and _NO_MEMORY.search(said)
-    if not (isinstance(error, MemoryError) or says_so):
+    message = str(error)
+    named = isinstance(error, RuntimeError) and _NO_MEMORY.search(message)
+    if not (isinstance(error, MemoryError) or named):
         return None
-    size = _SIZE.search(said)
+    size = _SIZE.search(message)
     return f"memory for {size[1]}" if size else "more memory"
 
 
 @contextmanager
 def memory_errors(where: str, expected: str, advice: str) -> Iterator[None]:
-    """Have an out-of-memory error of any library raised as an `OutOfMemoryError` of these parts.
+    """Raise an out-of-memory error of any library as an `OutOfMemoryError` with these parts.
 
-    What was worked on is freed, so that whoever catches it can go on with less.
+    The local variables of the functions that failed are freed, so that the caller can go on with
+    less.
 
     Raises
     ------
     OutOfMemoryError
+        A library could not allocate memory.
     """
     try:
         yield
@@ -55,5 +57,5 @@ def memory_errors(where: str, expected: str, advice: str) -> Iterator[None]:
         lack = lack_of_memory(error)
         if lack is None:
             raise
-        clear_frames(error.__traceback__)  # the traceback would keep the arrays
+        clear_frames(error.__traceback__)  # the traceback would keep the arrays alive
         raise OutOfMemoryError(where, f"no {lack}", expected, advice) from error

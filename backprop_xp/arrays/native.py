@@ -1,8 +1,8 @@
-"""What every step calls, straight from the array library.
+"""Functions that every training step calls, straight from each array library.
 
-On small arrays the wrappers that make libraries alike cost more than the arithmetic: 10 µs for a
-product on PyTorch, 3 µs for a sum on NumPy. Each function here means on every library what the one
-of the same name means in the Array API standard.
+On small arrays the wrappers of array-api-compat cost more than the arithmetic: 10 µs for a product
+on PyTorch, 3 µs for a sum on NumPy. The functions here return on every library the result of the
+Array API standard.
 """
 
 import functools
@@ -30,11 +30,11 @@ __all__ = [
 ]
 
 
-MOST_ZEROS = 2**16  # kept beside an array; beyond, a row of them
+MOST_ZEROS = 2**16  # elements of the largest matrix of zeros in the cache of `_filled`
 
 
-class _Direct(NamedTuple):
-    """The functions of one library; `sum` and `max` are along an axis that stays with length 1."""
+class _Functions(NamedTuple):
+    """The functions of one library, where `sum` and `max` keep the reduced axis with length 1."""
 
     matmul: Callable[..., Array]
     astype: Callable[..., Array]
@@ -46,20 +46,20 @@ class _Direct(NamedTuple):
     constant: Callable[[float, Any], Any]
 
 
-def _of_numpy() -> _Direct:
+def _of_numpy() -> _Functions:
     matmul: Any = np.matmul
-    add: Any = np.add.reduce
-    maximum: Any = np.maximum.reduce  # arguments by name would take longer
+    add: Any = np.add.reduce  # called with positional arguments, which is faster than by name
+    maximum: Any = np.maximum.reduce
 
     def total(x: Array, axis: int) -> Any:
-        if axis == -2 and x.ndim > 2:  # of short columns, one by one, a product is 5 times faster
+        if axis == -2 and x.ndim > 2:  # a product with ones sums short columns 5 times faster
             return matmul(_filled((1, x.shape[-2]), 1, x.dtype), x)
         return add(x, axis, None, None, True)
 
     def largest(x: Array, axis: int) -> Any:
         if type(x) is not np.ndarray or axis != -2 or math.prod(x.shape[:-2]) < 8 * x.shape[-2]:
             return maximum(x, axis, None, None, True)
-        found = x[..., :1, :].copy()  # of many short columns unit by unit is 5 times faster
+        found = x[..., :1, :].copy()  # unit by unit, many short columns are 5 times faster
         for unit in range(1, x.shape[-2]):
             np.maximum(found, x[..., unit : unit + 1, :], out=found)
         return found
@@ -73,7 +73,7 @@ def _of_numpy() -> _Direct:
         made.flags.writeable = False
         return made
 
-    return _Direct(
+    return _Functions(
         matmul,
         lambda x, dtype: x.astype(dtype),
         total,
@@ -85,15 +85,15 @@ def _of_numpy() -> _Direct:
     )
 
 
-def _of_torch() -> _Direct:
+def _of_torch() -> _Functions:
     torch = importlib.import_module("torch")
 
     def matmul(A: Array, B: Array, out: Any) -> Any:
-        # for a stack and a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
+        # for a stack times a matrix torch.matmul refuses `out`, and torch.bmm takes twice as long
         return torch.mm(A, B, out=out) if A.ndim == B.ndim == 2 else out.copy_(A @ B)
 
     def made(value: float, dtype: Any, device: Any) -> Any:
-        with torch.inference_mode(False):  # else no derivative could be taken later
+        with torch.inference_mode(False):  # else autograd would refuse the cached tensor later
             return torch.full((), value, dtype=dtype, device=device)
 
     def step(z: Any) -> Any:
@@ -102,11 +102,11 @@ def _of_torch() -> _Direct:
     number = functools.lru_cache(maxsize=64)(made)
 
     def constant(value: float, like: Any) -> Any:
-        # a subclass may refuse tensors that were made before it
-        known = number if type(like) is torch.Tensor else made
-        return known(value, like.dtype, like.device)
+        # a subclass of Tensor may refuse to work with tensors that were made before
+        make = number if type(like) is torch.Tensor else made
+        return make(value, like.dtype, like.device)
 
-    return _Direct(
+    return _Functions(
         matmul,
         torch.Tensor.to,
         lambda x, axis: torch.sum(x, axis, True),
@@ -118,11 +118,11 @@ def _of_torch() -> _Direct:
     )
 
 
-def _of_standard(xp: Namespace) -> _Direct:
+def _of_standard(xp: Namespace) -> _Functions:
     def matmul(A: Array, B: Array, out: Any) -> Any:
-        return xp.matmul(A, B, out=out)  # CuPy's, where it is called at all
+        return xp.matmul(A, B, out=out)  # called on CuPy alone: `writes_products`
 
-    return _Direct(
+    return _Functions(
         matmul,
         xp.astype,
         lambda x, axis: xp.sum(x, axis=axis, keepdims=True),
@@ -134,17 +134,17 @@ def _of_standard(xp: Namespace) -> _Direct:
     )
 
 
-def _of_namespace(xp: Namespace) -> _Direct:
-    """Return the functions as the library itself has them, where it is one whose wrappers cost."""
+def _of_namespace(xp: Namespace) -> _Functions:
+    """Return the functions of NumPy or PyTorch, whose wrappers are slow, or of the namespace."""
     if array_api_compat.is_numpy_namespace(xp):
         return _of_numpy()
     return _of_torch() if array_api_compat.is_torch_namespace(xp) else _of_standard(xp)
 
 
-_KNOWN: dict[type, _Direct] = {}
+_KNOWN: dict[type, _Functions] = {}
 
 
-def _direct(x: Any) -> _Direct:
+def _functions_of(x: Any) -> _Functions:
     try:
         return _KNOWN[type(x)]
     except KeyError:
@@ -152,7 +152,7 @@ def _direct(x: Any) -> _Direct:
 
 
 def writes_products(xp: Namespace) -> bool:
-    """Tell whether `xp` has views, and writes matrix products into them."""
+    """Tell whether `xp` can write matrix products into existing arrays, views among them."""
     has = (
         array_api_compat.is_numpy_namespace,
         array_api_compat.is_torch_namespace,
@@ -162,51 +162,53 @@ def writes_products(xp: Namespace) -> bool:
 
 
 def product(A: Array, B: Array, out: Array | None = None) -> Array:
-    """Return the matrix product A B, written into `out` where it is given (`writes_products`)."""
-    return A @ B if out is None else _direct(A).matmul(A, B, out)
+    """Return the matrix product A B, in `out` where it is given, which needs `writes_products`."""
+    return A @ B if out is None else _functions_of(A).matmul(A, B, out)
 
 
 def astype(x: Array, dtype: Any) -> Array:
     """Return `x` in another dtype."""
-    return _direct(x).astype(x, dtype)
+    return _functions_of(x).astype(x, dtype)
 
 
 def total(x: Array, axis: int) -> Array:
-    """Return the sum along an axis, which stays with length 1."""
-    return _direct(x).sum(x, axis)
+    """Return the sum along an axis, which keeps length 1."""
+    return _functions_of(x).sum(x, axis)
 
 
 def largest(x: Array, axis: int) -> Array:
-    """Return the greatest number along an axis, which stays with length 1."""
-    return _direct(x).max(x, axis)
+    """Return the maximum along an axis, which keeps length 1."""
+    return _functions_of(x).max(x, axis)
 
 
 def maximum(x: Array, y: Any) -> Array:
     """Return the greater of x and y, element by element."""
-    return _direct(x).maximum(x, y)
+    return _functions_of(x).maximum(x, y)
 
 
 def rows(x: Array, places: Array) -> Array:
-    """Return the rows of x (..., m, n) in these places (k,), in an array (..., k, n)."""
-    return _direct(x).take(x, places, -2)
+    """Return the rows of x (..., m, n) at the indices `places` (k,), as an array (..., k, n)."""
+    return _functions_of(x).take(x, places, -2)
 
 
 def step(z: Array) -> Array:
     """Return 1 where z > 0, else 0, in z's dtype."""
-    return _direct(z).step(z)
+    return _functions_of(z).step(z)
 
 
 def constant(value: float, like: Array) -> Any:
-    """Return a number for arithmetic with `like`, in the form that costs its library least.
+    """Return a number for arithmetic with `like`, in the form that is fastest in its library.
 
-    A number of Python takes NumPy half a microsecond more than an array without axes, and PyTorch
-    three.
+    A Python number costs 0.5 µs more than an array without axes on NumPy, and 3 µs more on PyTorch.
     """
-    return _direct(like).constant(value, like)
+    return _functions_of(like).constant(value, like)
 
 
 def zero_for(z: Array) -> Any:
-    """Return a 0 for ``maximum(z, 0)``: on NumPy many, with which it takes a third of the time."""
+    """Return the 0 of ``maximum(z, 0)``, on NumPy as an array of zeros.
+
+    With it NumPy takes a third of the time: a matrix of zeros for a small z, a row for a large z.
+    """
     if not isinstance(z, np.ndarray):
         return constant(0.0, z)
     shape = z.shape[-2:]
@@ -215,6 +217,7 @@ def zero_for(z: Array) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _filled(shape: tuple[int, ...], value: int, dtype: Any) -> HostArray:
+    """Return a cached read-only array of one value."""
     made = np.full(shape, value, dtype=dtype)
     made.flags.writeable = False
     return made

@@ -1,7 +1,7 @@
 """Random numbers: NumPy generators on the host, one stream for each purpose.
 
-The standard of array functions has no random numbers, and the same seed shall give the same network
-on every device; so all are drawn here and moved.
+The Array API standard has no random numbers, and a seed shall give the same network on every
+device. All random numbers are therefore drawn on the host, and moved to the device.
 """
 
 from typing import Literal
@@ -25,12 +25,18 @@ _STREAMS: dict[Purpose, int] = {
 def generator(seed: int, purpose: Purpose, index: int = 0) -> "np.random.Generator":
     """Return the generator of one purpose, such as the order of the cases in epoch `index`.
 
-    Streams differ by NumPy's ``spawn_key``: the entropies (seed,) and (seed, 0) would be one.
+    Streams differ in NumPy's ``spawn_key``. Entropies would not do: (seed,) and (seed, 0) give one
+    stream.
 
     Raises
     ------
     OptionError
         `seed` is not an integer ≥ 0.
+
+    Examples
+    --------
+    >>> generator(0, "order", index=1).permutation(4).tolist()
+    [2, 3, 1, 0]
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise OptionError("seed", repr(seed), "an integer >= 0", "Use seed=0")

@@ -1,4 +1,4 @@
-"""Which arrays can be used: real numbers, dense, unmasked, in one place with the others."""
+"""Checks of arrays: they hold real numbers, are dense and unmasked, and share one device."""
 
 import sys
 from typing import Any
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def shape_text(*axes: object) -> str:
-    """Return a shape as it is written, of numbers and names.
+    """Return the text of a shape of numbers and names.
 
     Examples
     --------
@@ -40,15 +40,16 @@ def shape_text(*axes: object) -> str:
 
 
 def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
-    """Return `x` after checking that it belongs to the library and device of θ, or of `name`.
+    """Return `x` after checking that it is on the library and device of θ, which `name` names.
 
-    Lists and the like are welcome where θ is a NumPy array.
+    Where θ is a NumPy array, `x` may be a list or another object that NumPy converts.
 
     Raises
     ------
     DTypeError
-        `x` is masked or sparse, or a list of no real numbers.
+        `x` is masked or sparse, or does not hold real numbers.
     DeviceError
+        `x` is an array of another library, or on another device.
     """
     xp = namespace(theta)
     check_unmasked(x, where)
@@ -62,7 +63,7 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
             f"an array of {library_name(xp)}, as {name} is",
             "Arrays of two libraries do not mix: move one of them, or pass device= to train",
         )
-    # JAX says nothing of the device of an array that it traces, and refuses mixtures itself
+    # an array that JAX traces has no device, and JAX refuses mixed devices itself
     if not array_api_compat.is_jax_namespace(xp) and device_of(x) != device_of(theta):
         raise DeviceError(
             where,
@@ -74,11 +75,14 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
 
 
 def real_host_array(x: Any, where: str) -> HostArray:
-    """Return a list, a data frame, an array or the like as a NumPy array of real numbers.
+    """Return a list, a data frame or an array of any library as a NumPy array of real numbers.
 
     Raises
     ------
-    DTypeError, ShapeError
+    DTypeError
+        `x` is masked or sparse, or does not hold real numbers.
+    ShapeError
+        The rows of `x` have different lengths.
     """
     check_dense(x, where)
     try:
@@ -93,16 +97,17 @@ def real_host_array(x: Any, where: str) -> HostArray:
 
 def is_sparse(x: Any) -> bool:
     """Tell whether `x` is a sparse matrix or array of SciPy, of any format."""
-    scipy_sparse = sys.modules.get("scipy.sparse")  # whoever has one has imported it
+    scipy_sparse = sys.modules.get("scipy.sparse")  # imported by the user who has such a matrix
     return scipy_sparse is not None and bool(scipy_sparse.issparse(x))
 
 
 def check_dense(x: Any, where: str) -> None:
-    """Refuse sparse matrices of SciPy, and tensors of PyTorch that are sparse or of another layout.
+    """Refuse sparse matrices of SciPy, and PyTorch tensors whose layout is not dense.
 
     Raises
     ------
     DTypeError
+        `x` is sparse.
     """
     if is_sparse(x):
         advice = "Pass x.toarray(); train and predict read the rows of x.tocsr() too"
@@ -113,14 +118,15 @@ def check_dense(x: Any, where: str) -> None:
 
 
 def check_unmasked(x: Any, where: str) -> None:
-    """Refuse NumPy's masked arrays, whose masks the equations would not see.
+    """Refuse NumPy's masked arrays, since the equations would ignore the masks.
 
     Raises
     ------
     DTypeError
+        `x` is a masked array.
     """
     if isinstance(x, np.ma.MaskedArray):
-        advice = "Fill or leave out what is masked, with x.filled for one"
+        advice = "Fill the masked numbers, such as by x.filled(0), or leave their rows out"
         raise DTypeError(where, "a masked array", "an array without a mask", advice)
 
 
@@ -130,15 +136,16 @@ _REAL = {"bool", "float16", "float32", "float64"} | {
 
 
 def check_real(x: Any, where: str) -> None:
-    """Refuse arrays that do not hold booleans, integers or floats of 16, 32 or 64 bits.
+    """Refuse arrays unless they hold booleans, integers, or floats of 16, 32 or 64 bits.
 
     Raises
     ------
     DTypeError
+        `x` has another dtype, or is a masked array.
     """
     check_unmasked(x, where)
     if dtype_name(x.dtype) not in _REAL:
-        advice = "Convert it with astype, to float32 for one"
+        advice = "Convert it with astype, such as to float32"
         if getattr(x.dtype, "kind", "") in "OUST":
             number = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
             advice = f"{number}, and convert inputs with astype"

@@ -1,4 +1,4 @@
-"""Shapes that an equation takes, stated beside it and checked before it."""
+"""Shapes of the arrays of an equation, stated in a decorator and checked at each call."""
 
 import functools
 import inspect
@@ -21,14 +21,14 @@ def takes(**axes: Axes) -> Callable[[F], F]:
     Parameters
     ----------
     **axes : pair of str or int
-        For each array the names of its last two axes; one name is one size, a number is itself.
-        Axes before them are networks, and shall broadcast.
+        For each array its last two axes: a name for an axis of any size, or the size. Axes of the
+        same name have the same size. The leading axes are networks, and must broadcast.
 
     Returns
     -------
     callable
-        The function, which raises a `ShapeError` for shapes that do not fit. What makes sure of its
-        shapes calls the function within, ``inspect.unwrap``.
+        The decorator. The decorated function raises a `ShapeError` where shapes do not fit. Code
+        whose shapes always fit calls the undecorated function, ``inspect.unwrap(function)``.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""TF32: products of float32 matrices whose factors keep 10 of the 23 bits of their mantissa.
+"""TF32: products of float32 matrices in which factors keep 10 of the 23 bits of their mantissa.
 
-A factor is off by up to 2⁻¹¹, 5e-4 of itself, where float32 rounds by 2⁻²⁴; sums stay in float32.
-NVIDIA GPUs of compute capability 8.0 (2020) and later have it.
+The relative error of a factor is up to 2⁻¹¹, 5e-4, in place of 2⁻²⁴ in float32. Sums stay in
+float32. NVIDIA GPUs of compute capability 8.0 (2020) and later have TF32.
 """
 
 import importlib
@@ -18,22 +18,22 @@ _WHERE = "select_device(tf32)"
 
 
 def set_tf32(name: str, xp: Namespace, handle: Any, on: bool) -> None:
-    """Switch TF32 on or off for all products of an array library, in this process.
+    """Switch TF32 on or off for all products of an array library in this process.
 
     Parameters
     ----------
     name : str
-        Of the device, such as ``"cuda:0"``.
+        The name of the device, such as ``"cuda:0"``.
     xp : module
         The namespace of the library.
     handle : object
-        The library's own device.
+        The device as an object of the library.
     on : bool
 
     Raises
     ------
     OptionError
-        The device has no TF32, or the library cannot be told any more.
+        The device has no TF32, or the library has no switch for it.
     """
     if not isinstance(on, bool):
         raise OptionError(_WHERE, repr(on), "True, False or None", "Leave it out")
@@ -45,7 +45,7 @@ def set_tf32(name: str, xp: Namespace, handle: Any, on: bool) -> None:
         advice = "Leave it out"
         raise OptionError(_WHERE, came, "a GPU of compute capability 8.0 or later", advice)
     if array_api_compat.is_cupy_namespace(xp):
-        _tell_cupy(handle, on)
+        _switch_cupy(handle, on)
     elif capability and array_api_compat.is_torch_namespace(xp):
         importlib.import_module("torch").backends.cuda.matmul.allow_tf32 = on
     elif capability:
@@ -54,7 +54,7 @@ def set_tf32(name: str, xp: Namespace, handle: Any, on: bool) -> None:
 
 
 def _capability(xp: Namespace, handle: Any) -> int:
-    """Return the compute capability of an NVIDIA GPU, 80 for 8.0; 0 of other devices."""
+    """Return the compute capability of an NVIDIA GPU, such as 80 for 8.0; 0 for other devices."""
     if array_api_compat.is_cupy_namespace(xp):
         return int(handle.compute_capability)
     if array_api_compat.is_torch_namespace(xp):
@@ -65,8 +65,8 @@ def _capability(xp: Namespace, handle: Any) -> int:
     return int(str(getattr(handle, "compute_capability", "0")).replace(".", ""))
 
 
-def _tell_cupy(device: Any, on: bool) -> None:
-    """Set what CUPY_TF32 sets, which CuPy reads at its first product and never again."""
+def _switch_cupy(device: Any, on: bool) -> None:
+    """Switch TF32 in CuPy, which reads its environment variable CUPY_TF32 at the first product."""
     try:
         core = importlib.import_module("cupy._core")
         kinds = importlib.import_module("cupy._core._routines_linalg")

@@ -1,15 +1,15 @@
-"""Callbacks: what happens beside training, at the moments of a run.
+"""Callbacks: objects that training calls at fixed moments of a run.
 
-A callback is an object with some of the methods of `Callback`. Training calls them with a
-`Progress`. A callback may keep copies of θ, add entries to the history, and stop the run.
+A callback has some of the methods of `Callback`. Each is called with a `Progress`, the state of
+training. A callback may keep copies of θ, add entries to the history, and stop the run.
 
 .. code-block:: text
 
     callback           the methods that training calls
-    progress           where training stands, as callbacks see it
+    progress           the state of training, as callbacks see it
     early_stopping     the end of a run that no longer improves, and its best θ
     metrics            entries of the history that a callback watches
-    checkpoint         files from which ``train(resume=...)`` goes on
+    checkpoint         files from which ``train(resume=...)`` resumes a run
     logs, progress_bar the history in files, and on the terminal
 
 It imports `files`, `network` and `arrays`.

@@ -1,12 +1,10 @@
-"""What a callback is: an object that training tells of the moments of a run."""
+"""The protocol of callbacks: the methods that training calls at fixed moments of a run."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import (
-    DTypeError,
-)
+from backprop_xp.errors import DTypeError
 
 __all__ = ["Callback", "checked_callbacks", "is_built_in", "wants_batches"]
 
@@ -14,32 +12,45 @@ MOMENTS = ("on_train_start", "on_epoch_start", "on_batch_end", "on_epoch_end", "
 
 
 class Callback(Protocol):
-    """What training tells of; a callback has those methods that it needs.
+    """The methods that training calls; a callback defines the ones that it needs.
 
-    One that has no ``on_batch_end`` costs a step nothing. One that has it lets batches go one by
-    one. A callback whose past matters to a resumed run has `state` and `restore` too.
+    A callback with ``on_batch_end`` forces blocks of one batch, which is slower. A callback without
+    it costs a step nothing. A callback with a memory, for resumed runs, defines `state` and
+    `restore` too.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> class Print:
+    ...     def on_epoch_end(self, progress):
+    ...         print(progress.epoch, len(progress.history["cost"]))
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> run = bp.train(net, X, Y, epochs=2, callbacks=[Print()])
+    1 1
+    2 2
     """
 
     def on_train_start(self, progress: Progress) -> None:
-        """Before the first epoch of a run, a resumed one too."""
+        """Act before the first epoch of a run, new or resumed."""
 
     def on_epoch_start(self, progress: Progress) -> None:
-        """Before each epoch."""
+        """Act before each epoch."""
 
     def on_batch_end(self, progress: Progress) -> None:
-        """After each batch."""
+        """Act after each batch."""
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """After each epoch, when its entries are in the history."""
+        """Act after each epoch, when its entries are in the history."""
 
     def on_train_end(self, progress: Progress) -> None:
-        """After the last epoch."""
+        """Act after the last epoch."""
 
     def state(self) -> Mapping[str, Any]:
-        """Return numbers, texts and arrays by name, from which `restore` goes on."""
+        """Return the callback's memory, numbers, texts and arrays by name, for a checkpoint."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Take over a memory that `state` returned, before a resumed run."""
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:
@@ -60,11 +71,11 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def is_built_in(callback: Any) -> bool:
-    """Tell whether the class of a callback, not one that it derives from, is this library's."""
+    """Tell whether the class of a callback is this library's; a user's subclass of it is not."""
     return "built_in" in vars(type(callback))
 
 
 def wants_batches(callback: Any) -> bool:
-    """Tell whether a callback is to be told of each batch."""
+    """Tell whether the class of a callback defines `on_batch_end`."""
     method = getattr(type(callback), "on_batch_end", None)
     return callable(method) and method is not Callback.on_batch_end

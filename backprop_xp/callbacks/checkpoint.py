@@ -1,9 +1,9 @@
-"""Checkpoints while training: files from which a run goes on as if it had never been stopped."""
+"""Checkpoints: files of a run, from which ``train(resume=...)`` resumes it bit-identically."""
 
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,31 +24,33 @@ FAILURES = ("warn", "stop", "raise")
 
 
 class Checkpoint:
-    """Writes where training stands to files, from which ``train(resume=...)`` goes on.
+    """Writes the state of training to files, from which ``train(resume=...)`` resumes the run.
 
-    The files are ``epoch-000010.safetensors`` after epoch 10, and so on, and ``best.safetensors``.
-    Each is complete or not there, whenever the process ends: it is written under another name,
-    flushed to the disk, and renamed. `load` reads the model in them.
+    The files are named ``epoch-000010.safetensors``, here after epoch 10, and
+    ``best.safetensors``. Each is written completely or not at all, whenever the process ends: it is
+    written under another name, flushed to the disk, and renamed. `load` reads the model in a file.
 
     Parameters
     ----------
     folder : path
-        Made where it is not there. One that holds checkpoints of another run is refused.
+        Created unless it exists. A folder with checkpoints of another run is refused.
     every : int
-        ≥ 1, the epochs between two files. There is one after the last epoch of a run too, unless
-        Ctrl-C ends it within an epoch.
+        ≥ 1, the number of epochs between two files. The last epoch of a run has a file too, unless
+        Ctrl-C ends the run within an epoch.
     keep : int
-        ≥ 1, how many of the newest files to keep; the best one is kept beside them.
+        ≥ 1, the number of newest files to keep, beside the best one.
     metric : str or None
-        The entry of the history by which `best.safetensors` is the best, of a stack its mean; None,
-        as it is unless told, writes none.
+        The entry of the history that decides which epoch is the best, for a stack its mean. None
+        writes no ``best.safetensors``.
     on_failure : {"warn", "stop", "raise"}
-        What to do where a file cannot be written, such as on a full disk: warn and go on, end the
-        run, which says why, or raise the OSError. The files before stay as they are.
+        The reaction to a file that cannot be written, such as on a full disk. "warn" warns and
+        goes on, "stop" ends the run and says why in `Run.stopped`, "raise" raises the OSError.
+        Earlier files stay as they are.
 
     Raises
     ------
     OptionError
+        `every` or `keep` is below 1, `metric` is no text, or `on_failure` is unknown.
 
     Examples
     --------
@@ -58,8 +60,8 @@ class Checkpoint:
     >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first = bp.train(net, X, Y, epochs=2, callbacks=[Checkpoint(folder)])
-    ...     further = bp.train(net, X, Y, epochs=5, resume=folder)
-    >>> bool((further.theta == bp.train(net, X, Y, epochs=5).theta).all())
+    ...     resumed = bp.train(net, X, Y, epochs=5, resume=folder)
+    >>> bool((resumed.theta == bp.train(net, X, Y, epochs=5).theta).all())
     True
     """
 
@@ -91,13 +93,14 @@ class Checkpoint:
     def begin(
         self, settings: Mapping[str, str], callbacks: Sequence[Any], resumed: Path | None
     ) -> None:
-        """Take what a file says of its run, and make the folder; training calls it before any work.
+        """Prepare the folder, before training begins; `settings` and `callbacks` go into each file.
+
+        `resumed` is the file that the run is resumed from, None for a new run.
 
         Raises
         ------
         OptionError
-            The folder cannot be made, or holds such files of another run than the one that is
-            resumed.
+            The folder cannot be created, or holds checkpoints of a run other than the resumed one.
         """
         self._settings, self._callbacks = settings, callbacks
         where, name = "Checkpoint(folder)", repr(str(self.folder))
@@ -108,18 +111,18 @@ class Checkpoint:
             advice = "Choose another folder"
             raise OptionError(where, f"{name} ({error})", "a folder", advice) from error
         if there and (resumed is None or resumed.parent.resolve() != self.folder.resolve()):
-            advice = "Go on with that run by resume=, or choose another folder"
-            expected = "a folder without them, for a run that begins"
+            advice = "Resume that run by resume=, or choose another folder"
+            expected = "a folder without checkpoints, for a new run"
             raise OptionError(where, f"{name}, which holds checkpoints", expected, advice)
 
     def on_train_start(self, progress: Progress) -> None:
-        """Forget a run before."""
+        """Forget an earlier run, unless this run resumes it."""
         self._written = progress.epoch
         if progress.epoch == 0:
             self._best = None
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the files that are due."""
+        """Write the best file where the metric improved, and each `every` epochs the newest."""
         if self.metric is not None:
             entry = float(np.mean(entry_of(progress, self.metric, "Checkpoint")))
             if self._best is None or bool(is_better(entry, self._best, self.metric)):
@@ -129,16 +132,16 @@ class Checkpoint:
             self._write_newest(progress)
 
     def on_train_end(self, progress: Progress) -> None:
-        """Write the last epoch, unless training ended within it."""
+        """Write a file of the last epoch, unless training ended within an epoch."""
         if progress.batch == 0 and self._written != progress.epoch:
             self._write_newest(progress)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the best entry so far."""
+        """Return the best entry of the metric so far."""
         return {} if self._best is None else {"best": self._best}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Take over a memory that `state` returned."""
         self._best = state.get("best")
 
     def _write_newest(self, progress: Progress) -> None:
@@ -152,9 +155,10 @@ class Checkpoint:
         path = self.folder / name
         return self._try(progress, lambda: write_snapshot(path, progress.network, snapshot))
 
-    def _try(self, progress: Progress, work: Any) -> bool:
+    def _try(self, progress: Progress, write: Callable[[], None]) -> bool:
+        """Tell whether `write` succeeded; react to an OSError as `on_failure` says."""
         try:
-            work()
+            write()
         except OSError as error:
             if self.on_failure == "raise":
                 raise
@@ -169,8 +173,8 @@ class Checkpoint:
 def snapshot_of(
     progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
 ) -> Snapshot:
-    """Return where training stands; nothing in it changes later."""
-    remembered = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
+    """Return the state of training; it shares no memory with the run."""
+    memories = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
     return Snapshot(
         np.array(to_host(progress.theta)),
         tuple(np.array(to_host(x)) for x in progress.state),
@@ -178,28 +182,29 @@ def snapshot_of(
         {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
         settings,
         progress.of_settings,
-        remembered,
+        memories,
         progress.stopped,
     )
 
 
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Let each callback go on from what one of its kind remembered, the first from the first."""
+    """Give each callback the memory of a callback of its class, the first one that is left."""
     left = list(snapshot.callbacks)
     for one in callbacks:
-        mine = next((each for each in left if _kind_today(each[0]) == _kind(one)), None)
-        if mine is not None and hasattr(one, "restore"):
-            left = [each for each in left if each is not mine]
-            one.restore(mine[1])
+        memory = next((each for each in left if _kind_today(each[0]) == _kind(one)), None)
+        if memory is not None and hasattr(one, "restore"):
+            left = [each for each in left if each is not memory]
+            one.restore(memory[1])
 
 
 def _kind(callback: Any) -> str:
+    """Return the class of a callback as files name it; a built-in one may move between modules."""
     kind = type(callback)
     return kind.__qualname__ if is_built_in(callback) else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _kind_today(kind: str) -> str:
-    """Return the kind that a file names, where built-in ones once had their module before them."""
+    """Return the class that a file names; older files write a built-in one with its module."""
     return kind.rpartition(".")[2] if kind.startswith("backprop_xp.") else kind
 
 
@@ -208,15 +213,15 @@ def _is_ours(path: Path) -> bool:
 
 
 def _numbered(folder: Path) -> list[Path]:
-    """Return the files of epochs in a folder, the newest last."""
+    """Return the ``epoch-….safetensors`` files in a folder, the newest last."""
     found = [(int(m[1]), path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
     return [path for _, path in sorted(found)]
 
 
 def newest(folder: str | os.PathLike[str]) -> Path | None:
-    """Return the file of the last epoch in a folder of checkpoints, None where there is none.
+    """Return the file of the last epoch in a folder of checkpoints; None without any checkpoint.
 
-    Where a run ended before the first of them, that is the best so far.
+    A run that ended before its first ``epoch-….safetensors`` may have left ``best.safetensors``.
     """
     folder = Path(folder)
     found = _numbered(folder) if folder.is_dir() else []
@@ -225,17 +230,20 @@ def newest(folder: str | os.PathLike[str]) -> Path | None:
 
 
 def file_to_resume(resume: Any) -> Path | None:
-    """Return the file that ``train(resume=...)`` means; None where training begins anew.
+    """Return the file from which ``train(resume=...)`` resumes a run; None for a new run.
 
     Parameters
     ----------
     resume : path, Checkpoint or None
-        A file, a folder of which the last epoch is meant, or a `Checkpoint`, whose folder may be
-        empty or not there yet.
+        A file, a folder, of which the file of the last epoch is taken, or a `Checkpoint`, whose
+        folder may be empty or not exist yet.
 
     Raises
     ------
-    MissingFileError, OptionError
+    MissingFileError
+        The folder holds no checkpoints.
+    OptionError
+        `resume` is none of these.
     """
     if resume is None:
         return None
@@ -248,7 +256,8 @@ def file_to_resume(resume: Any) -> Path | None:
         raise OptionError("train(resume)", repr(resume), expected, "Pass a folder") from error
     last = newest(path) if path.is_dir() else path
     if last is None:
-        advice = "Pass the bp.Checkpoint itself, with which a run may also begin"
+        advice = "Pass the bp.Checkpoint itself, which may also begin a new run"
         where = f"train(resume={str(path)!r})"
-        raise MissingFileError(where, "a folder without checkpoints", "one with some", advice)
+        came, expected = "a folder without checkpoints", "a folder with checkpoints"
+        raise MissingFileError(where, came, expected, advice)
     return last

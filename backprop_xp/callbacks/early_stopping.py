@@ -10,34 +10,32 @@ from backprop_xp.arrays.backend import from_host_like, to_host
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import (
-    OptionError,
-)
+from backprop_xp.errors import OptionError
 
 __all__ = ["EarlyStopping"]
 
 
 @dataclass
 class EarlyStopping:
-    """Stops when a metric has not improved for some epochs, and goes back to the best θ.
+    """Stops a run whose metric has not improved for some epochs, and restores the best θ.
 
-    Of a stack each network has its own best; the run stops when all of them have stalled.
+    In a stack each network has its own best θ. The run stops when every network has stalled.
 
     Parameters
     ----------
     metric : str
-        A name in the history. Accuracies are to grow, everything else to fall.
+        A name in the history. An accuracy improves by growing, any other metric by falling.
     patience : int
-        ≥ 1, how many epochs in a row may pass without an improvement.
+        ≥ 1, the number of epochs in a row without an improvement, after which the run stops.
     min_delta : float
-        ≥ 0, by how much an improvement must exceed the best.
+        ≥ 0, the change of the metric that an improvement must exceed.
     restore_best : bool
         Whether the run returns the best θ in place of the last one.
 
     Raises
     ------
     OptionError
-        A number is out of range, or, in training, the history has no such entries.
+        A number is out of range, or, in training, the history has no such metric.
 
     References
     ----------
@@ -72,12 +70,12 @@ class EarlyStopping:
             raise OptionError("EarlyStopping(min_delta)", repr(self.min_delta), ">= 0", "Use 0.0")
 
     def on_train_start(self, progress: Progress) -> None:
-        """Forget a run before, unless this one goes on from it."""
+        """Forget an earlier run, unless this run resumes it."""
         if progress.epoch == 0:
             self._best = self._waited = self._theta = self._epoch = None
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Compare the epoch with the best so far."""
+        """Compare the epoch with the best one; stop the run when `patience` is over."""
         entry = entry_of(progress, self.metric, "EarlyStopping")
         if self._best is None:
             better = np.ones(entry.shape, dtype=bool)
@@ -95,33 +93,35 @@ class EarlyStopping:
             progress.stop(f"{self.metric} has not improved for {self.patience} epochs")
 
     def on_train_end(self, progress: Progress) -> None:
-        """Go back to the best θ."""
+        """Restore the best θ."""
         if self.restore_best and self._theta is not None:
             progress.take(from_host_like(self._theta, progress.theta), self._epoch)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the best entry and θ so far, and how long ago that was."""
-        found = {"best": self._best, "waited": self._waited, "theta": self._theta}
-        found |= {"epoch": self._epoch}
+        """Return the best entry and its θ so far, and the epochs since then."""
+        names = ("best", "waited", "theta", "epoch")
+        found = {name: getattr(self, f"_{name}") for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned.
+        """Take over a memory that `state` returned.
 
         Raises
         ------
-        TypeError, ValueError
-            It is no such state.
+        KeyError, TypeError, ValueError
+            `state` is no such memory.
         """
         self._best = self._waited = self._theta = self._epoch = None
         if state:
             self._best = np.array(state["best"], dtype=np.float64)
             self._waited = np.array(state["waited"], dtype=np.int64)
             if self._best.shape != self._waited.shape:
-                raise ValueError("EarlyStopping remembers arrays that do not fit each other")
+                raise ValueError("the arrays of EarlyStopping do not fit each other")
         if "theta" in state:
             self._theta = np.array(state["theta"])
             self._epoch = np.array(state["epoch"], dtype=np.int64)
             fits = self._theta.ndim == self._best.ndim + 1
             if not fits or self._theta.shape[:-1] != self._best.shape:
-                raise ValueError("EarlyStopping remembers parameters that are none")
+                raise ValueError(
+                    "the best theta of EarlyStopping has another stack than its metric"
+                )

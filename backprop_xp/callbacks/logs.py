@@ -19,13 +19,33 @@ __all__ = ["CSVLog", "TensorBoardLog"]
 class CSVLog:
     """Writes the history to a CSV file, a row after each epoch.
 
+    The columns are "epoch", counted from 1, and the names of the history. A stack has a column for
+    each network, such as ``cost[3]``. A row that cannot be written gives a `CheckpointWarning`, and
+    training goes on.
+
     Parameters
     ----------
     path : path
-        A log that is there is replaced after the first epoch of a new run; a resumed run writes on
-        where its checkpoint was; a file that is no log is refused. Where a row cannot be written,
-        a `CheckpointWarning` says so. Of a stack
-        there is a column for each network, such as ``cost[3]``.
+        An earlier log there is replaced after the first epoch. A resumed run writes the rows before
+        its checkpoint too. Any other file there is refused.
+
+    Raises
+    ------
+    OptionError
+        When training begins: `path` is no log, or is in no folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import backprop_xp as bp
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = CSVLog(f"{folder}/log.csv")
+    ...     run = bp.train(net, X, Y, epochs=2, callbacks=[log])
+    ...     rows = log.path.read_text().splitlines()
+    >>> len(rows), rows[0]
+    (3, 'epoch,cost')
     """
 
     built_in: ClassVar[bool] = True
@@ -34,24 +54,24 @@ class CSVLog:
         self.path = Path(path)
         self._begun = False
 
-    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
-        """Look whether the file can be written, and whether it is a log where it is there.
+    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
+        """Check that the file can be written, and that an earlier file there is a log.
 
         Raises
         ------
         OptionError
         """
         self._begun = False
-        advice = "Choose the name of a log, or of a file that is not there"
+        advice = "Choose the name of a log, or of a new file"
         if self.path.is_dir() or not self.path.parent.is_dir():
-            expected = "a file in a folder that is there"
+            expected = "a file in a folder that exists"
             raise OptionError("CSVLog(path)", repr(str(self.path)), expected, advice)
         if self.path.exists() and not self._is_log():
             came = f"{str(self.path)!r}, a file that is no log"
             raise OptionError("CSVLog(path)", came, "a log or a free name", advice)
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the row of the epoch, and before the first one those of a run that goes on."""
+        """Write the row of the epoch; the first call writes the rows of all epochs before, too."""
         first = progress.epoch - 1 if self._begun else 0
         try:
             with self.path.open("a" if self._begun else "w", newline="", encoding="utf-8") as file:
@@ -82,21 +102,29 @@ class CSVLog:
 
 
 class TensorBoardLog:
-    """Writes the history for TensorBoard, a number of each name after each epoch.
+    """Writes the history for TensorBoard, one number for each name after each epoch.
 
-    Of a stack it writes the mean over the networks, and each network under the name with its number
-    where there are `each` networks at most.
+    For a stack the number is the mean over the networks. A stack of at most `each` networks also
+    has the number of each network, under the name with its index, such as ``cost/3``.
 
     Parameters
     ----------
     folder : path
+        The folder that TensorBoard is started with, ``tensorboard --logdir folder``.
     each : int
-        ≥ 0, 16 unless told.
+        ≥ 0, the largest stack whose networks are written one by one.
 
     Raises
     ------
     MissingExtraError
         TensorBoard is not installed.
+    OptionError
+        `each` is no integer of at least 0.
+
+    Examples
+    --------
+    >>> log = TensorBoardLog("runs/first")  # doctest: +SKIP
+    >>> run = bp.train(net, X, Y, callbacks=[log])  # doctest: +SKIP
     """
 
     built_in: ClassVar[bool] = True
@@ -109,7 +137,7 @@ class TensorBoardLog:
         self._writer_of, self._folder, self._each = Writer, str(folder), each
         self._writer: Any = None
 
-    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
         """Open a file of events."""
         self._writer = self._writer_of(self._folder)
 
@@ -124,6 +152,6 @@ class TensorBoardLog:
                     self._writer.add_scalar(label, float(entry[place]), progress.epoch)
         self._writer.flush()
 
-    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
+    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
         """Close the file."""
         self._writer.close()

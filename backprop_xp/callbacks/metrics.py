@@ -1,4 +1,4 @@
-"""Entries of the history that a callback watches: accuracies are to grow, all else is to fall."""
+"""Metrics: entries of the history that a callback watches. Accuracies should grow, others fall."""
 
 from typing import Any
 
@@ -6,23 +6,29 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import (
-    OptionError,
-    nearest_name,
-)
+from backprop_xp.errors import OptionError, nearest_name
 
 __all__ = ["check_metric", "entry_of", "is_better"]
 
 
 def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> HostArray:
-    """Tell where an entry of a history improves on another; accuracies grow, all else falls."""
+    """Tell, for each network, whether the entry `new` of the metric `name` improves on `old`.
+
+    An accuracy must grow, any other metric fall, by more than `min_delta`. Any number improves on
+    NaN.
+
+    Examples
+    --------
+    >>> is_better([0.5, 0.9], [0.6, 0.8], "cost")
+    array([ True, False])
+    """
     sign, (now, before) = 1 if name.endswith("accuracy") else -1, map(np.asarray, (new, old))
-    number_at_last = np.isnan(before) & ~np.isnan(now)  # NaN is never the best
-    return np.asarray((sign * (now - before) > min_delta) | number_at_last)
+    first_number = np.isnan(before) & ~np.isnan(now)
+    return np.asarray((sign * (now - before) > min_delta) | first_number)
 
 
 def check_metric(metric: Any, where: str) -> None:
-    """Refuse what can be no name in a history.
+    """Refuse a metric that is no text, so can be no name in a history.
 
     Raises
     ------
@@ -34,17 +40,17 @@ def check_metric(metric: Any, where: str) -> None:
 
 
 def entry_of(progress: Progress, name: str, where: str) -> HostArray:
-    """Return the last entry of a history.
+    """Return the last entry of the metric `name` in the history, a number for each network.
 
     Raises
     ------
     OptionError
-        There is none.
+        The history has no such metric.
     """
     entries = progress.history.get(name)
     if not entries:
-        missing = name in ("validation_cost", "validation_accuracy")
-        advice = "Train with validation=" if missing else nearest_name(name, progress.history)
+        validation = name in ("validation_cost", "validation_accuracy")
+        advice = "Train with validation=" if validation else nearest_name(name, progress.history)
         known = f"one of {', '.join(progress.history)}"
         raise OptionError(f"{where}(metric)", repr(name), known, advice)
     return np.asarray(entries[-1], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Where training stands, as callbacks see it."""
+"""The state of training, as callbacks see it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
@@ -12,27 +12,43 @@ History: TypeAlias = dict[str, list[Any]]
 
 
 class Progress(Protocol):
-    """Where training stands.
+    """The state of training, as callbacks see it.
 
     Attributes
     ----------
     network : Network
         The network that is trained.
+    theta : array (*stack, P)
+        A copy of θ.
     epochs : int
-        How many were asked for.
+        The number of epochs that ``train(epochs=...)`` asked for.
     epoch : int
-        How many are complete, those before a resumed run among them.
+        The number of complete epochs, with the epochs before a resumed run.
     batch : int
-        How many batches of the next epoch are done.
+        The number of batches done in the next epoch, 0 between epochs.
     state : tuple of arrays
-        The optimiser's, for θ as training holds it, (K, P) for the networks of any stack. Copy
-        what is to be kept.
+        The optimiser's state, for θ as training holds it: (K, P) for a stack of K networks of any
+        shape. A callback that keeps it must copy it.
     history : dict of lists
-        As that of the run, one entry for each complete epoch. A callback may add lists of its own.
+        As `Run.history`, one entry for each complete epoch. A callback may add lists of its own.
     stopped : str
         Why training ends before its last epoch; empty while it goes on.
     of_settings : mapping
-        What schedules that follow the history remember, as JSON holds it.
+        The memory of schedules that follow the history, as JSON holds it.
+
+    Examples
+    --------
+    A callback that adds the norm of θ to the history:
+
+    >>> import backprop_xp as bp
+    >>> class Norm:
+    ...     def on_epoch_end(self, progress):
+    ...         norm = float((progress.theta**2).sum()) ** 0.5
+    ...         progress.history.setdefault("norm", []).append(norm)
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> len(bp.train(net, X, Y, epochs=3, callbacks=[Norm()]).history["norm"])
+    3
     """
 
     epochs: int
@@ -52,15 +68,16 @@ class Progress(Protocol):
         """A copy of θ, (*stack, P), which a callback may keep."""
 
     def take(self, theta: Array, epoch: Any = None) -> None:
-        """Go on from these parameters (*stack, P), in place of those that there are.
+        """Replace θ by `theta`, (*stack, P).
 
-        `epoch` says after which epoch they were there, of a stack one for each network.
+        `epoch` is the epoch after which θ was `theta`, a number for each network; it becomes
+        `Run.epoch`.
 
         Raises
         ------
         ShapeError
-            They are not of θ's shape, dtype and library.
+            `theta` has another shape, dtype or library than θ.
         """
 
     def stop(self, why: str) -> None:
-        """End training after this epoch; `why` is what the run says of it."""
+        """End training after this epoch; `why`, a text, becomes `Run.stopped`."""

@@ -10,7 +10,7 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Shows the epochs as a bar, with the last entries of the history."""
+    """Shows complete epochs as a bar, and the last entries of the history beside it."""
 
     built_in: ClassVar[bool] = True
 
@@ -29,12 +29,12 @@ class ProgressBar:
         self._bar.set_postfix(last, refresh=False)
         self._bar.update()
 
-    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  as of every callback
-        """Leave the bar as it is."""
+    def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
+        """Leave the bar on the terminal."""
         self.close()
 
     def close(self) -> None:
-        """Leave the bar as it is, also where training did not come to its end."""
+        """End the bar and leave it on the terminal, also after an error in training."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -2,17 +2,19 @@
 
 .. code-block:: text
 
-    main               the command: what it is asked, and its exit status
-    arguments          the command line
+    main               the command and its exit status
+    arguments          the parser of the command line, and the texts of --help
     messages           lines on the terminal: results and errors
-    train              data in, a network trained, a model file and a picture out
-    train_options      what the command line says of it, checked before any work
-    training_data      the data, and what is held out of them
-    network_choice     the network that fits the data
-    standardisation    inputs and targets of mean 0 and variance 1, and the way back
-    predict            a model and data in, a table of outputs out
-    predict_data       the cases, found as in training
-    evaluation         how good outputs are
-    model_notes        what a model file says of its data
+    train              the command train: a model file and a picture from data
+    train_options      the options of train, checked before the data are read
+    training_data      the cases to train on and the cases held out
+    network_choice     the network for the data
+    standardisation    columns of mean 0 and variance 1, folded into the network afterwards
+    predict            the command predict: a table of outputs from a model and data
+    predict_data       the cases to predict
+    evaluation         cost, accuracy and R² of outputs
+    model_notes        the names of features and classes in a model file
     destinations       files to write, checked before any work
+
+Read `main` first, then `train` or `predict`. The room may import all others.
 """

@@ -1,4 +1,4 @@
-"""The command line: commands, their arguments, and what ``--help`` shows."""
+"""The parser of the command line, and the texts that ``--help`` shows."""
 
 import argparse
 from typing import Any, Final, NoReturn
@@ -9,15 +9,17 @@ from backprop_xp.cli.messages import fail
 __all__ = ["parser"]
 
 _TRAIN: Final = """\
-Train a network on a data set of the library or on a table in a file, and write the model and a
-picture of the learning curve. Files of these names that are there already are replaced.
+Train a network on a data set or on a table in a file. Write the model and a picture of the
+learning curve. Existing files of these names are replaced.
 
-DATA is one of digits, family_trees, mnist, symmetry, xor, or a file:
-  .csv   numbers in columns, the target in the last one or in --target; texts are classes, and
-         so are whole numbers from 0 to K-1; 1.0, 2.0 and numbers that start at 1 are amounts
-  .npz   arrays X (cases, numbers) and Y (labels, or targets), or --target in place of Y
-The numbers of a file are standardised for training (mean 0 and variance 1 of each column), and so
-are targets that are no classes; the model that is written takes and gives the file's own numbers.
+DATA is a data set (digits, family_trees, mnist, symmetry or xor) or a file:
+  .csv   a row for each case, with columns of numbers and a target column. A target of texts, or
+         of whole numbers from 0 to K-1, holds classes. A target of other numbers, such as 1.5,
+         2.0 or 1 to K, holds numbers to predict.
+  .npz   an array X with a row of numbers for each case, and an array Y with class labels or with
+         numbers to predict.
+Training on a file standardises each column of numbers to mean 0 and variance 1, and a target of
+numbers too. The written model takes and returns the file's own numbers.
 """
 _TRAIN_END: Final = """\
 examples:
@@ -26,37 +28,43 @@ examples:
   backprop-xp train flowers.csv --target kind --hidden 32 --out flowers.safetensors
 """
 _PREDICT: Final = """\
-Write what a model makes of data to a CSV file, a row for each case: the class and the share of
-each class, or the outputs. Where the data have the target as well, say how good the outputs are.
+Predict the cases of a data set or file with a trained model. Write a CSV file with a row for each
+case: the predicted class and the probability of each class, or the outputs of the network. Where
+DATA has the target, show the cost and the accuracy (or R^2) of the predictions.
 
-DATA is a file or a data set's name, as for train; of mnist it is the test part. In a CSV file with
-a header the columns are found by their names, in any order; other columns are ignored.
+DATA is a data set or a file, as for train; mnist is its test part. In a CSV file with a header the
+columns are found by name, in any order; other columns are ignored.
+"""
+_PREDICT_END: Final = """\
+examples:
+  backprop-xp predict digits.safetensors digits
+  backprop-xp predict flowers.safetensors new_flowers.csv --out kinds.csv
 """
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, and leaves the lines of the description as they are."""
+    """A help page with the defaults of options, and with a description that keeps its lines."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, like all the others."""
+    """A parser whose errors are one line, as all errors of the command are."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(fail(f"{message}. See {self.prog} --help.", 2))
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command."""
+    """Return the parser of the command line."""
     whole: argparse.ArgumentParser = _Parser(
         prog="backprop-xp",
         description="Train multi-layer perceptrons by backpropagation, on CPUs and GPUs.",
-        epilog="See backprop-xp COMMAND --help.",
+        epilog="backprop-xp COMMAND --help shows the options of a command.",
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands: argparse._SubParsersAction[argparse.ArgumentParser] = whole.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
-    devices = "show which devices can be used, why the others cannot, and which one auto picks"
+    devices = "list the devices, why some cannot be used, and the one that auto picks"
     commands.add_parser("devices", help=devices, description=devices.capitalize() + ".")
     _add_train(commands)
     _add_predict(commands)
@@ -64,70 +72,80 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
+    command = commands.add_parser(
         "train",
-        help="train a network on a data set or file",
+        help="train a network on a data set or a file",
         description=_TRAIN,
         epilog=_TRAIN_END,
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    unset: dict[str, Any] = {"default": argparse.SUPPRESS}  # those that depend on the data
-    add("data", metavar="DATA", help="a data set's name or a .csv or .npz file")
-    add(
-        "--target",
-        **unset,
-        metavar="NAME",
-        help="the target's column, by name or by index (from 0)",
-    )
-    add(
-        "--hidden", default="64,64", metavar="SIZES", help="units of each hidden layer, '' for none"
-    )
-    add("--activation", default="relu", metavar="NAME", help="of the hidden layers")
+    add = command.add_argument
+    unset: dict[str, Any] = {"default": argparse.SUPPRESS}  # the default depends on the data
+    add("data", metavar="DATA", help=_DATA_HELP)
+    add("--target", **unset, metavar="NAME", help=_TARGET_HELP)
+    add("--hidden", default="64,64", metavar="SIZES", help=_HIDDEN_HELP)
+    add("--activation", default="relu", metavar="NAME", help=_ACTIVATION_HELP)
     add("--loss", **unset, metavar="NAME", help=_LOSS_HELP)
-    add("--optimizer", default="sgd", metavar="NAME", help="how a step uses the gradient")
+    add("--optimizer", default="sgd", metavar="NAME", help="sgd, gradient descent with momentum")
     add("--learning-rate", type=float, default=0.1, metavar="RATE", help="the size of a step")
-    add("--momentum", type=float, default=0.9, metavar="SHARE", help="of the step before, below 1")
+    add("--momentum", type=float, default=0.9, metavar="SHARE", help=_MOMENTUM_HELP)
     add("--epochs", type=int, **unset, metavar="N", help=_EPOCHS_HELP)
     add("--batch-size", type=int, default=32, metavar="N", help="cases in a batch")
-    add("--seed", type=int, default=0, metavar="N", help="of the start, the order and the split")
-    add("--device", default="auto", metavar="NAME", help="as in: backprop-xp devices")
-    add("--dtype", default="float32", metavar="NAME", help="of the computation")
+    add("--seed", type=int, default=0, metavar="N", help=_SEED_HELP)
+    add("--device", default="auto", metavar="NAME", help=_DEVICE_HELP)
+    add("--dtype", default="float32", metavar="NAME", help=_DTYPE_HELP)
     add("--held-out", type=float, **unset, metavar="SHARE", help=_HELD_OUT_HELP)
-    add("--out", **unset, metavar="FILE", help="the model (default: DATA's name in .safetensors)")
+    add("--out", **unset, metavar="FILE", help=_MODEL_HELP)
     add("--plot", **unset, metavar="FILE", help=_PLOT_HELP)
 
 
+_DATA_HELP: Final = "a data set, or a .csv or .npz file"
+_TARGET_HELP: Final = (
+    "the target's column in a .csv file, by name or by index from 0 (default: the last column); "
+    "the target's array in an .npz file (default: Y)"
+)
+_HIDDEN_HELP: Final = "units of each hidden layer with commas between, '' for no hidden layer"
+_ACTIVATION_HELP: Final = "activation of the hidden layers, such as relu, tanh or sigmoid"
 _LOSS_HELP: Final = (
-    "cross_entropy (softmax outputs), binary_cross_entropy (sigmoid), poisson (exp), "
+    "cross_entropy (with softmax outputs), binary_cross_entropy (sigmoid), poisson (exp), "
     "squared_error, absolute_error or huber (identity). Default: cross_entropy for classes, "
     "binary_cross_entropy for targets that are all 0 or 1, else squared_error"
 )
+_MOMENTUM_HELP: Final = "share of the previous step that each step adds, from 0 to below 1"
 _EPOCHS_HELP: Final = (
-    "sweeps through the cases (default: 30; 200 for family_trees, symmetry, xor and fewer than "
-    "50 cases)"
+    "passes through all cases (default: 30; 200 for family_trees, symmetry, xor and for fewer "
+    "than 50 cases)"
 )
+_SEED_HELP: Final = "seed of the initial weights, the order of the cases and the cases held out"
+_DEVICE_HELP: Final = "name of a device, as listed by: backprop-xp devices"
+_DTYPE_HELP: Final = "precision of the computation: float16, float32 or float64"
 _HELD_OUT_HELP: Final = (
-    "share of the cases that is not trained on but shows how good the network is (default: 0.2; "
-    "mnist's own test part; 0 for family_trees, symmetry, xor and fewer than 50 cases)"
+    "share of the cases that are held out from training to test the network, from 0 to below 1 "
+    "(default: 0.2; mnist: its own test part; 0 for family_trees, symmetry, xor and for fewer "
+    "than 50 cases)"
 )
+_MODEL_HELP: Final = "file of the model (default: the name of DATA with .safetensors)"
 _PLOT_HELP: Final = (
-    "the learning curve in .png, .pdf or .svg, '' for none (default: the model's name in .png, "
-    "or none where matplotlib is not installed)"
+    "file of the learning curve in .png, .pdf or .svg, '' for none (default: the model's name "
+    "with .png; none where matplotlib is not installed)"
 )
 
 
 def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
+    command = commands.add_parser(
         "predict",
-        help="write what a model makes of data",
+        help="predict the cases of a data set or a file with a trained model",
         description=_PREDICT,
+        epilog=_PREDICT_END,
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    add = parser.add_argument
-    add("model", metavar="MODEL", help="a file that train or backprop_xp.save wrote")
-    add("data", metavar="DATA", help="a data set's name or a .csv or .npz file")
-    add("--out", default="predictions.csv", metavar="FILE", help="replaced where it is there")
-    add("--device", default="auto", metavar="NAME", help="as in: backprop-xp devices")
+    add = command.add_argument
+    add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
+    add("data", metavar="DATA", help=_DATA_HELP)
+    add("--out", default="predictions.csv", metavar="FILE", help=_TABLE_HELP)
+    add("--device", default="auto", metavar="NAME", help=_DEVICE_HELP)
+
+
+_TABLE_HELP: Final = "file of the predictions; an existing file is replaced"

@@ -1,4 +1,4 @@
-"""The command `backprop-xp`: what it is asked, and how its errors look."""
+"""The command `backprop-xp`: runs one of its commands and returns the exit status."""
 
 import argparse
 import io
@@ -6,8 +6,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
 from backprop_xp.cli.arguments import parser
-from backprop_xp.cli.messages import fail, message, say, wrapped
+from backprop_xp.cli.messages import error_message, fail, say, wrapped
 from backprop_xp.errors import BackpropError
 
 __all__ = ["main"]
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Those after the command's name; default: of this process.
+        The arguments after ``backprop-xp``. Default: the arguments of this process.
 
     Raises
     ------
@@ -27,23 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         By argparse: 0 after ``--help``, 2 where the arguments are not understood.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that a terminal cannot show is no error
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters of a file's name
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
-        _run(options)
+        with np.errstate(over="ignore", invalid="ignore"):  # results show infinity and NaN
+            _run(options)
         if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return fail("interrupted", 130)
-    except BrokenPipeError:  # nobody reads on, as in: backprop-xp devices | head -1
+    except BrokenPipeError:  # the reader has stopped, as in: backprop-xp devices | head -1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (BackpropError, OSError, MemoryError, RuntimeError) as error:
-        said = message(error, options)
-        if said is None:
+        text = error_message(error, options)
+        if text is None:
             raise
-        return fail(said)
+        return fail(text)
     return 0
 
 
@@ -66,8 +69,8 @@ def _devices() -> None:
     from backprop_xp.arrays.devices import devices, select_device
 
     for status in devices():
-        what = str(status).removesuffix(status.advice).removesuffix(". ")
-        say(wrapped(what, indent=13))
+        without_advice = str(status).removesuffix(status.advice).removesuffix(". ")
+        say(wrapped(without_advice, indent=13))
         if status.advice:
-            say(f"{'':13}{status.advice}")  # in one piece, for it may be a command to copy
+            say(f"{'':13}{status.advice}")  # unbroken: it may be a command to copy
     say(f"\n{wrapped(f'auto picks {select_device()}', indent=11)}")

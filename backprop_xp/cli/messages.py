@@ -1,4 +1,4 @@
-"""Lines on the terminal: results, and errors that say on one line what went wrong."""
+"""Lines on the terminal: results, and errors of one line each."""
 
 import argparse
 import shutil
@@ -8,11 +8,11 @@ import textwrap
 from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
-__all__ = ["fail", "message", "say", "wrapped"]
+__all__ = ["error_message", "fail", "say", "wrapped"]
 
 
-def message(error: Exception, options: argparse.Namespace) -> str | None:
-    """Return what to say of an error; None of one that only a defect can raise."""
+def error_message(error: Exception, options: argparse.Namespace) -> str | None:
+    """Return the message for an error; None for an error that only a defect can raise."""
     less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
     if isinstance(error, DivergenceError):
         return (
@@ -31,17 +31,17 @@ def message(error: Exception, options: argparse.Namespace) -> str | None:
 
 
 def fail(message: str, status: int = 1) -> int:
-    """Say on one line of stderr what went wrong, and return the exit status."""
+    """Print an error message as one line on stderr, and return the exit status."""
     print(f"backprop-xp: error: {' '.join(message.split())}", file=sys.stderr)
     return status
 
 
 def say(line: str) -> None:
-    """Show a line at once."""
+    """Print a line on stdout, unbuffered."""
     print(line, flush=True)
 
 
 def wrapped(line: str, indent: int) -> str:
-    """Return the line in as many as the terminal's width asks for, all but the first indented."""
+    """Return the line broken to the terminal's width, with all lines but the first indented."""
     width = max(shutil.get_terminal_size().columns, 40)
     return textwrap.fill(line, width, subsequent_indent=" " * indent)

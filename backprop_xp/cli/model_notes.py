@@ -1,4 +1,4 @@
-"""What a model file says of the data that the model was trained on, as JSON texts in its notes."""
+"""The notes of a model file: the names of features and classes, as JSON texts."""
 
 import json
 import os
@@ -14,18 +14,18 @@ __all__ = ["ModelNotes", "notes_in"]
 
 @dataclass(frozen=True)
 class ModelNotes:
-    """Where the numbers of a case come from and what the outputs mean.
+    """Names in the data that a model was trained on.
 
     Attributes
     ----------
     data : str
         The name of the data set or file.
     feature_names : tuple of str
-        The columns of X; empty where they have no names.
+        The names of X's columns; empty where they have none.
     class_names : tuple of str or None
-        The name of each class; None where the outputs are no classes.
+        The names of the classes, by output; None where the outputs are numbers.
     target : str, int or None
-        The column or array of the target, by name or index; None for the usual one.
+        The target's column, by name or index, or the name of its array; None for the default one.
     """
 
     data: str = ""
@@ -34,7 +34,7 @@ class ModelNotes:
     target: str | int | None = None
 
     def texts(self) -> dict[str, str]:
-        """Return the notes as `checkpoint.save` takes them.
+        """Return the notes as `files.model_file.save` takes them, JSON texts by name.
 
         Examples
         --------
@@ -45,13 +45,20 @@ class ModelNotes:
 
 
 def notes_in(path: str | os.PathLike[str], n_in: int, n_out: int) -> ModelNotes:
-    """Return the notes in a model file; without names where it has none.
+    """Return the notes of a model file, with the defaults of `ModelNotes` for missing ones.
+
+    Parameters
+    ----------
+    path : path
+    n_in, n_out : int
+        The numbers of inputs and outputs of the network in the file.
 
     Raises
     ------
     MissingFileError
+        There is no such file.
     ModelFileError
-        The notes are there and are not those of such a network.
+        A note is no JSON, or does not have a name for each input or output.
     """
     texts = read_notes(path)
     features = _names(path, texts, "feature_names", n_in) or ()
@@ -65,6 +72,7 @@ def notes_in(path: str | os.PathLike[str], n_in: int, n_out: int) -> ModelNotes:
 def _names(
     path: str | os.PathLike[str], texts: Mapping[str, str], name: str, count: int
 ) -> tuple[str, ...] | None:
+    """Return a note that is a list of `count` names; None for a missing or empty note."""
     value = _value(path, texts, name)
     if value is None or value == []:
         return None
@@ -74,6 +82,7 @@ def _names(
 
 
 def _value(path: str | os.PathLike[str], texts: Mapping[str, str], name: str) -> Any:
+    """Return the value of a note; None for a missing note."""
     try:
         return json.loads(texts.get(name, "null"))
     except (ValueError, RecursionError) as error:
@@ -81,5 +90,5 @@ def _value(path: str | os.PathLike[str], texts: Mapping[str, str], name: str) ->
 
 
 def _refusal(path: str | os.PathLike[str], name: str, expected: str) -> ModelFileError:
-    came, advice = f"a note {name!r} that cannot be used", "Save the model anew"
+    came, advice = f"a note {name!r} that cannot be used", "Save the model again"
     return ModelFileError(f"notes of {os.fspath(path)!r}", came, expected, advice)

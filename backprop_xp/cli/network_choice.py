@@ -1,4 +1,4 @@
-"""What fits the data: the network, and the standardisation that its file does without."""
+"""The choice of a network for the data, and of the standardisation for its training."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -6,11 +6,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.cli.evaluation import are_labels, is_binary, outputs
+from backprop_xp.arrays.backend import to_host
+from backprop_xp.cli.evaluation import are_labels, is_binary
 from backprop_xp.cli.standardisation import Scaling, folded, scaling_of_inputs, scaling_of_targets
 from backprop_xp.cli.training_data import Cases, TrainingData
 from backprop_xp.errors import DataError, OptionError
 from backprop_xp.network.network import Network
+from backprop_xp.network.prediction import predict
 
 __all__ = ["Task", "task_for"]
 
@@ -24,20 +26,20 @@ _OUTPUT_OF_LOSS: Final = {
 }
 _MOST_PARAMETERS: Final = 10**9
 _CHECKED_ROWS: Final = 4096
-_AGREEMENT: Final = 1e-3  # of outputs between 0 and 1, or of standardised ones
+_AGREEMENT: Final = 1e-3  # between outputs from 0 to 1, or between standardised outputs
 
 
 @dataclass(frozen=True)
 class Task:
-    """A network and its data.
+    """A network, its data, and their standardisation for training.
 
     Attributes
     ----------
     net : Network
     data : TrainingData
-        As they are.
+        In the units of the file.
     inputs, targets : Scaling or None
-        What standardises them for training; None where they are trained on as they are.
+        The standardisation of inputs and of targets; None where they are left as they are.
     """
 
     net: Network
@@ -46,34 +48,34 @@ class Task:
     targets: Scaling | None
 
     def standardised(self, cases: Cases) -> Cases:
-        """Return cases as the network sees them in training."""
+        """Return the cases standardised, as training takes them."""
         X = cases.X if self.inputs is None else self.inputs.apply(cases.X)
         return Cases(X, cases.Y if self.targets is None else self.targets.apply(cases.Y))
 
     def theta_for_file(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters for numbers as they are, from those for standardised ones.
+        """Return the parameters of a network for the units of the file, W' and b' in its layers.
 
-        In θ's dtype where the outputs stay those of the trained network, else in float64: with a
-        mean far above the spread, W' x and b' nearly cancel, and their rounding remains.
+        Their dtype is θ's where the outputs agree with those of the trained network. It is float64
+        elsewhere: where the mean of a column is far above its spread, W' x and b' nearly cancel and
+        leave their rounding errors.
         """
         if self.inputs is None:
             return theta
         exact = folded(self.net, theta, self.inputs, self.targets)
         X = self.data.train.X[:_CHECKED_ROWS]
-        expected = outputs(self.net, theta.astype(np.float64), self.inputs.apply(X))
-        with np.errstate(over="ignore", invalid="ignore"):
-            narrow = exact.astype(theta.dtype)
-            found = outputs(self.net, narrow, X)
-            if self.targets is not None:
-                found = self.targets.apply(found)
-            agree = np.abs(found - expected).max() <= _AGREEMENT * max(1, np.abs(expected).max())
+        expected = to_host(predict(self.net, theta.astype(np.float64), self.inputs.apply(X)))
+        narrow = exact.astype(theta.dtype)
+        found = to_host(predict(self.net, narrow, X))
+        if self.targets is not None:
+            found = self.targets.apply(found)
+        agree = np.abs(found - expected).max() <= _AGREEMENT * max(1, np.abs(expected).max())
         return narrow if agree else exact
 
 
 def task_for(
     data: TrainingData, hidden: list[int], activation: str, loss: str | None = None
 ) -> Task:
-    """Return the network for the data.
+    """Return the task of training a network on the data.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def task_for(
     hidden : list of int
         The sizes of the hidden layers.
     activation : str
-        Theirs; the activation of the outputs follows from the loss.
+        The activation of the hidden layers. The activation of the outputs follows from the loss.
     loss : str, optional
         Default: cross_entropy for labels, binary_cross_entropy for targets that are all 0 or 1,
         squared_error for others.
@@ -89,9 +91,9 @@ def task_for(
     Raises
     ------
     DataError
-        The loss has no meaning for such targets, or the numbers cannot be standardised.
+        The loss is not defined for the targets, or a column cannot be standardised.
     OptionError
-        An unknown name, or too many parameters.
+        A name is unknown, or the network has too many parameters.
     """
     X, Y = data.train
     if loss is None and are_labels(Y):
@@ -110,7 +112,7 @@ def task_for(
 
 
 def _check_range(loss: str, data: TrainingData) -> None:
-    """Refuse targets that the loss has no meaning for, among those held out too."""
+    """Refuse targets, trained on or held out, for which the loss is not defined."""
     parts = [cases.Y for cases in (data.train, data.held_out) if cases is not None]
     if are_labels(parts[0]):
         return

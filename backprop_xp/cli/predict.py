@@ -1,4 +1,4 @@
-"""The command `predict`: a model and data in, a table of its outputs out."""
+"""The command `predict`: writes the outputs of a model for data to a table."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Softmax
-from backprop_xp.arrays.backend import Array, dtype_name
+from backprop_xp.arrays.backend import Array, dtype_name, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.destinations import check_destination
-from backprop_xp.cli.evaluation import outputs, scores
+from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.training_data import is_file
@@ -22,13 +22,14 @@ from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.model_file import load
 from backprop_xp.network.data_values import check_finite
 from backprop_xp.network.network import Network
+from backprop_xp.network.prediction import predict
 
 __all__ = ["PredictOptions", "predict_job"]
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """What the command line says. See ``backprop-xp predict --help``."""
+    """The options of the command line; ``backprop-xp predict --help`` describes them."""
 
     model: str
     data: str
@@ -37,19 +38,19 @@ class PredictOptions:
 
 
 def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
-    """Write what a model makes of data to a CSV file, a row for each case in the data's order.
+    """Write the outputs of a model to a CSV file, a row for each case in the order of the data.
 
     Parameters
     ----------
     options : PredictOptions
     say : callable
-        Takes each line that is to be shown.
+        Shows a line to the user.
 
     Raises
     ------
     BackpropError, OSError
     """
-    is_file(options.data)  # an unknown name is refused before anything is read
+    is_file(options.data)  # refuses an unknown name before any file is read
     check_destination("--out", Path(options.out), [options.data, options.model])
     device = select_device(options.device)
     net, theta, notes = _model(options.model, device)
@@ -57,7 +58,7 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     check_finite(X, options.data, dtype_name(theta.dtype))
     say(f"model     {options.model}: {'-'.join(map(str, net.sizes))}, {net.output.name}")
     say(f"device    {device}")
-    a = outputs(net, theta, X)
+    a = to_host(predict(net, theta, X))
     if Y is not None:
         say(f"result    {scores(net, theta, X, Y)} ({net.loss.name})")
     elif why_not:
@@ -68,13 +69,11 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
 
 
 def _model(path: str, device: Device) -> tuple[Network, Array, ModelNotes]:
-    """Return a single network, θ, and the notes, with class names where the outputs are classes."""
+    """Return the network, θ and the notes of a file; softmax outputs have class names."""
     net, theta = load(path, device)
     if theta.ndim != 1:
-        came, advice = (
-            f"a stack of networks {tuple(theta.shape[:-1])}",
-            "Save one of them, theta[0]",
-        )
+        came = f"a stack of networks {tuple(theta.shape[:-1])}"
+        advice = "Save one of its networks, theta[0]"
         raise ModelFileError(path, came, "a single network", advice)
     notes = notes_in(path, net.sizes[0], net.sizes[-1])
     if notes.class_names is None and isinstance(net.output, Softmax):
@@ -83,7 +82,7 @@ def _model(path: str, device: Device) -> tuple[Network, Array, ModelNotes]:
 
 
 def _table(a: NDArray[Any], notes: ModelNotes, probabilities: bool) -> str:
-    """Return the CSV text; numbers are as short as tells them from others of their dtype."""
+    """Return the CSV text; each number has the fewest digits that determine it in its dtype."""
     names, one = notes.class_names, "probability" if probabilities else "output"
     if names is not None:
         header = ["class", *(f"{one}_{name}" for name in names)]

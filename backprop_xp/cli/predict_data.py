@@ -1,4 +1,4 @@
-"""The cases that a command predicts: inputs as in training, and the target where it is there."""
+"""The cases to predict: inputs as in training, and the target where the data have it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,15 +17,16 @@ __all__ = ["Given", "given_cases"]
 
 
 class Given(NamedTuple):
-    """What the data hold.
+    """Inputs, and the target where it can be compared with the outputs.
 
     Attributes
     ----------
     X : array (m, n_in)
     Y : array or None
-        Labels (m,) among the model's classes or targets (m, n_out), where the data have them.
+        Labels (m,) among the model's classes, or targets (m, n_out). None where the data have no
+        target, or one that cannot be compared with the outputs.
     why_not : str
-        Why the target that is there cannot be compared with the outputs.
+        The reason why the target of the data cannot be compared; else empty.
     """
 
     X: NDArray[Any]
@@ -34,21 +35,21 @@ class Given(NamedTuple):
 
 
 def given_cases(name: str, notes: ModelNotes, n_in: int, n_out: int) -> Given:
-    """Return the cases of a data set (the test part where it has one) or a file.
+    """Return the cases of a data set, of its test part where it has one, or of a file.
 
     Parameters
     ----------
     name : str
-        A name from `datasets.NAMES` or a .csv or .npz file.
+        A name in `datasets.NAMES`, or a .csv or .npz file.
     notes : ModelNotes
-        Columns of a file with a header are found by the names in it.
+        The names by which the columns of a file with a header are found.
     n_in, n_out : int
         The model's numbers of inputs and outputs.
 
     Raises
     ------
     BackpropError
-        There are no such data, or their inputs are not those of the model.
+        There are no such data, or their inputs do not fit the model.
     """
     if not is_file(name):
         found = datasets.NAMES[name]()
@@ -58,12 +59,13 @@ def given_cases(name: str, notes: ModelNotes, n_in: int, n_out: int) -> Given:
     else:
         given = _of_csv(name, notes, n_in)
     if given.X.shape[1] != n_in:
-        came, advice = f"{given.X.shape[1]} numbers for each case", "Check that they are the data"
+        came, advice = f"{given.X.shape[1]} numbers for each case", "Check the name of the data"
         raise DataError(name, came, f"{n_in}, as the model was trained on", advice)
     return _comparable(given, notes, n_out)
 
 
 def _of_npz(name: str, notes: ModelNotes) -> Given:
+    """Return the cases of an NPZ file, with the target of training or else Y."""
     X = read_features(name, None, notes.feature_names)
     wanted = [notes.target] if isinstance(notes.target, str) else []
     for target in [*wanted, None]:
@@ -74,10 +76,11 @@ def _of_npz(name: str, notes: ModelNotes) -> Given:
 
 
 def _of_csv(name: str, notes: ModelNotes, n_in: int) -> Given:
+    """Return the cases of a CSV file, with the target where it has a column of it."""
     if notes.feature_names:
         X = read_features(name, notes.target, notes.feature_names)
         return Given(X) if notes.target is None else _with_target(name, X, notes.target, notes)
-    # without names the number of columns tells whether the target is among them
+    # without names, the number of columns tells whether there is a target
     width = len(first_rows(Path(name))[0])
     if width == n_in:
         return Given(read_features(name))
@@ -89,18 +92,19 @@ def _of_csv(name: str, notes: ModelNotes, n_in: int) -> Given:
 
 
 def _with_target(name: str, X: NDArray[Any], target: str | int | None, notes: ModelNotes) -> Given:
+    """Return X with the target of the file, or with the reason why it cannot be read."""
     known = notes.class_names or ()
     try:
         table = read_table(name, target, feature_names=notes.feature_names, class_names=known)
-    except OptionError:  # there is no such target
+    except OptionError:  # the file has no such target
         return Given(X)
-    except BackpropError as error:  # X could be read, so it is the target that cannot
+    except BackpropError as error:  # about the target, because X has been read
         return Given(X, None, str(error))
     return Given(X, table.Y)
 
 
 def _comparable(given: Given, notes: ModelNotes, n_out: int) -> Given:
-    """Return the cases without their target where it is not of the outputs' kind."""
+    """Return the cases, without a target that is not of the kind or the number of the outputs."""
     X, Y = given.X, given.Y
     if Y is None:
         return given
@@ -110,5 +114,5 @@ def _comparable(given: Given, notes: ModelNotes, n_out: int) -> Given:
         return given
     if not are_labels(Y) and notes.class_names is None and Y.shape[1] == n_out:
         return given
-    theirs = f"labels 0 to {Y.max()}" if are_labels(Y) else f"{Y.shape[1]} numbers for each case"
-    return Given(X, None, f"it holds {theirs}, the model has {n_out} outputs")
+    held = f"labels 0 to {Y.max()}" if are_labels(Y) else f"{Y.shape[1]} numbers for each case"
+    return Given(X, None, f"the target holds {held}, the model has {n_out} outputs")

@@ -1,8 +1,8 @@
-"""Columns brought to mean 0 and variance 1, and the network that takes them as they were.
+"""Columns of mean 0 and variance 1 for training, and their scaling folded into the network.
 
-A network trained on x̂ = (x − μ) / s is one for x with other parameters in its first layer,
-W' = W / s and b' = b − W' μ; likewise one whose outputs are ŷ = (y − μ) / s is one for y with
-W' = s W and b' = s b + μ in its last layer, where the output activation is the identity.
+A network for x̂ = (x − μ) / s becomes a network for x by W' = W / s and b' = b − W' μ in its first
+layer. A network with identity outputs ŷ = (y − μ) / s becomes a network for y by W' = s W and
+b' = s b + μ in its last layer.
 """
 
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ __all__ = ["Scaling", "folded", "scaling_of_inputs", "scaling_of_targets"]
 Float64s = NDArray[np.float64]
 
 _ROUNDING: Final = 1e-14  # a spread below this share of the mean is rounding
-_FINEST: Final = 1e-10  # below this share float64 is too coarse for W' x + b'
+_FINEST: Final = 1e-10  # for a smaller spread beside the mean, float64 cannot resolve W' x + b'
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What standardises columns.
+    """The mean μ and the spread s of columns, which `apply` brings to mean 0 and variance 1.
 
     Attributes
     ----------
     mean : array (n,) of float64
         μ.
     spread : array (n,) of float64
-        s, the standard deviation; where a column is constant, infinity for inputs, so that it
-        becomes 0 and its weights too, and 1 for targets.
+        s, the standard deviation. For a constant column of inputs it is infinite, so that the
+        column and its folded weights become 0; for a constant column of targets it is 1.
     """
 
     mean: Float64s
@@ -41,18 +41,17 @@ class Scaling:
 
     def apply(self, x: NDArray[Any]) -> Float64s:
         """Return (x − μ) / s, (m, n)."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled: Float64s = (x.astype(np.float64) - self.mean) / self.spread
+        scaled: Float64s = (x.astype(np.float64) - self.mean) / self.spread
         return scaled
 
 
 def scaling_of_inputs(X: NDArray[Any], names: tuple[str, ...] = ()) -> Scaling:
-    """Return what standardises the columns of X (m, n).
+    """Return the scaling of the columns of X (m, n); the names stand in errors.
 
     Raises
     ------
     DataError
-        A column's spread is too small beside its mean for numbers of float64.
+        A column's spread is too small beside its mean for float64.
 
     Examples
     --------
@@ -63,11 +62,12 @@ def scaling_of_inputs(X: NDArray[Any], names: tuple[str, ...] = ()) -> Scaling:
 
 
 def scaling_of_targets(Y: NDArray[Any]) -> Scaling:
-    """Return what standardises the columns of Y (m, n).
+    """Return the scaling of the columns of Y (m, n).
 
     Raises
     ------
     DataError
+        A column's spread is too small beside its mean for float64.
     """
     return _scaling(Y, 1.0, [], "target")
 
@@ -75,20 +75,20 @@ def scaling_of_targets(Y: NDArray[Any]) -> Scaling:
 def folded(
     net: Network, theta: NDArray[Any], inputs: Scaling | None, targets: Scaling | None
 ) -> Float64s:
-    """Return the parameters, in float64, that take and give numbers as they were.
+    """Return the parameters of a network for numbers that are not standardised.
 
     Parameters
     ----------
     net : Network
-        Its output activation is the identity where `targets` is given.
+        With identity outputs where `targets` is given.
     theta : array (P,)
-        Trained on standardised numbers.
+        The parameters of the network for standardised numbers.
     inputs, targets : Scaling or None
-        None where they were not standardised.
+        The scaling to fold in; None where inputs or targets were not standardised.
 
     Returns
     -------
-    array (P,)
+    array (P,) of float64
 
     Examples
     --------
@@ -110,6 +110,7 @@ def folded(
 
 
 def _scaling(x: NDArray[Any], constant: float, names: list[str], kind: str) -> Scaling:
+    """Return the scaling of columns, with the spread `constant` for constant ones."""
     largest = np.abs(x).max(axis=0).astype(np.float64)
     unit = np.where(largest > 0, largest, 1)  # the square of 1e200 would overflow
     scaled = x / unit
@@ -122,6 +123,6 @@ def _scaling(x: NDArray[Any], constant: float, names: list[str], kind: str) -> S
             names[j] if names else f"{kind} {j + 1}",
             f"numbers around {mean[j] * unit[j]:.6g} that differ by {spread[j] * unit[j]:.1g}",
             f"a spread of at least {_FINEST:g} of their size",
-            "Subtract a constant from them",
+            "Subtract a constant from the column",
         )
     return Scaling(mean * unit, np.where(varies, spread * unit, constant))

@@ -1,4 +1,4 @@
-"""The command `train`: data in, a network trained, a model file and a picture out."""
+"""The command `train`: trains a network on data, writes a model file and a picture."""
 
 import math
 import time
@@ -25,27 +25,28 @@ __all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
 Say = Callable[[str], None]
 
 EPOCHS: Final = 30
+"""The default number of epochs."""
 EPOCHS_SMALL: Final = 200
-"""Epochs unless told, of data in general and of truth tables and other small data."""
+"""The default number of epochs for truth tables and other small data."""
 
 
 def train_job(options: TrainOptions, say: Say) -> None:
     """Train a network on data and write a model file and a picture of the learning curve.
 
-    Everything that can be checked before training is checked before training.
+    Options, files, device and data are checked before training.
 
     Parameters
     ----------
     options : TrainOptions
     say : callable
-        Takes each line that is to be shown.
+        Shows a line to the user.
 
     Raises
     ------
     BackpropError, OSError
     """
     options.check()
-    is_file(options.data)  # an unknown name is refused before files are named after it
+    is_file(options.data)  # refuses an unknown name before files are named after it
     no_picture = options.check_files()
     device = select_device(options.device)
     _check_dtype(options.dtype, device)
@@ -70,6 +71,7 @@ def train_job(options: TrainOptions, say: Say) -> None:
 
 
 def _check_dtype(dtype: str, device: Device) -> None:
+    """Refuse a dtype that the device does not have."""
     try:
         from_host(np.zeros(1), device.xp, device.handle, dtype)
     except DTypeError as error:
@@ -94,6 +96,7 @@ def _train(task: Task, device: Device, options: TrainOptions) -> Run:
 
 
 def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
+    """Show the data, the device and the network before training."""
     data, net = task.data, task.net
     m, n_in = data.train.X.shape
     held_out = 0 if data.held_out is None else len(data.held_out.X)
@@ -113,17 +116,18 @@ def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
 def _say_scores(
     task: Task, theta: NDArray[Any], device: Device, same_dtype: bool, say: Say
 ) -> None:
-    """Say how good the network of the file is, computed where it was trained."""
+    """Show the scores of the network in the file, computed on the device of training."""
     if same_dtype:
         placed = from_host(theta, device.xp, device.handle, theta.dtype.name)
     else:
         placed = np.asarray(theta)
-        say("          the model is kept in float64: less is too coarse for the file's numbers")
+        reason = "a narrower dtype is too coarse for the file's numbers"
+        say(f"          the model is kept in float64: {reason}")
     unit = f" ({task.net.loss.name} in the file's units)" if task.targets else ""
     on_training = scores(task.net, placed, *task.data.train)
     if not math.isfinite(on_training.cost):
         came = f"a cost of {on_training.cost} after training"
-        raise DataError("train", came, "a finite one", "Try a smaller --learning-rate")
+        raise DataError("train", came, "a finite cost", "Try a smaller --learning-rate")
     say(f"result    training: {on_training}{unit}")
     if task.data.held_out is not None:
         say(f"          held out: {scores(task.net, placed, *task.data.held_out)}{unit}")

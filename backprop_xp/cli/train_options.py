@@ -1,4 +1,4 @@
-"""The options of the command `train`, and the checks of them that no data are needed for."""
+"""The options of the command `train`, and their checks before the data are read."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,12 +21,15 @@ __all__ = ["OPTIMIZERS", "TrainOptions"]
 OPTIMIZERS: Final[Mapping[str, Callable[[float, float], Optimizer]]] = {
     "sgd": lambda learning_rate, momentum: SGD(learning_rate, momentum=momentum)
 }
-"""The optimisers by name, made from a learning rate and a momentum."""
+"""The optimisers by name, as functions of a learning rate and a momentum."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What the command line says; None where it says nothing. See ``backprop-xp train --help``."""
+    """The options of the command line; ``backprop-xp train --help`` describes them.
+
+    None stands for a default that depends on the data.
+    """
 
     data: str
     target: str | None = None
@@ -47,13 +50,13 @@ class TrainOptions:
     progress: bool = False
 
     def check(self) -> None:
-        """Refuse what can be refused before any data are read.
+        """Refuse options that cannot be used with any data.
 
         Raises
         ------
         OptionError, DTypeError
         """
-        _ = self.hidden_sizes, self.optimizer_to_use  # they refuse what they cannot use
+        _ = self.hidden_sizes, self.optimizer_to_use  # these properties check their options
         find_activation(self.activation, "--activation")
         check_count(1 if self.epochs is None else self.epochs, "--epochs", least=1)
         check_count(self.batch_size, "--batch-size", least=1)
@@ -78,7 +81,7 @@ class TrainOptions:
 
     @property
     def optimizer_to_use(self) -> Optimizer:
-        """The optimiser with its settings."""
+        """The optimiser with its learning rate and momentum."""
         _check_name("--optimizer", self.optimizer, OPTIMIZERS)
         largest = float(np.finfo(float_name(self.dtype, "--dtype")).max)
         if not 0 < self.learning_rate <= largest:
@@ -93,24 +96,25 @@ class TrainOptions:
 
     @property
     def model(self) -> Path:
-        """Where the model goes."""
+        """The file of the model."""
         return Path(f"{Path(self.data).stem}.safetensors" if self.out is None else self.out)
 
     @property
     def picture(self) -> Path | None:
-        """Where the picture goes; None where none is wanted."""
+        """The file of the learning curve; None for no picture."""
         if self.plot == "":
             return None
         return self.model.with_suffix(".png") if self.plot is None else Path(self.plot)
 
     def check_files(self) -> str:
-        """Refuse files that could not be written; return why the picture is left out, or "".
+        """Return the reason why the picture is left out, or "", after checking the files to write.
 
         Raises
         ------
         OptionError, MissingFileError
+            A file cannot be written, or must not be replaced.
         MissingExtraError
-            A picture is asked for by name and matplotlib is not installed.
+            ``--plot`` names a file and matplotlib is not installed.
         """
         check_destination("--out", self.model, [self.data])
         if self.picture is None:
@@ -129,6 +133,7 @@ class TrainOptions:
 
 
 def _check_name(option: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is not known."""
     if name not in known:
         expected = f"one of {', '.join(known)}"
         raise OptionError(option, repr(name), expected, nearest_name(name, known))

@@ -1,4 +1,4 @@
-"""The data that a command names, a data set or a file, and what is held out of them."""
+"""The cases of a data set or a file, to train on and held out."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +17,8 @@ from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest
 
 __all__ = ["SHARE", "SMALL", "Cases", "TrainingData", "is_file", "training_data"]
 
-SHARE: Final = 0.2  # held out unless told
-SMALL: Final = 50  # fewer cases than these are all trained on unless told
+SHARE: Final = 0.2  # of the cases, held out by default
+SMALL: Final = 50  # with fewer cases, none are held out by default
 _TRUTH_TABLES: Final = ("family_trees", "symmetry", "xor")
 
 
@@ -29,13 +29,13 @@ class Cases(NamedTuple):
     Y: NDArray[Any]
 
     def rows(self, chosen: NDArray[np.intp]) -> "Cases":
-        """Return some of the cases."""
+        """Return the cases of the chosen rows."""
         return Cases(self.X[chosen], self.Y[chosen])
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is trained on.
+    """Cases to train on, cases held out, and their names.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class TrainingData:
     notes : ModelNotes
         The names of features and classes.
     from_file : bool
-        Whether it was read from a file, with numbers of any size.
+        Whether the cases were read from a file, whose numbers may be of any size.
     """
 
     train: Cases
@@ -54,7 +54,7 @@ class TrainingData:
 
     @property
     def small(self) -> bool:
-        """Whether it is a truth table or so few cases that none are held out unless told."""
+        """Whether the data are a truth table or fewer than `SMALL` cases."""
         m = len(self.train.X) + (len(self.held_out.X) if self.held_out else 0)
         return self.notes.data in _TRUTH_TABLES or m < SMALL
 
@@ -66,12 +66,14 @@ class TrainingData:
 
 
 def is_file(name: str) -> bool:
-    """Return whether DATA names a file; otherwise it names a data set.
+    """Tell whether DATA names a file, not a data set.
 
     Raises
     ------
-    OptionError, MissingFileError
-        It is neither a known name nor the name of a .csv or .npz file that exists.
+    OptionError
+        DATA is neither a data set's name nor a file's name in .csv or .npz.
+    MissingFileError
+        There is no such file.
     """
     if name in datasets.NAMES:
         return False
@@ -85,31 +87,33 @@ def is_file(name: str) -> bool:
 
 
 def training_data(name: str, target: str | None, held_out: float | None, seed: int) -> TrainingData:
-    """Return the cases to train on and those held out.
+    """Return the cases to train on and the cases held out.
 
     Parameters
     ----------
     name : str
-        A name from `datasets.NAMES` or a .csv or .npz file.
+        A name in `datasets.NAMES`, or a .csv or .npz file.
     target : str or None
-        The target's column by name, or by index where it is a whole number; in NPZ files the
-        name of an array. None: the last column, or the array Y.
+        The target's column, by name, or by index if it is a whole number; in NPZ files the name of
+        an array. None: the last column, or the array Y.
     held_out : float or None
-        The share that is held out, 0 to below 1, drawn by `seed`. None: the data's own test part
-        where it has one; nothing of truth tables and of fewer than 50 cases; else 0.2.
+        The share of the cases to hold out, from 0 to below 1. None: the test part of the data where
+        there is one; 0 for truth tables and for fewer than 50 cases; else 0.2.
     seed : int
+        Chooses the cases held out.
 
     Raises
     ------
     BackpropError
+        There are no such data, or they cannot be read or split.
     """
     if is_file(name):
         data = _from_file(name, target)
     elif target is None:
         data = _from_library(name)
     else:
-        came, advice = f"{target!r} with the data set {name!r}", "Leave it out"
-        raise OptionError("--target", came, "a .csv or .npz file to look in", advice)
+        came, advice = f"{target!r} with the data set {name!r}", "Leave --target out"
+        raise OptionError("--target", came, "a .csv or .npz file as DATA", advice)
     if held_out is None and data.held_out is not None:
         return data
     share = held_out if held_out is not None else 0.0 if data.small else SHARE
@@ -130,7 +134,7 @@ def _from_file(name: str, target: str | None) -> TrainingData:
     X, Y, features, classes = read_table(name, where)
     if classes is not None and len(classes) < 2:
         came = f"a target that is {classes[0]!r} in every row"
-        raise DataError(name, came, "two classes at least", "Check --target")
+        raise DataError(name, came, "at least two classes", "Check --target")
     if features:
         header = first_rows(Path(name))[0]
         where = where if isinstance(where, str) else header[-1 if where is None else where]
@@ -146,6 +150,7 @@ def _index_or_name(target: str | None) -> str | int | None:
 
 
 def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
+    """Return the data with this share of the cases held out, chosen by `seed`."""
     m = len(data.train.X)
     count = round(m * share)
     if share and not 1 <= count < m:

@@ -1,13 +1,14 @@
-"""Estimators: scikit-learn's interface to networks, on any device.
+"""Estimators: networks with scikit-learn's interface, on any device.
 
 .. code-block:: text
 
     mlp                `MLPClassifier` and `MLPRegressor`
-    parameters         their parameters, checked before any data
-    output_kind        what outputs stand for: classes, labels or numbers
-    stopping           when training stops: scikit-learn's rule
+    parameters         the parameters of an estimator, checked before the data
+    output_kind        the meaning of the outputs: classes, labels or numbers
+    stopping           scikit-learn's rule for the end of training
 
-`mlp` needs scikit-learn, and is imported when one of its names is asked for; the others do not.
+Read them in this order. The room imports `training` and the rooms below it. Only `mlp` needs
+scikit-learn; it is imported when one of its two names is first used.
 """
 
 from importlib import import_module
@@ -20,7 +21,7 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return an estimator, whose module needs scikit-learn."""
+    """Return an estimator; the import of its module needs scikit-learn."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.mlp"), name)

@@ -1,8 +1,8 @@
 """`MLPClassifier` and `MLPRegressor`: networks with scikit-learn's interface, on any device.
 
-Parameters and attributes have the names that they have there, and the meaning but for what the
-docstrings say. θ is kept on the host, so that a fitted estimator can be pickled, and used where
-there is no such device.
+Parameters and attributes have scikit-learn's names. Their meaning is scikit-learn's too, unless a
+docstring says otherwise. θ is kept on the host, so that a fitted estimator can be pickled and then
+used on a machine without the device.
 """
 
 import warnings
@@ -19,6 +19,7 @@ from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
 from backprop_xp.estimators.stopping import Watch
 from backprop_xp.losses import Loss
+from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.lbfgs import LBFGS
@@ -43,11 +44,11 @@ with needs_extra(
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
-ROWS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 
 
 class _MLP(BaseEstimator):
-    """What both estimators share."""
+    """The common base of the classifier and the regressor: parameters, training, prediction."""
 
     def __init__(
         self,
@@ -94,12 +95,12 @@ class _MLP(BaseEstimator):
 
     @property
     def coefs_(self) -> list[HostArray]:
-        """The weights between the layers, (n_in, n_out) each: the transposes of the W."""
+        """The weights of each layer, (n_in, n_out): the transpose of W."""
         return [layer.W.T for layer in self._layers()]
 
     @property
     def intercepts_(self) -> list[HostArray]:
-        """The biases of the layers, (n_out,) each."""
+        """The biases of each layer, (n_out,)."""
         return [layer.b[:, 0] for layer in self._layers()]
 
     def __sklearn_tags__(self) -> Any:
@@ -108,13 +109,21 @@ class _MLP(BaseEstimator):
         return tags
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train on X (m, n_in) and y; of `sample_weight` (m,) each is the weight of a case, ≥ 0.
+        """Return the estimator itself, trained on X and y.
 
-        y holds a class or a number for each case, (m,), labels of 0 and 1, (m, n_labels), or
-        several numbers, (m, n_out).
+        Parameters
+        ----------
+        X : array or CSR matrix (m, n_in)
+        y : array
+            A class or a number for each case, (m,); labels of 0 and 1, (m, n_labels); or several
+            numbers for each case, (m, n_out).
+        sample_weight : array (m,), optional
+            The weight of each case, ≥ 0. Default: 1 each.
         """
         hidden, activation, optimizer = checked(self)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=is_regressor(self), **ROWS)
+        X, y = validate_data(
+            self, X, y, multi_output=True, y_numeric=is_regressor(self), **X_FORMATS
+        )
         head, Y, y = self._targets(y.toarray() if hasattr(y, "toarray") else y, X.dtype)
         sizes, loss = [X.shape[1], *hidden, head.units], head.loss_for(self.loss)
         net = Network(sizes, activation, head.activation, loss)
@@ -124,7 +133,8 @@ class _MLP(BaseEstimator):
         if self.early_stopping and not isinstance(optimizer, LBFGS):
             rows, score = self._held_out(net, head, X, Y, y, w, seed)
             X, Y, w = X[rows], Y[rows], None if w is None else w[rows]
-        _check_weights(w, "trained on")
+        if w is not None:
+            check_case_weights(w, "fit(sample_weight)", w.dtype.name)
         watch = Watch(self.tol, self.n_iter_no_change, score)
         run = self._train(net, optimizer, X, Y, w, seed, watch)
         self._head, self.network_ = head, net
@@ -146,13 +156,13 @@ class _MLP(BaseEstimator):
         return self
 
     def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
-        """Return what outputs stand for, the targets, and what is to be predicted."""
+        """Return the kind of the outputs, the targets of training, and the y of the score."""
         raise NotImplementedError
 
     def _held_out(
         self, net: Network, head: Head, X: Any, Y: HostArray, y: HostArray, w: Any, seed: int
     ) -> tuple[HostArray, Callable[[HostArray], float]]:
-        """Return the rows to train on, and the function from θ to the score on the others."""
+        """Return the rows to train on, and a function from θ to the score on the other rows."""
         rows, held = train_test_split(
             np.arange(X.shape[0]),
             test_size=self.validation_fraction,
@@ -160,52 +170,53 @@ class _MLP(BaseEstimator):
             stratify=Y if head.classes is not None and head.flat and head.units == 1 else None,
         )
         if head.classes is None and len(held) < 2:
-            came, expected = f"{len(held)} case held out", "two at least, for R²"
+            came, expected = f"{len(held)} case held out", "at least two, for R²"
             advice = "Pass a larger validation_fraction, or early_stopping=False"
             raise DataError("fit(X)", came, expected, advice)
         X, y, w = X[held], y[held], None if w is None else w[held]
-        _check_weights(w, "held out")
-        scored = r2_score if head.classes is None else accuracy_score
+        if w is not None:
+            check_case_weights(w, "fit(sample_weight) of the cases held out", w.dtype.name)
+        metric = r2_score if head.classes is None else accuracy_score
 
         def score(theta: HostArray) -> float:
-            return float(scored(y, head.decide(self._outputs(net, theta, X)), sample_weight=w))
+            return float(metric(y, head.decide(self._outputs(net, theta, X)), sample_weight=w))
 
         return rows, score
 
     def _train(
         self, net: Network, optimizer: Any, X: Any, Y: HostArray, w: Any, seed: int, watch: Watch
     ) -> Run:
-        of_lbfgs = isinstance(optimizer, LBFGS)
-        whole = of_lbfgs or bool(getattr(optimizer, "full_batch", False))
+        is_lbfgs = isinstance(optimizer, LBFGS)
+        full_batch = is_lbfgs or bool(getattr(optimizer, "full_batch", False))
         m = X.shape[0]
-        size = m if whole else min(200 if self.batch_size == "auto" else self.batch_size, m)
+        size = m if full_batch else min(200 if self.batch_size == "auto" else self.batch_size, m)
         return train(
             net,
-            X.toarray() if whole and hasattr(X, "toarray") else X,
+            X.toarray() if full_batch and hasattr(X, "toarray") else X,
             Y,
             optimizer=optimizer,
             epochs=self.max_iter,
-            batch_size=None if whole else size,
+            batch_size=None if full_batch else size,
             case_weights=w,
             l2=self.alpha / (size if w is None else size * w.mean()),
             dropout=self.dropout,
             seed=seed,
             device=select_device(self.device or "cpu"),
             dtype=self.dtype,
-            callbacks=[] if of_lbfgs else [watch],
+            callbacks=[] if is_lbfgs else [watch],
             progress=bool(self.verbose),
         )
 
     def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
-        of_lbfgs = isinstance(optimizer, LBFGS)
-        if "CONVERGENCE" in stopped if of_lbfgs else stopped.startswith(Watch.WHY):
+        converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
+        if converged in stopped:
             return
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
         advice = "pass a larger max_iter, or a larger tol"
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
 
     def predict(self, X: Any) -> HostArray:
-        """Return the classes, labels or numbers, (m,) or as many for each case as y had, for X."""
+        """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y."""
         outputs = self._outputs_for(X)
         decided: HostArray = self._head.decide(outputs)
         return decided
@@ -215,9 +226,9 @@ class _MLP(BaseEstimator):
         return self.network_.unpack(self.theta_)
 
     def _outputs_for(self, X: Any) -> HostArray:
-        """Return the outputs (m, n_out) of what was learned, for X (m, n_in)."""
+        """Return the outputs (m, n_out) of the trained network for X (m, n_in)."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **ROWS)
+        X = validate_data(self, X, reset=False, **X_FORMATS)
         return self._outputs(self.network_, self.theta_, X)
 
     def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
@@ -226,79 +237,92 @@ class _MLP(BaseEstimator):
         return to_host(predict(net, moved, X))
 
 
-def _check_weights(w: HostArray | None, part: str) -> None:
-    if w is not None and not (w.min() >= 0 and w.sum() > 0):
-        came = f"from {w.min()} to {w.max()} in the cases {part}"
-        expected = ">= 0, and one above 0 at least"
-        raise DataError("fit(sample_weight)", came, expected, "Leave cases out with weight 0")
-
-
 class MLPClassifier(ClassifierMixin, _MLP):
-    """A network that tells classes apart, trained by backpropagation on any device.
+    """A network that classifies, trained by backpropagation on any device.
 
-    One sigmoid unit for two classes, softmax for more, and a sigmoid unit for each of several
-    labels that a case may have at once.
+    Two classes have one sigmoid output. More classes have a softmax output each. Where a case may
+    have several labels at once, each label has a sigmoid output.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
-        The units of each hidden layer.
+        The number of units of each hidden layer, ≥ 1.
     activation : str, Activation or sequence of them
-        Of all hidden layers or of each: a name of `backprop_xp.activations`, ``"logistic"``, or an
-        object of your own.
+        The activation of all hidden layers, or of each: a name of `backprop_xp.activations`,
+        ``"logistic"`` for the sigmoid, or an object of your own.
     loss : str or Loss, optional
-        Cross-entropy unless given.
+        Default: cross-entropy.
     solver : {"adam", "sgd", "lbfgs"} or an optimiser
-        Such as ``bp.SGD(bp.schedules.Step(0.1, 50))``, beside which `learning_rate_init`,
-        `momentum` and `nesterovs_momentum` say nothing.
+        An optimiser, such as ``bp.SGD(bp.schedules.Step(0.1, 50))``, has its own learning rate:
+        `learning_rate_init`, `momentum` and `nesterovs_momentum` are then ignored.
     alpha : float
-        ≥ 0. Adds ½ · alpha / n · Σ W² to the mean cost of a batch, for n cases in a whole batch;
-        n is the sum of a batch's weights on average, where the cases have weights.
+        Strength of the L2 penalty, ≥ 0. It adds ½ · alpha / n · Σ W² to the mean cost of a batch of
+        n cases. Where the cases have weights, n is the mean sum of weights of a batch.
     batch_size : int or "auto"
-        "auto" is 200, or all cases where there are fewer. L-BFGS and Rprop take all.
-    learning_rate_init, momentum, nesterovs_momentum
-        Of "adam" and "sgd", and of "sgd" alone.
+        Cases per batch, ≥ 1. "auto" is 200, or all cases where there are fewer. L-BFGS and Rprop
+        always take all cases.
+    learning_rate_init : float
+        The learning rate of "adam" and "sgd", above 0.
+    momentum : float
+        The momentum of "sgd", from 0 to below 1.
+    nesterovs_momentum : bool
+        Whether the momentum of "sgd" is Nesterov's.
     max_iter : int
-        Epochs at most, ≥ 1.
+        The largest number of epochs, ≥ 1.
     dropout : float
-        As `backprop_xp.train` takes it.
-    tol, n_iter_no_change : float, int
-        Training stops where more than so many epochs in a row were not better by `tol` than the
-        best; L-BFGS where no derivative is larger than `tol`.
+        The share of hidden units dropped, as in `backprop_xp.train`.
+    tol : float
+        The least gain that counts, ≥ 0. L-BFGS stops where no derivative is larger than `tol`.
+    n_iter_no_change : int or inf
+        Training stops after more than this number of epochs in a row whose cost was not lower than
+        the best cost by `tol`. L-BFGS ignores it.
     early_stopping : bool
-        Whether a share of the cases is held out, the score on them (accuracy, or R²) is what must
-        grow, and the best θ is kept. L-BFGS takes no notice.
+        Whether some cases are held out. The gain is then one of their score (accuracy, or R²), and
+        the θ of the best score is kept. L-BFGS ignores it.
     validation_fraction : float
-        That share, in (0, 1).
+        The share of cases held out for `early_stopping`, above 0 and below 1.
     random_state : int, RandomState or None
-        For the initial parameters, the order of the cases, dropout, and what is held out.
+        Seed of the initial θ, of the order of the cases, of dropout and of the cases held out.
     verbose : bool
-        Whether a progress bar is shown.
+        Whether to show a progress bar.
     device : str or Device, optional
-        Where to train and predict, such as ``"cuda"``; "cpu" unless given.
+        The device that trains and predicts, such as ``"cuda"``. Default: "cpu".
     dtype : str, optional
-        "float32" is that of GPUs; None is float32 for such X, else float64.
+        The dtype of the computation; GPUs are fastest in "float32". Default: float32 where X is
+        float32, else float64.
 
     Attributes
     ----------
     classes_ : array (n_classes,)
+        The classes in sorted order, or the numbers of the labels.
     network_ : Network
     theta_ : array (P,)
         All parameters, on the host; ``bp.save(path, mlp.network_, mlp.theta_)`` writes a file.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
-    loss_, best_loss_, loss_curve_ : float, float, list of float
-        The mean cost over an epoch's cases, the penalty included; None where there was no epoch,
-        and the best one with `early_stopping`.
+        The weights and the biases of each layer.
+    loss_curve_ : list of float
+        The mean cost of each epoch, with the penalty.
+    loss_, best_loss_ : float or None
+        The last and the lowest cost; None without an epoch. `best_loss_` is also None with
+        `early_stopping`.
     validation_scores_, best_validation_score_ : list of float, float, or None
-        The score after each epoch on the cases that were held out.
+        The score of the cases held out after each epoch, and the best; None without
+        `early_stopping`.
     n_iter_, n_layers_, n_outputs_, n_features_in_ : int
+        The numbers of epochs, of layers with the inputs, of outputs and of inputs.
     out_activation_ : str
+        The activation of the outputs.
 
     Raises
     ------
     MissingExtraError
-        There is no scikit-learn, 1.6 or later.
-    OptionError, DataError, and what `backprop_xp.train` raises
+        scikit-learn is not installed, or older than 1.6.
+    OptionError
+        `fit`: a parameter is out of range, or a name is unknown.
+    DataError
+        `fit`: there is a single class, or sample weights are negative or all 0.
+    BackpropError
+        As `backprop_xp.train`.
 
     Examples
     --------
@@ -307,6 +331,8 @@ class MLPClassifier(ClassifierMixin, _MLP):
     >>> mlp = MLPClassifier([32], early_stopping=True, random_state=0).fit(X[:1500], y[:1500])
     >>> mlp.score(X[1500:], y[1500:]) > 0.8
     True
+    >>> mlp.predict(X[:3]), mlp.predict_proba(X[:3]).shape
+    (array([0, 1, 2]), (3, 10))
     """
 
     def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
@@ -318,8 +344,8 @@ class MLPClassifier(ClassifierMixin, _MLP):
         y = column_or_1d(y, warn=True)
         classes, places = np.unique(y, return_inverse=True)
         if len(classes) < 2:
-            came, expected = f"one class, {classes[0]}", "two classes at least"
-            raise DataError("fit(y)", came, expected, "Pass cases of the others too")
+            came, expected = f"one class, {classes[0]}", "at least two classes"
+            raise DataError("fit(y)", came, expected, "Pass cases of other classes, too")
         if len(classes) == 2:
             head = Head(1, "sigmoid", "binary_cross_entropy", classes)
         else:
@@ -327,13 +353,13 @@ class MLPClassifier(ClassifierMixin, _MLP):
         return head, places.astype(np.int32), y
 
     def predict_proba(self, X: Any) -> HostArray:
-        """Return the probability of each class, or of each label, (m, n_classes)."""
+        """Return the probability of each class or label, (m, n_classes), for X (m, n_in)."""
         outputs = self._outputs_for(X)
-        two = self._head.flat and self._head.units == 1
-        return np.hstack([1 - outputs, outputs]) if two else outputs
+        two_classes = self._head.flat and self._head.units == 1
+        return np.hstack([1 - outputs, outputs]) if two_classes else outputs
 
     def predict_log_proba(self, X: Any) -> HostArray:
-        """Return the logarithms of `predict_proba`."""
+        """Return the logarithm of `predict_proba`, (m, n_classes); −inf for probability 0."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -344,17 +370,22 @@ class MLPClassifier(ClassifierMixin, _MLP):
 
 
 class MLPRegressor(RegressorMixin, _MLP):
-    """A network that estimates numbers, trained by backpropagation on any device.
+    """A network that predicts numbers, trained by backpropagation on any device.
 
-    Identity units with squared error unless another loss is given, exponential ones with the loss
-    ``"poisson"``. Parameters and attributes are those of `MLPClassifier`, but for ``classes_``;
-    with `early_stopping` it is R² that must grow.
+    Outputs are identity units; with the loss ``"poisson"`` they are exponential. The default loss
+    is squared error. All other parameters and the attributes are those of `MLPClassifier`, without
+    ``classes_``. With `early_stopping` the score is R².
 
     Raises
     ------
     MissingExtraError
-        There is no scikit-learn, 1.6 or later.
-    OptionError, DataError, and what `backprop_xp.train` raises
+        scikit-learn is not installed, or older than 1.6.
+    OptionError
+        `fit`: a parameter is out of range, a name is unknown, or the loss is one of classes.
+    DataError
+        `fit`: y holds no real numbers, or sample weights are negative or all 0.
+    BackpropError
+        As `backprop_xp.train`.
 
     Examples
     --------
@@ -367,10 +398,10 @@ class MLPRegressor(RegressorMixin, _MLP):
 
     def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
         if y.dtype.kind not in "fiub":
-            advice = "For classes take MLPClassifier"
+            advice = "Use MLPClassifier for classes"
             raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
         flat = y.ndim == 1 or y.shape[1] == 1
         y = column_or_1d(y, warn=True) if flat else y
         Y = y.reshape(len(y), -1).astype(dtype)
-        name = "exp" if getattr(self.loss, "name", self.loss) == "poisson" else "identity"
-        return Head(Y.shape[1], name, "squared_error", flat=flat), Y, y
+        activation = "exp" if getattr(self.loss, "name", self.loss) == "poisson" else "identity"
+        return Head(Y.shape[1], activation, "squared_error", flat=flat), Y, y

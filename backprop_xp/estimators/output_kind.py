@@ -1,4 +1,4 @@
-"""What the outputs of an estimator's network stand for: classes, labels or numbers."""
+"""The meaning of a network's outputs in an estimator: classes, labels or numbers."""
 
 from typing import Any, NamedTuple
 
@@ -10,17 +10,20 @@ __all__ = ["Head"]
 
 
 class Head(NamedTuple):
-    """What the outputs of a network stand for.
+    """The output layer of an estimator's network, and the way from outputs to predictions.
 
     Attributes
     ----------
     units : int
-    activation, loss : str
-        The usual ones.
+        The number of output units.
+    activation : str
+        The activation of the outputs.
+    loss : str
+        The default loss.
     classes : array (n_classes,) or None
-        The classes, or the places of the labels; None for numbers.
+        The classes in sorted order, or the numbers of the labels; None where y holds numbers.
     flat : bool
-        Whether there is one class or number for a case, (m,).
+        Whether y has one class or number for each case, (m,), not several, (m, units).
     """
 
     units: int
@@ -30,29 +33,29 @@ class Head(NamedTuple):
     flat: bool = True
 
     def decide(self, outputs: HostArray) -> HostArray:
-        """Return what is predicted, (m,) or (m, units), from outputs (m, units)."""
+        """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
         if self.classes is None:
             return outputs[:, 0] if self.flat else outputs
         if not self.flat:
             return (outputs > 0.5).astype(int)
-        places = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
-        found: HostArray = self.classes[places]
-        return found
+        labels = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
+        predicted: HostArray = self.classes[labels]
+        return predicted
 
     def loss_for(self, given: Any) -> Any:
-        """Return the loss that was given, the usual one for None.
+        """Return the given loss, or the default loss for None.
 
         Raises
         ------
         OptionError
-            It does not fit what the outputs stand for.
+            The loss is unknown, or it is one of classes and the outputs are numbers.
         """
         if given is None:
             return self.loss
         loss = find_loss(given)
         name = getattr(loss, "name", "")
         if name == "cross_entropy" and self.activation == "sigmoid":
-            return self.loss  # of a class and of its absence, which one unit tells
+            return self.loss  # binary cross-entropy: cross-entropy of a class and its complement
         if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
-            raise OptionError("loss", repr(given), "a loss of numbers", "Such as 'huber'")
+            raise OptionError("loss", repr(given), "a loss of numbers", "Use 'huber' for one")
         return loss

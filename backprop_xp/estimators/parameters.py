@@ -1,4 +1,4 @@
-"""The parameters of an estimator, checked before any data."""
+"""The parameters of an estimator, checked before the data."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -18,9 +18,7 @@ __all__ = ["checked"]
 
 SOLVERS = ("adam", "sgd", "lbfgs")
 LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
-
-
-NUMBERS = {
+RANGES = {
     "alpha": AT_LEAST_0,
     "tol": AT_LEAST_0,
     "learning_rate_init": ABOVE_0,
@@ -30,18 +28,18 @@ NUMBERS = {
 
 
 def checked(given: Any) -> tuple[list[int], Any, Optimizer | LBFGS]:
-    """Return the hidden sizes, their activations and the optimiser of an estimator.
+    """Return the sizes of the hidden layers, their activations, and the optimiser of an estimator.
 
     Raises
     ------
     OptionError
-        A parameter is wrong; the message names it.
+        A parameter cannot be used; the message names it.
     """
     _check_numbers(given)
     for name in ("early_stopping", "nesterovs_momentum"):
         if not isinstance(getattr(given, name), bool | np.bool_):
-            came, advice = repr(getattr(given, name)), "Pass one of them"
-            raise OptionError(name, came, "True or False", advice)
+            came = repr(getattr(given, name))
+            raise OptionError(name, came, "True or False", "Pass one of the two")
     sizes = given.hidden_layer_sizes
     each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
     hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
@@ -55,16 +53,18 @@ def _check_numbers(given: Any) -> None:
     if given.batch_size is None or isinstance(given.batch_size, str):
         if given.batch_size != "auto":
             expected = "'auto' or an integer >= 1"
-            raise OptionError("batch_size", repr(given.batch_size), expected, "Such as 128")
+            raise OptionError("batch_size", repr(given.batch_size), expected, "Use 'auto'")
     else:
         check_count(given.batch_size, "batch_size", least=1)
-    for name, limits in NUMBERS.items():
+    for name, limits in RANGES.items():
         number = finite_number(getattr(given, name), name)
         if not limits.hold(np.asarray(number)):
-            raise OptionError(name, repr(number), limits.text, "Leave it out")
+            raise OptionError(name, repr(number), limits.text, "Leave it out for the default")
 
 
 def _activation(given: Any, layers: int) -> Any:
+    """Return the activation of all hidden layers, or a list of one for each."""
+
     def found(each: Any) -> Activation:
         name = "sigmoid" if isinstance(each, str) and each == LOGISTIC else each
         return find_activation(name, "activation")
@@ -72,8 +72,8 @@ def _activation(given: Any, layers: int) -> Any:
     if isinstance(given, str) or not isinstance(given, Sequence):
         return found(given)
     if len(given) != layers:
-        came, expected = f"{len(given)} of them", f"one, or {layers} for as many hidden layers"
-        raise OptionError("activation", came, expected, "Such as 'relu'")
+        came, expected = f"{len(given)} activations", f"one, or {layers} for as many hidden layers"
+        raise OptionError("activation", came, expected, "Pass one for all layers, such as 'relu'")
     return [found(each) for each in given]
 
 
@@ -82,8 +82,8 @@ def _optimizer(given: Any) -> Optimizer | LBFGS:
     if isinstance(solver, LBFGS) or (
         hasattr(solver, "update") and hasattr(solver, "init") and not isinstance(solver, type)
     ):
-        own: Optimizer | LBFGS = solver
-        return own
+        users_own: Optimizer | LBFGS = solver
+        return users_own
     if isinstance(solver, str) and solver == "adam":
         return Adam(given.learning_rate_init)
     if isinstance(solver, str) and solver == "sgd":

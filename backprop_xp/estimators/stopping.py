@@ -1,4 +1,4 @@
-"""When an estimator's training stops: scikit-learn's rule."""
+"""The end of an estimator's training by scikit-learn's rule."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -12,30 +12,30 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Stops by scikit-learn's rule, and keeps the best θ where cases are held out.
+    """A callback that stops training by scikit-learn's rule, and keeps the θ of the best score.
 
-    An epoch counts that is not better than the best so far by `tol` at least; training stops when
-    more than `patience` in a row count.
+    An epoch has no gain where its score is not better than the best score before by `tol`. Training
+    stops after more than `patience` epochs in a row without a gain.
 
     Parameters
     ----------
     tol, patience : float
     score : callable or None
-        From θ (P,) to the score on cases that were held out, which is to grow; None for the mean
-        cost of the epoch, which is to fall.
+        From θ (P,) to the score of the cases held out. None: the score is minus the mean cost of
+        the epoch.
 
     Attributes
     ----------
     best : float
-        The best score, or minus the least cost.
+        The best score.
     theta : array (P,) or None
-        The θ of the best score.
+        The θ of the best score; None where no cases are held out.
     scores : list of float
-        Of each epoch.
+        The score of each epoch.
     """
 
     built_in: ClassVar[bool] = True
-    WHY: ClassVar = "no gain"  # how the reason begins for which training stops
+    REASON: ClassVar = "no gain"  # the first words of `Run.stopped` after this callback
 
     def __init__(
         self, tol: float, patience: float, score: Callable[[HostArray], float] | None
@@ -47,16 +47,16 @@ class Watch:
         self.scores: list[float] = []
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Compare the epoch with the best so far."""
+        """Compare the score of the epoch with the best score before."""
         if self._score is None:
-            now = -progress.history["cost"][-1]
+            score = -progress.history["cost"][-1]
         else:
             theta = to_host(progress.theta)  # a copy
-            now = self._score(theta)
-        self.scores.append(now)
-        self._waited = self._waited + 1 if now < self.best + self._tol else 0
-        if now > self.best:
-            self.best = now
+            score = self._score(theta)
+        self.scores.append(score)
+        self._waited = self._waited + 1 if score < self.best + self._tol else 0
+        if score > self.best:
+            self.best = score
             self.theta = None if self._score is None else theta
         if self._waited > self._patience:
-            progress.stop(f"{self.WHY} of {self._tol} for {self._patience} epochs")
+            progress.stop(f"{self.REASON} of {self._tol} for {self._patience} epochs")

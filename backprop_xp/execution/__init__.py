@@ -1,19 +1,20 @@
-"""Execution: a step of training made fast, whatever the step is.
+"""Execution: fast ways to run a step of training, batch after batch.
 
-A step is a function of arrays. Here it is run batch after batch: as it is, recorded once and run
-again, as kernels of a GPU, or as one compiled loop.
+A step is any function of arrays; nothing in this room knows what a network is. A step is called as
+it is, recorded once and replayed, fused into kernels of a GPU, or compiled into one loop.
 
 .. code-block:: text
 
-    steps              which way a library takes
-    plain_loop         one step after another, as they are
-    jax_scan           a block of batches under lax.scan
-    tape               a step on NumPy, recorded as the operations that it consists of
+    steps              the choice of a way by the array library: the page to read first
+    plain_loop         calls of the step, one after another
+    jax_scan           a block of batches as one compiled lax.scan
+    jax_layers         W and b of each layer as arrays of their own, for XLA
+    tape               the operations of a step, noted while it runs on NumPy
+    recordings         one recorded step for each form of batch
     numpy_replay       the recorded operations again, on memory that lasts
     numpy_calls        the fastest call of NumPy for an operation
-    torch_replay       the same on PyTorch's CPU tensors
-    jax_layers         W and b of each layer apart, for XLA
+    torch_replay       the recorded operations on PyTorch's CPU tensors
     cuda/              kernels, cuBLAS and graphs on NVIDIA GPUs
 
-It imports `arrays` and `errors` alone, and nothing here knows what a network is.
+This room imports `arrays` and `errors` alone.
 """

@@ -1,11 +1,15 @@
-"""A function of flat vectors, carried out on their pieces: for XLA, which sees no views.
+"""A function of flat vectors, rewritten to work on their pieces W^1, b^1, W^2, ….
 
-XLA copies each layer out of θ before its products, and each gradient into one vector after them, an
-eighth of some steps. So the function is traced, and its operations are made on W^1, b^1, W^2, …
-one by one: arithmetic goes piece by piece, what is sliced from θ where a piece begins and ends is
-that piece, pieces that are joined stay pieces, and a sum or maximum is that of theirs. All other
-operations get the whole vector. What is computed is the same, number by number, but for the
-rounding of sums.
+XLA has no views. It copies each layer out of θ before the products, and each gradient into one
+vector after them: an eighth of the time of some steps. So the function is traced, and each
+operation is made on the pieces where that is possible:
+
+- an elementwise operation works piece by piece;
+- a slice of θ from the start of a piece to its end is that piece;
+- a concatenation of all pieces stays in pieces;
+- a sum or maximum over θ combines the sums or maxima of the pieces.
+
+Every other operation gets the whole vector. Results are equal but for the rounding of sums.
 """
 
 import functools
@@ -21,18 +25,18 @@ __all__ = ["Pieces", "by_pieces", "joined", "split"]
 Pieces: TypeAlias = tuple[Array, ...]
 Value: TypeAlias = Array | Pieces
 
-# the primitives of JAX whose results are, number by number, of those in the same place
+# primitives of JAX whose result at each index depends on the inputs at that index alone
 ELEMENTWISE = frozenset(
     "abs add and convert_element_type copy copy_p div eq exp ge"  # noqa: SIM905  else 32 lines
     " gt integer_pow is_finite le log lt max min mul ne neg not or pow rsqrt select_n sign sqrt"
     " square sub tanh".split()
 )
-REDUCTIONS = {"reduce_sum": "add", "reduce_max": "maximum"}  # with what joins two of their results
-CALLS = ("jit", "pjit", "closed_call", "core_call")  # which hold the operations of a function
+REDUCTIONS = {"reduce_sum": "add", "reduce_max": "maximum"}  # and the function of two results
+CALLS = ("jit", "pjit", "closed_call", "core_call")  # primitives that call a traced function
 
 
 def split(x: Array, lengths: Sequence[int]) -> Value:
-    """Return the pieces of `x` along its last axis, or `x` where its last axis is another."""
+    """Return the pieces of `x` along its last axis, or `x` where that axis has another length."""
     if x.ndim == 0 or x.shape[-1] != sum(lengths):
         return x
     return tuple(x[..., end - n : end] for n, end in zip(lengths, accumulate(lengths), strict=True))
@@ -47,21 +51,20 @@ def joined(value: Value) -> Array:
 
 
 def by_pieces(function: Callable[..., Any], lengths: Sequence[int]) -> Callable[..., Any]:
-    """Return the function with the arrays that it carries in pieces.
+    """Return the same function for a carry in pieces.
 
     Parameters
     ----------
     function : callable
-        ``function(arrays, given) -> (arrays, out)``, pure, with a list of arrays of JAX, and arrays
-        in any containers as `given` and `out`; the arrays that come back have the shapes of those
-        that came in.
+        ``function(arrays, given) -> (arrays, out)``, pure. `arrays` is a list of JAX arrays, whose
+        shapes it keeps; `given` and `out` are trees of arrays.
     lengths : sequence of int
-        Those of the pieces.
+        Lengths of the pieces.
 
     Returns
     -------
     callable
-        ``function(values, given) -> (values, out)``, with what `split` returns for each array.
+        ``function(values, given) -> (values, out)``, where `split` makes each value from an array.
     """
     jax = importlib.import_module("jax")
 
@@ -78,14 +81,14 @@ def by_pieces(function: Callable[..., Any], lengths: Sequence[int]) -> Callable[
 
 
 def _like(before: Value, value: Value, lengths: Sequence[int]) -> Value:
-    """Return the value in pieces where the one before it is."""
+    """Return `value` in pieces where `before` is in pieces, else as one vector."""
     if isinstance(before, tuple):
         return value if isinstance(value, tuple) else split(value, lengths)
     return joined(value)
 
 
 def _form(jax: Any, value: Value) -> Any:
-    """Return what `function` is traced with in the place of pieces."""
+    """Return shape and dtype of the whole vector for pieces; an array as it is."""
     if not isinstance(value, tuple):
         return value
     shape = (*value[0].shape[:-1], sum(piece.shape[-1] for piece in value))
@@ -93,7 +96,7 @@ def _form(jax: Any, value: Value) -> Any:
 
 
 class _Run:
-    """Makes the operations of a traced function, on pieces where it can."""
+    """An interpreter of traced functions, which works on pieces where it can."""
 
     def __init__(self, lengths: tuple[int, ...]) -> None:
         ends = list(accumulate(lengths))
@@ -101,7 +104,7 @@ class _Run:
         self._places = [(end - n, end) for n, end in zip(lengths, ends, strict=True)]
 
     def __call__(self, traced: Any, inputs: Sequence[Value]) -> list[Value]:
-        """Return the results of what ``jax.make_jaxpr`` returned."""
+        """Return the results of `traced`, a function that ``jax.make_jaxpr`` returned."""
         jaxpr = traced.jaxpr
         known = dict(zip(jaxpr.constvars, traced.consts, strict=True))
         known.update(zip(jaxpr.invars, inputs, strict=True))
@@ -132,12 +135,12 @@ class _Run:
         return _bound(made, [joined(value) for value in given])
 
     def _for_each(self, value: Value) -> Sequence[Array]:
-        """Return what an operation on each piece takes from a value of the whole."""
+        """Return the input of an elementwise operation on each piece."""
         value = value if isinstance(value, tuple) else split(value, self._lengths)
         return value if isinstance(value, tuple) else (value,) * len(self._lengths)
 
     def _of_pieces(self, made: Any, pieces: Pieces) -> Array | None:
-        """Return a slice that is a piece, a sum or maximum of all; None for other operations."""
+        """Return a slice that is one piece, or a sum or maximum over all; else None."""
         lead, parameters, name = pieces[0].shape[:-1], made.params, made.primitive.name
         if name in REDUCTIONS and parameters["axes"] == (len(lead),):
             combine = getattr(importlib.import_module("jax").numpy, REDUCTIONS[name])
@@ -152,16 +155,16 @@ class _Run:
         return None
 
     def _are_pieces(self, arrays: Sequence[Any], axis: int) -> bool:
-        """Tell whether what is joined along an axis are pieces."""
+        """Tell whether these arrays, joined along `axis`, are all the pieces in order."""
         lengths = tuple(x.shape[-1] for x in arrays if x.ndim == axis + 1)
         return lengths == self._lengths
 
 
 def _bound(made: Any, given: Sequence[Array]) -> Sequence[Array]:
-    """Return the results of an operation on arrays."""
+    """Return the results of the traced operation on other arrays."""
     primitive = made.primitive
     parameters = primitive.get_bind_params(made.params)
-    # JAX before 0.9 returns the functions that it calls apart
+    # JAX before 0.9 returns a pair: functions to call, and parameters
     functions, parameters = parameters if isinstance(parameters, tuple) else ((), parameters)
     results = primitive.bind(*functions, *given, **parameters)
     return results if primitive.multiple_results else [results]

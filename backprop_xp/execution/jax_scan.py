@@ -1,4 +1,4 @@
-"""Steps on JAX: a block of batches under ``lax.scan``, which is compiled once."""
+"""Steps on JAX: a block of batches as one ``lax.scan``, compiled once."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -12,11 +12,11 @@ __all__ = ["scanned"]
 
 
 def scanned(step: Callable[..., Any], lengths: Sequence[int]) -> Steps:
-    """Return the steps over batches, as `steps.over_batches` does."""
+    """Return the compiled loop over batches, as `steps.over_batches` does."""
     jax, step = importlib.import_module("jax"), with_rows(step)
 
     def scan(body: Callable[..., Any], carry: Any, batches: Any) -> Any:
-        if not lengths or jax.config.jax_disable_jit:  # who disables it looks at numbers
+        if not lengths or jax.config.jax_disable_jit:  # without jit, numbers can be seen
             return jax.lax.scan(body, carry, batches)
         arrays, form = jax.tree.flatten(carry)
 

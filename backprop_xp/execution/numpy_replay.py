@@ -1,8 +1,8 @@
-"""A step on NumPy, recorded once and then replayed: the same operations on the same memory.
+"""Steps on NumPy, recorded once and then replayed: the same operations on the same memory.
 
-On small arrays most of a step is not arithmetic: it is Python, which finds the next operation, and
-the memory of results. So the operations are noted once on a `tape`; from then on the tape alone is
-run, on memory that lasts. The same operations in the same order give the same numbers, to the bit.
+On small arrays most of a step is not arithmetic. It is Python between the operations, and the
+allocation of results. So a `tape` notes the operations once, and from then on these alone are run,
+on memory that lasts. Results are bit-identical, since operations and their order are the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,31 +19,33 @@ from backprop_xp.execution.tape import Instruction, leaves
 __all__ = ["Recording", "Replayer"]
 
 CallsOf: TypeAlias = Callable[[Instruction], list[Call]]
-# of a batch: arrays of some hundred kB are mapped anew at every step unless they last, a third of
-# its time, and larger ones wait for memory either way. A recording takes as long as some steps
-# of a large batch, so that those of the first block are run as they are, and all steps where the
-# parameters are larger than the batch, for then products take the time
+# Limits of the bytes of a batch. New arrays of some hundred kB are mapped into memory at every
+# step, a third of its time, which replay saves. Arrays over MOST_BYTES wait for memory either way.
+# A recording takes as long as several steps of a large batch. So a batch over BYTES_AT_ONCE is
+# recorded when its form comes a second time, and never where θ is larger than the batch, since
+# matrix products then take most of the time.
 MOST_BYTES = 2**24
 BYTES_AT_ONCE = 2**20
 
 
 class Recording:
-    """A step on the tape.
+    """A recorded step, as a list of calls on memory of its own.
 
     Parameters
     ----------
     step : callable
-        ``step(carry, numbers, *batch) -> (carry, out)``, of trees of arrays; it keeps no array of
-        another recording.
-    carry, numbers : tree of arrays
-    batch : sequence of arrays
-        Of the shapes and dtypes to come. Nothing of them is changed.
+        ``step(carry, numbers, *batch) -> (carry, out)``, a function of trees of arrays. It keeps no
+        array of another recording.
+    carry, numbers : tree of ndarray
+    batch : sequence of ndarray
+        Arrays of the shapes and dtypes to come. None of the three is changed.
     calls_of : callable
-        Returns the functions that do an instruction of the tape.
+        Returns the functions that do an instruction of the tape, as `numpy_calls.calls_of` does.
 
     Raises
     ------
     NotReplayable
+        The step does something that a tape cannot hold, or that `calls_of` refuses.
     """
 
     def __init__(
@@ -61,10 +63,10 @@ class Recording:
     def run(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
     ) -> tuple[Any, tuple[HostArray | None, ...]]:
-        """Return the carry after a step for each batch, and what the steps returned beside it.
+        """Return the carry after a step for each batch, and the outs of all steps.
 
-        Where `source` is given, the first of the batches holds numbers of its rows. The arrays of
-        the carry are written.
+        The arrays of the carry are written. Where `source` is given, the first of the batches holds
+        row numbers.
         """
         count, seen, calls = len(numbers), None, self._calls
         outs: list[Any] = [
@@ -74,7 +76,7 @@ class Recording:
         if source is None:
             feeds = list(zip(self._batch, batches, strict=True))
         else:
-            rows = batches[0].astype(np.intp)  # as `take` would convert them step by step
+            rows = batches[0].astype(np.intp)  # once, or `take` would convert at every step
             feeds = list(zip(self._batch[1:], batches[1:], strict=True))
         _copy(self._carry, leaves(carry))
         for k, given in enumerate(numbers):
@@ -100,14 +102,14 @@ def _copy(targets: list[Any], sources: list[Any]) -> None:
 
 
 class Replayer:
-    """Steps on NumPy, each form of batch recorded once.
+    """Steps on NumPy: each form of batch is recorded once, then replayed.
 
     Parameters
     ----------
     make_step : callable
-        ``make_step(theta)`` returns a step as `Recording` takes it, for a θ of that shape.
+        ``make_step(theta)`` returns a new step, as `Recording` takes it, for θ of this shape.
     otherwise : callable
-        Takes the steps that no tape can hold, and those of large batches; it is called as this is.
+        Runs steps that no tape can hold, and steps of large batches; called as this object is.
     calls_of : callable
         As `Recording` takes it.
     """
@@ -139,9 +141,9 @@ class Replayer:
         *,
         at_once: bool = False,
     ) -> Recording | None:
-        """Return the recording for steps of this form, or None where they are not to be replayed.
+        """Return the recording for arrays of this form; None where `otherwise` is to run the steps.
 
-        `at_once` asks for one that serves every block, the first too: none of larger batches.
+        Forms of large batches are recorded when they come a second time; never with `at_once`.
         """
         X, *others = (x[0, ...] for x in batches)
         batch = (X if source is None else source.take(X, -2), *others)

@@ -1,4 +1,4 @@
-"""Steps one after another, as they are: the way of every library that has no faster one."""
+"""A plain loop over batches, for array libraries without a faster way."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -8,12 +8,12 @@ from backprop_xp.arrays.native import rows
 
 __all__ = ["Steps", "loop", "with_rows"]
 
-# takes a carry, numbers, a source or None, and batches; returns the carry after all, and the outs
+# steps(carry, numbers, source, *batches) -> (carry, outs), as `steps.over_batches` describes it
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
 
 
 def with_rows(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the step that takes the source after the numbers, and gathers its rows."""
+    """Return ``step(carry, numbers, source, *batch)``, which gathers its rows of the source."""
 
     def gathering(carry: Any, numbers: Any, source: Any, first: Any, *others: Any) -> Any:
         X = first if source is None else rows(source, first)
@@ -23,7 +23,7 @@ def with_rows(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def loop(step: Callable[..., Any], xp: Namespace) -> Steps:
-    """Return the steps over batches, as `steps.over_batches` does."""
+    """Return the function that calls the step for each batch, as `steps.over_batches` does."""
     step = with_rows(step)
 
     def steps(

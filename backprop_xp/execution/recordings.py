@@ -1,6 +1,7 @@
 """Recordings: a step run once on a `tape`, for each form of its arrays.
 
-Replayers share this module. They differ in how they run what was recorded.
+The form of a tree is the shape and dtype of each of its arrays. The replayers of NumPy, PyTorch and
+CuPy share this module; they differ in how they run the recorded operations.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +23,12 @@ R = TypeVar("R")
 
 
 class RecordedStep(NamedTuple):
-    """A step on a tape: its operations, and the memory in which it finds and leaves its arrays.
+    """A step on a tape: its operations, and the arrays that they read and write.
 
     Attributes
     ----------
     carry, numbers, batch, out : list of (ndarray or None)
-        The arrays of each tree in their order. The step ends with its carry where it began.
+        The arrays of each tree, in order. The next carry is written over the carry.
     instructions : list of Instruction
     """
 

@@ -1,4 +1,4 @@
-"""Which way steps are taken: a loop, a tape on a CPU, kernels on CuPy, or ``lax.scan`` on JAX."""
+"""Steps over batches: a loop, a tape on a CPU, kernels on CuPy, or ``lax.scan`` on JAX."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -22,30 +22,31 @@ MakeStep: TypeAlias = Callable[..., Callable[..., Any]]
 def over_batches(
     make_step: MakeStep, xp: Namespace, *, pure: bool = False, lengths: Sequence[int] = ()
 ) -> Steps:
-    """Return the function that takes one step after another.
+    """Return the function that runs a step once for each batch, one batch after another.
 
     Parameters
     ----------
     make_step : callable
-        Returns a new function ``step(carry, numbers, *batch) -> (carry, out)``, with a tuple of
-        arrays or None as `out`; it may keep arrays from call to call. On CuPy and PyTorch a pure
-        one may be asked for with an array of NumPy, like θ, for which its step is to be.
+        Returns a new function ``step(carry, numbers, *batch) -> (carry, out)``, whose `out` is a
+        tuple of arrays or None. A step may keep arrays from call to call. Where `pure`, a step for
+        NumPy is also made on CuPy and PyTorch, by ``make_step(theta)`` with a NumPy array like θ.
     xp : module
         The namespace of the arrays to come.
     pure : bool
-        Whether the step is known to be a function of arrays, which never looks at a number: then
-        NumPy replays it (`replay`), as does PyTorch on a CPU (`torch_replay`), and CuPy takes one
-        kernel between two products (`fused`).
+        Whether the step is a function of arrays that never reads a number from one. NumPy replays a
+        pure step (`numpy_replay`), as does PyTorch on a CPU (`torch_replay`). CuPy runs one kernel
+        between two matrix products (`cuda`).
     lengths : sequence of int
-        Those of W^1, b^1, … in a flat vector: JAX carries vectors in these pieces (`layerwise`).
+        Lengths of W^1, b^1, … in the flat vector θ. JAX carries vectors in these pieces
+        (`jax_layers`).
 
     Returns
     -------
     callable
         ``steps(carry, numbers, source, *batches) -> (carry, outs)``, which consumes the arrays of
-        the carry: `numbers` has one entry for each step; the first axis of each array in `batches`
-        is the steps, as is that of each array in `outs`. Where `source` (..., m, n) is given, the
-        first of the batches says which of its rows a step takes.
+        the carry. `numbers` has one entry per step. The first axis of each array in `batches` and
+        in `outs` counts the steps. Where `source` (..., m, n) is given, the first of the batches
+        holds row numbers, and a step gathers these rows.
     """
     if compiles(xp):
         return scanned(make_step(), lengths)

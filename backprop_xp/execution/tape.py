@@ -1,10 +1,10 @@
-"""A step on NumPy, noted on a tape as the operations that it consists of.
+"""The tape: the operations of a step, noted while the step runs on NumPy.
 
-A step never looks at the numbers in its arrays, so that the operations of its first call are those
-of every other. They are noted while it runs on arrays that tell their tape what is done to them.
+A step never reads a number from its arrays, so that every call makes the same operations. The first
+call is made on arrays that report each operation to their tape.
 
-What would escape the tape is refused (`NotReplayable`): a number that is read, a method that NumPy
-does not announce, an array that is written but not the tape's own.
+`NotReplayable` refuses a step that does something unseen by the tape: it reads a number, calls a
+method that NumPy does not report, or writes into an array of another origin.
 """
 
 import weakref
@@ -26,16 +26,18 @@ __all__ = [
     "plain_array",
 ]
 
-LINE = 64  # bytes of a line of a CPU's cache
+LINE = 64  # bytes of a cache line
 CONSTANTS = (np.zeros_like, np.ones_like, np.full_like)
 
 
-class NotReplayable(Exception):  # noqa: N818  nothing is wrong: the step is run as it is
-    """The step does what a tape cannot hold."""
+class NotReplayable(Exception):  # noqa: N818  no error: the step is run as it is
+    """The step does something that a tape cannot hold."""
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Return tuples and mappings of the same form with the function's result for each array.
+    """Return the tree with ``function(x)`` for each array x; None stays.
+
+    A tree is an array, None, or a tuple, list or mapping of trees.
 
     Examples
     --------
@@ -53,7 +55,7 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def leaves(tree: Any) -> list[Any]:
-    """Return the arrays of a tree in its order, None where it has None.
+    """Return the arrays of a tree in order, None where it has None.
 
     Examples
     --------
@@ -69,21 +71,21 @@ def leaves(tree: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Instruction:
-    """An operation whose result is written into memory that is there.
+    """An operation that writes its result into a given array.
 
     Attributes
     ----------
     function : callable
-        A ufunc, or a function of NumPy.
+        A ufunc, or another function of NumPy.
     inputs : tuple
         Arrays and numbers.
     target : ndarray
-        Where the result is written.
+        The array into which the result is written.
     kind : {"ufunc", "reduce", "convert", "function"}
-        A ufunc element by element; its reduction; a conversion of the one input to the target's
-        dtype; any other function, whose result is copied.
+        "ufunc": elementwise. "reduce": the reduction of a ufunc. "convert": a conversion of the
+        only input to the target's dtype. "function": any other function; its result is copied.
     options : mapping
-        What the function takes by name.
+        Keyword arguments of the function.
     """
 
     function: Callable[..., Any]
@@ -94,7 +96,10 @@ class Instruction:
 
 
 class _Life:
-    """What all views of one piece of memory share; the memory is used again when they are gone."""
+    """The lifetime of a piece of memory, held by all views of it.
+
+    When the last view is gone, the tape may use the memory again.
+    """
 
     __slots__ = ("__weakref__", "constant")
 
@@ -103,10 +108,11 @@ class _Life:
 
 
 class Recorded(np.ndarray[Any, Any]):
-    """An array that has its tape note what is done to it.
+    """An array that reports each operation on it to its tape.
 
-    It refers to its tape weakly. An instruction on the tape holds views, and the `base` of a view
-    is an array such as this one: a cycle through `base`, which no garbage collector sees.
+    Its reference to the tape is weak. The tape holds instructions, which hold views, whose `base`
+    is a `Recorded`. A strong reference would close a cycle through `base`, which the garbage
+    collector does not see.
     """
 
     _tape: "weakref.ref[Tape] | None"
@@ -151,7 +157,7 @@ class Recorded(np.ndarray[Any, Any]):
         return found if isinstance(found, Recorded) else self._refuse()
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise NotReplayable("a number is read, or an item written, by its place")
+        raise NotReplayable("a number is read, or written by its index")
 
     __bool__ = __float__ = __int__ = __index__ = __setitem__ = _refuse
     item = tolist = _refuse
@@ -161,17 +167,17 @@ def _tape_of(inputs: Sequence[Any], out: Sequence[Any]) -> "Tape":
     for x in (*inputs, *out):
         if isinstance(x, Recorded) and x.tape is not None:
             return x.tape
-    raise NotReplayable("an array was made unseen")
+    raise NotReplayable("an array was made unseen by the tape")
 
 
 class Tape:
-    """The operations of a step, on memory of their own.
+    """The operations of a step in order, and the memory on which they work.
 
     Parameters
     ----------
     runs_here : bool
-        Whether the operations will be run on this very memory: then it begins where a line of the
-        cache does, and what no array needs any longer is used again.
+        Whether the operations will be replayed on this memory. If so, arrays begin at a cache line,
+        and memory that no array needs any longer is used again.
 
     Attributes
     ----------
@@ -185,7 +191,7 @@ class Tape:
         self._held: list[_Life] = []
 
     def memory(self, like: Any) -> Recorded:
-        """Return an array with the numbers of `like`, into which others may be copied later."""
+        """Return a recorded copy of `like`, whose memory stays: later inputs are copied into it."""
         made = self._new(np.array(like, order="K"))
         self._hold(made)
         return made
@@ -237,10 +243,24 @@ class Tape:
         return made
 
     def carry_on(self, before: list[Recorded], after: list[Any], beside: list[Any]) -> None:
-        """Note that what a step returned is where the next begins; `beside` it shares no memory."""
+        """Note copies of the next carry over the carry, so that the next step can begin.
+
+        Parameters
+        ----------
+        before, after : list
+            Arrays of the carry before and after the step.
+        beside : list
+            Arrays and None that the step returns beside the carry.
+
+        Raises
+        ------
+        NotReplayable
+            The carry changes its form, its arrays swap their memory, or an array of `beside` shares
+            memory with the carry or is unknown to the tape.
+        """
         lives = [x.life for x in before]
         if any(x is not None and (plain_array(x) is x or x.life in lives) for x in beside):
-            raise NotReplayable("what is returned beside the carry is a part of it, or of no tape")
+            raise NotReplayable("an output shares memory with the carry, or was made unseen")
         if len(before) != len(after):
             raise NotReplayable("the carry has another form after a step")
         for old, new in zip(before, after, strict=True):
@@ -252,14 +272,14 @@ class Tape:
                 raise NotReplayable("the carry has another form after a step")
             if new.life is not old.life:
                 if new.life in lives:
-                    raise NotReplayable("parts of the carry change places")
+                    raise NotReplayable("arrays of the carry swap their memory")
                 self._convert(source, target)
 
     def _convert(self, source: HostArray, target: HostArray) -> None:
         self.instructions.append(Instruction(np.copyto, (source,), target, "convert"))
 
     def _new(self, result: Any, *, constant: bool = False) -> Recorded:
-        """Return the result, in memory that is free again where there is some of its form."""
+        """Return the result as a recorded array, in spare memory of its form if there is some."""
         memory = np.asarray(result)
         form = memory.shape, memory.strides, memory.dtype
         spare = self._spare.setdefault(form, [])
@@ -275,16 +295,16 @@ class Tape:
         return made
 
     def _hold(self, x: Recorded) -> Recorded:
-        """Keep the memory of an array from being used again."""
+        """Return `x`, whose memory is not used again while the tape lives."""
         if x.life is not None:
             self._held.append(x.life)
         return x
 
 
 def _aligned(x: HostArray) -> HostArray:
-    """Return a copy that begins where a line of the cache does, and lies as `x` does.
+    """Return a copy in the same memory order that begins at a cache line.
 
-    Sweeps of arrays that do not take up to a half longer.
+    Sweeps over arrays that do not begin there take up to half as long again.
     """
     buffer = np.empty(x.nbytes + LINE, np.uint8)
     start = -buffer.ctypes.data % LINE
@@ -295,15 +315,15 @@ def _aligned(x: HostArray) -> HostArray:
 
 
 def plain_array(x: Any) -> Any:
-    """Return an array as NumPy's own; anything else as it is."""
+    """Return a recorded array as a plain NumPy array; anything else as it is."""
     if not isinstance(x, Recorded):
         return x
     if x.life is None:
-        raise NotReplayable("an array was made unseen")
+        raise NotReplayable("an array was made unseen by the tape")
     return x.view(np.ndarray)
 
 
 def _writable(x: Any) -> Recorded:
     if not isinstance(x, Recorded) or x.life is None or x.life.constant:
-        raise NotReplayable("an array is written that the tape did not make, or holds constant")
+        raise NotReplayable("an array is written that is constant, or was not made by the tape")
     return x

@@ -1,9 +1,9 @@
-"""A step on PyTorch's CPU, recorded on NumPy and replayed by PyTorch on the same memory.
+"""Steps on PyTorch's CPU tensors, recorded on NumPy and replayed by PyTorch on the same memory.
 
-On small tensors most of a step is not arithmetic, as on NumPy (`replay`): it is views, the memory
-of results, and what Python does in between. A tensor on the CPU and an array of NumPy can be one
-piece of memory, so that NumPy's tape serves here too: PyTorch does the arithmetic, and NumPy copies
-and compares.
+On small tensors, as on small arrays (`numpy_replay`), most of a step is not arithmetic. It is the
+making of views, the allocation of results, and Python between the calls. A tensor on the CPU can
+share its memory with a NumPy array, so that NumPy's tape serves here too. PyTorch does the
+arithmetic; NumPy copies and compares.
 """
 
 import importlib
@@ -25,21 +25,21 @@ __all__ = ["TorchReplayer", "torch_calls_of"]
 Tensor: TypeAlias = Any
 
 REDUCTIONS = {"add": "sum", "maximum": "amax", "minimum": "amin"}
-FUNCTIONS = ("concatenate", "sum", "where")  # which PyTorch calls alike, with the same meaning
+FUNCTIONS = ("concatenate", "sum", "where")  # of the same name and meaning in PyTorch
 
 
 def torch_calls_of(instruction: Instruction) -> list[Call]:
-    """Return the functions without arguments by which PyTorch does an operation of a tape.
+    """Return functions without arguments by which PyTorch does an operation of a tape.
 
-    They have been called once, when they are returned.
+    Each is called once, as a trial.
 
     Raises
     ------
     NotReplayable
-        PyTorch has no such function, or it does not write into memory that is there.
+        PyTorch has no such function, or its function does not write into given memory.
     """
     if instruction.kind == "convert" or instruction.target.dtype == np.bool_:
-        return calls_of(instruction)  # to and from bool PyTorch takes four to ten times as long
+        return calls_of(instruction)  # PyTorch takes four to ten times as long to and from bool
     call = _call(instruction)
     try:
         call()
@@ -53,9 +53,9 @@ def _call(of: Instruction) -> Call:
     dtypes = [x.dtype for x in leaves((*of.inputs, of.target)) if hasattr(x, "dtype")]
     precisions = {dtype for dtype in dtypes if dtype.kind == "f"}
     if len(precisions) > 1:
-        raise NotReplayable("NumPy and PyTorch differ in how they join two precisions")
-    of_numbers = next(iter(precisions), dtypes[0])
-    *inputs, target = mapped(lambda x: _tensor(torch, x, of_numbers), (*of.inputs, of.target))
+        raise NotReplayable("NumPy and PyTorch promote two precisions differently")
+    scalar_dtype = next(iter(precisions), dtypes[0])
+    *inputs, target = mapped(lambda x: _tensor(torch, x, scalar_dtype), (*of.inputs, of.target))
     if of.kind == "reduce":
         return _reduction(torch, name, inputs, target, of)
     if name == "matmul" and not of.options:
@@ -80,31 +80,31 @@ def _reduction(
 
 
 def _tensor(torch: Any, x: Any, dtype: Any) -> Tensor:
-    """Return the tensor on the memory of an array; one of this dtype for a number."""
+    """Return the tensor on the memory of an array; a new tensor of this dtype for a number."""
     try:
         if not isinstance(x, np.ndarray):
             return torch.from_numpy(np.array(x, getattr(x, "dtype", dtype)))
         if x.flags.writeable:
             return torch.from_numpy(x)
-    except (TypeError, ValueError) as error:  # such as for strides below 0
+    except (TypeError, ValueError) as error:  # such as for negative strides
         raise NotReplayable(str(error)) from error
     if x.base is not None:
-        raise NotReplayable("a view that is not to be written, of what may change")
-    return torch.from_numpy(x.copy())  # a constant: no tensor is for reading alone
+        raise NotReplayable("a read-only view of memory that may change")
+    return torch.from_numpy(x.copy())  # a constant, copied because tensors cannot be read-only
 
 
 class TorchReplayer(Replayer):
-    """Steps on PyTorch, each form of small batch recorded once; a stack's are run as they are.
+    """Steps on PyTorch: each form of small batch is recorded once, then replayed.
 
-    The networks of a stack share each call, so that arithmetic takes the time; and the products of
-    many networks PyTorch makes sooner in new memory.
+    Steps of a stack are not recorded. Its networks share each call, so that arithmetic takes most
+    of the time; and PyTorch multiplies stacks of matrices faster into new memory.
 
     Parameters
     ----------
     make_step : callable
-        ``make_step(theta)`` returns a step for NumPy, for a θ there.
+        ``make_step(theta)`` returns a step for NumPy arrays, where θ is an array of NumPy.
     otherwise : callable
-        Takes all other steps, those of stacks and those on other devices; it is called as this is.
+        Runs all other steps, such as steps of stacks or on other devices; called as this object is.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class TorchReplayer(Replayer):
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Tensor | None, *batches: Tensor
     ) -> tuple[Any, tuple[Any, ...]]:
-        """Return the carry after all steps and their outs, as `replay.Recording.run` does."""
+        """Return the carry after all steps and their outs, as `numpy_replay.Recording.run` does."""
         torch = importlib.import_module("torch")
         given = carry, source, batches
         arrays = [x for x in leaves((given, numbers[0])) if x is not None]
@@ -134,12 +134,12 @@ class TorchReplayer(Replayer):
 
 
 def _is_plain(torch: Any, x: Any) -> bool:
-    """Tell whether an array of NumPy can be on the memory of a tensor."""
+    """Tell whether a NumPy array can share the memory of a tensor."""
     usual = type(x) is torch.Tensor and x.layout is torch.strided
     return usual and x.device.type == "cpu" and not x.is_neg()
 
 
 def _on_host(x: Tensor) -> HostArray:
-    """Return the array on the memory of a tensor."""
+    """Return the NumPy array that shares the memory of a tensor."""
     host: HostArray = x.detach().numpy()
     return host

@@ -1,12 +1,12 @@
-"""Files: models and training in safetensors files, which are read as a stranger's.
+"""Files: models and checkpoints in safetensors files, which are safe to read from strangers.
 
 .. code-block:: text
 
     model_file         `save` and `load`: a network and θ
-    training_state     all that a run needs to go on
-    safetensors_file   arrays and texts in one file; whatever is wrong with it is one error
-    atomic_write       a file that is there whole or not at all
-    old_paths          modules by their old names, for pickles
+    training_state     `Snapshot`: all that a run needs to be resumed
+    safetensors_file   arrays and texts in one file, whose faults are all `ModelFileError`
+    atomic_write       a file that is written completely or not at all
+    old_paths          old names of modules, for pickles
 
 It imports `network`, the pages below it, and `arrays`.
 """

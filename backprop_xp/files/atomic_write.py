@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process ends."""
+"""Atomic writing: a file is written completely or not at all, whenever the process ends."""
 
 import os
 import tempfile
@@ -13,6 +13,13 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file beside `path`, flush it to the disk, and rename it to `path`.
 
     Where `path` is a link, the file that it leads to is replaced.
+
+    Raises
+    ------
+    OptionError
+        `path` is a folder or a device.
+    OSError
+        The file cannot be written. An earlier file at `path` is unchanged.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_file():

@@ -1,7 +1,7 @@
-"""Models in files: one safetensors file that holds θ, the masks and the network's description.
+"""Model files: θ, the masks and the network's description in one safetensors file.
 
-Nothing in such a file is run. The description is JSON in the file's metadata, with a version of the
-format. A file is written beside its target and put in its place when it is complete.
+The description is JSON in the file's metadata, with a version of the format. Loading runs no code
+from the file.
 """
 
 import json
@@ -34,17 +34,24 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-TRAINING = "training."  # begins the names of arrays that are of no concern to a model
+TRAINING = "training."  # prefix of the arrays of a checkpoint that are no part of its model
 _KEY = "backprop_xp"
 
 
 class Model(NamedTuple):
-    """What a file holds.
+    """A network and its parameters, as `load` returns them.
 
     Attributes
     ----------
     network : Network
     theta : array (..., P)
+
+    Examples
+    --------
+    >>> net = Network([2, 3, 1])
+    >>> model = Model(net, net.init())
+    >>> model.network.parameter_count, model.theta.shape
+    (13, (13,))
     """
 
     network: Network
@@ -62,24 +69,35 @@ def save(
     Parameters
     ----------
     path : path
-        Replaced only when the new file is complete and on the disk.
+        An earlier file there is replaced once the new one is complete and on the disk.
     net : Network
         A user's own activation or loss is saved by its name; `load` must be given the object.
     theta : array (..., P)
-        From any library and device.
+        From any library and device; saved in its own dtype.
     notes : mapping of str to str, optional
-        Anything to keep beside the model, under names that do not begin with backprop_xp;
-        `read_notes` returns it.
+        Texts to keep beside the model, at most 16 MiB. Their names must not begin with
+        ``backprop_xp``. `read_notes` returns them.
 
     Raises
     ------
     ShapeError, DTypeError
         θ does not fit the network.
     OSError
-        The file cannot be written; what was there before is untouched.
+        The file cannot be written. An earlier file at `path` is unchanged.
     OptionError
-        An activation or loss has no name of its own, or the notes are no texts, or of more than
-        16 MiB.
+        An activation or loss has no name of its own, or the notes cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import backprop_xp as bp
+    >>> net = bp.Network([2, 3, 1])
+    >>> theta = net.init(seed=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bp.save(f"{folder}/model.safetensors", net, theta, notes={"data": "exclusive or"})
+    ...     model = bp.load(f"{folder}/model.safetensors")
+    >>> model.network == net, bool((model.theta == theta).all())
+    (True, True)
     """
     write_contents(path, *model_contents(net, theta, notes))
 
@@ -87,7 +105,7 @@ def save(
 def model_contents(
     net: Network, theta: Array, notes: Mapping[str, str] | None = None
 ) -> tuple[dict[str, HostArray], dict[str, str]]:
-    """Return the arrays by name, and the texts by name, of which a model file consists.
+    """Return the two parts of a model file: arrays by name, and texts by name.
 
     Raises
     ------
@@ -113,11 +131,11 @@ def write_contents(
     tensors: Mapping[str, HostArray],
     metadata: Mapping[str, str],
 ) -> None:
-    """Write arrays and texts to a safetensors file, as `write_atomically` does.
+    """Write arrays and texts to a safetensors file, atomically.
 
     Raises
     ------
-    OSError
+    OSError, OptionError
     """
     write_atomically(path, safetensors_file.to_bytes(tensors, metadata))
 
@@ -127,11 +145,12 @@ def load(
     device: str | Device = "cpu",
     own: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Read a network and its parameters from a file that `save` wrote, or that claims to be one.
+    """Return the network and the parameters in a file that `save` wrote.
 
-    Nothing in the file is run, and no more is read than its size. Beside θ on its device it takes
-    memory of at most 4 times the file's size and 64 times that of its header, which is refused
-    beyond 16 MiB, plus 16 MiB: whatever the header claims.
+    The file may come from a stranger: no code in it is run, and the sizes that it claims are
+    checked against its own size. Beside θ on its device, loading takes memory of at most 4 times
+    the file's size, plus 64 times the size of its header, plus 16 MiB. A header of more than
+    16 MiB is refused.
 
     Parameters
     ----------
@@ -139,7 +158,7 @@ def load(
     device : str or Device
         Where θ is put, whatever device it was saved from.
     own : mapping of names to objects, optional
-        A user's own activations and losses by the names that they were saved with.
+        A user's own activations and losses, by the names that they had when they were saved.
 
     Returns
     -------
@@ -149,10 +168,23 @@ def load(
     Raises
     ------
     MissingFileError
+        There is no such file.
     ModelFileError
-        Whatever else is wrong with the file: it cannot be read, is not safetensors, truncated, of
-        a newer format, or contradicts itself.
+        The file cannot be read, is not safetensors, is truncated, is of a newer format, or
+        contradicts itself.
     DeviceError
+        The device is unknown or unusable.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import backprop_xp as bp
+    >>> net = bp.Network([2, 3, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     bp.save(f"{folder}/model.safetensors", net, net.init())
+    ...     net, theta = bp.load(f"{folder}/model.safetensors")
+    >>> net.sizes, theta.shape
+    ((2, 3, 1), (13,))
     """
     chosen, where = select_device(device), f"load({str(path)!r})"
     tensors, texts = safetensors_file.read(Path(path), where)
@@ -170,18 +202,27 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     MissingFileError, ModelFileError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net = Network([2, 3, 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/model.safetensors", net, net.init(), notes={"data": "exclusive or"})
+    ...     read_notes(f"{folder}/model.safetensors")
+    {'data': 'exclusive or'}
     """
     texts = safetensors_file.read(Path(path), f"read_notes({str(path)!r})", tensors=False).texts
     return {name: text for name, text in texts.items() if not name.startswith(_KEY)}
 
 
 def _described(one: Any, built_in: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the name and the settings of a built-in activation or loss, the name of a user's."""
+    """Return the name and fields of a built-in activation or loss; of a user's own, the name."""
     name = getattr(one, "name", None)
     if isinstance(name, str) and type(one) is built_in.get(name):
         return {"name": name, **asdict(one)}
     if not isinstance(name, str) or name in built_in:
-        expected = "a text that is no built-in activation's or loss's"
+        expected = "a name, a str that no built-in activation or loss has"
         advice = "Give the class a name of its own, by which load(path, own=...) finds it"
         raise OptionError("save(net)", f"{one!r} with the name {name!r}", expected, advice)
     return {"name": name}
@@ -197,7 +238,7 @@ def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _mask(stored: HostArray | None) -> HostArray | None:
-    """Return a mask as numbers, for a damaged byte of a boolean need not be 0 or 1."""
+    """Return a stored mask as bytes: in a damaged file a boolean may be neither 0 nor 1."""
     return stored.view(np.uint8) if stored is not None and stored.dtype == np.bool_ else stored
 
 
@@ -206,28 +247,28 @@ def _network(
 ) -> Network:
     layers = range(1, len(description["sizes"]))
     masks = [_mask(tensors.get(f"connections.{number}")) for number in layers]
-    known = sum(mask is not None for mask in masks) + ("theta" in tensors)
+    used = sum(mask is not None for mask in masks) + 1  # the masks and θ
     of_model = [name for name in tensors if not name.startswith(TRAINING)]
-    if known < len(of_model) or "theta" not in tensors:
+    if "theta" not in tensors or used < len(of_model):
         raise safetensors_file.refusal(where, f"tensors {sorted(tensors)}")
 
-    def made(kinds: Mapping[str, Any], part: dict[str, Any]) -> Any:
-        settings = dict(part)
-        name = settings.pop("name")
+    def made(built_in: Mapping[str, Any], described: dict[str, Any]) -> Any:
+        fields = dict(described)
+        name = fields.pop("name")
         if name in own:
             return own[name]
-        if name not in kinds:
+        if name not in built_in:
             raise ModelFileError(
                 where,
                 f"the activation or loss {name!r:.100}",
-                f"one of {', '.join(kinds)}",
+                f"one of {', '.join(built_in)}",
                 f"Pass your own object: load(path, own={{{name!r:.100}: ...}})",
             )
-        return kinds[name](**settings)
+        return built_in[name](**fields)
 
     return Network(
         description["sizes"],
-        [made(activations.ACTIVATIONS, part) for part in description["hidden"]],
+        [made(activations.ACTIVATIONS, described) for described in description["hidden"]],
         made(activations.ACTIVATIONS, description["output"]),
         made(losses.LOSSES, description["loss"]),
         masks,

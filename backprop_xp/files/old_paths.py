@@ -1,7 +1,7 @@
-"""Modules of version 0.1 by their old names, under which pickles name classes and functions.
+"""Old names of modules, from version 0.1, so that its pickles can still be loaded.
 
-A pickle names a class by its module. Modules have moved into rooms since; under each old name there
-is a module that looks its names up in the new place.
+A pickle names each class by its module, and the modules have moved into rooms since. Each old name
+stands for a module that looks its names up in the new place.
 """
 
 import sys
@@ -34,20 +34,20 @@ NEW_PLACES: Final = {
 
 
 class _OldModule(ModuleType):
-    """A module that takes each of its names from another one, when it is asked for."""
+    """A module under its old name; it looks each name up in the new module, on demand."""
 
     def __init__(self, name: str, place: str) -> None:
-        super().__init__(name, f"The former place of what is in `{place}`.")
+        super().__init__(name, f"The old name of `{place}`.")
         self._place = place
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # such as what `inspect` asks every module for
+        if name.startswith("__"):  # `inspect` asks every module for some, such as __wrapped__
             raise AttributeError(name)
         return getattr(import_module(self._place), name)
 
 
 def register() -> None:
-    """Have the old modules found where an unpickler imports them."""
+    """Put the old names into ``sys.modules``, where an unpickler finds them."""
     package = __name__.partition(".")[0]
     for old, new in NEW_PLACES.items():
         name = f"{package}.{old}"

@@ -1,7 +1,7 @@
-"""Tensors and texts in one safetensors file, read as if a stranger had written it.
+"""Tensors and texts in one safetensors file, which may come from a stranger.
 
-Nothing in a file is run. Whatever is wrong with it, there is one error, `ModelFileError`; and what
-a header claims is held against the size of the file before any memory is taken for it.
+Reading runs no code from the file. Every fault of a file raises the same error, `ModelFileError`.
+The sizes that a header claims are checked against the file's own before memory is allocated.
 """
 
 import json
@@ -19,14 +19,14 @@ from backprop_xp.errors import BackpropError, MissingFileError, ModelFileError, 
 
 __all__ = ["HEADER_BYTES", "Contents", "description", "interpreting", "read", "refusal", "to_bytes"]
 
-HEADER_BYTES = 2**24  # reading a header takes up to 64 times its size: no more than 1 GiB
-_QUOTED = 200  # characters of what came, in an error
+HEADER_BYTES = 2**24  # at most: reading a header takes up to 64 times its size, here 1 GiB
+_QUOTED = 200  # characters of a file's content in an error, at most
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _WRITTEN = "a model written by save()"
 
 
 class Contents(NamedTuple):
-    """What a file holds.
+    """The tensors and the texts of a file, by name.
 
     Attributes
     ----------
@@ -39,12 +39,12 @@ class Contents(NamedTuple):
 
 
 def to_bytes(tensors: Mapping[str, HostArray], texts: Mapping[str, str]) -> bytes:
-    """Return the file that holds tensors, contiguous ones, and texts.
+    """Return the bytes of a file that holds tensors, which are contiguous, and texts.
 
     Raises
     ------
     OptionError
-        The texts do not fit into a header.
+        The texts need a header of more than `HEADER_BYTES`.
     """
     content: bytes = save(dict(tensors), metadata=dict(texts))
     size = _header_size(content)
@@ -55,7 +55,7 @@ def to_bytes(tensors: Mapping[str, HostArray], texts: Mapping[str, str]) -> byte
 
 
 def read(path: Path, where: str, *, tensors: bool = True) -> Contents:
-    """Return what a file holds, without its tensors where they are not asked for.
+    """Return the contents of a file; with ``tensors=False`` the texts alone.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def read(path: Path, where: str, *, tensors: bool = True) -> Contents:
 
 
 def description(texts: Mapping[str, str], key: str, where: str, version: int) -> dict[str, Any]:
-    """Return the JSON object among the texts that says what the tensors are.
+    """Return the JSON object in ``texts[key]``, which describes the tensors.
 
-    Its "format_version" is 1 to `version`. No name comes twice in an object of it, and each number
-    is finite, so that all who read the file read the same.
+    Its "format_version" is 1 to `version`. An object in which a name appears twice is refused, and
+    so is a number that is not finite: other readers may understand them differently.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def description(texts: Mapping[str, str], key: str, where: str, version: int) ->
     """
     try:
         found = json.loads(
-            texts[key], object_pairs_hook=_without_doubles, parse_constant=_no_number
+            texts[key], object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
         came = found["format_version"]
     except (LookupError, TypeError, ValueError, RecursionError) as error:
@@ -105,7 +105,7 @@ def description(texts: Mapping[str, str], key: str, where: str, version: int) ->
 
 @contextmanager
 def interpreting(where: str) -> Iterator[None]:
-    """Have whatever is raised by what a file holds raised as a `ModelFileError`.
+    """Raise every error that a file's contents cause in the ``with`` block as `ModelFileError`.
 
     Raises
     ------
@@ -116,17 +116,20 @@ def interpreting(where: str) -> Iterator[None]:
     except ModelFileError:
         raise
     except (BackpropError, RecursionError, *_UNREADABLE) as error:
-        raise refusal(where, f"a description that does not hold: {error}") from error
+        raise refusal(where, f"a description that cannot be used: {error}") from error
 
 
 def refusal(where: str, came: str) -> ModelFileError:
-    """Return the error for a file that holds something else than a model, `came` cut to a line."""
+    """Return the error for a file that is no model, with `came` cut to `_QUOTED` characters."""
     came = came if len(came) <= _QUOTED else f"{came[:_QUOTED]} …"
     return ModelFileError(where, came, _WRITTEN, "Save the model anew")
 
 
 def _check_size(path: Path, where: str) -> None:
-    """Refuse what is no file, and a header that is too large; of one cut off the library tells."""
+    """Refuse a path that is no file, and a header that is too large.
+
+    A file that ends within its header is left to safetensors, which refuses it.
+    """
     if not path.is_file():
         raise MissingFileError(where, "no such file", "a model file", "Check the path")
     with path.open("rb") as file:
@@ -140,19 +143,19 @@ def _header_size(start: bytes) -> int:
 
 
 def _shortened(came: object) -> str:
-    """Return what came as text; an integer of thousands of digits has none in Python."""
+    """Return a value as a short text; Python writes no integer of thousands of digits."""
     try:
         return f"{came!r:.40}"
     except ValueError:
-        return "beyond all numbers"
+        return "with thousands of digits"
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("a name appears twice")
     return found
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")

@@ -1,8 +1,8 @@
-"""Training in a file: θ, the optimiser's state, the history, and what callbacks remember.
+"""The state of training in a file: θ, the optimiser's state, the history, the callbacks' memory.
 
-Such a file is a model file too (`checkpoint`), so that `load` returns the network and θ. Random
-numbers need no state: the order of the cases and the units left out follow from the seed and the
-epoch.
+The file is a model file too (`model_file`), so that `load` returns the network and θ. Random
+numbers need no state: the order of the cases and the units that dropout removes follow from the
+seed and the epoch.
 """
 
 import json
@@ -34,21 +34,23 @@ KEY = "backprop_xp_training"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Where training stood after an epoch.
+    """The state of training after an epoch.
 
     Attributes
     ----------
     theta : ndarray (*stack, P)
     state : tuple of ndarray
-        The optimiser's, of one network, or with one axis for all networks of a stack.
+        The optimiser's state: the arrays of one network, or with one leading axis for all networks
+        of a stack.
     epoch : int
+        Complete epochs.
     history : dict of ndarray (epochs, *stack)
     settings : dict of str
-        What the run was made with, by name, as `descriptions` tells it.
+        The arguments of the run as texts, by name (`training.fingerprint` writes them).
     of_settings : dict
-        What schedules that depend on the past remember.
+        The memory of schedules that follow the history, as JSON holds it.
     callbacks : list of (str, dict)
-        The kind of each callback that remembers something, and what it remembers, in their order.
+        Class and memory of each callback that has a memory, in the order of the callbacks.
     stopped : str
         Why a callback ended the run; empty where none did.
     """
@@ -64,18 +66,20 @@ class Snapshot:
 
 
 def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapshot) -> None:
-    """Write a snapshot beside `path`, and put it in its place when it is on the disk.
+    """Write a snapshot to a file, atomically.
 
     Raises
     ------
     OSError
-        It cannot be written; what was there before is untouched.
+        The file cannot be written. An earlier file at `path` is unchanged.
     """
     tensors, metadata = model_contents(net, snapshot.theta)
     arrays: dict[str, HostArray] = {}
 
     def put(name: str, array: Any) -> str:
-        arrays[TRAINING + name] = np.asarray(array, order="C")  # also without axes
+        arrays[TRAINING + name] = np.asarray(
+            array, order="C"
+        )  # ascontiguousarray adds an axis to 0-d
         return name
 
     remembered = [
@@ -97,30 +101,30 @@ def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapsho
             "of_settings": dict(snapshot.of_settings),
             "callbacks": remembered,
             "stopped": snapshot.stopped,
-            "sum": _sum_of(contents),
+            "sum": _checksum(contents),
         }
     )
     write_contents(path, contents, metadata)
 
 
-def _sum_of(tensors: Mapping[str, HostArray]) -> str:
-    """Return SHA-256 of the arrays, their names, shapes and dtypes."""
-    total = sha256()
+def _checksum(tensors: Mapping[str, HostArray]) -> str:
+    """Return the SHA-256 of the arrays with their names, shapes and dtypes."""
+    digest = sha256()
     for name in sorted(tensors):
         x = tensors[name]
-        total.update(f"{name} {x.shape} {x.dtype} ".encode())
-        total.update(x.tobytes())
-    return total.hexdigest()
+        digest.update(f"{name} {x.shape} {x.dtype} ".encode())
+        digest.update(x.tobytes())
+    return digest.hexdigest()
 
 
 def _without_arrays(
-    state: Mapping[str, Any], place: str, put: Callable[[str, Any], str]
+    state: Mapping[str, Any], prefix: str, put: Callable[[str, Any], str]
 ) -> dict[str, Any]:
-    """Return what JSON holds, with {"array": name} for each array that was put elsewhere."""
+    """Return a callback's memory with {"array": name} for each array, which `put` takes instead."""
     found = {}
     for name, value in state.items():
-        array = isinstance(value, np.ndarray | np.generic)
-        found[name] = {"array": put(place + name, np.asarray(value))} if array else value
+        is_array = isinstance(value, np.ndarray | np.generic)
+        found[name] = {"array": put(prefix + name, np.asarray(value))} if is_array else value
     return found
 
 
@@ -131,7 +135,7 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
     ------
     MissingFileError
     ModelFileError
-        The file is none, or contradicts itself.
+        The file is no checkpoint, or contradicts itself.
     """
     where = f"train(resume={str(path)!r})"
     tensors, texts = safetensors_file.read(Path(path), where)
@@ -144,8 +148,8 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
 
     with safetensors_file.interpreting(where):
         about = safetensors_file.description(texts, KEY, where, FORMAT_VERSION)
-        if about["sum"] != _sum_of(tensors):
-            raise ValueError("its numbers are not those that were written")
+        if about["sum"] != _checksum(tensors):
+            raise ValueError("the checksum of its arrays is wrong")
         found = Snapshot(
             tensors["theta"],
             tuple(array(f"state.{number}") for number in range(int(about["state"]))),
@@ -156,12 +160,13 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
             [(str(kind), _with_arrays(state, array)) for kind, state in about["callbacks"]],
             str(about["stopped"]),
         )
-        if found.epoch < 0 or any(len(of) > found.epoch for of in found.history.values()):
+        if found.epoch < 0 or any(len(x) > found.epoch for x in found.history.values()):
             raise ValueError(f"{found.epoch} epochs, but a longer history")
     return found
 
 
 def _with_arrays(state: Mapping[str, Any], array: Callable[[str], HostArray]) -> dict[str, Any]:
+    """Return a callback's memory with its arrays, the inverse of `_without_arrays`."""
     return {
         name: array(value["array"]) if isinstance(value, dict) else value
         for name, value in state.items()
@@ -169,12 +174,12 @@ def _with_arrays(state: Mapping[str, Any], array: Callable[[str], HostArray]) ->
 
 
 def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) -> None:
-    """Refuse to go on with other settings than a snapshot was made with.
+    """Refuse to resume a run with settings other than the snapshot's.
 
     Raises
     ------
     OptionError
-        It names those that differ.
+        It names each setting that differs.
     """
     before, differ = snapshot.settings, []
     for name in sorted({*before, *settings}):
@@ -185,7 +190,7 @@ def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) 
         raise OptionError(
             where,
             "; ".join(differ),
-            "the settings that the checkpoint was made with, of which epochs alone may grow",
+            "the settings of the checkpoint, of which only epochs may grow",
             "Set them as before, or start from its parameters: train(theta=bp.load(path).theta)",
         )
 

@@ -101,7 +101,7 @@ def forward_pass(
 def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array) -> Array:
     """Return a^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
-    The parameters are those of `forward_pass`.
+    The parameters are the same as in `forward_pass`.
     """
     return activations[-1](output_weighted_input(layers, activations, a_in))
 
@@ -111,7 +111,7 @@ def output_weighted_input(
 ) -> Array:
     """Return z^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
-    The parameters are those of `forward_pass`.
+    The parameters are the same as in `forward_pass`.
     """
     a = a_in
     for layer, activation in zip(layers[:-1], activations[:-1], strict=True):

@@ -120,7 +120,7 @@ class Network:
         ----------
         seed : int
             ≥ 0. The same seed gives the same θ on every device, and the first networks of a stack
-            are those of a smaller stack.
+            are the same as in a smaller stack.
         initializer : str or Initializer
             A name from `initializers.INITIALIZERS`, or a user's own.
         device : str or Device
@@ -330,7 +330,7 @@ class Network:
     ) -> tuple[Array, Array]:
         """Return the cost E (...) and its gradient ∂E/∂θ (..., P), by backpropagation.
 
-        The parameters and the errors are those of `cost`.
+        Parameters and errors are the same as in `cost`.
 
         Returns
         -------

@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.optimizers.cache_pieces import piecewise
-from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.hyperparameters import Hyperparameters, WithMomentum
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting, is_zero
+from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting
 
 __all__ = ["Adagrad", "RMSprop"]
 
 
 @dataclass(frozen=True)
-class RMSprop(Hyperparameters):
+class RMSprop(WithMomentum):
     """The gradient over its root mean square: v ← ρ v + (1 − ρ) g², θ ← θ − ε g / (√v + ε₀).
 
     Here g = ∂E/∂θ. The centred form divides by the standard deviation √(v − ḡ²) in place of √v,
@@ -45,7 +44,7 @@ class RMSprop(Hyperparameters):
     Notes
     -----
     ε₀ is added to the root, as in PyTorch, whose ``alpha`` is ρ. Graves adds it under the root.
-    The momentum is Graves' and the one of `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
+    Momentum works as in Graves and as in `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
     multiplies the sum by ε. The two agree for a constant ε; in PyTorch a new ε also rescales the
     terms of earlier steps.
 
@@ -78,18 +77,12 @@ class RMSprop(Hyperparameters):
         "momentum": BELOW_1,
     }
 
-    @cached_property
-    def _plain(self) -> bool:
-        return is_zero(self.momentum)
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return [name for name in self.ranges if not (self._plain and name == "momentum")]
-
     def init(self, theta: Array) -> State:
         """Return (v,), then ḡ in the centred form, then Δθ with momentum: zeros like θ."""
         xp = namespace(theta)
-        return tuple(xp.zeros_like(theta) for _ in range(1 + self.centered + (not self._plain)))
+        return tuple(
+            xp.zeros_like(theta) for _ in range(1 + self.centered + (not self._without_momentum))
+        )
 
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
@@ -111,7 +104,7 @@ class RMSprop(Hyperparameters):
             size += epsilon
             step = rate * g
             step /= size
-            if self._plain:
+            if self._without_momentum:
                 theta -= step
             else:
                 rest[-1] *= settings["momentum"]

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from backprop_xp.errors import OptionError
-from backprop_xp.schedules.ranges import Range, check_range, value_at
+from backprop_xp.schedules.ranges import Range, Setting, check_range, is_zero, value_at
 
-__all__ = ["Hyperparameters"]
+__all__ = ["Hyperparameters", "WithMomentum"]
 
 
 class Hyperparameters:
@@ -84,3 +84,17 @@ class Hyperparameters:
 
     def _where(self, name: str) -> str:
         return f"{type(self).__name__}({name})"
+
+
+class WithMomentum(Hyperparameters):
+    """The base class of optimisers with a momentum, which is left out where it is always 0."""
+
+    momentum: Setting
+
+    @cached_property
+    def _without_momentum(self) -> bool:
+        return is_zero(self.momentum)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name for name in self.ranges if not (self._without_momentum and name == "momentum")]

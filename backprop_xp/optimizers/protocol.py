@@ -21,7 +21,7 @@ class Optimizer(Protocol):
     - ``limits``, a mapping from names to `schedules.ranges.Range`: training checks these
       hyperparameters after their conversion to θ's dtype.
     - ``of_weights``, a tuple of names: training passes 0 for biases in place of these
-      hyperparameters.
+      hyperparameters, unless its own `decay_biases` is True.
     - ``full_batch``: training refuses mini-batches where it is True.
     """
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.hyperparameters import WithMomentum
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting, is_zero
+from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting
 
 __all__ = ["SGD"]
 
 
 @dataclass(frozen=True)
-class SGD(Hyperparameters):
+class SGD(WithMomentum):
     """Gradient descent with momentum: Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, θ ← θ + Δθ(t).
 
     With a constant ε this rule equals v ← α v + ∂E/∂θ, θ ← θ − ε v. Where a schedule changes ε, the
@@ -58,17 +57,9 @@ class SGD(Hyperparameters):
 
     ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": AT_LEAST_0, "momentum": BELOW_1}
 
-    @cached_property
-    def _plain(self) -> bool:
-        return is_zero(self.momentum)
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return ["learning_rate"] if self._plain else ["learning_rate", "momentum"]
-
     def init(self, theta: Array) -> State:
         """Return (Δθ,) = (0,), or () where there is no momentum."""
-        return () if self._plain else (namespace(theta).zeros_like(theta),)
+        return () if self._without_momentum else (namespace(theta).zeros_like(theta),)
 
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
@@ -76,7 +67,7 @@ class SGD(Hyperparameters):
         """Return the next θ and (Δθ,); `theta` and `state` are consumed, `dE_dtheta` is lent."""
         step = dE_dtheta
         step *= settings["learning_rate"]
-        if self._plain:
+        if self._without_momentum:
             theta -= step
             return theta, state
         (velocity,) = state

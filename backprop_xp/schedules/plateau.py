@@ -64,7 +64,7 @@ class ReduceOnPlateau:
     Raises
     ------
     OptionError
-        A parameter is out of range, or the schedule is called with a step and no history.
+        A parameter is out of range, or the schedule is called as a function of the step.
 
     Notes
     -----

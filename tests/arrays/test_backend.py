@@ -1,5 +1,6 @@
+"""Arrays of every library: their namespace, device and dtype, and the way to the host and back."""
+
 import warnings
-import weakref
 
 import array_api_compat.numpy
 import numpy as np
@@ -16,14 +17,14 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     from_host,
+    from_host_like,
     ignore_overflow,
     is_floating,
     move,
     namespace,
     to_host,
 )
-from backprop_xp.arrays.memory_errors import lack_of_memory, memory_errors
-from backprop_xp.errors import DeviceError, DTypeError, OutOfMemoryError
+from backprop_xp.errors import DTypeError
 
 HOST = np.array([[1.5, -2.0, 3.0], [0.25, 0.0, 7.0]])
 DTYPES = ["float32", "float64", "int32", "int8", "uint8", "bool"]
@@ -113,6 +114,15 @@ def test_from_host_copies(xp):
         x = from_host(host, xp.xp, xp.device, dtype)
         host[0, 0] = 99
         assert to_host(x)[0, 0] == 1.5
+
+
+def test_from_host_like_follows_library_device_and_dtype(xp):
+    theta = from_host(np.zeros(3), xp.xp, xp.device, "float32")
+    for dtype, name in ((None, "float32"), ("int32", "int32")):
+        x = from_host_like(np.arange(2.0), theta, dtype)
+        assert (namespace(x), device_of(x)) == (namespace(theta), device_of(theta))
+        assert dtype_name(x.dtype) == name
+        np.testing.assert_array_equal(to_host(x), [0, 1])
 
 
 def test_from_host_reads_read_only_memory(xp):
@@ -206,85 +216,6 @@ def test_contexts_can_be_entered_where_they_do_nothing(xp):
     with context(x), context_of(xp.xp, xp.device):
         made = xp.xp.zeros((2,), dtype=xp.xp.float32, device=xp.device)
     assert device_of(made) == device_of(x)
-
-
-def test_the_out_of_memory_error_of_any_library_is_known(memory_error):
-    error, lack = memory_error
-    assert lack_of_memory(error) == lack
-
-
-@pytest.mark.parametrize(
-    ("error", "lack"),
-    [
-        # as they are seen on GPUs
-        (
-            RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 4770 bytes."),
-            "memory for 4770 bytes",
-        ),
-        (
-            RuntimeError(
-                "RESOURCE_EXHAUSTED: Failed to allocate request for 2.99GiB (3206250496B)"
-            ),
-            "memory for 2.99GiB",
-        ),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "more memory"),
-        (
-            RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 5 bytes."),
-            None,
-        ),
-        (MemoryError(), "more memory"),
-        (MemoryError("a text of its own"), "more memory"),
-    ],
-)
-def test_the_words_of_other_out_of_memory_errors(error, lack):
-    assert lack_of_memory(error) == (lack or "memory for 5 bytes")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError("The size of tensor a must match"),
-        ValueError("out of memory"),
-        KeyError("RESOURCE_EXHAUSTED"),
-        KeyboardInterrupt(),
-        DeviceError("device", "cuda", "cpu", "Use cpu"),
-    ],
-)
-def test_other_errors_are_no_lack_of_memory(error):
-    assert lack_of_memory(error) is None
-    with pytest.raises(type(error)) as caught, memory_errors("a", "b", "c"):
-        raise error
-    assert caught.value is error
-
-
-def test_memory_errors_have_four_parts(memory_error):
-    error, lack = memory_error
-    with pytest.raises(OutOfMemoryError) as caught, memory_errors("f(x)", "room for x", "Use less"):
-        raise error
-    assert caught.value.parts == ("f(x)", f"no {lack}", "room for x", "Use less")
-    assert caught.value.__cause__ is error
-    assert (caught.value.theta, caught.value.epoch, caught.value.history) == (None, None, None)
-
-
-def test_memory_errors_leave_those_of_the_inner_call():
-    inner = OutOfMemoryError("g(x)", "no more memory", "room", "Use less")
-    with pytest.raises(OutOfMemoryError) as caught, memory_errors("f(x)", "room", "Use more"):
-        raise inner
-    assert caught.value is inner
-
-
-def test_memory_errors_free_what_was_worked_on():
-    watched = []
-
-    def work():
-        x = np.ones(3)
-        watched.append(weakref.ref(x))
-        raise MemoryError
-
-    with pytest.raises(OutOfMemoryError) as caught, memory_errors("f(x)", "room", "Use less"):
-        work()
-    assert caught.value.__cause__.__traceback__ is not None
-    assert watched[0]() is None
 
 
 def test_compiled_changes_nothing_but_on_jax(xp):

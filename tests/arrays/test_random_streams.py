@@ -1,3 +1,5 @@
+"""The streams of random numbers of a seed: each of its own, the same on every machine."""
+
 import itertools
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Rows of data that need not be in memory: from what they are read, and in which order."""
+
 import errno
 import subprocess
 import sys

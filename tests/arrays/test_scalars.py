@@ -1,9 +1,10 @@
+"""Counts and names of dtypes, as they come from a user."""
+
 import numpy as np
 import pytest
 
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.errors import DTypeError, OptionError
-from backprop_xp.network.network import layer_sizes, stack_shape
 
 
 @pytest.mark.parametrize("count", [3, np.int8(3), np.uint64(3), np.array(3)])
@@ -22,38 +23,6 @@ def test_other_counts_are_refused(count):
 def test_truth_values_are_no_counts(yes):
     with pytest.raises(OptionError, match=f"got {yes}"):
         check_count(yes, "f(n)", least=0)
-
-
-@pytest.mark.parametrize(
-    "sizes", [[4, 3, 2], (4, 3, 2), np.array([4, 3, 2]), iter([4, 3, 2]), range(4, 1, -1)]
-)
-def test_layer_sizes(sizes):
-    checked = layer_sizes(sizes)
-    assert checked == (4, 3, 2)
-    assert {type(n) for n in checked} == {int}
-
-
-@pytest.mark.parametrize(
-    "sizes",
-    ["432", b"432", 4, None, [], [4], [4, 0], [4, -2], [4, 3.0], [4, "3"], [4, True], [[4, 3]]],
-)
-def test_other_layer_sizes_are_refused(sizes):
-    with pytest.raises(OptionError, match=r"^Network\(sizes\): got"):
-        layer_sizes(sizes)
-
-
-@pytest.mark.parametrize(
-    ("stack", "axes"),
-    [((), ()), ([], ()), (3, (3,)), (np.int64(3), (3,)), ((2, 3), (2, 3)), ([1], (1,))],
-)
-def test_stack_shapes(stack, axes):
-    assert stack_shape(stack) == axes
-
-
-@pytest.mark.parametrize("stack", [0, -1, (2, 0), 1.5, "2", None, True, (2, (3,)), {2}])
-def test_other_stack_shapes_are_refused(stack):
-    with pytest.raises(OptionError, match=r"^stack: got"):
-        stack_shape(stack)
 
 
 def test_float_names_of_every_library(xp):

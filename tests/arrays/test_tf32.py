@@ -1,3 +1,5 @@
+"""The switch between single precision and TF32, in each library that has one."""
+
 import importlib
 from types import SimpleNamespace
 

@@ -1,3 +1,5 @@
+"""Standardised data, and a model that takes the raw numbers again."""
+
 import numpy as np
 import pytest
 from hypothesis import given

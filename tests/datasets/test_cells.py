@@ -1,3 +1,5 @@
+"""Cells of a table as texts: which are missing, which are numbers, which are classes."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

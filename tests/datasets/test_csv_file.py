@@ -1,3 +1,5 @@
+"""CSV files in the dialects of several programs, and errors that name line and column."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

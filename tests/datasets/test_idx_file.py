@@ -1,3 +1,5 @@
+"""IDX files, compressed or not: there and back, and one error for damaged ones."""
+
 import gzip
 import os
 import struct

@@ -1,3 +1,5 @@
+"""The two family trees of 1986: their people, relations and facts."""
+
 from collections import Counter
 
 import numpy as np

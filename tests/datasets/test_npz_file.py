@@ -1,3 +1,5 @@
+"""NPZ files: inputs and targets by name, and one error for what is no data."""
+
 import io
 import pickle
 import zipfile

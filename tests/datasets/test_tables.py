@@ -1,3 +1,5 @@
+"""Tables from files: columns by name or number, targets, and what is refused."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Output and loss of an estimator, and its decisions from outputs."""
+
 import numpy as np
 import pytest
 

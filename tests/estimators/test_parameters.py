@@ -1,3 +1,5 @@
+"""Parameters of an estimator that are refused, each in words of its own."""
+
 import re
 
 import numpy as np
@@ -29,7 +31,7 @@ TWO = NUMBERS > 0
         ({"hidden_layer_sizes": [[3, 4], [5]]}, "hidden_layer_sizes: got [3, 4]"),
         ({"hidden_layer_sizes": "many"}, "hidden_layer_sizes: got 'many'"),
         ({"activation": "rlu"}, "activation: got 'rlu'"),
-        ({"activation": ["relu", "tanh"]}, "activation: got 2 of them; expected one, or 1"),
+        ({"activation": ["relu", "tanh"]}, "activation: got 2 activations; expected one, or 1"),
         ({"solver": None}, "solver: got None; expected one of adam, sgd, lbfgs, or an optimiser"),
         ({"solver": bp.Adam}, "solver: got <class"),
         ({"learning_rate_init": 0.0}, "learning_rate_init: got 0.0"),

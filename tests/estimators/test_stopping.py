@@ -1,3 +1,5 @@
+"""When the training of an estimator ends: the rule of scikit-learn."""
+
 import inspect
 
 import numpy as np

@@ -1,27 +1,16 @@
 """Each code block of the README runs and prints what stands below it."""
 
-import contextlib
-import io
-import re
-from pathlib import Path
-
 import pytest
+from code_blocks import ROOT, blocks, check_every_block_has_its_output, run
 
-README = Path(__file__).parents[2] / "README.md"
-TEXT = README.read_text("utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", TEXT, re.DOTALL)
+README = ROOT / "README.md"
 
 
 def test_every_python_block_has_its_output():
-    assert len(BLOCKS) == TEXT.count("```python")
+    check_every_block_has_its_output(README)
 
 
-@pytest.mark.parametrize(("code", "output"), BLOCKS, ids=range(len(BLOCKS)))
+@pytest.mark.parametrize(("code", "output"), blocks(README))
 def test_block(code, output, tmp_path, monkeypatch):
-    if "digits" in code:
-        pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.chdir(tmp_path)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, str(README), "exec"), {"__name__": "readme"})  # noqa: S102
-    assert printed.getvalue() == output
+    assert run(code, README) == output

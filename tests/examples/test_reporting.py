@@ -1,13 +1,16 @@
 """Reports of the reproductions: what is printed, what is written, and what is refused."""
 
+import doctest
 import importlib.util
 import io
 import signal
 import sys
 from pathlib import Path
 
+import notation
 import pytest
 import reporting
+import starts
 from needs import needs
 from reporting import Report, Table
 
@@ -188,3 +191,10 @@ def test_a_script_by_itself_writes_nothing_unless_asked(tmp_path, monkeypatch, c
     assert "Title own" in capsys.readouterr().out
     assert reporting.script(lambda **_: small("own", "7"), "About.", ["--folder", "."]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"RESULTS.md", "own_a.png"}
+
+
+@pytest.mark.parametrize("module", [notation, reporting, starts])
+def test_examples_in_docstrings(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0

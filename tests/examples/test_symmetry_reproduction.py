@@ -173,6 +173,6 @@ def test_the_report(monkeypatch):
 def test_starts_that_solve_nothing_are_told(monkeypatch):
     monkeypatch.setattr(symmetry, "QUICK", symmetry.Size(4, 3, 2))
     report = symmetry.report(quick=True, mnist=None)
-    assert report.notes == ["No start has solved it."]
+    assert report.notes == ["No start is solved."]
     assert report.pictures == {}
     assert "0.0 %" in report.text()

@@ -47,11 +47,6 @@ def refused(path, words, read=bp.load):
     assert len(str(caught.value)) < 800 + len(str(path))
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
-
-
 def test_a_file_of_format_version_1():
     """Written by the first version that had the format, and read by all that follow."""
     net, theta = bp.load(DATA / "model-v1.safetensors")

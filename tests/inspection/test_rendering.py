@@ -1,3 +1,5 @@
+"""A trace as text, HTML and LaTeX."""
+
 import re
 from html.parser import HTMLParser
 

@@ -1,3 +1,5 @@
+"""A trace: every number of one gradient, layer by layer, as the equations name it."""
+
 import re
 
 import numpy as np

@@ -1,18 +1,18 @@
-"""The README's table of what happens on bad input: each row is a test here."""
+"""The guide's table of what happens on bad input: each row is a test here."""
 
 import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from code_blocks import GUIDE
 from needs import needs
 
 import backprop_xp as bp
 from backprop_xp import errors
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-SECTION = README.partition("## What happens on bad input")[2].partition("\n## ")[0]
+PAGE = (GUIDE / "bad-input.md").read_text("utf-8")
+SECTION = PAGE.partition("## Case by case")[2].partition("\n## ")[0]
 ROWS = dict(re.findall(r"^\| (?!what comes in)(.+?) \| (.+) \|$", SECTION, re.MULTILINE))
 
 NET = bp.Network([3, 4, 2], "tanh")

@@ -1,3 +1,5 @@
+"""Values of data: finite, in range, labels that exist, weights that can be weights."""
+
 import numpy as np
 import pytest
 from needs import needs

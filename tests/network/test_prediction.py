@@ -1,3 +1,5 @@
+"""Predictions in chunks: as at once, from memory or from a file, in bounded memory."""
+
 import tracemalloc
 
 import numpy as np

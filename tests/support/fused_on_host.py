@@ -10,6 +10,28 @@ import numpy as np
 from backprop_xp.execution.cuda.replay import FusedReplayer
 
 
+def stored_by(kernel, load):
+    """Return what a kernel stores, in the order of its `writes`, by the calls of NumPy.
+
+    `load` returns the array of a place.
+    """
+    values = []
+    for node in kernel.nodes:
+        values.append(_value(node, [values[x] for x in node.inputs], load))
+    return [values[number] for _, number in kernel.writes]
+
+
+def _value(node, inputs, load):
+    if node.name == "load":
+        return np.array(load(node.value))
+    if node.name == "number":
+        return node.value
+    if node.name == "convert":
+        return np.broadcast_to(inputs[0], node.shape).astype(node.dtype)
+    function = getattr(np, node.name)
+    return function.reduce(inputs[0], -2, keepdims=True) if node.reduces else function(*inputs)
+
+
 class Deferring:
     """Functions that are noted while a graph is captured, and run when it is launched."""
 
@@ -39,7 +61,7 @@ class Deferring:
 
 
 class NumpyLibrary(Deferring):
-    """A `fused.Library` whose kernels are the calls of NumPy that their tape holds."""
+    """A `replay.Library` whose kernels are the calls of NumPy that their tape holds."""
 
     def empty(self, shape, dtype):
         kind = np.dtype(dtype).kind
@@ -58,7 +80,7 @@ class NumpyLibrary(Deferring):
     def kernel(self, kernel):
         def run(*arrays):
             given = dict(zip(kernel.places, arrays, strict=True))
-            results = kernel.on_numpy(lambda place: given[place].reshape(place.shape))
+            results = stored_by(kernel, lambda place: given[place].reshape(place.shape))
             for (place, _), result in zip(kernel.writes, results, strict=True):
                 given[place][...] = np.reshape(result, given[place].shape)
 
@@ -117,7 +139,7 @@ def compiled(sources, folder):
 
 
 class CompiledLibrary(NumpyLibrary):
-    """A `fused.Library` whose kernels are their bodies, compiled by g++.
+    """A `replay.Library` whose kernels are their bodies, compiled by g++.
 
     Kernels are compiled when the first of them runs.
     """

@@ -1,3 +1,5 @@
+"""A lack of memory in training: the error keeps what was learnt until then."""
+
 import importlib
 import weakref
 

@@ -1,3 +1,5 @@
+"""A run of a stack: indexed, picked from, and gone on with."""
+
 import numpy as np
 import pytest
 

@@ -1,12 +1,12 @@
-"""A recorded step on NVIDIA GPUs: products by cuBLAS, and one kernel between two of them.
+"""A recorded step on NVIDIA GPUs: matrix products by cuBLAS, and one kernel between two products.
 
 .. code-block:: text
 
-    fusion         the operations of a tape between two products, as one kernel each
+    fusion         a tape as a program: runs of elementwise operations become kernels
     kernel         the body of a kernel, in C++
-    replay         a recorded step on the arrays of a library
-    cupy_arrays    CuPy as a recorded step needs it
-    cublas         matrix products that a graph may hold
+    replay         a program run on the arrays of a library
+    cupy_arrays    CuPy's part of a program: views, kernels, products, captured launches
+    cublas         matrix products that a CUDA graph may hold
     graphs         many steps as one launch
     switches       environment variables that turn kernels and graphs off
 """

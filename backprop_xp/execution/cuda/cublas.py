@@ -1,7 +1,7 @@
-"""Matrix products on NVIDIA GPUs by cuBLAS itself, which may be called while a graph is captured.
+"""Matrix products on NVIDIA GPUs, by calls of cuBLAS that a CUDA graph can capture.
 
-CuPy's own products refuse that. cuBLAS stores a matrix column after column, so that to it a matrix
-that lies row after row is its transpose: out = a b is asked for as outᵀ = bᵀ aᵀ.
+CuPy's own matrix products cannot be captured. cuBLAS takes matrices in column-major order, and sees
+a row-major matrix as its transpose. So out = a b is computed as outᵀ = bᵀ aᵀ.
 
 References
 ----------
@@ -20,26 +20,26 @@ from backprop_xp.arrays.backend import HostArray
 
 __all__ = ["Cublas", "Gemm", "gemm_of"]
 
-WORKSPACE: Final = 32 * 2**20  # bytes, what NVIDIA recommends for the GPUs of 2022 and later
+WORKSPACE: Final = 32 * 2**20  # bytes, as NVIDIA recommends for GPUs of 2022 and later
 
 
 class Gemm(NamedTuple):
-    """A product as cuBLAS takes it: out = op(first) op(second), column after column.
+    """The arguments of a product in cuBLAS, out = op(first) op(second), column-major.
 
     Attributes
     ----------
     swapped : bool
-        Whether the first factor is b, and the second a.
+        Whether the first factor is b and the second a.
     transposed : tuple of bool
-        Whether op is the transpose, of the first and of the second factor.
+        Whether op transposes the first factor, and the second.
     m, n, k : int
-        out is (m, n), and k is what is summed over.
+        out is (m, n), op(first) is (m, k), op(second) is (k, n).
     leading : tuple of int
-        The distance between two columns of the first factor, the second and out.
+        Numbers from a column to the next, in the first factor, the second and out.
     strides : tuple of int
-        The distance between two matrices of each, 0 where there is one for all.
+        Numbers from a matrix to the next, in each of the three; 0 for a factor shared by all.
     matrices : int
-        How many of each.
+        The number of products.
     """
 
     swapped: bool
@@ -53,13 +53,13 @@ class Gemm(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    by_rows: bool  # which to cuBLAS is the transpose
+    by_rows: bool  # row-major, which is a transpose to cuBLAS
     leading: int
     stride: int
 
 
 def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
-    """Return the product of arrays that lie as these do; None where cuBLAS has no such product.
+    """Return the product for arrays with these layouts; None where cuBLAS has no such product.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
 
 
 def _layout(x: HostArray, out: HostArray) -> _Layout | None:
-    """Return how a matrix lies, None where neither its rows nor its columns are without gaps."""
+    """Return the layout of a matrix; None where neither its rows nor its columns are contiguous."""
     rows, columns = x.shape[-2:]
     if x.dtype != out.dtype or any(step % x.itemsize or step < 0 for step in x.strides):
         return None
@@ -110,19 +110,19 @@ def _layout(x: HostArray, out: HostArray) -> _Layout | None:
     return None
 
 
-# of cuBLAS: the names of types and of what is computed in
+# cuBLAS's numbers for types (cudaDataType) and for compute types (cublasComputeType_t)
 _TYPES: Final = {"float16": 2, "float32": 0, "float64": 1}
 _IN_FLOAT, _IN_DOUBLE, _IN_TF32 = 68, 70, 77
 _ANY_ALGORITHM: Final = -1
 
 
 class Cublas:
-    """cuBLAS on the current device, with a handle and a workspace of its own.
+    """cuBLAS on the current device, with its own handle and workspace.
 
     Raises
     ------
     OSError
-        The library cannot be called by its name here.
+        The library cannot be loaded by its name.
     """
 
     def __init__(self) -> None:
@@ -145,12 +145,12 @@ class Cublas:
         self._scales = {name: np.array([0, 1], name) for name in ("float32", "float64")}
 
     def __del__(self) -> None:
-        """Give the handle back."""
+        """Destroy the handle."""
         if getattr(self, "_handle", None):
             self._library.cublasDestroy_v2(self._handle)
 
     def product(self, gemm: Gemm, dtype: Any) -> Callable[..., Any]:
-        """Return the function of a, b and out that takes the product on the current stream."""
+        """Return the function of a, b and out that computes the product on the current stream."""
         name = np.dtype(dtype).name
         kind, computed_in = _TYPES[name], self._computed_in(name)
         scales = self._scales["float64" if name == "float64" else "float32"]
@@ -170,7 +170,7 @@ class Cublas:
         return multiply
 
     def _computed_in(self, name: str) -> int:
-        """Return what sums are taken in, as CuPy has been told."""
+        """Return the compute type of sums, which is TF32 where CuPy is set to it."""
         if name == "float64":
             return _IN_DOUBLE
         tf32 = importlib.import_module("cupy._core._routines_linalg").COMPUTE_TYPE_TF32
@@ -182,7 +182,7 @@ class Cublas:
         if stream != self._stream:
             library, handle = self._library, self._handle
             self._check(library.cublasSetStream_v2(handle, ctypes.c_void_p(stream)))
-            where = ctypes.c_void_p(self._workspace.data.ptr)  # a new stream has forgotten it
+            where = ctypes.c_void_p(self._workspace.data.ptr)  # cublasSetStream has reset it
             size = ctypes.c_size_t(WORKSPACE)
             self._check(library.cublasSetWorkspace_v2(handle, where, size))
             self._stream = stream

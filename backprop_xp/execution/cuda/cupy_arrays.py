@@ -1,4 +1,4 @@
-"""CuPy as a program of `fusion` needs it: views, kernels, products, and captured launches."""
+"""CuPy's part of a program of `fusion`: views, kernels, products, and captured launches."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ __all__ = ["CupyLibrary"]
 
 
 class CupyLibrary:
-    """CuPy, on the current device."""
+    """The functions of CuPy that a program needs, on the current device."""
 
     REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}  # noqa: RUF012  never changed
 
@@ -29,28 +29,28 @@ class CupyLibrary:
         try:
             return Cublas()
         except (ImportError, OSError, AttributeError, RuntimeError):
-            return None  # CuPy's own products say what is wrong, where something is
+            return None  # CuPy's own products take over, and report an error if there is one
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return an array of any numbers, row after row."""
+        """Return an uninitialised array in C order."""
         return self._cupy.empty(shape, dtype)
 
     def constant(self, host: HostArray) -> Any:
-        """Return an array with these numbers."""
+        """Return the array of CuPy with the numbers of `host`."""
         return self._cupy.asarray(host)
 
     def contiguous(self, x: Any) -> Any:
-        """Return the array itself where it lies row after row, else a copy that does."""
+        """Return `x` itself where it lies in C order, else a copy in C order."""
         return self._cupy.ascontiguousarray(x)
 
     def view(self, base: Any, offset: int, view: View) -> Any:
-        """Return the view that begins so many bytes after the array `base` does."""
+        """Return a view with the shape and strides of `view`, `offset` bytes after `base`."""
         return self._cupy.ndarray(
             view.shape, view.dtype, memptr=base.data + offset, strides=view.strides
         )
 
     def elementwise(self, kernel: Kernel) -> Any:
-        """Return the ``cupy.ElementwiseKernel``, whose arrays are read and written by number."""
+        """Return the ``cupy.ElementwiseKernel``, whose raw arrays the body indexes."""
         reads, writes = (
             ", ".join(
                 f"raw {np.dtype(place.dtype).name} {letter}{n}" for n, (place, _) in enumerate(each)
@@ -62,12 +62,12 @@ class CupyLibrary:
         )
 
     def kernel(self, kernel: Kernel) -> Callable[..., Any]:
-        """Return the function of the arrays that the kernel reads, and of those that it writes."""
+        """Return the kernel as a function of its arrays, in the order of `Kernel.places`."""
         elementwise, size = self.elementwise(kernel), kernel.size
         return lambda *arrays: elementwise(*arrays, size=size)
 
     def call(self, instruction: Instruction) -> Callable[..., Any]:
-        """Return the function of the inputs and the target."""
+        """Return the instruction as a function of its inputs and its target."""
         cupy, kind, named = self._cupy, instruction.kind, dict(instruction.options)
         name = instruction.function.__name__
         if instruction.function is np.matmul and not named:
@@ -88,25 +88,28 @@ class CupyLibrary:
         return lambda *arrays: cupy.copyto(arrays[-1], function(*arrays[:-1], **named))
 
     def copy(self, x: Any) -> Any:
-        """Return a copy that lies row after row."""
+        """Return a copy in C order."""
         return self._cupy.array(x, order="C")
 
     def assign(self, target: Any, x: Any) -> None:
-        """Copy the numbers of an array into another."""
+        """Copy the numbers of `x` into `target`."""
         self._cupy.copyto(target, x)
 
     def stack(self, arrays: Sequence[Any], target: Any = None) -> Any:
-        """Return arrays along a new first axis, in the target where there is one."""
+        """Return the arrays stacked along a new first axis, in `target` if it is given."""
         return self._cupy.stack(arrays, out=target)
 
     def join(self, arrays: Sequence[Any]) -> Any:
-        """Return arrays one after another along their first axis."""
+        """Return the arrays concatenated along their first axis."""
         return self._cupy.concatenate(arrays)
 
     def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
-        """Return the launch of a CUDA graph of the work, and what the work returned."""
+        """Return the launch of a CUDA graph of `work`, and the result of `work()`.
+
+        None where the work cannot be captured.
+        """
         cuda = self._cupy.cuda
-        pool = cuda.MemoryPool()  # addresses in the graph are nobody else's
+        pool = cuda.MemoryPool()  # of its own, so that no one else reuses the graph's addresses
         stream = cuda.Stream(non_blocking=True)
         try:
             with cuda.using_allocator(pool.malloc), stream:
@@ -115,7 +118,7 @@ class CupyLibrary:
                     result = work()
                 finally:
                     graph = stream.end_capture()
-        except (RuntimeError, MemoryError):  # the steps are taken one by one, and say what is wrong
+        except (RuntimeError, MemoryError):  # the steps run one by one, and report an error if any
             return None
 
         def launch(_pool: Any = pool) -> None:

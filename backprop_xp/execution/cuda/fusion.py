@@ -1,9 +1,9 @@
-"""Runs of elementwise operations as kernels: one loop for all that a tape holds between products.
+"""Fusion: the operations of a tape between two matrix products become one kernel.
 
-On a GPU a small operation costs its launch, not its arithmetic. A tape (`tape`) says what a step
-does; here the operations between two matrix products become one kernel each, from the equations as
-they are written: no formula is written a second time. Sums and maxima over the units of a case stay
-within a kernel too where the units are few: then a thread does a case, else a number.
+On a GPU a small operation costs its launch, not its arithmetic. Kernels are made from the recorded
+operations of a `tape`, so that no formula is written twice. A kernel may also hold sums and maxima
+over the units of a case, where the units are few. Such a kernel has one thread per case; any other
+kernel has one thread per number.
 """
 
 import math
@@ -19,22 +19,22 @@ from backprop_xp.execution.tape import Instruction
 
 __all__ = ["Memories", "Program", "View", "program_of"]
 
-MOST_UNITS = 64  # over which a thread sums one after another
+MOST_UNITS = 64  # that a single thread sums
 
 Shape: TypeAlias = tuple[int, ...]
 
 
 class View(NamedTuple):
-    """Where an array lies: its place in one of the pieces of memory of a tape.
+    """The place of an array in a piece of memory of a tape.
 
     Attributes
     ----------
     memory : int
         The number of the piece.
     offset : int
-        Bytes from its start.
+        Bytes from the start of the piece.
     shape, strides : tuple of int
-        As NumPy has them, strides in bytes.
+        As in NumPy, strides in bytes.
     dtype : dtype
     """
 
@@ -46,14 +46,14 @@ class View(NamedTuple):
 
 
 class Memories:
-    """The pieces of memory behind the arrays of a tape, by number."""
+    """The pieces of memory of a tape, numbered as they are met."""
 
     def __init__(self) -> None:
         self.arrays: list[HostArray] = []
         self._numbers: dict[int, int] = {}
 
     def view(self, x: HostArray) -> View:
-        """Return where the array lies."""
+        """Return the place of the array; its piece of memory gets a number if it is new."""
         base: Any = x
         while isinstance(base.base, np.ndarray):
             base = base.base
@@ -68,7 +68,7 @@ Entry: TypeAlias = "Kernel | Instruction"
 
 @dataclass(frozen=True)
 class Program:
-    """A step as kernels, products and other calls, in their order.
+    """A step as kernels, matrix products and other calls, in order.
 
     Attributes
     ----------
@@ -81,23 +81,23 @@ class Program:
 
     @property
     def launches(self) -> int:
-        """How many kernels are launched, where a product or another call is one."""
+        """The number of launches, one for each kernel, product or other call."""
         return len(self.entries)
 
 
 def program_of(
     instructions: Sequence[Instruction], kept: Collection[int], memories: Memories
 ) -> Program:
-    """Return the program of some instructions.
+    """Return the program that does these instructions.
 
     Parameters
     ----------
     instructions : sequence of Instruction
     kept : collection of int
-        The pieces of memory that others read when it has run: what is written there is stored.
+        Pieces of memory that are read after the program has run, so that kernels must store them.
     memories : Memories
     """
-    readers: dict[int, set[int]] = {}  # of each piece of memory
+    readers: dict[int, set[int]] = {}  # numbers of the instructions that read a piece of memory
     for number, instruction in enumerate(instructions):
         for x in instruction.inputs:
             if isinstance(x, np.ndarray):
@@ -138,7 +138,7 @@ class _Operation(NamedTuple):
 
     @classmethod
     def of(cls, instruction: Instruction, memories: Memories) -> "_Operation | None":
-        """Return the operation, None where the instruction is a call of its own."""
+        """Return the operation; None for an instruction that no kernel can hold."""
         name = getattr(instruction.function, "__name__", "")
         kind, inputs, target = instruction.kind, instruction.inputs, instruction.target
         if kind == "convert":
@@ -168,7 +168,7 @@ class _Operation(NamedTuple):
 
 
 def _sums_units(instruction: Instruction) -> bool:
-    """Tell whether it is a product with a row of ones, the sum over the units of each case."""
+    """Tell whether the instruction is a product with a row of ones, a sum over units."""
     if instruction.function is not np.matmul:
         return False
     row, x = instruction.inputs
@@ -176,7 +176,7 @@ def _sums_units(instruction: Instruction) -> bool:
 
 
 def _as_number(x: Any) -> Any:
-    """Return a number that never changes, None for an array that may."""
+    """Return a number as it is, a constant of equal numbers as one; None for other arrays."""
     if not isinstance(x, np.ndarray):
         return x
     if x.flags.writeable or x.size == 0 or x.dtype.kind != "f":
@@ -187,7 +187,7 @@ def _as_number(x: Any) -> Any:
 
 
 class _Run:
-    """Operations one after another that one kernel does."""
+    """Successive operations that become one kernel."""
 
     def __init__(self, start: int) -> None:
         self._start = start
@@ -195,8 +195,8 @@ class _Run:
         self._nodes: list[Node] = []
         self._names: list[str] = []
         self._shape: Shape = ()
-        self._column: Shape | None = None  # the shape of sums over units, where there are some
-        self._now: dict[View, int] = {}  # the node of what lies there now
+        self._column: Shape | None = None  # the shape of sums over units, if there are any
+        self._now: dict[View, int] = {}  # the node of the present value at a place
         self._written: dict[int, View] = {}
         self._read: dict[int, set[View]] = {}
 
@@ -206,7 +206,7 @@ class _Run:
         return set(range(self._start, self._start + self.length))
 
     def takes(self, operation: _Operation) -> bool:
-        """Tell whether a thread finds all that the operation reads in what it wrote itself."""
+        """Tell whether the shape fits, and no thread reads a number that another one writes."""
         if not self.length:
             return True
         target = operation.target
@@ -223,7 +223,7 @@ class _Run:
         return fits and seen <= {target}
 
     def add(self, operation: _Operation) -> None:
-        """Add an operation that is taken."""
+        """Add an operation for which `takes` is true."""
         inputs = tuple(self._node_of(x) for x in operation.inputs)
         target = operation.target
         shape = target.shape
@@ -239,7 +239,7 @@ class _Run:
         self.length += 1
 
     def kernel(self, kept: Collection[int]) -> Kernel:
-        """Return the kernel, which stores what lies in memory that is read elsewhere."""
+        """Return the kernel, which stores values in the pieces of memory of `kept` alone."""
         writes = {view: self._now[view] for view in self._written.values() if view.memory in kept}
         return Kernel.of(
             "_".join(self._names), self._nodes, self._shape, self._column is not None, writes

@@ -1,8 +1,9 @@
-"""Blocks of steps as one launch: a CUDA graph of them, captured once, with arrays of its own.
+"""Blocks of steps as one launch: a CUDA graph, captured once, with arrays of its own.
 
-A graph holds addresses, not arrays. What it reads is copied into arrays of its own before it is
-launched, and what it writes is copied out. A block that is met once is not worth a capture: the
-first of its length is taken step by step, as are large ones, which no launch holds up.
+A graph holds addresses, not arrays. Its inputs are copied into its own arrays before a launch, and
+its outputs are copied out after it. The first block of each length is run step by step, since a
+capture pays only for a block that comes again. Large blocks are always run step by step: their
+arithmetic takes longer than their launches.
 """
 
 import math
@@ -19,50 +20,50 @@ __all__ = [
     "Graphed",
 ]
 
-MOST_STEPS: Final = 64  # in a graph: more save little, and take memory and time to capture
-MOST_BYTES: Final = 2**26  # of the batches of a graph, which has a copy of them
+MOST_STEPS: Final = 64  # per graph: more steps save little, and cost memory and time to capture
+MOST_BYTES: Final = 2**26  # of all batches of a graph, which holds a copy of them
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
 
 
 class Capturing(Protocol):
-    """What is asked of a library that captures launches."""
+    """The functions of an array library that graphs need."""
 
     def copy(self, x: Any) -> Any:
-        """Return a copy that lies row after row."""
+        """Return a copy in C order."""
 
     def assign(self, target: Any, x: Any) -> None:
-        """Copy the numbers of an array into another."""
+        """Copy the numbers of `x` into `target`."""
 
     def stack(self, arrays: Sequence[Any], target: Any = None) -> Any:
-        """Return arrays along a new first axis, in the target where there is one."""
+        """Return the arrays stacked along a new first axis, in `target` if it is given."""
 
     def join(self, arrays: Sequence[Any]) -> Any:
-        """Return arrays one after another along their first axis."""
+        """Return the arrays concatenated along their first axis."""
 
     def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
-        """Return a function that launches what `work` would, and what `work` returned.
+        """Return the launch of a graph of all launches in `work`, and the result of `work()`.
 
-        None where it cannot be captured. Nothing is launched yet.
+        None where they cannot be captured. The capture itself launches nothing.
         """
 
 
 class _Graph(NamedTuple):
     launch: Callable[[], None]
-    numbers: Any  # a tree of arrays whose first axis is the steps, one where all are the same
+    numbers: Any  # a tree of arrays; the first axis counts the steps, or is 1 where all are equal
     blocks: list[Any]
     outs: Outs
 
 
 class Graphed:
-    """Steps of a recording, as graphs from the second block of a length on.
+    """Steps of a recording, run as graphs from the second block of a length on.
 
     Parameters
     ----------
     run : callable
-        ``run(carry, numbers, *batches) -> (carry, outs)``, as `fused.FusedRecording.run`, which
-        writes the carry and launches the same for the same arrays.
+        ``run(carry, numbers, *batches) -> (carry, outs)``, such as `replay.FusedRecording.run`. It
+        writes the carry, and makes the same launches for the same arrays.
     library : Capturing
     """
 
@@ -73,7 +74,7 @@ class Graphed:
         self._met: set[tuple[int, int]] = set()
 
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
-        """Return the carry after a step for each batch, and what the steps returned beside it."""
+        """Return the carry after a step for each batch, and the outs of all steps."""
         parts = []
         for start in range(0, len(numbers), MOST_STEPS):
             at = slice(start, start + MOST_STEPS)
@@ -94,7 +95,7 @@ class Graphed:
         if key not in self._graphs:
             try:
                 self._graphs[key] = self._captured(len(numbers), carry, distinct, batches)
-            except MemoryError:  # of the copies: the steps themselves need none
+            except MemoryError:  # only the graph needs copies: the steps can still run
                 self._graphs[key] = None
         graph, library = self._graphs[key], self._library
         if graph is None:
@@ -128,5 +129,5 @@ class Graphed:
 
 
 def _by_leaf(numbers: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the arrays of all steps for each place in the tree of a step's numbers."""
+    """Return the arrays of all steps, for each leaf of the tree of numbers."""
     return list(zip(*map(leaves, numbers), strict=True))

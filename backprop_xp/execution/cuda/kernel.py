@@ -1,12 +1,12 @@
-"""A kernel: elementwise operations, as a loop body in C and as calls of NumPy.
+"""A kernel: elementwise operations as the body of a loop in C.
 
-The operations are nodes of an expression, each an operation of NumPy on the nodes before it. The
-body is what `cupy.ElementwiseKernel` takes: it computes what is stored at number `i`, from arrays
-by their numbers, and calls functions that C++ and CUDA have under the same names.
+The operations are nodes of an expression: each is an operation of NumPy on earlier nodes. The body
+is C++ for `cupy.ElementwiseKernel`. It indexes its arrays, computes the numbers of index `i`, and
+calls functions that C++ and CUDA have under the same names.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,7 +17,7 @@ __all__ = ["Kernel", "Node", "is_known"]
 Shape: TypeAlias = tuple[int, ...]
 Line: TypeAlias = str
 
-# operations as C writes them; the Python source of each formula is the only one
+# NumPy's operations in C
 OPERATORS = {
     "add": "{} + {}",
     "subtract": "{} - {}",
@@ -45,35 +45,35 @@ COMPARISONS = {
     "not_equal": "{} != {}",
 }
 REDUCTIONS = ("add", "maximum", "minimum")
-# half precision is computed in single precision, and rounded where it is stored
+# half precision is computed in single precision, and rounded when it is stored
 C_TYPES = {"bool": "bool", "int32": "int", "float16": "float", "float32": "float"} | {
     "float64": "double"
 }
 
 
 def is_known(name: str, kind: str, dtype: Any) -> bool:
-    """Tell whether a kernel can hold the operation with a result of that dtype."""
+    """Tell whether a kernel can hold this operation, with a result of this dtype."""
     names = REDUCTIONS if kind == "reduce" else (*OPERATORS, *COMPARISONS)
     return name in names and np.dtype(dtype).name in C_TYPES
 
 
 class Node(NamedTuple):
-    """A value of each number of a kernel.
+    """A node of the expression that a kernel computes.
 
     Attributes
     ----------
     name : str
-        "load", "number", or an operation of NumPy.
+        "load", "number", or the name of an operation of NumPy.
     inputs : tuple of int
-        The nodes that it is of.
+        Numbers of the nodes to which the operation is applied.
     dtype : dtype or None
-        None for a number of Python, which takes that of the others.
+        None for a Python number, which takes the dtype of the other inputs.
     shape : tuple of int
-        Which broadcasts to the kernel's.
+        A shape that broadcasts to the kernel's.
     value : object
-        The place of what is loaded, or the number.
+        The place from which "load" loads, or the value of "number".
     reduces : bool
-        Whether it is the reduction over the last axis but one.
+        Whether the node reduces its input over axis -2, the units.
     """
 
     name: str
@@ -86,20 +86,21 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Kernel:
-    """Elementwise operations that are done in one loop.
+    """Elementwise operations in one loop over `i`.
 
     Attributes
     ----------
     name : str
         An identifier of C.
     nodes : tuple of Node
-        Those that `writes` needs, in their order.
+        Nodes that `writes` needs, in order.
     shape : tuple of int
-        Of the numbers that it goes through.
+        Shape of the largest arrays.
     by_columns : bool
-        Whether `i` counts columns (..., m) of arrays (..., n, m), else numbers.
+        Whether `i` counts columns (..., m) of arrays (..., n, m); otherwise it counts numbers.
     reads, writes : tuple of (place, int)
-        What is loaded and what is stored, with its node; what is both is in `writes` alone.
+        Places that are loaded or stored, each with its node. A place that is both loaded and stored
+        is in `writes` alone.
     """
 
     name: str
@@ -118,7 +119,7 @@ class Kernel:
         by_columns: bool,
         writes: Mapping[Any, int],
     ) -> "Kernel":
-        """Return the kernel for what is to be stored, without the nodes that do nothing for it."""
+        """Return the kernel that stores `writes`, without the nodes that `writes` does not need."""
         needed = set(writes.values())
         for number in reversed(range(len(nodes))):
             if number in needed:
@@ -134,41 +135,20 @@ class Kernel:
 
     @property
     def size(self) -> int:
-        """How many values `i` takes."""
+        """The number of values of `i`."""
         return math.prod(self.shape) // (self.shape[-2] if self.by_columns else 1)
 
     @property
     def places(self) -> list[Any]:
-        """The places of its arguments, those that it only reads first."""
+        """The places of the arguments: read-only ones, then the ones that are written."""
         return [place for place, _ in (*self.reads, *self.writes)]
 
     def body(self) -> str:
-        """Return the body of the loop over `i`.
+        """Return the body of the loop over `i`, in C++.
 
-        What it only reads are the arrays x0, x1, …, what it writes y0, y1, …, in their orders.
+        The arrays of `reads` are x0, x1, …; the arrays of `writes` are y0, y1, ….
         """
         return _Body(self).text()
-
-    def on_numpy(self, load: Callable[[Any], Any]) -> list[Any]:
-        """Return what is stored, in the order of `writes`, by the calls of NumPy on the tape.
-
-        `load` returns the array of a place.
-        """
-        values: list[Any] = []
-        for node in self.nodes:
-            values.append(_value_on_numpy(node, [values[x] for x in node.inputs], load))
-        return [values[number] for _, number in self.writes]
-
-
-def _value_on_numpy(node: Node, inputs: list[Any], load: Callable[[Any], Any]) -> Any:
-    if node.name == "load":
-        return np.array(load(node.value))
-    if node.name == "number":
-        return node.value
-    if node.name == "convert":
-        return np.broadcast_to(inputs[0], node.shape).astype(node.dtype)
-    function = getattr(np, node.name)
-    return function.reduce(inputs[0], -2, keepdims=True) if node.reduces else function(*inputs)
 
 
 class _Body:
@@ -208,7 +188,7 @@ class _Body:
         return [head, *(f"  {line}" for line in lines), "}"]
 
     def _needed(self, writes: Any, done: Mapping[int, str] | None = None) -> list[int]:
-        """Return the nodes to compute for some of them, in their order, without what is done."""
+        """Return the nodes that `writes` needs, in order, without the ones in `done`."""
         needed, at = set(), [number for _, number in writes]
         while at:
             number = at.pop()
@@ -256,7 +236,7 @@ class _Body:
         return lines
 
     def _index(self, shape: Shape) -> str:
-        """Return the number, in an array of that shape, of what broadcasts to the loop's place."""
+        """Return the index, into an array of this shape, of the number that the loop is at."""
         whole = self._kernel.shape
         if shape == whole and not self._kernel.by_columns:
             return "i"
@@ -270,7 +250,7 @@ class _Body:
         return " + ".join(reversed(terms)) or "0"
 
     def _coordinates(self) -> list[str]:
-        """Return the place along each axis of the kernel's shape, in terms of `i` and `d`."""
+        """Return the index along each axis of the kernel's shape, in terms of `i` and `d`."""
         counted = list(self._kernel.shape)
         if self._kernel.by_columns:
             counted[-2] = 1
@@ -291,5 +271,5 @@ class _Body:
 
 
 def _written(form: str, *values: str) -> str:
-    """Return the operation in C; each value is a name or in front of it a cast."""
+    """Return the operation in C; each value is a name, or a cast of a name."""
     return form.format(*(f"({value})" if value.startswith("(") else value for value in values))

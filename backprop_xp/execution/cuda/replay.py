@@ -1,8 +1,7 @@
-"""Steps on a GPU by the program of a tape (`fusion`): products, and one kernel between two of them.
+"""Steps on a GPU as a program (`fusion`): matrix products, and one kernel between two of them.
 
-The step is recorded once on NumPy, on arrays of the same shapes; its program then runs on the
-device's arrays. Views of memory, not copies, say to a kernel where a batch begins and where the
-outputs of a step go.
+The step is recorded once on NumPy, on arrays of the same shapes. Its program then runs on the
+device's arrays. A kernel reads a batch and writes outputs through views of the blocks, not copies.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,36 +22,36 @@ __all__ = ["FusedRecording", "FusedReplayer", "Library"]
 
 
 class Library(graphs.Capturing, Protocol):
-    """What a program asks of an array library."""
+    """The functions of an array library that a program needs."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return an array of any numbers, row after row."""
+        """Return an uninitialised array in C order."""
 
     def constant(self, host: HostArray) -> Any:
-        """Return an array with these numbers."""
+        """Return the array of this library with the numbers of `host`."""
 
     def contiguous(self, x: Any) -> Any:
-        """Return the array itself where it lies row after row, else a copy that does."""
+        """Return `x` itself where it lies in C order, else a copy in C order."""
 
     def view(self, base: Any, offset: int, view: View) -> Any:
-        """Return the view that begins so many bytes after the array `base` does."""
+        """Return a view with the shape and strides of `view`, `offset` bytes after `base`."""
 
     def kernel(self, kernel: Kernel) -> Callable[..., Any]:
-        """Return the function of the arrays that the kernel reads, and of those that it writes."""
+        """Return the kernel as a function of its arrays, in the order of `Kernel.places`."""
 
     def call(self, instruction: Instruction) -> Callable[..., Any]:
-        """Return the function of the inputs and the target."""
+        """Return the instruction as a function of its inputs and its target."""
 
 
 class _Place(NamedTuple):
-    """Which array a view is of: the carry's, a step's numbers or batch, an out, or a step's own."""
+    """An array that is given to a step or returned by it, by its tree and its number there."""
 
-    of: str
+    of: str  # "carry", "number", "batch" or "out"
     number: int
 
 
 class _Entry(NamedTuple):
-    """A function with its arguments: arrays and numbers that last, and views by their position."""
+    """A function with its arguments: constant ones, and views to be made, by their position."""
 
     function: Callable[..., Any]
     arguments: list[Any]
@@ -65,10 +64,10 @@ class FusedRecording:
     Parameters
     ----------
     step : callable
-        As `replay.Recording` takes it, on NumPy.
+        A step for NumPy, as `recordings.record` takes it.
     carry, numbers : tree of ndarray
     batch : sequence of ndarray
-        On the host, of the shapes and dtypes to come, row after row; their numbers do not matter.
+        Arrays on the host in C order, of the shapes and dtypes to come; any numbers will do.
     library : Library
 
     Attributes
@@ -78,6 +77,7 @@ class FusedRecording:
     Raises
     ------
     NotReplayable
+        The step does something that a tape cannot hold, or it returns a part of another array.
     """
 
     def __init__(
@@ -106,16 +106,16 @@ class FusedRecording:
         view = memories.view(x)
         whole = memories.arrays[view.memory]
         if view.memory in self._places or (x.shape, x.strides) != (whole.shape, whole.strides):
-            raise NotReplayable("what is returned is a part of another array")
+            raise NotReplayable("an output is a part of another array")
         self._places[view.memory] = place
 
     def _own_arrays(self, memories: Memories, written: set[int]) -> dict[int, Any]:
-        """Return an array for each piece of memory that is neither given nor returned."""
+        """Return an array for each piece of memory that is neither an argument nor an output."""
         library, own = self._library, {}
         for number, host in enumerate(memories.arrays):
             if number in written and number not in self._places:
                 own[number] = library.empty((host.size,), host.dtype)
-            elif number not in self._places:  # as it lies in memory, row after row or not
+            elif number not in self._places:  # a constant, in the order of its memory
                 own[number] = library.constant(np.asarray(plain_array(host)).ravel(order="K"))
         return own
 
@@ -123,7 +123,7 @@ class FusedRecording:
         library = self._library
         if isinstance(entry, Kernel):
             function, given = library.kernel(entry), list(entry.places)
-            given = [  # a kernel reads by number, and an array without axes has none
+            given = [  # a kernel indexes its arrays, and a 0-d array has no index
                 view if view.shape else view._replace(shape=(1,), strides=(view.dtype.itemsize,))
                 for view in given
             ]
@@ -142,9 +142,9 @@ class FusedRecording:
         return _Entry(function, given, views)
 
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, tuple[Any, ...]]:
-        """Return the carry after a step for each batch, and what the steps returned beside it.
+        """Return the carry after a step for each batch, and the outs of all steps.
 
-        The arrays of the carry are written, and lie row after row.
+        The arrays of the carry, which lie in C order, are written.
         """
         library, count = self._library, len(numbers)
         blocks = [library.contiguous(x) for x in batches]
@@ -171,14 +171,15 @@ class FusedRecording:
 
 
 class FusedReplayer:
-    """Steps on a GPU, each form of batch recorded once.
+    """Steps on a GPU: each form of batch is recorded once, then run as a program.
 
     Parameters
     ----------
     make_step : callable
-        ``make_step(theta)`` returns a step for NumPy, for a θ there of the shape to come.
+        ``make_step(theta)`` returns a step for NumPy, where θ is a NumPy array of the shape to
+        come.
     otherwise : callable
-        Takes the steps that no tape can hold; it is called as this is.
+        Runs steps that no tape can hold; called as this object is.
     library : Library
     """
 
@@ -215,5 +216,5 @@ class FusedReplayer:
 
 
 def _on_host(x: Any) -> HostArray:
-    """Return an array of its shape and dtype, of numbers within the range of every function."""
+    """Return a NumPy array of the same shape and dtype, of numbers in every function's domain."""
     return np.full(x.shape, 0.5 if x.dtype.kind == "f" else 0, x.dtype)

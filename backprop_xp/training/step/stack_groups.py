@@ -6,11 +6,9 @@ one at least. So the memory of a step does not grow with the stack; that of θ a
 state does.
 """
 
-from typing import Any
-
 from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
-__all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of", "part"]
+__all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of"]
 
 CPU_BYTES = 4 * 2**20
 DEVICE_BYTES = 2**30
@@ -30,8 +28,3 @@ def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[sli
     count, most = theta.shape[0], max(limit // (numbers * item_bytes(theta)), 1)
     size = -(-count // -(-count // most))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
-
-
-def part(x: Any, axis: int, group: slice) -> Any:
-    """Return the group's part of an array along an axis."""
-    return x[(*(slice(None),) * axis, group, ...)]

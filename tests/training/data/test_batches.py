@@ -1,3 +1,5 @@
+"""Batches of an epoch, and the blocks in which they move to a device."""
+
 import numpy as np
 import pytest
 from hypothesis import assume, given

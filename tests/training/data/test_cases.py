@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from comparisons import same
 from needs import needs
 
 import backprop_xp as bp
@@ -24,13 +25,6 @@ SETTINGS = {"epochs": 3, "batch_size": 16, "seed": 4}
 def mapped(path, values, mode="r"):
     np.save(path, values)
     return np.load(path, mmap_mode=mode)
-
-
-def same(one, other):
-    np.testing.assert_array_equal(one.theta, other.theta)
-    assert one.history.keys() == other.history.keys()
-    for name, of in one.history.items():
-        np.testing.assert_array_equal(of, other.history[name])
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])

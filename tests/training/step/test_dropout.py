@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from comparisons import same
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -281,13 +282,6 @@ def test_it_equals_a_plain_loop(xp64, chosen):
 
 def train(net=CLASSES, targets=LABELS, **settings):
     return bp.train(net, X, targets, **{"epochs": 3, "batch_size": 4, "seed": 5, **settings})
-
-
-def same(run, other):
-    np.testing.assert_array_equal(run.theta, other.theta)
-    assert run.history.keys() == other.history.keys()
-    for name, of in run.history.items():
-        np.testing.assert_array_equal(of, other.history[name])
 
 
 @pytest.mark.parametrize("zero", [0, 0.0, np.float32(0), np.zeros((3, 1)), Constant(0.0)])

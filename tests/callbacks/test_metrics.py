@@ -1,0 +1,12 @@
+"""Metrics: accuracies are to grow, costs to fall."""
+
+import numpy as np
+
+from backprop_xp.callbacks.metrics import is_better
+
+
+def test_accuracies_are_to_grow():
+    assert is_better(0.9, 0.8, "validation_accuracy")
+    assert is_better(0.8, 0.9, "validation_cost")
+    assert not is_better(0.9, 0.8, "accuracy", 0.2)
+    np.testing.assert_array_equal(is_better([1, 2], [2, 1], "cost"), [True, False])

@@ -1,0 +1,126 @@
+"""Files are written whole or not at all, and keep their permissions."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from model_cases import PLAIN, RICH, THETA
+
+from backprop_xp.errors import (
+    OptionError,
+)
+from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.model_file import load, save
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_permissions_of_a_new_file_follow_the_umask(path):
+    before = os.umask(0o027)
+    try:
+        save(path, PLAIN, THETA)
+        assert mode(path) == 0o640
+        assert os.umask(0o027) == 0o027  # and saving leaves the umask as it was
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("permissions", [0o600, 0o644, 0o664])
+def test_permissions_of_a_file_are_kept(path, permissions):
+    path.touch()
+    path.chmod(permissions)
+    save(path, PLAIN, THETA)
+    assert mode(path) == permissions
+
+
+def test_a_file_is_replaced_whole(path):
+    path.write_bytes(bytes(100_000))
+    save(path, PLAIN, THETA)
+    assert load(path).network == PLAIN
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=["os", "^C"])
+@pytest.mark.parametrize("place", ["fsync", "replace", "chmod"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, error, place, exists):
+    if exists:
+        save(path, PLAIN, THETA, {"which": "the old one"})
+    before = path.read_bytes() if exists else None
+
+    def fail(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os if place == "fsync" else Path, place, fail)
+        with pytest.raises(type(error)):
+            save(path, RICH, RICH.init())
+    assert [p.name for p in path.parent.iterdir()] == ([path.name] if exists else [])
+    if exists:
+        assert path.read_bytes() == before
+
+
+def test_the_new_file_is_on_the_disk_before_it_takes_the_name(path, monkeypatch):
+    save(path, PLAIN, THETA)
+    old, events, real_fsync, real_replace = path.read_bytes(), [], os.fsync, Path.replace
+
+    def fsync(descriptor):
+        assert path.read_bytes() == old
+        events.append(("fsync", os.fstat(descriptor).st_size))
+        real_fsync(descriptor)
+
+    def replace(self, target):
+        events.append(("replace", self.stat().st_size))
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    save(path, RICH, RICH.init())
+    size = path.stat().st_size
+    assert events[:2] == [("fsync", size), ("replace", size)]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        save(tmp_path / "absent" / "model", PLAIN, THETA)
+
+
+def test_a_folder_is_not_overwritten(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OptionError, match=r"folder.*no ordinary file"):
+        save(tmp_path / "folder", PLAIN, THETA)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OptionError, match="no ordinary file"):
+        save(pipe, PLAIN, THETA)
+    assert pipe.is_fifo()
+
+
+def test_a_link_leads_to_the_new_file(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "target")
+    save(link, PLAIN, THETA)
+    assert link.is_symlink()
+    assert load(tmp_path / "target").network == PLAIN
+
+
+@pytest.mark.parametrize("length", [1, 100, 255])
+def test_names_of_every_length(tmp_path, length):
+    # 255 bytes are what file systems take; the temporary name must not be longer
+    path = tmp_path / ("m" * length)
+    save(path, PLAIN, THETA)
+    assert load(path).network == PLAIN
+
+
+def test_write_atomically(path):
+    write_atomically(path, b"one")
+    write_atomically(str(path), b"")
+    assert path.read_bytes() == b""
+    assert [p.name for p in path.parent.iterdir()] == [path.name]

@@ -1,0 +1,184 @@
+"""Dtypes, libraries, devices and layouts of what is trained on, and what comes back."""
+
+import numpy as np
+import pytest
+from training_cases import (
+    CLASSES,
+    CLOSE,
+    LABELS,
+    LABELS_VAL,
+    TARGETS,
+    WEIGHTS,
+    WITHOUT_JAX,
+    X_VAL,
+    Y_VAL,
+    X,
+    Y,
+)
+
+import backprop_xp as bp
+from backprop_xp.arrays.backend import device_of, dtype_name, namespace, to_host
+
+# ---------------------------------------------------------------------------------------------
+# dtypes, libraries, devices
+
+
+@pytest.mark.parametrize(
+    ("given_X", "dtype", "expected"),
+    [
+        (X, None, "float64"),
+        (X.astype("float32"), None, "float32"),
+        (X.astype("float16"), None, "float16"),
+        ((X * 10).astype(int), None, "float32"),
+        (X > 0, None, "float32"),
+        ((X > 0).tolist(), None, "float32"),
+        ((X * 10).astype(int).tolist(), None, "float32"),
+        (X.tolist(), None, "float64"),
+        (X, "float32", "float32"),
+        (X, np.float32, "float32"),
+        (X.astype("float32"), "float64", "float64"),
+        (X.astype("float32"), np.dtype("float64"), "float64"),
+        ((X * 10).astype(int), "float64", "float64"),
+        (X.astype(">f8"), None, "float64"),
+    ],
+)
+def test_dtypes(given_X, dtype, expected):
+    run = bp.train(TARGETS, given_X, Y, dtype=dtype, epochs=1)
+    assert run.theta.dtype == expected
+
+
+def test_theta_takes_the_dtype_of_the_computation():
+    theta = TARGETS.init(dtype="float64")
+    assert bp.train(TARGETS, X.astype("float32"), Y, theta, epochs=1).theta.dtype == "float32"
+    assert bp.train(TARGETS, X, Y, theta.astype("float32"), epochs=1).theta.dtype == "float64"
+
+
+def test_a_dtype_of_another_library():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    assert bp.train(TARGETS, X, Y, dtype=torch.float32, epochs=1).theta.dtype == "float32"
+
+
+def test_without_a_device_training_follows_the_arrays(xp):
+    for dtype in xp.float_dtypes:
+        arrays = xp.array(X, dtype), xp.array(Y, dtype)
+        theta = bp.train(TARGETS, *arrays, epochs=1, batch_size=None).theta
+        assert namespace(theta) is xp.xp
+        assert (device_of(theta), dtype_name(theta.dtype)) == (xp.device, dtype)
+
+
+@pytest.mark.parametrize("name", ["torch:cpu", "jax:cpu", "cpu"])
+@pytest.mark.parametrize("from_library", ["numpy", "torch"])
+def test_a_device_takes_arrays_from_anywhere(name, from_library):
+    for module in (name.partition(":")[0], from_library):
+        if module != "cpu":
+            pytest.importorskip(module, reason=f"{module} is not installed")
+    device = bp.select_device(name)
+    source = bp.select_device("cpu" if from_library == "numpy" else "torch:cpu")
+    X_there = source.xp.asarray(X.astype("float32"))
+    run = bp.train(
+        TARGETS,
+        X_there,
+        Y.astype("float32"),  # the arrays may come from two libraries
+        TARGETS.init(seed=1),
+        validation=(X_VAL.tolist(), Y_VAL),
+        case_weights=WEIGHTS,
+        device=name,
+        epochs=2,
+    )
+    assert namespace(run.theta) is device.xp
+    assert device_of(run.theta) == device.handle
+    here = bp.train(
+        TARGETS,
+        X.astype("float32"),
+        Y.astype("float32"),
+        TARGETS.init(seed=1),
+        case_weights=WEIGHTS,
+        epochs=2,
+    )
+    np.testing.assert_allclose(to_host(run.theta), here.theta, **CLOSE["float32"])
+
+
+def test_a_device_object_is_as_good_as_its_name():
+    theta = bp.train(TARGETS, X, Y, device=bp.select_device("cpu"), epochs=1).theta
+    np.testing.assert_array_equal(theta, bp.train(TARGETS, X, Y, device="cpu", epochs=1).theta)
+
+
+@pytest.mark.parametrize("where", ["X", "Y", "theta", "case_weights"])
+def test_tensors_that_require_gradients_are_only_read(where):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    arrays = {"X": X, "Y": Y, "theta": TARGETS.init(dtype="float64"), "case_weights": WEIGHTS}
+    tensors = {name: torch.tensor(array) for name, array in arrays.items()}
+    tensors[where].requires_grad_()
+    theta = bp.train(TARGETS, **tensors, epochs=2).theta
+    assert not theta.requires_grad
+    expected = bp.train(TARGETS, **arrays, epochs=2).theta
+    np.testing.assert_allclose(theta.numpy(), expected, **CLOSE["float64"])
+
+
+@pytest.mark.parametrize("layout", ["F", "strided", "negative"])
+def test_every_layout_of_memory_trains_alike(layout):
+    laid = {
+        "F": np.asfortranarray(X),
+        "strided": np.repeat(X, 2, axis=0)[::2],
+        "negative": np.ascontiguousarray(X[::-1])[::-1],
+    }[layout]
+    theta = bp.train(TARGETS, laid, Y, epochs=2).theta
+    # BLAS may sum in another order
+    np.testing.assert_allclose(theta, bp.train(TARGETS, X, Y, epochs=2).theta, **CLOSE["float64"])
+
+
+# ---------------------------------------------------------------------------------------------
+# what came in is not changed
+
+
+@WITHOUT_JAX
+def test_arguments_are_not_changed(xp):
+    given = {
+        "theta": xp.array(CLASSES.init(stack=2)),
+        "X": xp.array(X),
+        "Y": xp.array(LABELS),
+        "case_weights": xp.array(WEIGHTS),
+    }
+    validation = xp.array(X_VAL), xp.array(LABELS_VAL)
+    before = {name: xp.host(x).copy() for name, x in given.items()}
+    for batch_size in (4, None):
+        run = bp.train(
+            CLASSES,
+            **given,
+            validation=validation,
+            optimizer=bp.SGD(0.5, momentum=0.9),
+            l2=0.1,
+            epochs=2,
+            batch_size=batch_size,
+        )
+        assert run.theta is not given["theta"]
+    for name, x in given.items():
+        np.testing.assert_array_equal(xp.host(x), before[name], err_msg=name)
+    np.testing.assert_array_equal(xp.host(validation[0]), np.asarray(X_VAL, xp.float_dtypes[-1]))
+
+
+def test_what_comes_back_is_memory_of_its_own():
+    theta = TARGETS.init(dtype="float64")
+    for epochs in (0, 1):
+        found = bp.train(TARGETS, X, Y, theta, epochs=epochs).theta
+        assert not np.shares_memory(found, theta)
+        assert found.flags.writeable
+
+
+# ---------------------------------------------------------------------------------------------
+# the progress bar
+
+
+def test_parameters_trained_on_pytorch_take_part_in_its_derivatives():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    X, Y = torch.rand(20, 3), torch.arange(20) % 3
+    net = bp.Network([3, 4, 3])
+    theta = bp.train(net, X, Y, epochs=1).theta
+    assert not theta.is_inference()
+    theta.requires_grad_(True)
+    net.cost(theta, X, Y).backward()
+    assert theta.grad is not None
+    wrong = bp.Network([3, 3], output="identity", loss="squared_error")
+    with pytest.raises(bp.DivergenceError) as caught:
+        bp.train(wrong, X, X, optimizer=bp.SGD(1e30), batch_size=4)
+    assert not caught.value.theta.is_inference()
