@@ -15,9 +15,9 @@ from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.arrays import cuda_streaming
-from backprop_xp.arrays.cuda_streaming import Mover, Rows, fits, mover
+from backprop_xp.arrays.cuda_streaming import HostRows, Mover, fits, mover
 from backprop_xp.network import prediction
-from backprop_xp.training import task
+from backprop_xp.training.data import loading
 
 
 class Event:
@@ -247,7 +247,7 @@ def test_what_does_not_fit_is_moved_by_rows(free, pooled, whole, monkeypatch):
 
 
 def test_rows_are_a_source():
-    rows = Rows(np.arange(6).reshape(3, 2))
+    rows = HostRows(np.arange(6).reshape(3, 2))
     assert (rows.shape, rows.dtype) == ((3, 2), np.arange(1).dtype)
     np.testing.assert_array_equal(rows[1:], [[2, 3], [4, 5]])
 
@@ -273,8 +273,8 @@ def test_what_is_streamed_trains_as_what_was_moved_whole(labels, monkeypatch):
             self.count += 1
             return np.array(x, dtype)
 
-    monkeypatch.setattr(task, "fits", lambda *_: False)
-    monkeypatch.setattr(task, "mover", lambda *_: Moving())
+    monkeypatch.setattr(loading, "fits", lambda *_: False)
+    monkeypatch.setattr(loading, "mover", lambda *_: Moving())
     streamed = bp.train(net, X, Y, **chosen)
     np.testing.assert_array_equal(streamed.theta, whole.theta)
     assert streamed.history == whole.history

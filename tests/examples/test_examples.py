@@ -12,8 +12,8 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp import activations, equations, losses
-from backprop_xp.arrays import rows
 from backprop_xp.network import backpropagation
+from backprop_xp.training.data import file_order
 
 FOLDER = Path(__file__).parents[2] / "examples"
 CHECKED = ("one_weight_chain", "four_layer_network", "error_carried_backward")
@@ -371,7 +371,7 @@ def test_another_order_of_the_file_is_found(larger, tmp_path, monkeypatch, capsy
 
 
 def reversed_groups(*args, **kwargs):
-    for group in rows.shuffled_groups(*args, **kwargs):
+    for group in file_order.shuffled_groups(*args, **kwargs):
         yield group._replace(order=group.order[::-1])
 
 

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from needs import needs
 from tape_cases import OPTIMIZERS
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.execution import jax_layers, jax_scan
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.network.parameters import piece_lengths
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
 
 jax = needs("jax")
 jnp = jax.numpy
@@ -175,10 +174,10 @@ SETTINGS += [{"shrinkage": 0.1}, {"max_norm": 0.5}, {"dropout": 0.5}]
 def traced_steps(optimizer, settings, *, stack=(), lengths=None, net=NET):
     """Return the operations of a step in the loop, by their names in JAX."""
     theta = jnp.asarray(net.init(seed=0, stack=stack), jnp.float32)
-    made = step_of(net, optimizer, theta, labelled=True)
+    made = step_for(net, optimizer, theta, labelled=True)
     lengths = piece_lengths(net.sizes) if lengths is None else lengths
     steps = over_batches(lambda: made, jnp, lengths=lengths)
-    of_run = Settings(optimizer, theta, stack=stack, **settings)
+    of_run = numbers_of(optimizer, theta, stack=stack, **settings)
     numbers = of_run.block(2)
     shapes = [(2, 5, 3), (2, 2, 5), (2, 1, 5), *([(2, 4, 5)] if "dropout" in settings else [])]
     batches = [jnp.ones(shape, jnp.float32) for shape in shapes]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tape_cases import BATCHES, BINARY, N_IN, OPTIMIZERS, UNARY, M, falling
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp import optimizers
@@ -14,8 +15,6 @@ from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 from backprop_xp.losses import LOSSES
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
 from backprop_xp.training.trainer import Trainer
 
 
@@ -37,9 +36,9 @@ def both(net, optimizer, *, stack=(), l2=0.0, dropout=0.0, source=True, own=Fals
     batches = (rows if source else np.moveaxis(X[..., rows, :], -3, 0), y, w, *noise)
 
     def run(pure):
-        start, settings = theta.copy(), Settings(optimizer, theta, l2, dropout)
+        start, settings = theta.copy(), numbers_of(optimizer, theta, l2, dropout)
         numbers = [settings.next() for _ in range(BATCHES)]
-        steps = over_batches(lambda: step_of(net, optimizer, start), np, pure=pure)
+        steps = over_batches(lambda: step_for(net, optimizer, start), np, pure=pure)
         carry = start, optimizer.init(start)
         for _ in range(2):  # what is on the tape is used again
             carry, outs = steps(carry, numbers, X if source else None, *batches)

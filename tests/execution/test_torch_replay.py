@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import needs
 from tape_cases import BATCHES, BINARY, N_IN, OPTIMIZERS, UNARY, M, falling
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
@@ -13,8 +14,6 @@ from backprop_xp.execution.steps import over_batches
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped
 from backprop_xp.execution.torch_replay import TorchReplayer, torch_calls_of
 from backprop_xp.losses import LOSSES
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
 
 torch, xp = needs("torch"), needs("array_api_compat.torch", "torch")
 
@@ -35,11 +34,11 @@ def both(net, optimizer, *, source=True, dtype="float32", **settings):
 
     def run(pure):
         start = torch.asarray(theta.copy())
-        of_run = Settings(optimizer, start, **settings)
+        of_run = numbers_of(optimizer, start, **settings)
         numbers = [of_run.next() for _ in range(BATCHES)]
 
         def make_step(like=start):
-            return step_of(net, optimizer, like)
+            return step_for(net, optimizer, like)
 
         steps = over_batches(make_step, xp, pure=pure)
         carry = start, optimizer.init(start)

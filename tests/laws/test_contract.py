@@ -33,12 +33,12 @@ from surface import (
     X,
     optimizer_kinds,
 )
+from training_steps import step_for
 
 import backprop_xp as bp
 from backprop_xp import activations, losses
 from backprop_xp.arrays.backend import compiled
 from backprop_xp.training.step.numbers import Numbers
-from backprop_xp.training.step.update import step_of
 
 STRICT = ("device1", "device2", "no_float64", "no_x64", "flags-off")
 NAMES = pytest.mark.parametrize("name", ITEMS)
@@ -210,10 +210,11 @@ def test_a_step_on_pytorchs_device_without_memory(xp, net):
     P = net.parameter_count
     for stack, l2, p in (((), None, None), ((2,), make(), make())):
         for nesterov in (False, True):
-            numbers = Numbers({"learning_rate": make(), "momentum": make()}, l2, p)
+            given = {"l2": l2, "dropout": p} if l2 is not None else {}
+            numbers = Numbers({"learning_rate": make(), "momentum": make()}, given)
             carry = make(*stack, P), (make(*stack, P),)
             noise = [make(n, M) for n in net.sizes[1:-1] if p is not None]
-            step = step_of(net, bp.SGD(0.1, 0.9, nesterov=nesterov), carry[0])
+            step = step_for(net, bp.SGD(0.1, 0.9, nesterov=nesterov), carry[0])
             batch = make(M, 3), make(2, M), make(1, M)
             (theta, state), (z_out, penalty) = step(carry, numbers, *batch, *noise)
             assert {x.device.type for x in (theta, *state, z_out)} == {"meta"}

@@ -277,7 +277,7 @@ def test_training_does_what_is_watched(current):
 OPENED = {
     "network.network": DOORS["gradient"],
     "network.prediction": DOORS["ensemble"],
-    "training.train": DOORS["train"],
+    "training.failures": DOORS["train"],
     "network.data_values": DOORS["train"],
     "inspection.gradient_check": lambda _: bp.check_gradient(
         NET, put(THETA, "float32"), put(X, "float32"), put(LABELS, "int32")

@@ -5,13 +5,13 @@ import pytest
 from descents import beside_pytorch, steps
 from hypothesis import given
 from hypothesis import strategies as st
+from training_steps import numbers_of
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.schedules import Piecewise
-from backprop_xp.training.step.numbers import Settings
 
 # A step rounds some ten times; β₁ and β₂ are exact in binary. float32 rounds by 6e-8.
 BY_HAND = {"float64": {"rtol": 4e-15}, "float32": {"rtol": 2e-6}}
@@ -32,7 +32,7 @@ def test_the_state_of_adam_by_hand(xp):
     # m/(1 − β₁): 3, then ½·3 − 1 = ½; v/(1 − β₂): 9, then ¾·9 + 1 = 7.75; powers ¼ and 9/16: exact
     adam = Adam(1.0, beta1=0.5, beta2=0.75, epsilon=1.0)
     theta = xp.array([1.0]) * 1
-    state, numbers = adam.init(theta), Settings(adam, theta)
+    state, numbers = adam.init(theta), numbers_of(adam, theta)
     for gradient in ([3.0], [-1.0]):
         given = numbers.next().optimizer
         theta, state = adam.update(theta, state, xp.array(gradient) * 1, **given)
@@ -185,7 +185,7 @@ def test_the_state_of_adam_is_like_theta(xp, lead):
         for part, (last, value) in zip(state, values, strict=True):
             assert (dtype_name(part.dtype), device_of(part)) == (dtype, xp.device)
             np.testing.assert_array_equal(xp.host(part), np.full((*lead, last), value))
-        numbers = Settings(adam, theta).next().optimizer
+        numbers = numbers_of(adam, theta).next().optimizer
         for _ in range(2):
             g = xp.array(np.ones((*lead, 4)), dtype) * 1
             theta, state = adam.update(theta, state, g, **numbers)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from descents import beside_pytorch, steps
+from training_steps import numbers_of
 
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.schedules import Constant, InverseTime, Piecewise
-from backprop_xp.training.step.numbers import Settings
 
 # A step rounds some ten times; the numbers by hand are exact in binary but for their roots.
 NEAR = {"float64": {"rtol": 1e-14}, "float32": {"rtol": 5e-6}}
@@ -139,4 +139,4 @@ def test_numbers_of_a_step():
     assert set(RMSprop(momentum=0.5).limits) == set(RMSprop.ranges)
     assert Adagrad(0.5).settings(0) == {"learning_rate": 0.5, "epsilon": 1e-10}
     with pytest.raises(OptionError, match=r"epsilon: got 1e-50; .* after rounding to float32"):
-        Settings(Adagrad(epsilon=1e-50), np.zeros(3, "float32"))
+        numbers_of(Adagrad(epsilon=1e-50), np.zeros(3, "float32"))

@@ -7,11 +7,11 @@ import pytest
 from descents import steps
 from libraries import open_library
 from surface import optimizer_kinds, variants
+from training_steps import numbers_of
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.errors import OptionError
-from backprop_xp.training.step.numbers import Settings
 
 NUMPY = open_library("numpy")
 
@@ -59,7 +59,7 @@ def test_each_network_has_its_numbers(optimizer):
 def test_a_gradient_is_lent_and_a_state_is_like_theta(xp, optimizer):
     for dtype in xp.float_dtypes:
         theta = xp.array(np.ones((2, 3)), dtype) * 1
-        state, settings = optimizer.init(theta), Settings(optimizer, theta)
+        state, settings = optimizer.init(theta), numbers_of(optimizer, theta)
         shapes = [tuple(x.shape) for x in state]
         assert all(shape in ((2, 3), (2, 1)) for shape in shapes)
         for _ in range(3):

@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +18,7 @@ from cupy_path import as_cupy
 from device_array import NAMESPACE
 from device_array import put as put_on_device
 from surface import ITEMS, Item, M, results
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.arrays import backend
@@ -24,10 +26,10 @@ from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.training.data.batches import epochs_of_blocks, whole_block
 from backprop_xp.training.data.cases import Cases
 from backprop_xp.training.epoch_record import EpochRecord
+from backprop_xp.training.options import Regularisation
 from backprop_xp.training.step.dropout import noise_of_epoch
-from backprop_xp.training.step.numbers import Numbers, Settings
-from backprop_xp.training.step.update import step_of
-from backprop_xp.training.task import Task
+from backprop_xp.training.step.numbers import StepNumbers
+from backprop_xp.training.step.update import UpdateRule
 from backprop_xp.training.trainer import Trainer
 
 Put = Callable[[np.ndarray], Any]
@@ -98,14 +100,14 @@ def cases_of(item: Item, put: Put) -> Cases:
     return Cases(put(item.X), put(item.Y), item.net.sizes[-1], item.labelled, weights)
 
 
-def start_of(item: Item, put: Put) -> tuple[Any, Any, Settings]:
+def start_of(item: Item, put: Put) -> tuple[Any, Any, StepNumbers]:
     """Return θ (K, P), the optimiser and the numbers of the steps."""
     chosen, net = item.settings, item.net
     lead = (int(np.prod(item.stack)),) if item.stack else ()
     theta = put(np.random.default_rng(2).normal(0, 0.3, (*lead, net.parameter_count)))
     optimizer = chosen.get("optimizer", bp.SGD(0.1, 0.9))
-    numbers = {name: chosen[name] for name in Numbers._fields[1:] if name in chosen}
-    return theta, optimizer, Settings(optimizer, theta, stack=item.stack, **numbers)
+    numbers = {one.name: chosen[one.name] for one in fields(Regularisation) if one.name in chosen}
+    return theta, optimizer, numbers_of(optimizer, theta, stack=item.stack, **numbers)
 
 
 def train_an_epoch(item: Item, put: Put) -> list[Any]:
@@ -113,10 +115,10 @@ def train_an_epoch(item: Item, put: Put) -> list[Any]:
     with item.limits():
         theta, optimizer, settings = start_of(item, put)
         cases, record = cases_of(item, put), EpochRecord()
-        task = Task(item.net, theta, item.stack, cases, cases, 0)
         size = item.settings.get("batch_size", 4) or M
         biases = item.settings.get("decay_biases", False)
-        trainer = Trainer(task, optimizer, settings, size, biases)
+        rule = UpdateRule(item.net, optimizer, item.labelled, biases)
+        trainer = Trainer(theta, rule, settings, size)
         state, noise = trainer.init(theta), noise_of_epoch(item.net.sizes, 0, 0, theta)
         shapes = [tuple(x.shape) for x in (theta, *state)]
         for block in epochs_of_blocks(cases, size, 0, trainer.output_bytes)(0):
@@ -221,9 +223,9 @@ def step_of_item(item: Item, put: Put) -> tuple[Callable[..., Any], tuple[Any, .
     block = whole_block(cases_of(item, put))
     batch = [x[0, ...] for x in (block.X, block.y, block.w)]
     numbers, draw = settings.next(), noise_of_epoch(item.net.sizes, 0, 0, theta)
-    drawn = draw(1, M, hidden=settings.drops_units, inputs=settings.drops_inputs)
+    drawn = draw(1, M, hidden=settings.uses("dropout"), inputs=settings.uses("input_dropout"))
     noise, biases = [x[0, ...] for x in drawn], item.settings.get("decay_biases", False)
-    step = step_of(item.net, optimizer, theta, item.labelled, biases)
+    step = step_for(item.net, optimizer, theta, item.labelled, biases)
     return step, ((theta, optimizer.init(theta)), numbers, *batch, *noise)
 
 

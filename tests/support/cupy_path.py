@@ -16,7 +16,7 @@ from fused_on_host import Deferring, NumpyLibrary
 from backprop_xp.execution import steps
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.switches import FUSED_KERNELS
-from backprop_xp.training import task
+from backprop_xp.training.data import loading
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.trainer import Trainer
 
@@ -48,8 +48,10 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
     with (
         patch.object(array_api_compat, "is_cupy_array", is_one),
         patch.object(steps, "CupyLibrary", DeviceLibrary),
-        patch.object(task, "mover", lambda *_: None),  # streams, which `test_cuda_streaming` acts
-        patch.object(task, "fits", lambda *_: True),
+        patch.object(
+            loading, "mover", lambda *_: None
+        ),  # streams, which `test_cuda_streaming` acts
+        patch.object(loading, "fits", lambda *_: True),
         patch.dict(os.environ, {FUSED_KERNELS: str(int(fused))}),
         patch.object(Trainer, "block", unread_from_here),
         patch.object(EpochRecord, "batch_costs", readable_from_here),

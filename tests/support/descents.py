@@ -1,14 +1,13 @@
 """Steps of an optimiser on given gradients, and beside PyTorch's on the same problem."""
 
 import numpy as np
-
-from backprop_xp.training.step.numbers import Settings
+from training_steps import numbers_of
 
 
 def steps(xp, optimizer, theta, gradients, dtype=None):
     """Return θ after each step, as NumPy arrays."""
     theta = xp.array(theta, dtype) * 1  # memory of its own: an update consumes it
-    settings, state, found = Settings(optimizer, theta), optimizer.init(theta), []
+    settings, state, found = numbers_of(optimizer, theta), optimizer.init(theta), []
     for gradient in gradients:
         numbers = settings.next().optimizer
         theta, state = optimizer.update(theta, state, xp.array(gradient, dtype) * 1, **numbers)

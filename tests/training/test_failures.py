@@ -169,8 +169,8 @@ def test_other_errors_pass_through(error):
 
 def test_the_end_of_training_counts_too(monkeypatch):
     # the copy that is handed over fails, when all epochs are done
-    training = importlib.import_module("backprop_xp.training.train")
-    calls, copied = [], training.copied
+    driver = importlib.import_module("backprop_xp.training.driver")
+    calls, copied = [], driver.copied
 
     def fails_at_last(x):
         calls.append(1)
@@ -178,7 +178,7 @@ def test_the_end_of_training_counts_too(monkeypatch):
             raise MemoryError
         return copied(x)
 
-    monkeypatch.setattr(training, "copied", fails_at_last)
+    monkeypatch.setattr(driver, "copied", fails_at_last)
     error = run_out(NET, X, LABELS, optimizer=Failing(99, None), epochs=2)
     monkeypatch.undo()
     good = bp.train(NET, X, LABELS, optimizer=Failing(99, None), epochs=2, batch_size=4)

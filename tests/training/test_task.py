@@ -12,7 +12,7 @@ from backprop_xp.errors import (
     OptionError,
     ShapeError,
 )
-from backprop_xp.training import task
+from backprop_xp.training.data import loading
 
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
 
@@ -288,7 +288,7 @@ FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a t
 @pytest.mark.parametrize("where", ["train(X)", "train(validation)(X)", "train(theta)"])
 def test_memory_that_does_not_suffice(where, memory_error, monkeypatch):
     error, lack = memory_error
-    moves, move = [], task.moved_by
+    moves, move = [], loading.moved_by
 
     def full(by, x, *place):
         moves.append(x)
@@ -296,7 +296,7 @@ def test_memory_that_does_not_suffice(where, memory_error, monkeypatch):
             raise error
         return move(by, x, *place)
 
-    monkeypatch.setattr(task, "moved_by", full)
+    monkeypatch.setattr(loading, "moved_by", full)
     theta = THETA.copy()
     with pytest.raises(bp.OutOfMemoryError) as caught:
         bp.train(TARGETS, X, Y, theta, validation=(X, Y), optimizer=Unused())

@@ -10,14 +10,7 @@ from backprop_xp.arrays.backend import Array, Namespace, namespace, to_host
 from backprop_xp.arrays.cuda_streaming import HostRows, Mover, fits, moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import same_place
-from backprop_xp.arrays.rows import (
-    INTO_MEMORY,
-    FileRows,
-    Rows,
-    in_memory,
-    is_source,
-    rows_of,
-)
+from backprop_xp.arrays.rows import INTO_MEMORY, FileRows, Rows, in_memory, is_source, rows_of
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.columns import TargetKind

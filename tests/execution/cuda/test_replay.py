@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from needs import needs
 from surface import ITEMS, results
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError
@@ -27,10 +28,8 @@ from backprop_xp.execution.cuda.kernel import COMPARISONS, OPERATORS, REDUCTIONS
 from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
 from backprop_xp.execution.cuda.switches import FUSED_KERNELS
 from backprop_xp.execution.tape import NotReplayable
-from backprop_xp.training import trainer
 from backprop_xp.training.data import batches
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
+from backprop_xp.training.step import compiled as compiled_step
 
 
 class Collecting(NumpyLibrary):
@@ -52,7 +51,7 @@ def fusing(monkeypatch):
     def over_batches(make_step, xp, *, pure=False, **others):
         return replayer(make_step, library) if pure else plain(make_step, xp, **others)
 
-    monkeypatch.setattr(trainer, "over_batches", over_batches)
+    monkeypatch.setattr(compiled_step, "over_batches", over_batches)
     monkeypatch.setattr(batches, "gathers_rows", lambda _: False)
     return library
 
@@ -88,10 +87,10 @@ def test_the_program_is_the_step(name, fusing, monkeypatch):
 def recording(net, optimizer, m, **chosen):
     """Return the recorded step of a network whose targets are classes."""
     theta = net.init(seed=0, stack=chosen.pop("stack", ()))
-    numbers = Settings(optimizer, theta, **chosen).next()
+    numbers = numbers_of(optimizer, theta, **chosen).next()
     X, y = np.ones((m, net.sizes[0]), "float32"), np.ones((net.sizes[-1], m), "float32")
     noise = [np.ones((n, m), "float32") for n in net.sizes[1:-1] if chosen.get("dropout")]
-    step = step_of(net, optimizer, theta, labelled=True)
+    step = step_for(net, optimizer, theta, labelled=True)
     batch = (X, y, np.array(1 / m, "float32"), *noise)
     return FusedRecording(step, (theta, optimizer.init(theta)), numbers, batch, NumpyLibrary())
 

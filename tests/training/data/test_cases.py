@@ -8,7 +8,7 @@ from comparisons import same
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp.arrays import rows as source_rows
+from backprop_xp.training.data import file_order
 from backprop_xp.training.data.cases import Cases, FileCases
 
 M = 300
@@ -67,8 +67,8 @@ def test_other_dtypes_are_converted_block_by_block(tmp_path, dtype):
 
 
 def test_a_file_of_many_groups_is_shuffled_on_two_levels(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_rows, "RUN_BYTES", 10 * 28)
-    monkeypatch.setattr(source_rows, "GROUP_BYTES", 80 * 28)
+    monkeypatch.setattr(file_order, "RUN_BYTES", 10 * 28)
+    monkeypatch.setattr(file_order, "GROUP_BYTES", 80 * 28)
     in_file = mapped(tmp_path / "X.npy", np.arange(M * 5, dtype="float32").reshape(M, 5))
     orders = []
     cases = FileCases(in_file, LABELS, True, lambda X, Y, w, _: Cases(X, Y, 3, True, w))
@@ -129,7 +129,7 @@ def test_a_sparse_matrix_is_never_dense_as_a_whole():
     bp.predict(run.network, run.theta, x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * source_rows.GROUP_BYTES
+    assert peak < 4 * file_order.GROUP_BYTES
 
 
 class Rows:
@@ -213,4 +213,4 @@ def test_memory_does_not_grow_with_the_file():
         tracemalloc.stop()
     # the rows of a group, of a block and what is made of it, twice in passing; labels as int64
     for m, peak in zip((100_000, 400_000), peaks, strict=True):
-        assert peak < 2 * source_rows.GROUP_BYTES + 8 * m
+        assert peak < 2 * file_order.GROUP_BYTES + 8 * m

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name
 from backprop_xp.training.step import regularization
 from backprop_xp.training.step.dropout import dropped_inputs
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
 
 # ---------------------------------------------------------------------------------------------
 # by hand: numbers of few binary digits, so that all of it is exact
@@ -211,9 +210,9 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l1, decay_biases, 
         down[:, i] -= h
         numeric[:, i] = (cost(up) - cost(down)) / (2 * h)
     sgd = bp.SGD(1.0)
-    settings = Settings(sgd, theta, l2, l1=l1, input_dropout=p)
-    step = step_of(net, sgd, theta, decay_biases=decay_biases)
-    given = [noise] if settings.drops_inputs else []
+    settings = numbers_of(sgd, theta, l2, l1=l1, input_dropout=p)
+    step = step_for(net, sgd, theta, decay_biases=decay_biases)
+    given = [noise] if settings.uses("input_dropout") else []
     (after, _), (_, penalty) = step((theta.copy(), ()), settings.next(), x, y, w, *given)
     # h² σ‴/6 leaves 1e-10 of costs of size 1000 (p = 0.9 makes the inputs ten times as large),
     # their rounding 1000 · 1e-16 / h = 1e-8

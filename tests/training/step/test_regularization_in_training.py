@@ -5,6 +5,7 @@ import pytest
 from comparisons import same
 from fused_on_host import NumpyLibrary
 from surface import BOUNDS, CLASSES, LABELS, MASK, PENALTIES, SMOOTHING, STACKED, TARGETS, M, X, Y
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.errors import OptionError, ShapeError
@@ -13,8 +14,6 @@ from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.schedules import Constant, Piecewise
 from backprop_xp.training.step import regularization
 from backprop_xp.training.step.dropout import noise_of_epoch
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import step_of
 
 # ---------------------------------------------------------------------------------------------
 # what is not asked for, what is not reached, what is removed
@@ -44,8 +43,10 @@ def test_a_bound_that_is_not_reached_is_none_to_the_bit(name, stack):
 
 
 def test_what_is_off_is_no_number_of_a_step():
-    numbers = Settings(bp.SGD(0.1), np.zeros(3), **dict.fromkeys(OFF, 0), **dict.fromkeys(OPTIONAL))
-    assert set(numbers.next()[1:]) == {None}
+    numbers = numbers_of(
+        bp.SGD(0.1), np.zeros(3), **dict.fromkeys(OFF, 0), **dict.fromkeys(OPTIONAL)
+    )
+    assert numbers.next().regularisation == {}
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -59,12 +60,12 @@ def test_the_tape_of_numpy_and_the_program_of_a_gpu_hold_it(chosen, decay_biases
     number = np.array([0.1, 0.2, 0.3]) if own else 0.1
     names = [*OFF[:3], *OPTIONAL] if chosen == "all" else [chosen]
     sgd = bp.SGD(0.1, 0.9)
-    settings = Settings(sgd, theta, **dict.fromkeys(names, number))
-    noise = [np.ones((3, 4), "float32")] if settings.drops_inputs else []
+    settings = numbers_of(sgd, theta, **dict.fromkeys(names, number))
+    noise = [np.ones((3, 4), "float32")] if settings.uses("input_dropout") else []
     batch = np.ones((4, 3), "float32"), np.ones((3, 4), "float32"), np.array(0.25, "float32")
     given = (theta, sgd.init(theta)), settings.next(), (*batch, *noise)
     for record, library in ((Recording, ()), (FusedRecording, (NumpyLibrary(),))):
-        step = step_of(net, sgd, theta, labelled=True, decay_biases=decay_biases)
+        step = step_for(net, sgd, theta, labelled=True, decay_biases=decay_biases)
         record(step, *given, *library)
 
 
@@ -148,11 +149,11 @@ class Remembers:
 @pytest.mark.parametrize("chosen", [{"shrinkage": 0.5}, {"max_norm": 0.01}])
 def test_a_theta_that_the_state_holds_too_is_not_written(xp, chosen):
     theta, optimizer = xp.array(TARGETS.init(seed=1)) * 1, Remembers()
-    step, settings = step_of(TARGETS, optimizer, theta), Settings(optimizer, theta, **chosen)
+    step, settings = step_for(TARGETS, optimizer, theta), numbers_of(optimizer, theta, **chosen)
     w = xp.array(np.full((1, M), 1 / M))
     batch = xp.array(X), xp.array(Y.T), w
-    plain, _ = step_of(TARGETS, optimizer, theta)(
-        (theta * 1, optimizer.init(theta)), Settings(optimizer, theta).next(), *batch
+    plain, _ = step_for(TARGETS, optimizer, theta)(
+        (theta * 1, optimizer.init(theta)), numbers_of(optimizer, theta).next(), *batch
     )
     (found, (kept,)), _ = step((theta, optimizer.init(theta)), settings.next(), *batch)
     np.testing.assert_array_equal(xp.host(kept), xp.host(plain[0]))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.training.step.numbers import Settings
-from backprop_xp.training.step.update import _Gradient, step_of
+from backprop_xp.training.step.gradient import Gradient
 
 MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
@@ -80,7 +80,7 @@ class Seen:
 def run(xp, net, optimizer, theta, batches, dtype=None, l2=0.0, labelled=False):
     """Take one step for each batch; return θ after each as NumPy arrays, the state and the outs."""
     theta = xp.array(theta, dtype) * 1  # memory of its own: a step consumes it
-    step, settings = step_of(net, optimizer, theta, labelled), Settings(optimizer, theta, l2)
+    step, settings = step_for(net, optimizer, theta, labelled), numbers_of(optimizer, theta, l2)
     carry, found, outs = (theta, optimizer.init(theta)), [], []
     for batch in batches:
         carry, out = step(carry, settings.next(), *(xp.array(x, dtype) for x in batch))
@@ -160,7 +160,7 @@ def test_one_step_for_two_thetas_in_turn(xp):
     given = Given(TARGETS)
     of_host, batches = given.theta((2,)), [given.batch(4) for _ in range(4)]
     thetas, sgd = [xp.array(x) * 1 for x in of_host], bp.SGD(0.1)
-    step, numbers = step_of(TARGETS, sgd, thetas[0]), Settings(sgd, thetas[0]).next()
+    step, numbers = step_for(TARGETS, sgd, thetas[0]), numbers_of(sgd, thetas[0]).next()
     for number, batch in enumerate(batches):
         which = number % 2
         expected = of_host[which] - 0.1 * expected_gradient(TARGETS, of_host[which], *batch)
@@ -173,7 +173,7 @@ def test_one_step_for_two_thetas_in_turn(xp):
 def test_the_gradient_has_one_place_in_memory_and_the_layers_are_views_of_theta(xp):
     net, given, shares = TARGETS, Given(TARGETS), np.shares_memory
     theta = xp.array(given.theta()) * 1
-    gradient, batch = _Gradient(net, theta, labelled=False), given.batch(4)
+    gradient, batch = Gradient(net, theta, labelled=False), given.batch(4)
     X, y, w = map(xp.array, batch)
     _, first = gradient(theta, net.activations, X.mT, y, w)
     layers = gradient._layers
@@ -359,8 +359,8 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l2, dropping, mask
         down[:, i] -= h
         numeric[:, i] = (cost(up) - cost(down)) / (2 * h)
     sgd = bp.SGD(1.0)
-    numbers = Settings(sgd, theta, l2, p if dropping else 0.0).next()
-    step, batch = step_of(net, sgd, theta), (X, y, w, *(noise if dropping else ()))
+    numbers = numbers_of(sgd, theta, l2, p if dropping else 0.0).next()
+    step, batch = step_for(net, sgd, theta), (X, y, w, *(noise if dropping else ()))
     (after, _), _ = step((theta.copy(), ()), numbers, *batch)
     # h² σ‴/6 leaves 1e-10 of costs of size 100, their rounding 100 · 1e-16 / h = 1e-9; weights of
     # up to 3 · 10 (p = 0.9) magnify both some hundred times
