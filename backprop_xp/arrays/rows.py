@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import detached
+from backprop_xp.arrays.backend import HostArray, detached
 from backprop_xp.arrays.memmaps import copy_rows, pages_of
 from backprop_xp.arrays.requirements import (
     check_dense,
@@ -40,7 +40,6 @@ __all__ = [
     "rows_of",
 ]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 INTO_MEMORY = "read X into memory with np.array(X), a sparse one with X.toarray()"  # advice
 

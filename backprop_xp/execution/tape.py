@@ -107,7 +107,7 @@ class _Life:
         self.constant = constant
 
 
-class Recorded(np.ndarray[Any, Any]):
+class Recorded(HostArray):
     """An array that reports each operation on it to its tape.
 
     Its reference to the tape is weak. The tape holds instructions, which hold views, whose `base`

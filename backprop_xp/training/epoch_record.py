@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, Namespace, compiled, namespace, to_host
+from backprop_xp.arrays.backend import Array, HostArray, Namespace, compiled, namespace, to_host
 from backprop_xp.callbacks.progress import History
 from backprop_xp.training.scoring import Scores
 
 __all__ = ["BatchCosts", "EpochRecord", "append", "not_finite", "of_validation"]
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class BatchCosts(NamedTuple):

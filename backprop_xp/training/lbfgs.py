@@ -6,14 +6,19 @@ device, replayed or fused: `Derivative` is an optimiser whose update of θ is �
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    from_host_like,
+    to_host,
+)
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
-from backprop_xp.errors import MissingExtraError, OptionError
+from backprop_xp.errors import OptionError, needs_extra
 from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.driver import Driver
@@ -27,8 +32,6 @@ from backprop_xp.training.task import Task
 from backprop_xp.training.trainer import Trainer
 
 __all__ = ["Minimisation"]
-
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 
 class _Evaluation(NamedTuple):
@@ -236,7 +239,7 @@ class _OfNetwork:
 def _like(x: HostArray, theta: Array) -> Array:
     """Return numbers of the host as an array like θ."""
     host = x.reshape(tuple(theta.shape))
-    return from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+    return from_host_like(host, theta)
 
 
 def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]) -> History:
@@ -255,13 +258,7 @@ def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]
 
 
 def _minimize() -> Any:
-    try:
+    came = "LBFGS without SciPy, which minimises"
+    with needs_extra("scipy", "train(optimizer)", came, "the package scipy"):
         from scipy.optimize import minimize
-    except ImportError as error:
-        raise MissingExtraError(
-            "train(optimizer)",
-            "LBFGS without SciPy, which minimises",
-            "the package scipy",
-            "Run: python -m pip install 'backprop-xp[scipy]'",
-        ) from error
     return minimize

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.backend import Array, dtype_name, from_host_like
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.files.safetensors_file import interpreting
@@ -95,7 +95,7 @@ def go_on(
 
 
 def _moved(x: Any, theta: Array) -> Array:
-    return from_host(x, namespace(theta), device_of(theta), dtype_name(x.dtype))
+    return from_host_like(x, theta, dtype_name(x.dtype))
 
 
 def _forms(theta: Array, state: State) -> list[Any]:

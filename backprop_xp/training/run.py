@@ -6,7 +6,14 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, context, device_of, from_host, namespace, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    context,
+    from_host_like,
+    namespace,
+    to_host,
+)
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError, ShapeError, StackIndexError, nearest_name
 from backprop_xp.network.network import Network
@@ -117,10 +124,10 @@ class Run:
         return self[np.unravel_index(np.argmin(sign * last), last.shape)]
 
 
-def network_numbers(key: Any, lead: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def network_numbers(key: Any, lead: tuple[int, ...]) -> HostArray:
     """Return the numbers of the networks that `key` picks of a stack of shape `lead`.
 
-    np.ndarray[Any, Any] count the networks row by row. 0-d where `key` picks a single one.
+    HostArray count the networks row by row. 0-d where `key` picks a single one.
 
     Raises
     ------
@@ -153,17 +160,17 @@ def network_numbers(key: Any, lead: tuple[int, ...]) -> np.ndarray[Any, Any]:
     return picked
 
 
-def _picked_theta(theta: Array, numbers: np.ndarray[Any, Any]) -> Array:
+def _picked_theta(theta: Array, numbers: HostArray) -> Array:
     """Return a new θ (*numbers.shape, P) of the networks of these numbers in θ (..., P)."""
     xp, P = namespace(theta), theta.shape[-1]
-    rows = from_host(numbers.reshape(-1), xp, device_of(theta), "int32")
+    rows = from_host_like(numbers.reshape(-1), theta, "int32")
     with context(theta):
         taken = xp.take(xp.reshape(theta, (-1, P)), rows, axis=0)
         picked: Array = xp.reshape(taken, (*numbers.shape, P))
     return picked
 
 
-def _picked_entry(entry: Any, lead: tuple[int, ...], numbers: np.ndarray[Any, Any]) -> Any:
+def _picked_entry(entry: Any, lead: tuple[int, ...], numbers: HostArray) -> Any:
     """Return the part of an entry of a history over `lead`; a float for a single network."""
     picked = np.broadcast_to(entry, lead).reshape(-1)[numbers]
     return float(picked) if numbers.ndim == 0 else picked

@@ -14,12 +14,11 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     Namespace,
     compiled,
     compiles,
-    device_of,
-    dtype_name,
-    from_host,
+    from_host_like,
     gathers_rows,
     is_on_cpu,
     namespace,
@@ -197,14 +196,14 @@ def _blocks_of_file(
             yield _block(batches, None, size, batches.weights)
 
 
-def _order(cases: Cases, seed: int, epoch: int) -> tuple[np.ndarray[Any, Any], Array]:
+def _order(cases: Cases, seed: int, epoch: int) -> tuple[HostArray, Array]:
     """Return the numbers of the rows in an epoch's order, on the host and beside the cases."""
     order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
-    return order, from_host(order, namespace(cases.X), device_of(cases.X), "int32")
+    return order, from_host_like(order, cases.X, "int32")
 
 
 def _shuffled_blocks(
-    cases: Cases, batch_size: int, rows: int, order: np.ndarray[Any, Any], on_device: Array
+    cases: Cases, batch_size: int, rows: int, order: HostArray, on_device: Array
 ) -> Iterator[Block]:
     weights = None if cases.weights is None else cases.weights[..., order]
     for start, stop, size in spans(cases.count, batch_size, rows):
@@ -213,9 +212,7 @@ def _shuffled_blocks(
         yield _block(cases, rows_of_block, size, part)
 
 
-def _block(
-    cases: Cases, rows: Array | None, size: int, weights: np.ndarray[Any, Any] | None
-) -> Block:
+def _block(cases: Cases, rows: Array | None, size: int, weights: HostArray | None) -> Block:
     xp = namespace(cases.X)
     source = cases.X if rows is not None and gathers_rows(cases.X) else None
     gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
@@ -255,8 +252,8 @@ def _in_batches(x: Array, size: int, axis: int) -> Array:
     return batches
 
 
-def _weights(like: Array, size: int, weights: np.ndarray[Any, Any]) -> Array:
+def _weights(like: Array, size: int, weights: HostArray) -> Array:
     """Return w (batches, ..., 1, size) for the weights (..., m) of a block's cases, of mean 1."""
     batches = np.moveaxis(weights.reshape(*weights.shape[:-1], -1, size), -2, 0)
     w = batches[..., None, :] / size
-    return from_host(w, namespace(like), device_of(like), dtype_name(like.dtype))
+    return from_host_like(w, like)

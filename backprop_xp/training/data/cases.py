@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, item_bytes
+from backprop_xp.arrays.backend import Array, HostArray, item_bytes
 from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows
 from backprop_xp.training.data.file_order import plan, read_blocks, shuffled_groups
 
@@ -33,7 +33,7 @@ class Cases:
     Y: Array
     n_out: int
     labelled: bool
-    weights: np.ndarray[Any, Any] | None = None
+    weights: HostArray | None = None
 
     @property
     def count(self) -> int:
@@ -80,7 +80,7 @@ class FileCases:
     Y: Any
     labelled: bool
     load: Callable[..., Cases]
-    weights: np.ndarray[Any, Any] | None = None
+    weights: HostArray | None = None
 
     @property
     def count(self) -> int:
@@ -118,7 +118,7 @@ class FileCases:
             yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None, numbers)
 
 
-def of_mean_one(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def of_mean_one(weights: HostArray) -> HostArray:
     """Return weights (..., m) divided by their mean, which is above 0.
 
     Equal weights are 1 to the bit.
@@ -130,7 +130,7 @@ def of_mean_one(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
            [1. , 1. , 1. , 1. ]])
     """
     up_to_one = weights / weights.max(axis=-1, keepdims=True)
-    relative: np.ndarray[Any, Any] = up_to_one / up_to_one.mean(axis=-1, keepdims=True)
+    relative: HostArray = up_to_one / up_to_one.mean(axis=-1, keepdims=True)
     return relative
 
 
@@ -142,7 +142,7 @@ class _RowNumbers:
     def __init__(self, m: int) -> None:
         self.shape = (m,)
 
-    def __getitem__(self, rows: slice) -> np.ndarray[Any, Any]:
+    def __getitem__(self, rows: slice) -> HostArray:
         return np.arange(rows.start, rows.stop)
 
 

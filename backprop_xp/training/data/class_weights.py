@@ -2,15 +2,15 @@
 
 import numbers
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 
 __all__ = ["weights_by_class"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 WHERE = "train(class_weights)"
 
 

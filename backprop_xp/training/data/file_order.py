@@ -14,17 +14,17 @@ The order follows from the seed, the epoch, m and the lengths of runs and groups
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.memmaps import pages_of, read_ahead
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.rows import fill_rows, is_source
 
 __all__ = ["Group", "Plan", "plan", "read_blocks", "shuffled_groups"]
 
-HostRows: TypeAlias = np.ndarray[Any, Any]
 
 RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
 GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
@@ -52,10 +52,10 @@ class Group(NamedTuple):
     """
 
     runs: list[tuple[int, int]]
-    order: HostRows
+    order: HostArray
 
     @property
-    def numbers(self) -> HostRows:
+    def numbers(self) -> HostArray:
         """The numbers in the source of the shuffled rows, an ndarray of int64 (rows,)."""
         return np.concatenate([np.arange(*run) for run in self.runs])[self.order]
 
@@ -106,7 +106,7 @@ def shuffled_groups(
 
 def read_blocks(
     sources: Sequence[Any], groups: Iterable[Group], rows: int
-) -> Iterator[tuple[HostRows, ...]]:
+) -> Iterator[tuple[HostArray, ...]]:
     """Yield the same rows of several sources or ndarrays, shuffled, `rows` at a time but the last.
 
     Memory: the bytes of one group, which are used again for the next, and of one block.
@@ -129,8 +129,8 @@ def read_blocks(
     ShapeError, DataError
         As `read_rows` does.
     """
-    buffers: dict[int, HostRows] = {}
-    block: list[HostRows] = []
+    buffers: dict[int, HostArray] = {}
+    block: list[HostArray] = []
     filled = 0
     for group in _announced(sources, groups):
         loaded = _loaded(sources, group, buffers)
@@ -150,8 +150,8 @@ def read_blocks(
 
 
 def _loaded(
-    sources: Sequence[Any], group: Group, buffers: dict[int, HostRows]
-) -> list[tuple[HostRows, HostRows]]:
+    sources: Sequence[Any], group: Group, buffers: dict[int, HostArray]
+) -> list[tuple[HostArray, HostArray]]:
     """Return an array and its order for each source; what is read is written into `buffers`."""
     count = len(group.order)
     loaded = []

@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, Namespace, namespace, to_host
+from backprop_xp.arrays.backend import Array, HostArray, Namespace, namespace, to_host
 from backprop_xp.arrays.cuda_streaming import HostRows, Mover, fits, moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import same_place
@@ -20,7 +20,6 @@ from backprop_xp.training.data.class_weights import weights_by_class
 
 __all__ = ["Place", "loaded", "weighted"]
 
-HostArray: TypeAlias = np.ndarray[Any, Any]
 
 _FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a time are in memory"
 

@@ -12,12 +12,17 @@ networks from overfitting", Journal of Machine Learning Research 15 (2014).
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from backprop_xp.activations import Activation, error
-from backprop_xp.arrays.backend import Array, device_of, dtype_name, from_host, namespace
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    from_host_like,
+    namespace,
+)
 from backprop_xp.arrays.random_streams import generator
 
 __all__ = ["Dropped", "Noise", "dropped", "dropped_inputs", "noise_of_epoch"]
@@ -107,13 +112,12 @@ def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) ->
     a stack; those of hidden layers are the same whether inputs are dropped or not.
     """
     n_in, *n_hidden = sizes[:-1]
-    xp, device, dtype = namespace(theta), device_of(theta), dtype_name(theta.dtype)
     drawn_from = cache(lambda to: generator(seed, to, epoch))  # made where it is needed alone
 
     def draw(
         batches: int, size: int, *, hidden: bool = True, inputs: bool = False
     ) -> tuple[Array, ...]:
-        parts: list[np.ndarray[Any, Any]] = []
+        parts: list[HostArray] = []
         if hidden:
             uniform = drawn_from("dropout").random((batches, sum(n_hidden), size), dtype=np.float32)
             ends = np.cumsum(n_hidden)
@@ -121,6 +125,6 @@ def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) ->
         if inputs:
             uniform = drawn_from("input dropout").random((batches, n_in, size), dtype=np.float32)
             parts.append(uniform)
-        return tuple(from_host(part, xp, device, dtype) for part in parts)
+        return tuple(from_host_like(part, theta) for part in parts)
 
     return draw

@@ -12,11 +12,10 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     broadcasts_to,
-    device_of,
     dtype_name,
-    from_host,
-    namespace,
+    from_host_like,
 )
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers.protocol import Optimizer
@@ -211,11 +210,11 @@ class StepNumbers:
         if name not in self._moved or self._moved[name][0] is not value:
             host = self._checked(name, value)
             theta = self._theta
-            moved = from_host(host, namespace(theta), device_of(theta), dtype_name(theta.dtype))
+            moved = from_host_like(host, theta)
             self._moved[name] = value, moved
         return self._moved[name][1]
 
-    def _checked(self, name: str, value: Any) -> np.ndarray[Any, Any]:
+    def _checked(self, name: str, value: Any) -> HostArray:
         dtype = dtype_name(self._theta.dtype)
         try:
             host = on_host(value)
@@ -241,6 +240,6 @@ class StepNumbers:
             )
         return host.reshape(()) if host.size == 1 else self._flat(host)
 
-    def _flat(self, host: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _flat(self, host: HostArray) -> HostArray:
         """Return (K, 1), the networks of all axes of the stack one after another."""
         return np.broadcast_to(host, (*self._stack, 1)).reshape(-1, 1)
