@@ -4,6 +4,7 @@ Folders are tested by several processes, files named one by one in a single one.
 told once for each reason, with its count.
 """
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +20,16 @@ collect_ignore = ["support"]  # modules that tests import
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Run files in this process: they are done before others have started."""
+    """Run files in this process: they are done before others have started.
+
+    Where there are several, each computes with one thread: more would wait for one another.
+    """
     named = [Path(argument.partition("::")[0]) for argument in config.args]
-    return 0 if all(path.is_file() for path in named) else None
+    if all(path.is_file() for path in named):
+        return 0
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
