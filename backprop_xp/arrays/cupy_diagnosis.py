@@ -14,7 +14,6 @@ no cuBLAS, cuRAND or other library            ImportError that names it, also at
 ============================================  ===========================================
 """
 
-import ctypes
 import importlib
 import os
 import re
@@ -125,6 +124,8 @@ def builds() -> tuple[str, ...]:
 
 def driver_version() -> int:
     """Return the CUDA version of the NVIDIA driver, such as 12040 for 12.4; 0 without a driver."""
+    import ctypes
+
     version = ctypes.c_int(0)
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")

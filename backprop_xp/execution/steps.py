@@ -6,9 +6,6 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from backprop_xp.arrays.backend import Namespace, compiles
-from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
-from backprop_xp.execution.cuda.replay import FusedReplayer
-from backprop_xp.execution.cuda.switches import FUSED_KERNELS, is_on
 from backprop_xp.execution.jax_scan import scanned
 from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
@@ -54,6 +51,15 @@ def over_batches(
         return Replayer(lambda _: make_step(), loop(make_step(), xp))
     if pure and array_api_compat.is_torch_namespace(xp):
         return TorchReplayer(make_step, loop(make_step(), xp))
-    if pure and array_api_compat.is_cupy_namespace(xp) and is_on(FUSED_KERNELS):
-        return FusedReplayer(make_step, loop(make_step(), xp), CupyLibrary())
+    if pure and array_api_compat.is_cupy_namespace(xp):
+        return _on_cupy(make_step, xp)
     return loop(make_step(), xp)
+
+
+def _on_cupy(make_step: MakeStep, xp: Namespace) -> Steps:
+    from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+    from backprop_xp.execution.cuda.replay import FusedReplayer
+    from backprop_xp.execution.cuda.switches import FUSED_KERNELS, is_on
+
+    plainly = loop(make_step(), xp)
+    return FusedReplayer(make_step, plainly, CupyLibrary()) if is_on(FUSED_KERNELS) else plainly

@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +108,8 @@ def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapsho
 
 def _checksum(tensors: Mapping[str, HostArray]) -> str:
     """Return the SHA-256 of the arrays with their names, shapes and dtypes."""
+    from hashlib import sha256  # it takes two milliseconds, and most programs have no checkpoint
+
     digest = sha256()
     for name in sorted(tensors):
         x = tensors[name]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
-from hashlib import sha256
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -73,4 +72,6 @@ def _constants(code: CodeType) -> list[Any]:
 
 
 def _sum(content: bytes) -> str:
+    from hashlib import sha256
+
     return sha256(content).hexdigest()[:16]

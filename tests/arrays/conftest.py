@@ -1,6 +1,7 @@
 """Modules and devices that fail on purpose."""
 
 import importlib
+import importlib.util
 
 import numpy as np
 import pytest
@@ -9,6 +10,14 @@ from broken_libraries import Gpu
 from backprop_xp.arrays.devices import (
     ENVIRONMENT_VARIABLE,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def libraries_are_imported():
+    """Import PyTorch and JAX before a test breaks `ctypes`, which would leave them half imported."""
+    for name in ("torch", "jax"):
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import recorder
 from device_array import DeviceArray, MemoryPointer, plain
 from fused_on_host import Deferring, NumpyLibrary
 
-from backprop_xp.execution import steps
+from backprop_xp.execution.cuda import cupy_arrays
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.switches import FUSED_KERNELS
 from backprop_xp.training.data import loading
@@ -47,7 +47,7 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
 
     with (
         patch.object(array_api_compat, "is_cupy_array", is_one),
-        patch.object(steps, "CupyLibrary", DeviceLibrary),
+        patch.object(cupy_arrays, "CupyLibrary", DeviceLibrary),
         patch.object(
             loading, "mover", lambda *_: None
         ),  # streams, which `test_cuda_streaming` acts
