@@ -5,6 +5,7 @@ told once for each reason, with its count.
 """
 
 import os
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -39,10 +40,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("gpu"))
 
 
+def reason_of(skipped: str) -> str:
+    """Return the reason of a skip, in the same words for every module and every library."""
+    reason = skipped.removeprefix("Skipped: ")
+    reason = re.sub(r"^could not import '(\w+)'.*", r"\1 is not installed", reason)
+    return re.sub(r"^\S+ has (no )?float", r"the library has \1float", reason)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in a line for each reason how many tests are skipped."""
     reports = terminalreporter.stats.get("skipped", [])
-    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    reasons = Counter(reason_of(report.longrepr[2]) for report in reports)
     if reasons:
         terminalreporter.section(f"{reasons.total()} skipped")
     for reason, count in sorted(reasons.items(), key=lambda each: -each[1]):
