@@ -1,7 +1,6 @@
 """Atomic writing: a file is written completely or not at all, whenever the process ends."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from backprop_xp.errors import OptionError
@@ -25,6 +24,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     if path.exists() and not path.is_file():
         came = f"{str(path)!r}, which is no ordinary file"
         raise OptionError("save(path)", came, "a file or a free name", "Choose another name")
+    import tempfile  # it takes three milliseconds, and most programs write nothing
+
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
     ) as file:

@@ -14,7 +14,7 @@ from backprop_xp.arrays.devices import (
 
 @pytest.fixture(scope="session", autouse=True)
 def libraries_are_imported():
-    """Import PyTorch and JAX before a test breaks `ctypes`, which would leave them half imported."""
+    """Import PyTorch and JAX before a test breaks `ctypes`, which leaves them half imported."""
     for name in ("torch", "jax"):
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name)

@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 import backprop_xp as bp
-from backprop_xp.files import atomic_write
 
 EPOCHS = 30
 NET = bp.Network([6, 8, 3], hidden="tanh")
@@ -84,7 +83,7 @@ def write_slowly(pipe):
         time.sleep(0.02)
 
     new, fsync, replace = tempfile.NamedTemporaryFile, os.fsync, Path.replace
-    atomic_write.tempfile.NamedTemporaryFile = lambda *a, **k: Slowly(new(*a, **k), say)
+    tempfile.NamedTemporaryFile = lambda *a, **k: Slowly(new(*a, **k), say)
     os.fsync = lambda number: (say(), fsync(number))
     Path.replace = lambda path, target: (say(), replace(path, target), say())
 
