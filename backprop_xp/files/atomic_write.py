@@ -20,12 +20,12 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
     """
+    import tempfile  # it takes three milliseconds, and most programs write nothing
+
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
         came = f"{str(path)!r}, which is no ordinary file"
         raise OptionError("save(path)", came, "a file or a free name", "Choose another name")
-    import tempfile  # it takes three milliseconds, and most programs write nothing
-
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
     ) as file:
