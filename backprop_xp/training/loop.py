@@ -1,4 +1,4 @@
-"""The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
+"""The training loop: one update for each batch; the host reads the costs once an epoch."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ __all__ = ["Loop"]
 class Loop(Driver):
     """Trains epoch after epoch, by one update for each batch.
 
-    Parameters, errors: as `Driver`.
+    Its parameters and errors are those of `Driver`.
     """
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
@@ -37,7 +37,7 @@ class Loop(Driver):
         self._good = task.theta
 
     def train(self) -> None:
-        """Train up to the last epoch, or until something stops it."""
+        """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
         while self.progress.epoch < self.progress.epochs and not self.progress.stopped:
             self._epoch()
 
@@ -64,11 +64,17 @@ class Loop(Driver):
         self._add_entries(start, record)
         progress.epoch += 1
         self.numbers.after_epoch(progress.history)
-        progress.of_settings = self.numbers.state()
+        progress.schedule_memory = self.numbers.state()
         self.tell("on_epoch_end")
 
     def _add_entries(self, start: Array, record: EpochRecord) -> None:
-        """Add the entries of an epoch, read on the host, and those of the validation."""
+        """Read the scores of an epoch, score the validation cases, and add both to the history.
+
+        Raises
+        ------
+        DivergenceError
+            A cost or θ is infinite or NaN.
+        """
         progress, others = self.progress, self.task.validation
         costs = record.batch_costs(progress.weights)
         self._good = start if costs.good_start else self._good
