@@ -16,7 +16,7 @@ from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
-from backprop_xp.training.resume import begun, go_on
+from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 from backprop_xp.training.run import Run
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.step.update import UpdateRule
@@ -56,7 +56,7 @@ class Driver(ABC):
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
         self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases)
-        snapshot = begun(task, options, self.callbacks)
+        snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
@@ -64,7 +64,7 @@ class Driver(ABC):
             task, options.epochs, theta, state, schedule_memory=remembered
         )
         if snapshot is not None:
-            go_on(self.progress, snapshot, self.numbers, self.callbacks)
+            restore_snapshot(self.progress, snapshot, self.numbers, self.callbacks)
         guard.history = self.progress.history
 
     @abstractmethod

@@ -94,7 +94,7 @@ class Minimisation(Driver):
         progress, histories, ends = self.progress, [], []
         epochs = progress.epochs // self._count
         for number in range(self._count if epochs else 0):
-            network = _OfNetwork(self.task, number, self.numbers, self._block, self.rule)
+            network = _HostCost(self.task, number, self.numbers, self._block, self.rule)
             history, end = self._minimised(network, epochs)
             histories.append(history)
             ends.append(end)
@@ -105,7 +105,7 @@ class Minimisation(Driver):
             progress.stop("; ".join(dict.fromkeys(ends)))
         progress.weights = self._theta()
 
-    def _minimised(self, network: "_OfNetwork", epochs: int) -> tuple[dict[str, list[Any]], str]:
+    def _minimised(self, network: "_HostCost", epochs: int) -> tuple[dict[str, list[Any]], str]:
         """Return a network's entries, at the initial θ first, and why its minimisation ended."""
         chosen, progress = self._chosen, self.progress
         row = self._thetas[network.number]
@@ -189,7 +189,7 @@ def _check(task: Task, options: Options) -> None:
             raise OptionError("train(callbacks)", came, expected, advice)
 
 
-class _OfNetwork:
+class _HostCost:
     """The cost of one network as a function of θ in float64 on the host, for SciPy."""
 
     def __init__(

@@ -16,10 +16,10 @@ from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.task import Task
 
-__all__ = ["begun", "go_on"]
+__all__ = ["restore_snapshot", "snapshot_to_resume"]
 
 
-def begun(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
+def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
     """Return the snapshot to resume, None for a new run; prepare each `Checkpoint` for the run.
 
     Raises
@@ -64,7 +64,7 @@ def _made_with(task: Task, options: Options) -> Mapping[str, str]:
     return {name: described(value) for name, value in given.items()}
 
 
-def go_on(
+def restore_snapshot(
     progress: TrainingProgress,
     snapshot: Snapshot,
     numbers: StepNumbers,

@@ -28,7 +28,7 @@ class Run:
     Attributes
     ----------
     theta : array (*stack, P)
-        The parameters after the last epoch.
+        The parameters after the last epoch, or the best parameters of `EarlyStopping`.
     history : dict of lists
         One entry for each epoch: a float, or an array (*stack). "cost" is the weighted mean cost
         over the cases, regularisation included. "accuracy" is the weighted share of correct cases,

@@ -144,7 +144,8 @@ def train(
     Returns
     -------
     Run
-        θ after the last epoch, the history, and the reason why training stopped early, if it did.
+        θ after the last epoch, or the best θ of `EarlyStopping`; the history; and the reason why
+        training stopped early, if it did.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def train(
         An argument cannot be used. The error is raised before any work, but for rows in a file when
         they are read.
     DivergenceError
-        A cost is infinite or NaN. The error holds the last good θ, the epoch and the batch.
+        A cost or θ is infinite or NaN. The error holds the last good θ, the epoch and the batch.
     OutOfMemoryError
         The memory does not suffice. If training had begun, the error holds θ from before the
         current epoch.
