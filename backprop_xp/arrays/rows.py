@@ -1,11 +1,11 @@
-"""Rows of anything that holds cases: an array, a list, a file, a sparse matrix.
+"""The rows of X, which is an array, a list, a data frame, a file or a sparse matrix.
 
-`rows_of` asks once what X is. Its answer has X's shape and dtype, as an array `like`, and reads
-some rows at a time.
+`rows_of` finds out once what X is, and returns `ArrayRows` or `FileRows`. Both have an array `like`
+of X's shape and dtype, and a method `read` that returns some rows.
 
-A *source* stays where it is: a NumPy memmap, a data set of h5py or zarr, a sparse matrix of SciPy
-in CSR format, or any object with a shape, a dtype and rows that slices read. It may be larger than
-memory.
+A *source* is an X that is not read into memory as a whole: a NumPy memmap, a data set of h5py or
+zarr, a sparse matrix of SciPy in CSR format, or any object with a shape, a dtype and slices of
+rows. It may be larger than memory.
 """
 
 import operator
@@ -71,7 +71,7 @@ class FileRows:
     ----------
     source : source (m, n) or (m,)
     like : ndarray (m, n) or (m,)
-        Zeros in the shape and dtype of the source, which take no memory.
+        Zeros of the shape and dtype of the source. They take no memory.
     """
 
     source: Any
@@ -80,7 +80,7 @@ class FileRows:
     in_file: ClassVar[bool] = True
 
     def read(self, start: int, stop: int) -> HostArray:
-        """Return rows start:stop as a new array in memory, as `read_rows` does."""
+        """Return rows start:stop as a new array in memory (`read_rows`)."""
         return read_rows(self.source, start, stop)
 
 
@@ -88,18 +88,19 @@ Rows: TypeAlias = ArrayRows | FileRows
 
 
 def rows_of(x: Any, where: str) -> Rows:
-    """Return the rows of `x`, which holds real numbers.
+    """Return the rows of `x`, after a check that it holds real numbers.
 
     Parameters
     ----------
     x : array, list, data frame or source
     where : str
-        The argument, for errors.
+        The argument that errors name.
 
     Raises
     ------
     DTypeError, ShapeError, DataError
-        It holds no real numbers, is sparse or masked, or is a source of another shape than rows.
+        `x` does not hold real numbers, is masked, is sparse in another format than CSR, or is a
+        source of another shape than (m, n) or (m,).
 
     Examples
     --------
@@ -120,11 +121,12 @@ def rows_of(x: Any, where: str) -> Rows:
 
 
 def is_source(x: Any) -> bool:
-    """Tell whether `x` is read by rows from elsewhere, rather than an array in memory.
+    """Tell whether `x` is a source, whose rows are read a block at a time.
 
-    So are memmaps and their views (`np.asarray` of one counts as memory), sparse matrices in CSR
-    format, and every object with `shape`, `dtype` and `__getitem__` that belongs to no library of
-    arrays and has no method that makes it an array, as data frames have.
+    Sources are memmaps and their views, sparse matrices in CSR format, and other objects with
+    `shape`, `dtype` and `__getitem__`. Arrays of an array library are not sources, nor are objects
+    with a method `to_numpy` or `toarray`, such as data frames. `np.asarray` of a memmap is not a
+    source either.
     """
     if isinstance(x, np.ndarray):
         return pages_of(x) is not None
@@ -141,13 +143,16 @@ def is_source(x: Any) -> bool:
 
 
 def check_source(x: Any, where: str) -> None:
-    """Refuse a source unless its first axis is the cases: stacks (K, m, n) have to be in memory.
+    """Refuse a source whose first axis is not the cases, such as a stack (K, m, n).
 
-    Of a sparse matrix also the places of its numbers are checked, which SciPy takes on trust.
+    The index arrays of a sparse matrix are checked too, since SciPy does not check them.
 
     Raises
     ------
-    ShapeError, DataError
+    ShapeError
+        The shape is not (m, n) or (m,).
+    DataError
+        The arrays of a sparse matrix contradict each other.
     """
     try:
         shape = tuple(x.shape)
@@ -162,11 +167,12 @@ def check_source(x: Any, where: str) -> None:
 
 
 def _check_places(x: Any, where: str) -> None:
-    """Refuse a matrix in CSR format whose arrays do not fit together: none of it is changed.
+    """Refuse a matrix in CSR format whose arrays contradict each other; `x` is not changed.
 
     Raises
     ------
     DataError
+        An index is out of range, or the arrays have lengths that do not agree.
     """
     check_unmasked(x.data, where)
     try:
@@ -174,16 +180,17 @@ def _check_places(x: Any, where: str) -> None:
         same[:0].check_format()  # refuses a dtype that SciPy does not have
         same.check_format(full_check=True)
     except (AttributeError, TypeError, ValueError) as error:
-        came, expected = f"a damaged CSR matrix ({error})", "indptr, indices and data that fit"
-        raise DataError(where, came, expected, "Make the matrix anew") from error
+        came, expected = f"a damaged CSR matrix ({error})", "indptr, indices and data that agree"
+        raise DataError(where, came, expected, "Build the matrix again") from error
 
 
 def in_memory(x: Any, where: str) -> Any:
-    """Return `x`, read into memory as a whole where it is a source.
+    """Return `x`; a source is read into memory as a whole.
 
     Raises
     ------
     ShapeError, DataError
+        As `check_source` and `read_rows`.
     """
     if not is_source(x):
         return x
@@ -194,23 +201,24 @@ def in_memory(x: Any, where: str) -> Any:
 
 
 def chunk_rows(x: Any) -> int | None:
-    """Return the number of rows that the file of `x` stores together, or None where it does not."""
+    """Return the number of rows in a chunk of the file of `x`; None for a file without chunks."""
     chunks = getattr(x, "chunks", None)
     first = chunks[0] if isinstance(chunks, tuple) and chunks else None
     return first if isinstance(first, int) and first > 0 else None
 
 
 def read_rows(x: Any, start: int, stop: int) -> HostArray:
-    """Return rows start:stop of a source as a new ndarray in memory, (stop − start, …), its dtype.
+    """Return rows start:stop of a source as a new ndarray (stop − start, …) of the source's dtype.
 
-    What a memmap keeps in memory of its file does not grow, except in mode "c", whose pages hold
-    the caller's changes. Rows of a transposed memmap lie all over the file: right, but slow.
+    The pages of a memmap do not stay in memory after the read, except in mode "c", where the pages
+    hold the caller's changes. Rows of a transposed memmap lie all over the file, so that reads are
+    slow.
 
     Raises
     ------
     ShapeError, DataError
-        The source returns rows that are not of its shape and dtype, or masked, or has become too
-        short. Errors of its own pass through.
+        The source returns rows of another shape or dtype than its own, or masked rows, or has
+        become too short. Errors of the source itself pass through.
     """
     start, stop, _ = slice(start, stop).indices(x.shape[0])
     rows = np.empty((max(stop - start, 0), *x.shape[1:]), np.dtype(x.dtype))
@@ -220,7 +228,7 @@ def read_rows(x: Any, start: int, stop: int) -> HostArray:
 
 
 def fill_rows(out: HostArray, x: Any, start: int, stop: int) -> None:
-    """Write rows start:stop of a source into `out`, with the errors of `read_rows`."""
+    """Write rows start:stop of a source into `out`; it raises the errors of `read_rows`."""
     rows = _checked(x[start:stop], out, f"rows {start}:{stop} of {type(x).__name__}")
     if pages_of(rows) is None:
         out[...] = rows
@@ -229,11 +237,11 @@ def fill_rows(out: HostArray, x: Any, start: int, stop: int) -> None:
 
 
 def _checked(given: Any, out: HostArray, where: str) -> HostArray:
-    """Return the rows that a source gave, a memmap as it is, after checking that they fit `out`."""
+    """Return rows of a source after a check of shape and dtype; a memmap stays a memmap."""
     if np.ma.is_masked(given):
         raise DataError(where, "masked values", "numbers", "Fill them in before training")
     rows: HostArray = given.toarray() if is_sparse(given) else np.asanyarray(given)
-    advice = "Let its shape and dtype tell what its slices return"
+    advice = "Give the source the shape and dtype of its slices"
     if rows.shape != out.shape:
         raise ShapeError(where, f"shape {rows.shape}", f"{out.shape}, as its shape says", advice)
     if rows.dtype.newbyteorder("=") != out.dtype.newbyteorder("="):

@@ -181,7 +181,7 @@ def snapshot_of(
         progress.epoch,
         {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
         settings,
-        progress.of_settings,
+        progress.schedule_memory,
         memories,
         progress.stopped,
     )

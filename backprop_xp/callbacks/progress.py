@@ -33,8 +33,9 @@ class Progress(Protocol):
         As `Run.history`, one entry for each complete epoch. A callback may add lists of its own.
     stopped : str
         Why training ends before its last epoch; empty while it goes on.
-    of_settings : mapping
-        The memory of schedules that follow the history, as JSON holds it.
+    schedule_memory : mapping
+        The number of steps so far, and the memory of schedules that follow the history, as JSON
+        holds them.
 
     Examples
     --------
@@ -57,7 +58,7 @@ class Progress(Protocol):
     state: tuple[Array, ...]
     history: History
     stopped: str
-    of_settings: Mapping[str, Any]
+    schedule_memory: Mapping[str, Any]
 
     @property
     def network(self) -> Network:

@@ -46,8 +46,9 @@ class Snapshot:
     history : dict of ndarray (epochs, *stack)
     settings : dict of str
         The arguments of the run as texts, by name (`training.fingerprint` writes them).
-    of_settings : dict
-        The memory of schedules that follow the history, as JSON holds it.
+    schedule_memory : dict
+        The number of steps so far, and the memory of schedules that follow the history, as JSON
+        holds them.
     callbacks : list of (str, dict)
         Class and memory of each callback that has a memory, in the order of the callbacks.
     stopped : str
@@ -59,7 +60,7 @@ class Snapshot:
     epoch: int
     history: Mapping[str, HostArray]
     settings: Mapping[str, str]
-    of_settings: Mapping[str, Any]
+    schedule_memory: Mapping[str, Any]
     callbacks: Sequence[tuple[str, Mapping[str, Any]]]
     stopped: str = ""
 
@@ -97,7 +98,8 @@ def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapsho
             "state": len(snapshot.state),
             "history": list(snapshot.history),
             "settings": dict(snapshot.settings),
-            "of_settings": dict(snapshot.of_settings),
+            # the key of all files so far
+            "of_settings": dict(snapshot.schedule_memory),
             "callbacks": remembered,
             "stopped": snapshot.stopped,
             "sum": _checksum(contents),

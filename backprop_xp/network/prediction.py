@@ -1,7 +1,7 @@
-"""What networks make of data of any size and place: the outputs of each, or of all together.
+"""Outputs of networks for data of any size, library and device: of each network, or their mean.
 
-Cases are read, moved to θ and carried through the layers a few at a time, so that data may be
-larger than memory.
+Cases are read, moved to θ's device and passed through the layers chunk by chunk, so that data may
+be larger than memory.
 """
 
 import math
@@ -28,21 +28,30 @@ from backprop_xp.network.network import Network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
-BLOCK_BYTES = 32 * 1024**2  # of inputs in θ's dtype, read and moved at one time
+BLOCK_BYTES = 32 * 1024**2  # inputs in θ's dtype that are read and moved at a time
 
 _FEWER = "Pass fewer rows at a time, or fewer networks"
 
 
 class Ensemble(NamedTuple):
-    """What the networks of a stack say together.
+    """Mean and spread of the outputs of the networks of a stack.
 
     Attributes
     ----------
     mean : array (m, n_out)
         The mean of the outputs over all networks.
     spread : array (m, n_out)
-        Their standard deviation over the networks, divided by K: the K networks are all there are,
-        not a sample of others.
+        The standard deviation of the outputs over the K networks, with the divisor K, not K − 1:
+        the networks are the whole population, not a sample of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import backprop_xp as bp
+    >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+    >>> both = bp.ensemble(net, np.array([[1.0, 0.0], [3.0, 0.0]]), [[10.0]])  # outputs 10, 30
+    >>> both.mean, both.spread
+    (array([[20.]]), array([[10.]]))
     """
 
     mean: Array
@@ -53,20 +62,20 @@ class Ensemble(NamedTuple):
 def predict(net: Network, theta: Array, X: Any) -> Array:
     """Return the outputs as rows, (..., m, n_out), for inputs of any library, device or file.
 
-    As `Network.forward`, for inputs that need not be where θ is, and bounded in memory: the inputs
-    are read and moved by `BLOCK_BYTES`, and pass through the layers by `chunking.cases_at_once`.
-    Beside the result and its parts, which is joined from them, no array grows with m. Derivatives
-    are not recorded: to trace or to differentiate, call ``net.forward``.
+    The result is that of `Network.forward`, but the inputs may be on another device than θ, and the
+    memory is bounded. The inputs are read and moved in blocks of `BLOCK_BYTES`, and each block
+    passes through the layers in chunks of `chunks.cases_at_once`. Only the result and its chunks
+    grow with m. Derivatives are not recorded: to trace or to differentiate, call ``net.forward``.
 
     Parameters
     ----------
     net : Network
     theta : array (..., P)
     X : array (m, n_in), or (..., m, n_in) with one set of inputs for each network
-        An array of any library and device, a list or a data frame; or a file (m, n_in) whose rows
-        are read: a memmap, a data set of h5py or zarr, a sparse matrix of SciPy in CSR format, an
-        object with shape, dtype and slices of rows. Real numbers, converted to θ's dtype. Shapes
-        and dtypes are checked, values are not.
+        Real numbers, converted to θ's dtype. X is an array of any library and device, a list, a
+        data frame, or a sparse matrix of SciPy in CSR format. Or X is a file (m, n_in): a memmap, a
+        data set of h5py or zarr, or an object with shape, dtype and slices of rows. Shapes and
+        dtypes are checked, values are not.
 
     Returns
     -------
@@ -78,9 +87,10 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
     ShapeError, DTypeError
         X or θ does not fit the network, or does not hold real numbers.
     DataError
-        A file has masked rows, or has become shorter; the arrays of a sparse matrix do not fit.
+        A file has masked rows, or has become shorter; or the arrays of a sparse matrix contradict
+        each other.
     OutOfMemoryError
-        The memory does not hold the result, or some cases between the layers.
+        The memory does not suffice for the result, or for a chunk of cases in the layers.
 
     Examples
     --------
@@ -99,15 +109,15 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
 def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
     """Return the mean of a stack's outputs and their spread over the networks, (m, n_out) each.
 
-    For the outputs a_k of K networks: ā = Σ_k a_k / K and s = √(Σ_k (a_k − ā)² / K). All leading
-    axes of θ are networks. Memory as of `predict`; the outputs of all networks exist for some cases
-    at a time alone.
+    For the outputs a_k of K networks, ā = Σ_k a_k / K and s = √(Σ_k (a_k − ā)² / K). All leading
+    axes of θ count as networks. The memory is bounded as in `predict`: the outputs of all networks
+    exist only for one chunk of cases at a time.
 
     Parameters
     ----------
     net : Network
     theta : array (..., P)
-        With one leading axis at least.
+        With at least one leading axis.
     X : array (m, n_in) or file
         As `predict` takes it, the same for all networks.
 
@@ -119,7 +129,7 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
     Raises
     ------
     ShapeError
-        θ is a single network, or X has one set of inputs for each; or as `predict`.
+        θ is a single network, or X has inputs for each network; or as `predict`.
     DTypeError, DataError, OutOfMemoryError
         As `predict`.
 
@@ -156,7 +166,7 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
 
 
 def _checked(net: Any, theta: Any, where: str) -> Any:
-    """Return θ's namespace after checking that θ is one of the network."""
+    """Return θ's namespace, after a check that θ fits the network."""
     if not isinstance(net, Network):
         advice = "Pass the network, then theta, then X"
         raise DTypeError(f"{where}(net)", type(net).__name__, "a Network", advice)
@@ -164,7 +174,7 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
 
 
 def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
-    """Yield the outputs of some cases after the other, (..., cases, n_out)."""
+    """Yield the outputs of one chunk of cases after another, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
     theta, rows = detached(theta), rows_of(X, name)
     columns.check_shape_of_inputs(rows.like, () if shared else tuple(theta.shape[:-1]), n_in, name)
@@ -177,16 +187,18 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
 
     m, at_once = rows.like.shape[-2], _block_length(rows.like, theta, length)
     by = mover(xp, device) if m > at_once else None
-    for start in range(0, max(m, 1), at_once):  # no name here keeps a block while the next is read
+    for start in range(
+        0, max(m, 1), at_once
+    ):  # a name for the block would keep it while the next is read
         yield from outputs(
             moved_by(by, rows.read(start, min(start + at_once, m)), xp, device, dtype)
         )
 
 
 def _block_length(X: Any, theta: Array, length: int) -> int:
-    """Return how many rows are read at one time: whole chunks of `length`, one at least.
+    """Return the number of rows to read at a time: whole chunks of `length` rows, at least one.
 
-    So are the chunks, and the result to the last bit, the same wherever the rows come from.
+    So the chunks are the same wherever the rows come from, and the result is bit-identical.
     """
     networks, item_bytes = math.prod(X.shape[:-2]), namespace(theta).finfo(theta.dtype).bits // 8
     row_bytes = networks * X.shape[-1] * item_bytes

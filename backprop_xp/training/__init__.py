@@ -1,20 +1,39 @@
-"""Training: `train.train`, and what it is made of.
+"""Training: `train.train`, from its arguments to the `Run` that it returns.
+
+The path of `train`:
+
+1. `options.Options` checks the options.
+2. `task.prepared` checks the data and θ, and moves them to the device: the `Task`.
+3. `failures.Guarded` surrounds the rest, so that an error holds the last good θ.
+4. `train.driver_of` returns a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
+   `driver.Driver`, which calls the callbacks and resumes a run from a checkpoint.
+5. `Loop` cuts each epoch into blocks of batches. `Minimisation` gives SciPy the cost and the
+   gradient of one block, all cases.
+6. `Trainer.block` trains on a block. It calls the step once for each batch.
+7. The step (`step.update.step_of`) makes one update of θ.
+
+The modules, in the order in which one reads them:
 
 .. code-block:: text
 
-    train              what comes in, where it begins, and the run that comes out
-    task               everything that came in, checked and moved
-    loop, lbfgs        epoch after epoch of steps; minimisation by SciPy
-    trainer            a block of batches, by groups of networks where a stack is large
-    step/              one update of θ: gradient, penalties, clipping, optimiser, bounds
-    data/              cases, their weights, and batches
+    train              `train`: the path from the arguments to the run
+    options            the options of `train`, with defaults and ranges
+    task               the data and θ, checked and moved to the device
+    driver             the part of training that Loop and Minimisation share
+    loop               epochs of updates, one update for each batch
+    lbfgs              minimisation by SciPy, one iteration in place of an epoch
+    resume             the start of a run from a checkpoint
+    trainer            training on a block of batches, by groups of networks in a large stack
     scoring            cost and accuracy on the device
-    epoch_record       what an epoch leaves on the device, read once at its end
-    progress           where training stands, as callbacks see it
-    run                what `train` returns
+    epoch_record       the scores of an epoch, read on the host once at its end
+    progress           the state of training, as callbacks see it
+    run                the result of `train`: θ and the history
     failures           errors that hold the last good θ
     interrupts         Ctrl-C
-    fingerprint        settings as texts, by which a resumed run is compared
+    fingerprint        arguments as texts, which a resumed run must share
+    step/              one update of θ: gradient, penalties, clipping, optimiser, max-norm
+    data/              cases, their weights, and batches
 
-It has no names of its own, for `train` would hide its module.
+The room imports `callbacks` and the rooms below it (`files`, `network`, `optimizers`, `execution`,
+`arrays`, …). It exports no names: the function `train` would hide its module.
 """

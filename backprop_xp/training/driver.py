@@ -1,4 +1,4 @@
-"""What both ways to train have in common: the loop over epochs, and L-BFGS."""
+"""The base class of `Loop` and `Minimisation`: callbacks, numbers, progress, and the result."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
-from backprop_xp.training.resume import begun, go_on
+from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 from backprop_xp.training.run import Run
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.step.update import UpdateRule
@@ -27,28 +27,28 @@ __all__ = ["Driver"]
 
 
 class Driver(ABC):
-    """Trains a task up to its last epoch, and tells callbacks of it.
+    """Trains a task up to its last epoch, and calls the callbacks.
 
     Parameters
     ----------
     task : Task
     options : Options
     guard : Guarded
-        Is told of the edges between two epochs.
+        Holds the last good θ for errors; the driver hands it θ between two epochs.
     optimizer : Optimizer
         The optimiser of the steps.
 
     Raises
     ------
     BackpropError
-        The options do not go with the task, or with each other.
+        The options do not fit the task, or contradict each other.
     """
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
         bar = ProgressBar() if options.progress else None
         told = [*options.callbacks, *([bar] if bar else [])]
-        self.callbacks: Sequence[Any] = sorted(told, key=_place_of)
+        self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:
             guard.callback(bar.close)
         regularisation = options.regularisation
@@ -56,21 +56,23 @@ class Driver(ABC):
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
         self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases)
-        snapshot = begun(task, options, self.callbacks)
+        snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
-        self.progress = TrainingProgress(task, options.epochs, theta, state, of_settings=remembered)
+        self.progress = TrainingProgress(
+            task, options.epochs, theta, state, schedule_memory=remembered
+        )
         if snapshot is not None:
-            go_on(self.progress, snapshot, self.numbers, self.callbacks)
+            restore_snapshot(self.progress, snapshot, self.numbers, self.callbacks)
         guard.history = self.progress.history
 
     @abstractmethod
     def train(self) -> None:
-        """Train up to the last epoch, or until something stops it."""
+        """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
 
     def run(self) -> None:
-        """Train, between the first and the last moment of a run."""
+        """Train, with the calls of callbacks at the start and the end of the run."""
         with self.interrupts:
             self.tell("on_train_start")
             self.train()
@@ -78,7 +80,7 @@ class Driver(ABC):
             self.tell("on_train_end")
 
     def result(self) -> Run:
-        """Return the run, whose θ is a copy."""
+        """Return the run, with a copy of θ."""
         at = self.progress
         epoch = at.epoch if at.taken is None else at.taken
         with with_derivatives(at.weights):
@@ -87,26 +89,29 @@ class Driver(ABC):
         return Run(theta, at.history, self.task.net, at.stopped, epoch)
 
     def tell(self, moment: str, callbacks: Sequence[Callback] | None = None) -> None:
-        """Call the method of that name of the callbacks that have it."""
+        """Call the method named `moment` of all callbacks, or of the given ones, where defined."""
         progress = self.progress
         place = progress.epoch, progress.batch, progress.epochs
         for one in self.callbacks if callbacks is None else callbacks:
             with with_derivatives(progress.weights):
                 getattr(one, moment, _nothing)(progress)
-            progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
+            progress.epoch, progress.batch, progress.epochs = place  # a callback may only read them
 
 
 def _nothing(progress: TrainingProgress) -> None:
     pass
 
 
-def _place_of(callback: Any) -> int:
-    """Return where a callback stands: first who may add entries, last who writes them down."""
+def _rank_of(callback: Any) -> int:
+    """Return the rank of a callback: 0 for a user's own, which may add entries that others read.
+
+    Built-in callbacks have 1. A checkpoint has 2: it writes the memories of all the others.
+    """
     return is_built_in(callback) + isinstance(callback, Checkpoint)
 
 
 def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], task: Task) -> None:
-    """Refuse to look at entries that no history will have, where no callback may add them."""
+    """Refuse metrics that the history will not have; a user's own callback may add any entry."""
     watched = {getattr(one, "metric", None) for one in callbacks} | of_schedules
     known = ["cost", *(["accuracy"] if task.cases.labelled else [])]
     of_validation = [f"validation_{name}" for name in known]
@@ -117,6 +122,6 @@ def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], task: Task)
         raise OptionError("train(validation)", came, expected, "Pass validation=(X_val, Y_val)")
     known += of_validation if task.validation is not None else []
     unknown = sorted(str(name) for name in watched - {None, *known})
-    if unknown and all(_place_of(one) for one in callbacks):
+    if unknown and all(_rank_of(one) for one in callbacks):
         advice = nearest_name(unknown[0], known)
         raise OptionError("metric", repr(unknown[0]), f"one of {', '.join(known)}", advice)

@@ -1,4 +1,4 @@
-"""What an epoch leaves on the device, read on the host once at its end."""
+"""The scores of an epoch: arrays on the device, read on the host once at the end of the epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,11 +20,12 @@ class BatchCosts(NamedTuple):
     Attributes
     ----------
     mean : ndarray (...)
-        Over the epoch's cases by their weights: a batch of s of m cases counts s / m.
+        The weighted mean over the epoch's cases: a batch of s of m cases counts s / m.
     first_bad : int or None
-        The first batch at which a cost, or after the last batch θ, was not finite.
+        The first batch with a cost that is not finite. The last batch counts as bad where θ after
+        it is not finite.
     bad_networks : list of int
-        Whose costs or θ were not finite, networks of all axes of the stack counted together.
+        The networks with a cost or a θ that is not finite, numbered row by row over the stack.
     good_start : bool
         Whether the first batch had a finite cost in each network.
     batches : int
@@ -40,7 +41,7 @@ class BatchCosts(NamedTuple):
 
 @dataclass
 class EpochRecord:
-    """Scores of the blocks of an epoch, as arrays on the device."""
+    """The scores of the blocks of an epoch, as arrays on the device."""
 
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
@@ -53,7 +54,7 @@ class EpochRecord:
         self._sizes += [size] * scores.cost.shape[0]
 
     def batch_costs(self, theta: Array) -> BatchCosts:
-        """Read the costs, and whether θ after the last update, which no cost follows, is finite."""
+        """Return the costs, read on the host; `theta`, after the last update, is checked too."""
         costs = _host64(_joined([scores.cost for scores in self._scores]))
         if self._penalties:
             costs = costs + _host64(_joined(self._penalties))
@@ -67,7 +68,7 @@ class EpochRecord:
         return BatchCosts(mean, first_bad, networks, bool(finite[0].all()), len(costs))
 
     def accuracy(self) -> HostArray | None:
-        """Read the share of the cases whose class is right, None where there are no labels."""
+        """Return the share of correct cases, on the host; None without labels."""
         found = [scores.correct for scores in self._scores if scores.correct is not None]
         if not found:
             return None
@@ -91,26 +92,26 @@ def _marks(xp: Namespace) -> Callable[[Array], Array]:
 
 
 def _joined(parts: list[Array]) -> Array:
-    """Return what blocks left, one after another along the first axis."""
+    """Return the arrays of all blocks, joined along the first axis."""
     whole: Array = parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=0)
     return whole
 
 
 def not_finite(costs: Array) -> list[int]:
-    """Read which networks have a cost that is infinite or NaN."""
+    """Return the numbers of the networks whose cost is infinite or NaN."""
     return np.flatnonzero(~np.isfinite(_host64(costs))).tolist()
 
 
 def of_validation(scores: Scores, count: int) -> dict[str, HostArray | None]:
-    """Read the entries of a history from the scores of `count` cases."""
+    """Return the validation entries of the history from the scores of `count` cases."""
     correct = None if scores.correct is None else _host64(scores.correct) / count
     return {"validation_cost": _host64(scores.cost), "validation_accuracy": correct}
 
 
 def append(history: History, entries: dict[str, HostArray | None], stack: tuple[int, ...]) -> None:
-    """Append each entry to its list, a float for a single network, an array (*stack).
+    """Append each entry that is not None to its list in the history.
 
-    None is left out.
+    An entry is a float for a single network, an array (*stack) for a stack.
     """
     for name, entry in entries.items():
         if entry is not None:

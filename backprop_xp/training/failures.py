@@ -1,4 +1,4 @@
-"""What training hands over where it cannot go on: an error with the last good parameters."""
+"""The errors of a training that cannot continue; each holds the last good parameters."""
 
 from contextlib import ExitStack, suppress
 from traceback import clear_frames
@@ -18,10 +18,10 @@ __all__ = ["Guarded", "diverged", "out_of_memory"]
 
 
 class Guarded(ExitStack):
-    """The surroundings of a training: quiet NumPy, its device, and errors with the last good θ.
+    """The context of a training: its device, no warnings of NumPy, errors with the last good θ.
 
-    Training tells by `reached` of each edge between two epochs. Where memory runs out, the
-    `OutOfMemoryError` holds θ of the last edge.
+    The driver calls `reached` between two epochs. Where memory runs out, the `OutOfMemoryError`
+    holds θ of the last call.
 
     Parameters
     ----------
@@ -30,15 +30,18 @@ class Guarded(ExitStack):
     Attributes
     ----------
     theta : array (P,), or (K, P) for a stack
-        Of the last edge.
+        θ of the last call of `reached`.
     epoch : int
         The number of the next epoch.
     history : dict of lists
-        The entries of the epochs before.
+        The entries of the complete epochs.
 
     Raises
     ------
-    DivergenceError, OutOfMemoryError
+    DivergenceError
+        Raised inside the context; it leaves with a copy of θ.
+    OutOfMemoryError
+        A step found no memory.
     """
 
     def __init__(self, task: Task) -> None:
@@ -58,7 +61,7 @@ class Guarded(ExitStack):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the progress bar and the like, and complete the error where there is one."""
+        """Leave all inner contexts, and put the last good θ into an error."""
         super().__exit__(kind, error, trace)
         if isinstance(error, DivergenceError):
             error.theta = copied(error.theta)
@@ -69,22 +72,22 @@ class Guarded(ExitStack):
                 raise out_of_memory(self, lack) from error
 
     def reached(self, theta: Array, epoch: int) -> None:
-        """Note an edge between two epochs."""
+        """Keep θ between two epochs, and the number of the next epoch."""
         self.theta, self.epoch = theta, epoch
 
 
 def diverged(
     progress: TrainingProgress, batch: int, networks: list[int], theta: Array, epoch: int
 ) -> DivergenceError:
-    """Return the error for costs that are not finite.
+    """Return the error for costs or parameters that are not finite.
 
     Parameters
     ----------
     progress : TrainingProgress
     batch : int
-        The first batch with such a cost, of the epoch.
+        The first batch of the epoch with such a cost.
     networks : list of int
-        The networks with such a cost, of all axes of the stack counted together.
+        The networks with such a cost, numbered row by row over the stack.
     theta : array (P,), or (K, P) for a stack
         The last good parameters.
     epoch : int
@@ -97,7 +100,7 @@ def diverged(
         f"train, epoch {epoch}, batch {batch} (counted from 0)"
         + (f", network {which}{more}" if which else ""),
         "a cost or parameters that are infinite or NaN",
-        "finite ones",
+        "finite costs and parameters",
         "Try a smaller learning rate or inputs of mean 0 and variance 1; the last good parameters "
         "are this error's .theta",
     )
@@ -107,13 +110,13 @@ def diverged(
 
 
 def out_of_memory(guard: Guarded, lack: str) -> OutOfMemoryError:
-    """Return the error for memory that ran out, with a copy of θ at the last edge.
+    """Return the error for memory that ran out, with a copy of θ before the current epoch.
 
     Parameters
     ----------
     guard : Guarded
     lack : str
-        What could not be had, such as "memory for 40 bytes".
+        The memory that was not free, such as "memory for 40 bytes".
     """
     task, theta = guard.task, guard.theta
     less = ["a smaller batch_size"]
@@ -128,6 +131,8 @@ def out_of_memory(guard: Guarded, lack: str) -> OutOfMemoryError:
     error.epoch, error.history = guard.epoch, guard.history
     with context(theta):
         error.theta = task.in_axes(theta)
-    with suppress(MemoryError, RuntimeError):  # rather what training itself had than nothing
+    with suppress(
+        MemoryError, RuntimeError
+    ):  # without memory for a copy, the error holds the original
         error.theta = copied(error.theta)
     return error

@@ -1,4 +1,4 @@
-"""Settings as texts, the same for equal ones in any process: what a resumed run is compared by."""
+"""Arguments as texts, equal for equal arguments in any process; a resumed run compares them."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -13,14 +13,15 @@ from backprop_xp.arrays.backend import to_host
 
 __all__ = ["described"]
 
-DEPTH = 8  # of objects in objects; an object may hold itself
+DEPTH = 8  # most levels of objects within objects: an object may hold itself
 
 
 def described(value: Any, depth: int = DEPTH) -> str:
-    """Return a text that is the same for equal settings, in any process.
+    """Return a text that is equal for equal values, in any process.
 
-    Numbers and texts as they are, an array by its shape, dtype and bytes, an object by its class
-    and its attributes, a function by its name, its code, and the values that it has taken along.
+    The text of a number or a text is the value itself. An array is described by its shape, its
+    dtype and the SHA-256 of its bytes, an object by its class and its attributes, and a function by
+    its name, its code, its defaults and the values of its closure.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def described(value: Any, depth: int = DEPTH) -> str:
 
 
 def _parts(value: Any) -> tuple[str, Mapping[str, Any] | None]:
-    """Return the name of what an object is, and its parts by name; None where it has none."""
+    """Return the name of an object's class or function, and its parts by name, or None."""
     kind = type(value)
     if isinstance(value, Mapping):
         return "", {str(key): one for key, one in value.items()}
@@ -63,7 +64,7 @@ def _parts(value: Any) -> tuple[str, Mapping[str, Any] | None]:
 
 
 def _constants(code: CodeType) -> list[Any]:
-    """Return the numbers and texts in a function's code, those of functions within it too."""
+    """Return the constants in a function's code, with the constants of inner functions."""
     return [
         _constants(one) if isinstance(one, CodeType) else one
         for one in code.co_consts

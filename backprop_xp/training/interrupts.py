@@ -1,4 +1,4 @@
-"""Ctrl-C while training: the run ends after the batches that are being worked on."""
+"""Ctrl-C while training: the run ends after the current block of batches."""
 
 import signal
 import threading
@@ -9,9 +9,10 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """A context in which the first Ctrl-C is noted, and the second one is a KeyboardInterrupt.
+    """A context that notes the first Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 
-    In threads other than the main one, and where a program handles Ctrl-C itself, nothing changes.
+    Outside the main thread, and where the program has its own handler of Ctrl-C, the context does
+    nothing.
 
     Attributes
     ----------
@@ -35,10 +36,10 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Handle Ctrl-C as before."""
+        """Restore the handler of Ctrl-C."""
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  of the system
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  the signature of handlers
         self.noted = True
         self._restore()
 

@@ -1,7 +1,7 @@
-"""Training by L-BFGS: SciPy minimises, a step of training tells it cost and gradient.
+"""Training by L-BFGS: SciPy minimises the cost, and a training step computes cost and gradient.
 
-What training computes at a step serves here as it is, penalties, weights of cases and all, on its
-device, replayed or fused: `Derivative` is an optimiser whose update of θ is ∂E/∂θ itself.
+The step is the one of the loop, on its device, with its penalties and case weights, replayed or
+fused. Its optimiser is `Derivative`, which returns ∂E/∂θ in place of a new θ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,14 +35,17 @@ __all__ = ["Minimisation"]
 
 
 class _Evaluation(NamedTuple):
-    """What is known of one network at a point.
+    """Cost, gradient and accuracy of one network at x.
 
     Attributes
     ----------
     x : ndarray (P,)
+        The parameters, float64.
     cost : float
     gradient : ndarray (P,)
+        ∂E/∂θ, float64.
     accuracy : ndarray or None
+        None without class labels.
     """
 
     x: HostArray
@@ -52,19 +55,23 @@ class _Evaluation(NamedTuple):
 
 
 class Minimisation(Driver):
-    """Minimises the cost of each network, and tells callbacks of iterations as of epochs.
-
-    Parameters as of `Driver`, but for the optimiser.
+    """Minimises the cost of each network; an iteration takes the place of an epoch for callbacks.
 
     Parameters
     ----------
+    task : Task
+    options : Options
+    guard : Guarded
+        As `Driver` takes them.
     chosen : LBFGS
+        The settings of the minimisation.
 
     Raises
     ------
     MissingExtraError
         SciPy is not installed.
-    OptionError, and what `Driver` raises
+    OptionError
+        An option does not fit a minimisation; or as `Driver`.
     """
 
     def __init__(self, task: Task, options: Options, guard: Guarded, chosen: LBFGS) -> None:
@@ -74,10 +81,10 @@ class Minimisation(Driver):
         self._count = task.theta.shape[0] if task.theta.ndim > 1 else 1
         (self._block,) = epochs_of_blocks(task.cases, task.cases.count, task.seed)(0)
         self._thetas = np.array(to_host(task.theta), dtype=np.float64).reshape(self._count, -1)
-        self.progress.epochs *= self._count  # while the networks are minimised, one after another
+        self.progress.epochs *= self._count  # the networks are minimised one after another
 
     def train(self) -> None:
-        """Minimise network after network; the history has the entries after each iteration.
+        """Minimise one network after another; the history has the entries after each iteration.
 
         Raises
         ------
@@ -87,7 +94,7 @@ class Minimisation(Driver):
         progress, histories, ends = self.progress, [], []
         epochs = progress.epochs // self._count
         for number in range(self._count if epochs else 0):
-            network = _OfNetwork(self.task, number, self.numbers, self._block, self.rule)
+            network = _HostCost(self.task, number, self.numbers, self._block, self.rule)
             history, end = self._minimised(network, epochs)
             histories.append(history)
             ends.append(end)
@@ -98,8 +105,8 @@ class Minimisation(Driver):
             progress.stop("; ".join(dict.fromkeys(ends)))
         progress.weights = self._theta()
 
-    def _minimised(self, network: "_OfNetwork", epochs: int) -> tuple[dict[str, list[Any]], str]:
-        """Return a network's entries, those of the start first, and why it ended."""
+    def _minimised(self, network: "_HostCost", epochs: int) -> tuple[dict[str, list[Any]], str]:
+        """Return a network's entries, at the initial θ first, and why its minimisation ended."""
         chosen, progress = self._chosen, self.progress
         row = self._thetas[network.number]
         entries: dict[str, list[Any]] = {}
@@ -140,7 +147,7 @@ class Minimisation(Driver):
         return entries, f"L-BFGS: {result.message}"
 
     def _tell_of(self, entries: Mapping[str, list[Any]]) -> None:
-        """Tell callbacks of an iteration; they see the history of the network that is minimised."""
+        """Call the callbacks after an iteration, with the history of the current network."""
         progress = self.progress
         progress.epoch += 1
         progress.weights = self._theta()
@@ -150,39 +157,40 @@ class Minimisation(Driver):
         self.tell("on_epoch_end")
 
     def _theta(self) -> Array:
-        """Return the parameters of all networks as they are now."""
+        """Return the current parameters of all networks, on the device."""
         return _like(self._thetas, self.task.theta)
 
 
 def _check(task: Task, options: Options) -> None:
-    """Refuse options that do not go with a minimisation.
+    """Refuse options that do not fit a minimisation.
 
-    The cost must be smooth, and the same from evaluation to evaluation. A checkpoint has none of
-    SciPy's memory. The networks of a stack are minimised one after another, so that callbacks
-    cannot look at all of them.
+    The cost must be smooth, and the same at each evaluation. A checkpoint cannot hold SciPy's
+    memory of earlier iterations. The networks of a stack are minimised one after another, so
+    callbacks cannot see the whole stack.
 
     Raises
     ------
     OptionError
+        An option does not fit.
     """
-    expected, advice = "a cost that is smooth and stays as it is", "Leave it at 0"
+    expected, advice = "a smooth cost, the same at each evaluation", "Leave it at 0"
     for name, value in options.regularisation.in_use.items():
         if name not in ("l2", "label_smoothing") or callable(value):
             came = f"{value!r:.100} with LBFGS"
             raise OptionError(f"train({name})", came, expected, advice)
-    advice = "Use bp.save(path, net, run.theta), and train(theta=) to go on from there"
+    advice = "Use bp.save(path, net, run.theta), then train(theta=) from the saved parameters"
     if options.resume is not None:
         came = f"{options.resume!r:.100} with LBFGS"
         raise OptionError("train(resume)", came, "None", advice)
     for one in options.callbacks:
         if task.stack or isinstance(one, Checkpoint):
             came = f"{type(one).__name__} with LBFGS" + (" for a stack" if task.stack else "")
-            expected = "none for a stack, and no Checkpoint"
+            expected = "no callbacks for a stack, and never a Checkpoint"
             raise OptionError("train(callbacks)", came, expected, advice)
 
 
-class _OfNetwork:
-    """Cost and gradient of one network, as SciPy asks for them."""
+class _HostCost:
+    """The cost of one network as a function of θ in float64 on the host, for SciPy."""
 
     def __init__(
         self, task: Task, number: int, numbers: StepNumbers, block: Block, rule: UpdateRule
@@ -205,7 +213,7 @@ class _OfNetwork:
         self._last: _Evaluation | None = None
 
     def at(self, x: HostArray) -> _Evaluation:
-        """Return what is known at `x`, from the last evaluation where it was there."""
+        """Return cost, gradient and accuracy at `x`; the last evaluation is cached."""
         if self._last is None or not np.array_equal(self._last.x, x):
             record = EpochRecord()
             theta = _like(x, self._task.theta)
@@ -225,7 +233,7 @@ class _OfNetwork:
         return at.cost, at.gradient.copy()
 
     def entries(self, at: _Evaluation) -> dict[str, float]:
-        """Return the entries of a history at a point, with those of the validation."""
+        """Return the entries of the history at a point, validation included."""
         others = self._task.validation
         entries: dict[str, Any] = {"cost": np.asarray(at.cost), "accuracy": at.accuracy}
         if others is not None:
@@ -237,13 +245,13 @@ class _OfNetwork:
 
 
 def _like(x: HostArray, theta: Array) -> Array:
-    """Return numbers of the host as an array like θ."""
+    """Return the host array x in θ's shape, dtype and library, on its device."""
     host = x.reshape(tuple(theta.shape))
     return from_host_like(host, theta)
 
 
 def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]) -> History:
-    """Return the history of all networks; the last entry of one that ended before stays."""
+    """Return the history of all networks; a network that ended early repeats its last entry."""
     if not histories:
         return {}
     longest = max(len(history["cost"]) for history in histories)
@@ -258,7 +266,7 @@ def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]
 
 
 def _minimize() -> Any:
-    came = "LBFGS without SciPy, which minimises"
+    came = "LBFGS without SciPy, which does the minimisation"
     with needs_extra("scipy", "train(optimizer)", came, "the package scipy"):
         from scipy.optimize import minimize
     return minimize

@@ -1,4 +1,4 @@
-"""The one training loop: batches in, gradient, optimiser, θ out; the host looks once an epoch."""
+"""The training loop: one update for each batch; the host reads the costs once an epoch."""
 
 import numpy as np
 
@@ -19,25 +19,25 @@ __all__ = ["Loop"]
 class Loop(Driver):
     """Trains epoch after epoch, by one update for each batch.
 
-    Parameters, errors: as `Driver`.
+    Its parameters and errors are those of `Driver`.
     """
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         super().__init__(task, options, guard, optimizer)
-        self._of_batches = [one for one in self.callbacks if wants_batches(one)]
+        self._batch_callbacks = [one for one in self.callbacks if wants_batches(one)]
         self._blocks_of = epochs_of_blocks(
             task.cases,
             task.batch_size,
             task.seed,
             self.trainer.output_bytes,
             noise_bytes=self.trainer.noise_bytes,
-            one_by_one=bool(self._of_batches),
+            one_by_one=bool(self._batch_callbacks),
             epochs=options.epochs,
         )
-        self._good = task.theta
+        self._last_good = task.theta
 
     def train(self) -> None:
-        """Train up to the last epoch, or until something stops it."""
+        """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
         while self.progress.epoch < self.progress.epochs and not self.progress.stopped:
             self._epoch()
 
@@ -54,7 +54,7 @@ class Loop(Driver):
                 block, progress.weights, progress.state, noise, record
             )
             progress.batch += block.batches
-            self.tell("on_batch_end", self._of_batches)
+            self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
                 progress.stop(
                     f"interrupted in epoch {progress.epoch}, after {progress.batch} of its batches"
@@ -64,21 +64,27 @@ class Loop(Driver):
         self._add_entries(start, record)
         progress.epoch += 1
         self.numbers.after_epoch(progress.history)
-        progress.of_settings = self.numbers.state()
+        progress.schedule_memory = self.numbers.state()
         self.tell("on_epoch_end")
 
     def _add_entries(self, start: Array, record: EpochRecord) -> None:
-        """Add the entries of an epoch, read on the host, and those of the validation."""
+        """Read the scores of an epoch, score the validation cases, and add both to the history.
+
+        Raises
+        ------
+        DivergenceError
+            A cost or θ is infinite or NaN.
+        """
         progress, others = self.progress, self.task.validation
         costs = record.batch_costs(progress.weights)
-        self._good = start if costs.good_start else self._good
+        self._last_good = start if costs.good_start else self._last_good
         if costs.first_bad is not None:
             bad, batch = costs.bad_networks, costs.first_bad
-            raise diverged(progress, batch, bad, self._good, progress.epoch)
+            raise diverged(progress, batch, bad, self._last_good, progress.epoch)
         on_others = None if others is None else self.trainer.scores(progress.weights, others)
         bad = [] if on_others is None else not_finite(on_others.cost)
         if bad:
-            raise diverged(progress, costs.batches - 1, bad, self._good, progress.epoch)
+            raise diverged(progress, costs.batches - 1, bad, self._last_good, progress.epoch)
         entries: dict[str, np.ndarray | None] = {
             "cost": costs.mean,
             "accuracy": record.accuracy(),

@@ -1,4 +1,4 @@
-"""The options of `train.train`: their defaults and ranges, checked before anything else is done."""
+"""The options of `train.train`, with their defaults and ranges: the first check of a training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -31,7 +31,7 @@ _BOUND = ABOVE_0._replace(text="None or finite numbers > 0")
 
 @dataclass(frozen=True)
 class Regularisation:
-    """What keeps weights small and updates short, as `train.train` describes it.
+    """The numbers that keep weights small and updates short; `train.train` has their equations.
 
     Each number is a constant, an array with one number for each network of a stack, or a schedule
     of the step.
@@ -39,19 +39,19 @@ class Regularisation:
     Parameters
     ----------
     l2, l1 : number, array or schedule
-        ≥ 0, of penalties.
+        ≥ 0, the factors of the penalties.
     shrinkage : number, array or schedule
         ≥ 0 and < 1, the share that each weight loses after each update.
     decay_biases : bool
-        Whether these three hold for biases too.
+        Whether `l2`, `l1` and `shrinkage` act on biases too.
     max_norm : number, array or schedule, or None
-        > 0, a bound on the norm of the weights into each unit.
+        > 0, a bound on the norm of the weights into each unit. None is no bound.
     dropout, input_dropout : number, array or schedule
-        Probabilities ≥ 0 and < 1.
+        ≥ 0 and < 1, the probabilities that a hidden unit or an input is dropped.
     label_smoothing : number, array or schedule
-        ≥ 0 and < 1.
+        ≥ 0 and < 1, the share of a target that is spread over all classes.
     clip_value, clip_norm : number, array or schedule, or None
-        > 0, bounds on the gradient.
+        > 0, bounds on the gradient, by number and by norm. None is no bound.
 
     Raises
     ------
@@ -89,12 +89,12 @@ class Regularisation:
 
     @property
     def in_use(self) -> dict[str, Setting]:
-        """The numbers that do something at some step, by name."""
+        """The numbers that are schedules, or other than 0 and None, by name."""
         return {name: x for name, x in self._given.items() if callable(x) or np.any(on_host(x))}
 
     @property
     def _given(self) -> dict[str, Setting]:
-        """The numbers by name, without the bounds that are None."""
+        """The numbers by name, without bounds of None."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.metadata}
         bounds = {one.name for one in fields(self) if one.default is None}
         return {name: x for name, x in values.items() if x is not None or name not in bounds}
@@ -102,12 +102,12 @@ class Regularisation:
 
 @dataclass(frozen=True, eq=False)
 class Options:
-    """All that `train.train` takes beside the network, the data and θ, under the same names.
+    """The arguments of `train.train` except net, X, Y and θ, under the same names.
 
     Raises
     ------
     OptionError, DTypeError
-        A number is out of its range, or a callback is none.
+        A number is out of its range, or an object in `callbacks` is not a callback.
     """
 
     optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9)  # noqa: RUF009  it is frozen

@@ -1,4 +1,4 @@
-"""Where training stands, and how it goes on from other parameters."""
+"""The state of training: the implementation of `callbacks.progress.Progress`."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +15,17 @@ __all__ = ["TrainingProgress"]
 
 @dataclass
 class TrainingProgress:
-    """Where training stands: a `callbacks.progress.Progress`, with what training itself holds.
+    """The state of training: a `callbacks.progress.Progress` with attributes of training itself.
 
     Attributes
     ----------
     task : Task
+        The network, its initial θ and its cases.
     weights : array (P,), or (K, P) for a stack
-        θ as training holds it.
+        θ in the shape of training, without a copy.
     taken : int, ndarray of int or None
-        The epoch whose parameters `take` has put in place, of a stack one for each network.
+        The epoch of the parameters that `take` received, for a stack one for each network. None
+        before any call of `take`.
     """
 
     task: Task = field(repr=False)
@@ -35,7 +37,7 @@ class TrainingProgress:
     history: History = field(default_factory=dict, repr=False)
     stopped: str = ""
     taken: Any = None
-    of_settings: dict[str, Any] = field(default_factory=dict, repr=False)
+    schedule_memory: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def network(self) -> Network:
@@ -49,26 +51,26 @@ class TrainingProgress:
             return self.task.in_axes(copied(self.weights))
 
     def take(self, theta: Array, epoch: Any = None) -> None:
-        """Go on from these parameters (*stack, P), in place of those that there are.
+        """Replace θ by a copy of `theta`, (*stack, P).
 
-        `epoch` says after which epoch they were there, of a stack one for each network.
+        `epoch` is the epoch after which θ was `theta`, for a stack one for each network.
 
         Raises
         ------
         ShapeError
-            They are not of θ's shape, dtype and library.
+            `theta` has another shape, dtype or library than θ.
         """
         if type(theta) is not type(self.weights) or (theta.shape, theta.dtype) != (
             (*self.task.stack, self.weights.shape[-1]),
             self.weights.dtype,
         ):
             came = f"{type(theta).__name__} {getattr(theta, 'shape', '')}"
-            advice = "Pass what progress.theta was, or an array like it"
+            advice = "Pass an earlier progress.theta, or an array like it"
             raise ShapeError("progress.take(theta)", came, "an array like progress.theta", advice)
         with context(self.weights):
             flat = namespace(theta).reshape(theta, self.weights.shape)
             self.weights, self.taken = copied(flat), epoch
 
     def stop(self, why: str) -> None:
-        """End training after this epoch; `why` is what the run says of it."""
+        """End training after this epoch; `why`, a text, becomes `Run.stopped`."""
         self.stopped = self.stopped or str(why) or "stopped by a callback"

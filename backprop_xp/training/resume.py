@@ -1,4 +1,4 @@
-"""A run that goes on from a checkpoint: what it has to share with the run before, and its start."""
+"""The start of a run from a checkpoint, after a check that the arguments are the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -16,17 +16,18 @@ from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.task import Task
 
-__all__ = ["begun", "go_on"]
+__all__ = ["restore_snapshot", "snapshot_to_resume"]
 
 
-def begun(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
-    """Return the snapshot to go on from, None for a new run, and tell checkpoints of the run.
+def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
+    """Return the snapshot to resume, None for a new run; prepare each `Checkpoint` for the run.
 
     Raises
     ------
-    OptionError, MissingFileError, ModelFileError
-        There is no such checkpoint, it was made by another run, or fewer epochs are asked for than
-        it has.
+    MissingFileError, ModelFileError
+        There is no such checkpoint.
+    OptionError
+        The checkpoint is of another run, or of more epochs than `epochs`.
     """
     saving = [one for one in callbacks if isinstance(one, Checkpoint)]
     if options.resume is None and not saving:
@@ -43,7 +44,7 @@ def begun(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | 
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
-    """Return as texts all that a resumed run has to share; a checkpoint holds them."""
+    """Return the arguments that a resumed run must share, as texts, as a checkpoint holds them."""
     X, Y = task.compared
     regularisation = options.regularisation
     given = {
@@ -63,18 +64,19 @@ def _made_with(task: Task, options: Options) -> Mapping[str, str]:
     return {name: described(value) for name, value in given.items()}
 
 
-def go_on(
+def restore_snapshot(
     progress: TrainingProgress,
     snapshot: Snapshot,
     numbers: StepNumbers,
     callbacks: Sequence[Any],
 ) -> None:
-    """Put a training that has not begun where a snapshot was taken.
+    """Copy the state of a snapshot into `progress`, `numbers` and `callbacks`.
 
     Raises
     ------
     ModelFileError
-        The snapshot holds other arrays than the training, or no state of its callbacks.
+        The arrays of the snapshot do not fit the training, or the memories do not fit the schedules
+        and callbacks.
     """
     theta, state = progress.weights, progress.state
     with interpreting("train(resume)"):
@@ -82,10 +84,10 @@ def go_on(
         progress.state = tuple(_moved(x, theta) for x in snapshot.state)
         if _forms(progress.weights, progress.state) != _forms(theta, state):
             raise ValueError("θ or the optimiser's state has another shape or dtype")
-        numbers.restore(snapshot.of_settings)
+        numbers.restore(snapshot.schedule_memory)
         restore_callbacks(snapshot, callbacks)
     progress.epoch, progress.stopped = snapshot.epoch, snapshot.stopped
-    progress.of_settings = numbers.state()
+    progress.schedule_memory = numbers.state()
     progress.history.update(
         {
             name: [entry if entry.ndim else float(entry) for entry in of]

@@ -1,4 +1,4 @@
-"""What training returns: parameters, what was recorded on the way, networks of a stack."""
+"""The result of training: parameters, history, and the choice of networks of a stack."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,29 +23,29 @@ __all__ = ["Run", "network_numbers"]
 
 @dataclass(frozen=True)
 class Run:
-    """What training returns.
+    """The result of training: the parameters, the history, and why training stopped.
 
     Attributes
     ----------
     theta : array (*stack, P)
-        The parameters after the last epoch.
+        The parameters after the last epoch, or the best parameters of `EarlyStopping`.
     history : dict of lists
-        One entry for each epoch: "cost", the mean over the cases by their weights, regularisation
-        included; "accuracy" where Y holds class labels (rows of targets have none, those of
-        several labels neither), the share of the cases that are right. Both are of the outputs
-        before each batch's update. "validation_cost" and "validation_accuracy" are of θ after the
-        epoch, without regularisation. Numbers, or arrays over the stack.
+        One entry for each epoch: a float, or an array (*stack). "cost" is the weighted mean cost
+        over the cases, regularisation included. "accuracy" is the weighted share of correct cases,
+        0 to 1, where Y holds class labels; rows of targets have no accuracy, even where each unit
+        is a class. Both come from the outputs before each batch's update. "validation_cost" and
+        "validation_accuracy" come from θ after the epoch, without case weights and regularisation.
     network : Network
     stopped : str
-        Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; empty where
-        it did not. After Ctrl-C θ is that of the last batch, and the history has the epochs before.
+        Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; otherwise
+        empty. After Ctrl-C, θ is from the last batch, and the history has the complete epochs.
     epoch : int, or ndarray of int over the stack
-        After how many epochs θ was as it is: the last, or the best one of `EarlyStopping`, so that
-        ``history[name][epoch - 1]`` is the entry that goes with it.
+        The number of epochs after which θ was `theta`: the last epoch, or the best epoch of
+        `EarlyStopping`. The entry of this θ is ``history[name][epoch - 1]``.
 
     Examples
     --------
-    Networks are picked as NumPy indexes an array of the stack's shape:
+    A run of a stack is indexed like a NumPy array of the stack's shape:
 
     >>> import backprop_xp as bp
     >>> X, Y = bp.datasets.xor()
@@ -65,18 +65,19 @@ class Run:
     epoch: Any = None
 
     def __getitem__(self, key: Any) -> "Run":
-        """Return the run of some networks of a stack, which shares no memory with this one.
+        """Return the run of some networks of a stack; it shares no memory with this run.
 
         Parameters
         ----------
         key : int, slice, list, mask, or a tuple of them
-            What indexes a NumPy array of shape ``theta.shape[:-1]``, and picks one at least. A
-            single network has θ (P,), and numbers in its history.
+            An index of a NumPy array of shape ``theta.shape[:-1]``, which picks at least one
+            network. The run of a single network has θ (P,) and a history of floats.
 
         Raises
         ------
         StackIndexError
-            An IndexError: out of range, no network, or no index. So a loop over the run ends.
+            The key is out of range, picks no network, or is not an index. The error is an
+            IndexError too, so that a loop over the run ends.
         ShapeError
             This run is of a single network.
         """
@@ -93,30 +94,30 @@ class Run:
         return replace(self, theta=theta, history=history, epoch=epoch)
 
     def best(self, name: str = "validation_cost") -> "Run":
-        """Return the run of the network of a stack whose entry of a history is the best.
+        """Return the run of the best network of a stack, by an entry of the history.
 
         Parameters
         ----------
         name : str
-            A name in `history`: the lowest is the best, for accuracies the highest, and of equals
-            the first.
+            A name in `history`. The entry that goes with `theta` is compared. The lowest is the
+            best, for accuracies the highest; the first among equals.
 
         Raises
         ------
         OptionError
-            `history` has no such entries.
+            `history` has no entries of this name.
         ShapeError
             This run is of a single network.
         """
         if self.theta.ndim == 1:
-            return self[0]  # refused as every choice from a single network is
+            return self[0]  # raises the error of any index of a single network
         if not self.history.get(name):
-            known = ", ".join(self.history) or "those that an epoch records"
+            known = ", ".join(self.history) or "the entries of an epoch"
             missing = name in ("validation_cost", "validation_accuracy")
             advice = "Train with validation=" if missing else nearest_name(name, self.history)
             raise OptionError("run.best(name)", repr(name), f"one of {known}", advice)
         last = np.asarray(self.history[name][-1])
-        if self.epoch is not None:  # the entries that go with θ
+        if self.epoch is not None:  # the entries of θ, which may be of an earlier epoch
             entries = np.stack([np.broadcast_to(x, last.shape) for x in self.history[name]])
             at = np.maximum(np.broadcast_to(self.epoch, last.shape), 1) - 1
             last = np.take_along_axis(entries, at[None], axis=0)[0]
@@ -125,16 +126,17 @@ class Run:
 
 
 def network_numbers(key: Any, lead: tuple[int, ...]) -> HostArray:
-    """Return the numbers of the networks that `key` picks of a stack of shape `lead`.
+    """Return the numbers of the networks that `key` picks from a stack of shape `lead`.
 
-    HostArray count the networks row by row. 0-d where `key` picks a single one.
+    The networks of a stack are numbered row by row, from 0. The result is 0-d where `key` picks a
+    single network.
 
     Raises
     ------
     ShapeError
         There is no stack to pick from.
     StackIndexError
-        `key` picks no network, is out of range or is no index.
+        `key` picks no network, is out of range or is not an index.
 
     Examples
     --------
@@ -143,9 +145,9 @@ def network_numbers(key: Any, lead: tuple[int, ...]) -> HostArray:
     """
     where = f"run[{_text(key)}]"
     if not lead:
-        advice = "It is picked already; train with stack= for several"
-        raise ShapeError(where, "the run of a single network", "that of a stack", advice)
-    advice = f"Index it as a NumPy array of shape {lead}: by numbers, slices, lists or masks"
+        advice = "Use the run itself, or train with stack= for several networks"
+        raise ShapeError(where, "the run of a single network", "the run of a stack", advice)
+    advice = f"Index the run as a NumPy array of shape {lead}: by numbers, slices, lists or masks"
     expected = f"networks of a stack of shape {lead}"
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is None or isinstance(part, (bool, np.bool_)) for part in parts):
@@ -156,12 +158,12 @@ def network_numbers(key: Any, lead: tuple[int, ...]) -> HostArray:
     except (IndexError, TypeError, ValueError) as error:
         raise StackIndexError(where, str(error), expected, advice) from error
     if picked.size == 0:
-        raise StackIndexError(where, "no network", "one at least", advice)
+        raise StackIndexError(where, "no network", "at least one network", advice)
     return picked
 
 
 def _picked_theta(theta: Array, numbers: HostArray) -> Array:
-    """Return a new θ (*numbers.shape, P) of the networks of these numbers in θ (..., P)."""
+    """Return θ (*numbers.shape, P) of the networks with these numbers, as a new array."""
     xp, P = namespace(theta), theta.shape[-1]
     rows = from_host_like(numbers.reshape(-1), theta, "int32")
     with context(theta):
@@ -171,7 +173,7 @@ def _picked_theta(theta: Array, numbers: HostArray) -> Array:
 
 
 def _picked_entry(entry: Any, lead: tuple[int, ...], numbers: HostArray) -> Any:
-    """Return the part of an entry of a history over `lead`; a float for a single network."""
+    """Return an entry of the history for the picked networks; a float for a single network."""
     picked = np.broadcast_to(entry, lead).reshape(-1)[numbers]
     return float(picked) if numbers.ndim == 0 else picked
 

@@ -24,19 +24,19 @@ from backprop_xp.training.data.cases import Cases, FileCases
 
 __all__ = ["Scorer", "Scores"]
 
-CHUNK_ROWS = 8192  # of a forward pass over many cases,
-CHUNK_BYTES = 2**26  # or as many as keep two layers of all networks within this memory
+CHUNK_ROWS = 8192  # most rows of one forward pass over many cases
+CHUNK_BYTES = 2**26  # most memory of one forward pass, over all networks of the stack
 
 
 class Scores(NamedTuple):
-    """What the outputs of some batches are worth.
+    """Cost and accuracy of the outputs of some batches.
 
     Attributes
     ----------
     cost : array (batches, ...), or (...) over all cases
-        The cost of each batch.
+        The cost of each batch, or the mean cost over all cases.
     correct : array (...) or None
-        How many cases have the right class, each by its weight of mean 1; None without labels.
+        The number of correct cases, each counted by its weight of mean 1; None without labels.
     """
 
     cost: Array
@@ -44,7 +44,7 @@ class Scores(NamedTuple):
 
     @classmethod
     def joined(cls, groups: Sequence["Scores"]) -> "Scores":
-        """Return the scores of a stack from those of its groups of networks."""
+        """Return the scores of a stack from the scores of its groups of networks."""
         if len(groups) == 1:
             return groups[0]
         concat = namespace(groups[0].cost).concat
@@ -54,7 +54,7 @@ class Scores(NamedTuple):
 
 
 class Scorer:
-    """Scores what a network makes of data; compiled once where the array library compiles.
+    """Computes the scores of a network; compiled once where the array library compiles.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ class Scorer:
         self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
 
     def cases(self, theta: Array, cases: Cases | FileCases) -> Scores:
-        """Return the mean cost (...) and the right classes (...) of all cases, in chunks.
+        """Return the mean cost (...) and the number of correct cases (...), chunk by chunk.
 
-        Without weights, and without regularisation.
+        Case weights and regularisation are left out.
         """
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
@@ -116,7 +116,7 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
 
 
 def _for_networks(x: Array, axes: int, networks: int) -> Array:
-    """Return x (batches, ..., its last `axes`) with as many axes of networks in between."""
+    """Return x (batches, ..., its last `axes`) with as many axes as `networks` in between."""
     missing = 1 + networks + axes - x.ndim
     shape = (x.shape[0], *(1,) * missing, *x.shape[1:])
     aligned: Array = namespace(x).reshape(x, shape)
@@ -124,10 +124,11 @@ def _for_networks(x: Array, axes: int, networks: int) -> Array:
 
 
 def _classes(output: Output, z: Array) -> Array:
-    """Return the class of each case, int32: the first largest output, or one output above ½.
+    """Return the class of each case, int32: the first largest output, or 1 for one output above ½.
 
-    Softmax keeps the order of z, whose largest is 0 where it was shifted. Not by argmax: it counts
-    in int64, which a device need not have.
+    Softmax keeps the order of z, so that z serves in place of a; the largest z is 0 after the shift
+    of softmax with cross-entropy. `argmax` is not used: it returns int64, which a device need not
+    support.
     """
     coupled = isinstance(output.activation, Softmax)
     xp, a = namespace(z), z if coupled else output.activation(z)

@@ -1,4 +1,4 @@
-"""The task of a training: all that came in, checked and moved before any work."""
+"""The task of a training: network, data and θ, checked and moved to the device before any work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,21 +31,24 @@ _SMALLER = "Try fewer networks in the stack, or dtype='float32'"
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be trained, on its device.
+    """A network, its initial θ and its cases, on the device of training.
 
     Attributes
     ----------
     net : Network
     theta : array (P,), or (K, P) for a stack of K networks
-        Where to start, with 0 for the weights of removed connections.
+        The initial parameters, with 0 for the weights of removed connections.
     stack : tuple of int
-        The leading axes that were asked for; their product is K.
-    cases, validation : Cases or FileCases
+        The leading axes of θ for the user; their product is K.
+    cases : Cases or FileCases
+        The training cases.
+    validation : Cases or FileCases, or None
+        The validation cases.
     batch_size : int
-        Cases in a batch, all of them for the full batch.
+        Cases in a batch; the number of all cases for the full batch.
     seed : int
     compared : tuple
-        Of X and of Y what a resumed run has to share: nothing of what is in a file.
+        X and Y as a resumed run must share them; None for data in a file, which is not compared.
     """
 
     net: Network
@@ -64,11 +67,12 @@ class Task:
 
 
 def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task:
-    """Return the task after checking every argument; see `train.train` for what they are.
+    """Return the task, after a check of every argument; `train.train` describes the arguments.
 
     Raises
     ------
     BackpropError
+        An argument cannot be used.
     """
     if not isinstance(net, Network):
         advice = "Such as bp.Network([4, 3])"
@@ -93,7 +97,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
 
 
 def _place(net: Network, like: Any, theta: Any, options: Options) -> Place:
-    """Return where training takes place, beside X, which is `like`, unless a device is named."""
+    """Return the place of training: the named device, or the device of X, whose array is `like`."""
     chosen = None if options.device is None else select_device(options.device)
     if options.dtype is not None:
         dtype = float_name(options.dtype, "train(dtype)")
@@ -136,13 +140,13 @@ def _theta(net: Network, theta: Any, options: Options, place: Place) -> Array:
 
 def _check_smoothing(options: Options, cases: Cases | FileCases) -> None:
     if "label_smoothing" in options.regularisation.in_use and not cases.labelled:
-        came, expected = "Y of targets that are no classes", "class labels (m,) of integers"
+        came, expected = "Y with targets that are not classes", "class labels (m,) of integers"
         advice = "Leave label_smoothing at 0, or smooth the targets yourself"
         raise OptionError("train(label_smoothing)", came, expected, advice)
 
 
 def _batch_size(options: Options, cases: Cases | FileCases) -> int:
-    """Return the cases in a batch, of which an optimiser may need all."""
+    """Return the number of cases in a batch; refuse batches for a full-batch optimiser."""
     asked, count = options.batch_size, cases.count
     if asked is None and isinstance(cases, FileCases):
         came, advice = "None, the full batch, for X in a file", f"Such as 128; or {INTO_MEMORY}"

@@ -1,4 +1,4 @@
-"""`train`: options and data are checked, then a driver trains."""
+"""`train`: check the options, prepare the task, and let a driver train."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -56,91 +56,107 @@ def train(
     ----------
     net : Network
     X : array (m, n_in), or (*stack, m, n_in)
-        Inputs in rows. A `numpy.memmap`, an h5py or zarr data set, a sparse matrix of SciPy in CSR
-        format, or anything with ``shape``, ``dtype`` and rows that slices read, stays as it is: see
-        `sources` for the order in which it is shuffled. So does Y, beside such an X. A batch is in
-        memory whole, and rows are checked as they are read.
+        The inputs, one case in a row. X may stay in its file: a `numpy.memmap`, a data set of h5py
+        or zarr, or any object with ``shape``, ``dtype`` and slices of rows. A sparse matrix of
+        SciPy in CSR format stays sparse. Rows are then checked as they are read, and the memory
+        holds whole batches. `training.data.file_order` describes the order of such rows.
     Y : array
-        Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
+        Class labels (m,) of an integer dtype, or targets (m, n_out). With the stack's axes in
+        front, Y has labels or targets for each network. Y may stay in its file where X does.
     theta : array (..., P), optional
-        Where to start; ``net.init(seed, stack=stack)`` unless given. It is not changed.
+        The initial parameters, by default ``net.init(seed, stack=stack)``. The array is not
+        changed.
     optimizer : Optimizer or LBFGS
-        `Rprop` and `LBFGS` need ``batch_size=None``; with `LBFGS` an epoch is an iteration, after
-        which the entries of the history are taken.
+        The rule of an update. `Rprop` and `LBFGS` need ``batch_size=None``. With `LBFGS` an epoch
+        is one iteration, and the history has an entry for each iteration.
     epochs : int
-        Sweeps through the cases, ≥ 0.
+        The number of sweeps through the cases, ≥ 0.
     batch_size : int or None
-        Cases in a batch; None is the full batch, one update per sweep.
+        The number of cases in a batch, ≥ 1. None is the full batch: one update per sweep.
     validation : (X, Y), optional
-        Other cases, whose cost and accuracy are recorded after each epoch.
+        Validation cases. Their cost and accuracy are recorded after each epoch.
     case_weights : array (m,) or (*stack, m), optional
-        ≥ 0, relative: in a batch of s cases, case c counts w_c / (s w̄), with w̄ the mean weight of
-        all cases. So small batches add up to the weighted cost of all cases, and equal weights
-        change nothing. A batch whose weights are all 0 has the gradient 0, in which momentum and
-        penalties act as ever. Accuracy counts each case by its weight. PyTorch's
-        ``CrossEntropyLoss(weight=...)`` and scikit-learn's ``sample_weight`` divide by the sum of
-        each batch's own weights instead, which undoes most of them in small batches.
+        The weights of the cases, ≥ 0. Only their ratios matter: in a batch of s cases, case c
+        counts w_c / (s w̄), where w̄ is the mean weight of all training cases. So the batches of an
+        epoch add up to the weighted cost of all cases, and equal weights change nothing. A batch
+        whose weights are all 0 has a gradient of 0; momentum and penalties act in it as in any
+        batch. The accuracy counts each case by its weight. PyTorch's
+        ``CrossEntropyLoss(weight=...)`` and scikit-learn's ``sample_weight`` differ: they divide by
+        the sum of the weights in the batch. In small batches this undoes most of the weighting.
     class_weights : "balanced" or mapping, optional
-        For class labels: a weight for each class, which multiplies those of its cases. "balanced"
-        is n / (k n_class), for n cases, n_class of them of the class, and k classes, with the
-        weights of the cases summed in place of counts. A mapping names classes by their labels; a
-        class that it leaves out has weight 1. What `case_weights` says of batches holds for their
-        product. Neither changes the scores of `validation`.
+        The weights of the classes, for class labels. The weight of a class multiplies the weights
+        of its cases, and the products take the place of the case weights in the equation above.
+        "balanced" gives a class the weight n / (k n_class), for n cases, n_class of them in the
+        class, and k classes. Where `case_weights` are given, their sums replace the counts. A
+        mapping goes from labels to weights ≥ 0; a class that it leaves out has weight 1. Neither
+        kind of weight changes the scores of `validation`.
     l2 : number, array or schedule
-        Adds ½ · l2 · Σ W² to the cost, over weights, not biases. An array holds one for each
-        network of a stack: of the stack's shape, or one that broadcasts against θ's leading axes
-        and a last axis of 1.
+        The factor of the penalty ½ · l2 · Σ W², ≥ 0. The sum is over weights, not biases. An array
+        holds one number for each network of a stack. It has the stack's shape, or broadcasts
+        against θ's leading axes and a last axis of 1.
     dropout : number, array or schedule
-        The probability, ≥ 0 and < 1, with which a unit of a hidden layer is left out of a case;
-        the others send up 1/(1 − dropout) times as much. An array is as for `l2`.
+        The probability, ≥ 0 and < 1, that a unit of a hidden layer is dropped, for each case anew.
+        The activations of the other units are multiplied by 1/(1 − dropout). Arrays, here and
+        below, are as for `l2`.
     l1 : number, array or schedule
-        Adds l1 · Σ |W| to the cost; an array, here and below, is as for `l2`.
+        The factor of the penalty l1 · Σ |W|, ≥ 0. The sum is over weights, not biases.
     shrinkage : number, array or schedule
-        The share, ≥ 0 and < 1, that each weight loses after each update, W ← (1 − shrinkage) W.
+        The share, ≥ 0 and < 1, that each weight loses after each update: W ← (1 − shrinkage) W.
     decay_biases : bool
-        Whether `l2`, `l1` and `shrinkage` hold for biases too.
+        Whether `l2`, `l1` and `shrinkage` act on biases too.
     input_dropout : number, array or schedule
-        As `dropout`, for the inputs.
+        The probability, ≥ 0 and < 1, that an input is dropped, as `dropout` does for units.
     label_smoothing : number, array or schedule
-        The share s, ≥ 0 and < 1, of all classes alike in the target of a case:
-        (1 − s) y + s / n_out for class labels, (1 − s) y + s / 2 for those of a single output unit.
-        The cost in the history is of these targets, the validation cost of those that were given.
+        The share s, ≥ 0 and < 1, of each target that is spread evenly over all classes, for class
+        labels. The smoothed target is (1 − s) y + s / n_out, or (1 − s) y + s / 2 for a single
+        output unit. The training cost in the history uses smoothed targets, the validation cost
+        uses the given ones.
     clip_value, clip_norm : number, array or schedule, or None
-        Bounds > 0 on each number, and then on the Euclidean norm, of the whole gradient of a
-        network, penalties included.
+        Bounds > 0 on the gradient of a network, penalties included. `clip_value` bounds each
+        number of the gradient; then `clip_norm` bounds its Euclidean norm. None is no bound.
     max_norm : number, array or schedule, or None
-        A bound > 0 on the norm of the weights into each unit, a row of W, to which they are scaled
-        back after each update. One update is: gradient, penalties, clipping, optimiser, shrinkage,
-        max-norm.
+        A bound > 0 on the norm of the weights into each unit, a row of W. After each update, rows
+        with a larger norm are scaled down to the bound. None is no bound. The order of one update
+        is: gradient, penalties, clipping, optimiser, shrinkage, max-norm.
     seed : int
-        Initial parameters, the order of the cases and the units that are dropped follow from it,
-        the same on every device.
+        The seed, ≥ 0, of the initial parameters, the order of the cases, and dropout. A seed gives
+        the same random numbers on every device.
     device : str or Device, optional
-        Where to train; None follows X.
+        The device to train on, by default the device of X.
     dtype : str or dtype, optional
-        Of θ and the computation; None is that of X where X holds floats, else float32.
+        The dtype of θ and of the computation. The default is X's dtype where X holds floats, else
+        float32.
     stack : int or sequence of int
-        Leading axes of θ where it is not given: how many networks to train at once.
+        The number of networks to train at once, or the leading axes of θ. Leave it out with
+        `theta`.
     callbacks : sequence of Callback
-        Told where training stands (`callbacks`): `EarlyStopping`, `Checkpoint`, logs, your own.
+        Objects that training calls at fixed moments, such as `EarlyStopping`, `Checkpoint`, logs,
+        or your own.
     progress : bool
-        Show a progress bar.
+        Whether to show a progress bar.
     resume : path or Checkpoint, optional
-        Go on from a checkpoint, up to `epochs` in all: a file, a folder of which the last epoch is
-        meant, or a `Checkpoint`, whose folder may still be empty. What comes is what would have
-        come, to the bit on the same library and machine. All else must be as it was, the data too;
-        `theta` is that of the checkpoint.
+        The checkpoint to resume: a file, a folder, of which the file of the last epoch is taken, or
+        a `Checkpoint`, whose folder may still be empty. `epochs` counts the epochs before the
+        checkpoint too. On the same library and machine, the result is bit-identical to the result
+        of a run that was never stopped. All other arguments and the data must be as they were,
+        but θ is the checkpoint's, not `theta`.
+
+    Returns
+    -------
+    Run
+        θ after the last epoch, or the best θ of `EarlyStopping`; the history; and the reason why
+        training stopped early, if it did.
 
     Raises
     ------
     BackpropError
-        Something that came in cannot be used; raised before any work, or for rows of a file when
+        An argument cannot be used. The error is raised before any work, but for rows in a file when
         they are read.
     DivergenceError
-        A cost became infinite or NaN. It holds the last good θ, the epoch and the batch.
+        A cost or θ is infinite or NaN. The error holds the last good θ, the epoch and the batch.
     OutOfMemoryError
-        The memory does not suffice. Where training had begun, it holds θ of the last edge between
-        two epochs.
+        The memory does not suffice. If training had begun, the error holds θ from before the
+        current epoch.
 
     Examples
     --------
@@ -187,7 +203,7 @@ def train(
 
 
 def driver_of(task: Task, options: Options, guard: Guarded) -> Driver:
-    """Return what trains the task: L-BFGS is SciPy's, all other optimisers take steps in a loop."""
+    """Return the driver of the task: a `Minimisation` for L-BFGS, a `Loop` for other optimisers."""
     optimizer = options.optimizer
     if isinstance(optimizer, LBFGS):
         return Minimisation(task, options, guard, optimizer)

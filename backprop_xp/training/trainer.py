@@ -1,4 +1,4 @@
-"""Training on one block of batches after another, in groups of networks where a stack is large."""
+"""Training on a block of batches, by groups of networks where a stack is large."""
 
 from backprop_xp.arrays.backend import Array, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
@@ -19,14 +19,16 @@ __all__ = ["Trainer"]
 
 
 class Trainer:
-    """Trains on block after block; what is to be recorded stays on the device.
+    """Trains on one block after another; the scores stay on the device.
 
     Parameters
     ----------
     theta : array (P,), or (K, P) for a stack
-        For its library, device, dtype and networks.
+        An example of θ: its library, device, dtype and number of networks.
     rule : UpdateRule
+        Network, optimiser and form of the step.
     numbers : StepNumbers
+        The learning rate and the other numbers of each step.
     size : int
         Cases in a batch.
 
@@ -51,12 +53,12 @@ class Trainer:
         self.noise_bytes = (hidden + inputs) * item_bytes(theta)
 
     def init(self, theta: Array) -> State:
-        """Return the optimiser's state at the start.
+        """Return the optimiser's initial state.
 
         Raises
         ------
         ShapeError
-            It is no tuple of arrays with θ's leading axes.
+            The state is not a tuple of arrays with θ's leading axes.
         """
         state = self._optimizer.init(theta)
         lead = tuple(theta.shape[:-1])
@@ -69,7 +71,10 @@ class Trainer:
     def block(
         self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
     ) -> tuple[Array, State]:
-        """Make one update for each batch of the block; θ and state are consumed."""
+        """Return θ and state after one update for each batch of the block; both are consumed.
+
+        The scores of the batches are added to `record`.
+        """
         numbers = self._numbers.block(block.batches)
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
@@ -96,7 +101,7 @@ class Trainer:
         return theta, state
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
-        """Return the mean cost and the right classes of all cases."""
+        """Return the mean cost, and the number of correct cases, over all cases."""
         if not self._groups:
             return self._score.cases(theta, cases)
         return Scores.joined(
@@ -118,7 +123,7 @@ class Trainer:
 
 
 def _smoothed(block: Block, numbers: list[Numbers]) -> Block:
-    """Return the block with the targets of its batches smoothed, each by its step's number."""
+    """Return the block with smoothed targets, each batch by the number of its step."""
     if "label_smoothing" not in numbers[0].regularisation:
         return block
     first, y = numbers[0].regularisation["label_smoothing"], block.y

@@ -193,7 +193,7 @@ def test_training_lowers_it(xp):
 
     class Look:
         def on_epoch_end(self, progress):
-            seen.append(progress.of_settings["schedules"]["l2"]["value"])
+            seen.append(progress.schedule_memory["schedules"]["l2"]["value"])
 
     l2 = ReduceOnPlateau(1.0, 0.5, patience=0, min_delta=10.0, metric="cost")
     run = bp.train(net, X, Y, optimizer=bp.SGD(0.0), l2=l2, epochs=4, callbacks=[Look()])

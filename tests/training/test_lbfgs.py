@@ -171,7 +171,8 @@ def test_smoothed_labels_and_decayed_biases():
     ],
 )
 def test_what_makes_the_cost_another_one_is_refused(name, value):
-    with pytest.raises(OptionError, match=rf"train\({name}\): got .* with LBFGS; expected a cost"):
+    expected = rf"train\({name}\): got .* with LBFGS; expected a smooth cost"
+    with pytest.raises(OptionError, match=expected):
         trained(**{name: value})
 
 

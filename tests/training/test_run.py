@@ -155,7 +155,9 @@ def single():
 
 @pytest.mark.parametrize("pick", [lambda run: run[0], lambda run: run.best("cost"), list])
 def test_a_single_network_has_nothing_to_pick(pick):
-    with pytest.raises(ShapeError, match="the run of a single network; expected that of a stack"):
+    with pytest.raises(
+        ShapeError, match="the run of a single network; expected the run of a stack"
+    ):
         pick(single())
 
 
@@ -181,7 +183,7 @@ def test_a_history_that_was_not_recorded_has_no_best():
         run_of((5,)).best()
     with pytest.raises(OptionError, match="Did you mean 'cost'"):
         run_of((5,)).best("costs")
-    with pytest.raises(OptionError, match="expected one of those that an epoch records"):
+    with pytest.raises(OptionError, match="expected one of the entries of an epoch"):
         bp.Run(np.zeros((2, P)), {}, NET).best("cost")
 
 

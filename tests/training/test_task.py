@@ -282,7 +282,7 @@ def test_what_was_passed_in_is_not_damaged_by_a_refusal():
 # data that do not fit
 
 
-FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a time are in memory"
+FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), whose rows are read a block at a time"
 
 
 @pytest.mark.parametrize("where", ["train(X)", "train(validation)(X)", "train(theta)"])

@@ -1,10 +1,10 @@
-"""Cases as training uses them, and the batches of an epoch.
+"""Cases, their weights, and the batches of an epoch.
 
 .. code-block:: text
 
     cases             a data set on its device, or in a file
-    class_weights     how much a case counts for being of its class
-    loading           what came in, checked and moved
-    file_order        the order of cases in a file
-    batches           the order of the cases in an epoch, a block of batches at a time
+    loading           X, Y and case weights, checked and moved to the device
+    class_weights     the weight of each class, multiplied into the case weights
+    batches           the batches of an epoch in shuffled order, block by block
+    file_order        the shuffled order of cases in a file
 """

@@ -1,8 +1,8 @@
-"""Batches: the order of the cases in an epoch, a block of batches at a time.
+"""Batches: the cases of an epoch in shuffled order, block by block.
 
-A block holds whole batches, all of one size; what remains at the end of an epoch is a block of one
-smaller batch. Where a step does not gather its rows itself (`backend.gathers_rows`), some thousand
-shuffled rows are gathered at once, which is much faster than batch by batch.
+A block holds whole batches of one size. The last cases of an epoch, fewer than a batch, are a block
+of one smaller batch. A block gathers some thousand shuffled rows at once, which is much faster than
+a gather for each batch; or the step gathers its rows itself (`arrays.backend.gathers_rows`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,32 +30,33 @@ from backprop_xp.training.data.cases import Cases, FileCases
 __all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
 
 BLOCK_ROWS = 8192
-BLOCK_BYTES = 2**24  # of inputs and noise; larger memory the C library maps anew for every block
-# of outputs of the networks of a group, from which costs are computed at once, in the caches of a
-# CPU; a start costs microseconds, some steps where it is compiled, and more than memory on a device
+BLOCK_BYTES = 2**24  # inputs and noise: the C library maps larger memory anew for every block
+# Outputs of all networks of a group. The costs of a block are computed from them at once, so they
+# should fit into the caches of a CPU. The fixed cost of a block is larger where its steps are
+# compiled, and largest on GPUs, which therefore take larger blocks.
 OUTPUT_BYTES = 2**19
 COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
-COMPILED_BLOCK_ROWS = 2**16  # which are not gathered before their step
+COMPILED_BLOCK_ROWS = 2**16  # more rows than BLOCK_ROWS, since compiled steps gather their own
 
 
 class Block(NamedTuple):
-    """Some batches of one size, batch after batch.
+    """Some batches of one size, one after another.
 
     Attributes
     ----------
     X : array (batches, size, n_in)
-        Inputs in rows; or (batches, size), which rows of `source` they are.
+        Inputs in rows; or (batches, size), their row numbers in `source`.
     y : array (batches, n_out, size)
         Targets in columns.
-    w : array (batches, 1, size), or (batches,) where those of a batch are equal
-        Weights of the cases, w_c / (s w̄): w̄ is the mean weight of all training cases.
+    w : array (batches, 1, size), or (batches,) where all cases have equal weights
+        Weights of the cases, w_c / (s w̄), where w̄ is the mean weight of all training cases.
     labels : array (batches, size) or None
-        Class labels, where the targets are classes.
+        Class labels; None where Y holds targets.
     source : array (m, n_in) or None
-        Where X holds numbers of rows: a step gathers them itself (`arrays.backend.gathers_rows`).
+        The inputs that a step gathers by the row numbers in X; None where X holds inputs.
 
-    What differs between the networks of a stack has one more axis, the second.
+    An array that differs between the networks of a stack has one more axis, the second.
     """
 
     X: Array
@@ -95,9 +96,19 @@ def block_rows(
     most_output_bytes: int = OUTPUT_BYTES,
     most_rows: int | None = None,
 ) -> int:
-    """Return the rows of a block, a whole number of batches, for the bytes of a case.
+    """Return the number of rows of a block: whole batches, at least one.
 
-    They are `BLOCK_ROWS` at most, or `most_rows`.
+    Parameters
+    ----------
+    batch_size : int
+    row_bytes : int
+        Bytes of inputs and noise per case.
+    output_bytes : int
+        Bytes of outputs per case, over all networks of a group.
+    most_output_bytes : int
+        The most bytes of outputs of a block.
+    most_rows : int, optional
+        The most rows of a block, by default `BLOCK_ROWS`.
 
     Examples
     --------
@@ -136,12 +147,25 @@ def epochs_of_blocks(
     one_by_one: bool = False,
     epochs: int = 0,
 ) -> Callable[[int], Iterable[Block]]:
-    """Return the function from an epoch's number to its blocks.
+    """Return the function from the number of an epoch to the blocks of the epoch.
 
-    `output_bytes` are those that the networks of a group put out for a case, `noise_bytes` those
-    that say what a case drops. The order of the cases follows from `seed` and the epoch alone. A
-    full batch is not shuffled. With `one_by_one` each block is one batch. Before the last of
-    `epochs` the next one's order is made while a device still works on the last block.
+    The order of the cases follows from `seed` and the epoch alone. A full batch is not shuffled.
+    The order of the next epoch is made at the end of an epoch, while a device still works on the
+    last block.
+
+    Parameters
+    ----------
+    cases : Cases or FileCases
+    batch_size : int
+    seed : int
+    output_bytes : int
+        Bytes of outputs per case, over all networks of a group.
+    noise_bytes : int
+        Bytes of dropout's random numbers per case.
+    one_by_one : bool
+        Whether each block is a single batch, for callbacks with ``on_batch_end``.
+    epochs : int
+        The number of epochs; no order is made beyond the last.
     """
     if batch_size >= cases.count:
         all_cases = cases.rows(0, cases.count)
@@ -171,10 +195,10 @@ def epochs_of_blocks(
 
 
 def _for_products(X: Array) -> Array:
-    """Return X, or a copy where it is one of NumPy that no BLAS takes as it lies.
+    """Return X, or a copy of a NumPy array whose strides BLAS does not accept.
 
-    So are rows or columns by steps or backwards, whose products would be slow, and differ in the
-    last bit from those that a replay takes of its copy.
+    BLAS accepts neither rows nor columns with gaps or in reverse order. Their products would be
+    slow, and would differ in the last bit from the products of a replay, which works on a copy.
     """
     if not isinstance(X, np.ndarray):
         return X
@@ -183,7 +207,7 @@ def _for_products(X: Array) -> Array:
 
 
 def whole_block(cases: Cases) -> Block:
-    """Return all cases as one batch, as they stand."""
+    """Return all cases as a block of one batch, in their own order."""
     return _block(cases, None, cases.count, cases.weights)
 
 
@@ -197,7 +221,7 @@ def _blocks_of_file(
 
 
 def _order(cases: Cases, seed: int, epoch: int) -> tuple[HostArray, Array]:
-    """Return the numbers of the rows in an epoch's order, on the host and beside the cases."""
+    """Return the row numbers in the order of an epoch, on the host and on the device of X."""
     order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
     return order, from_host_like(order, cases.X, "int32")
 
@@ -226,9 +250,10 @@ def _block(cases: Cases, rows: Array | None, size: int, weights: HostArray | Non
 def _gatherer(
     xp: Namespace, size: int, n_out: int, labelled: bool, of_inputs: bool
 ) -> Callable[..., Any]:
-    """Return the function from X, Y and the rows to take, or None for all, to X, y, w and labels.
+    """Return the function (X, Y, rows) -> (X, y, w, labels) that gathers a block.
 
-    The weights w are those of equal cases. Without `of_inputs` the rows stand for X.
+    `rows` are the row numbers to gather, None for all rows. w are the weights of equal cases, 1/s.
+    Without `of_inputs`, row numbers are returned in place of X.
     """
 
     def gather(X: Array, Y: Array, rows: Array | None) -> tuple[Array, Array, Array, Array | None]:
@@ -245,7 +270,7 @@ def _gatherer(
 
 
 def _in_batches(x: Array, size: int, axis: int) -> Array:
-    """Return (batches, ..., size, n) for the rows of x along `axis`, -2 or -1, in batches."""
+    """Return x cut into batches along `axis`, -2 or -1: (batches, ..., size, n)."""
     xp, at = namespace(x), x.ndim + axis
     shape = (*x.shape[:at], x.shape[at] // size, size, *x.shape[at + 1 :])
     batches: Array = xp.moveaxis(xp.reshape(x, shape), at, 0)
@@ -253,7 +278,7 @@ def _in_batches(x: Array, size: int, axis: int) -> Array:
 
 
 def _weights(like: Array, size: int, weights: HostArray) -> Array:
-    """Return w (batches, ..., 1, size) for the weights (..., m) of a block's cases, of mean 1."""
+    """Return w = weights / s, (batches, ..., 1, size), for weights (..., m) of mean 1."""
     batches = np.moveaxis(weights.reshape(*weights.shape[:-1], -1, size), -2, 0)
     w = batches[..., None, :] / size
     return from_host_like(w, like)

@@ -1,4 +1,4 @@
-"""Cases: a data set as training uses it, in memory on its device, or in a file."""
+"""Cases: a data set in memory on its device, or in a file."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -16,13 +16,14 @@ __all__ = ["Cases", "FileCases", "of_mean_one"]
 
 @dataclass(frozen=True)
 class Cases:
-    """A data set on its device, as training uses it.
+    """A data set in memory, on the device of training.
 
     Attributes
     ----------
-    X : array (m, n_in), or (K, m, n_in) with one set for each of K networks
-    Y : array (m, n_out), or class labels (m,) of dtype int32; or one set for each network
+    X : array (m, n_in), or (K, m, n_in) with inputs for each of K networks
+    Y : array (m, n_out), or class labels (m,) of dtype int32; or (K, ...) for each network
     n_out : int
+        Units of the output layer.
     labelled : bool
         Whether Y holds labels.
     weights : ndarray (m,) or (K, m), or None
@@ -42,7 +43,7 @@ class Cases:
 
     @property
     def row_bytes(self) -> int:
-        """The bytes of the inputs of a case, for all networks."""
+        """The bytes of the inputs of a case, over all networks."""
         return math.prod(self.X.shape) // self.count * item_bytes(self.X)
 
     def rows(self, start: int, stop: int) -> "Cases":
@@ -61,7 +62,7 @@ class Cases:
 
 @dataclass(frozen=True)
 class FileCases:
-    """A data set in a file, of which some rows at a time are in memory.
+    """A data set in a file, whose rows are read a block at a time.
 
     Attributes
     ----------
@@ -70,10 +71,10 @@ class FileCases:
     labelled : bool
         Whether Y holds labels.
     load : callable
-        ``load(X, Y, weights, numbers) -> Cases``: moves rows that were read to the device, after a
-        check; `numbers` are theirs in the file.
+        ``load(X, Y, weights, numbers) -> Cases`` checks rows in memory and moves them to the
+        device. `numbers` are the row numbers in the file.
     weights : ndarray (..., m) or None
-        As those of `Cases`.
+        Weights of the cases, of mean 1; None where all are equal.
     """
 
     X: Any
@@ -106,7 +107,7 @@ class FileCases:
         return replace(self, weights=self.weights[group])
 
     def shuffled(self, rows: int, seed: int, epoch: int) -> Iterator[Cases]:
-        """Yield all cases in the order of an epoch, `rows` at a time; see `sources`."""
+        """Yield all cases in the order of an epoch (`file_order`), `rows` at a time."""
         parts = [self.X, self.Y, _RowNumbers(self.count)]
         if self.weights is not None:
             parts.append(np.moveaxis(self.weights, -1, 0))
@@ -121,7 +122,7 @@ class FileCases:
 def of_mean_one(weights: HostArray) -> HostArray:
     """Return weights (..., m) divided by their mean, which is above 0.
 
-    Equal weights are 1 to the bit.
+    Equal weights become exactly 1.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def of_mean_one(weights: HostArray) -> HostArray:
 
 
 class _RowNumbers:
-    """A source in which each row is its own number."""
+    """A source whose row i is the number i."""
 
     dtype = np.dtype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Weights of classes: how much a case counts for being of its class."""
+"""Class weights: the weight of each class, multiplied into the weights of its cases."""
 
 import numbers
 from collections.abc import Mapping
@@ -17,23 +17,25 @@ WHERE = "train(class_weights)"
 def weights_by_class(
     class_weights: Any, labels: HostArray, classes: int, case_weights: HostArray | None
 ) -> HostArray:
-    """Return the weight of each case, that of its class times its own, (m,) or (K, m).
+    """Return the weight of each case, class weight × case weight, (m,) or (K, m).
 
     Parameters
     ----------
     class_weights : "balanced" or mapping
-        "balanced" weighs a class by n / (k n_class), for n cases, n_class of them of the class, and
-        k classes that occur; where cases have weights, by their sums in place of the counts. A
-        mapping goes from the number of a class to its weight ≥ 0; what it leaves out has weight 1.
+        "balanced" gives a class the weight n / (k n_class), for n cases, n_class of them in the
+        class, and k classes that occur. Where cases have weights, their sums replace the counts. A
+        mapping goes from a class to its weight ≥ 0; a class that it leaves out has weight 1.
     labels : ndarray (m,) or (K, m)
         0 … classes − 1.
     classes : int
     case_weights : ndarray (m,) or (K, m), or None
-        ≥ 0; 1 each where None is given.
+        ≥ 0; None for weights of 1.
 
     Raises
     ------
     OptionError
+        `class_weights` names an unknown class, has a weight out of range, or leaves a network no
+        case of weight > 0.
 
     References
     ----------
@@ -61,8 +63,10 @@ def weights_by_class(
         expected = "None, 'balanced', or a mapping from classes to weights"
         raise OptionError(WHERE, f"{class_weights!r:.100}", expected, "Such as {0: 1.0, 1: 5.0}")
     if not weighted.max(axis=-1).all():
-        expected = "one case with a weight above 0 at least for each network"
-        raise OptionError(WHERE, f"{class_weights!r:.100}", expected, "Weigh a class that occurs")
+        expected = "at least one case with a weight above 0, for each network"
+        raise OptionError(
+            WHERE, f"{class_weights!r:.100}", expected, "Give a class that occurs a weight above 0"
+        )
     return weighted
 
 
@@ -70,7 +74,7 @@ def _balanced(labels: HostArray, w: HostArray) -> HostArray:
     """Return the balanced weight of the class of each case, (m,)."""
     present, index = np.unique(labels, return_inverse=True)
     totals = np.bincount(index, weights=w)
-    # a class whose cases weigh nothing has no weight to balance
+    # a class without any case of weight > 0 gets the weight 0
     of_class = totals.sum() / (len(present) * np.where(totals > 0, totals, np.inf))
     balanced: HostArray = of_class[index]
     return balanced

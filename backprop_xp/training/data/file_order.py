@@ -1,14 +1,15 @@
-"""The order of cases that stay in their file: read by runs of rows, shuffled on two levels.
+"""The order of cases in a file: rows are read in runs, and shuffled on two levels.
 
-To read single rows all over a file is slow. So
+Single rows from all over a file are slow to read. So the shuffle has two steps:
 
-1. the m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled;
-2. a group of some hundred runs is read into memory, and its rows are shuffled among each other.
+1. The m rows are cut into runs of neighbouring rows, and the order of the runs is shuffled.
+2. A group of about a hundred runs is read into memory, and the rows of the group are shuffled.
 
-Each row comes once an epoch. A file that fits into one group is shuffled as an array in memory is,
-into the same order. Otherwise the rows of a run always share their group: in a file sorted by
-class, with k runs in a group, the share of a class varies between batches of b rows with a variance
-of at most p (1 − p) (1/b + 1/k), p its share in the file, where a full shuffle has p (1 − p) / b.
+Each row occurs once an epoch. A file that fits into one group has the same order as an array in
+memory. In a larger file, the rows of a run are always in the same group. So batches mix less where
+the file is sorted by class. Let p be the share of a class in the file, b the rows of a batch, and k
+the runs of a group. The share of the class in a batch then has a variance of at most
+p (1 − p) (1/b + 1/k); with a full shuffle the variance is p (1 − p) / b.
 
 The order follows from the seed, the epoch, m and the lengths of runs and groups, on any machine.
 """
@@ -26,29 +27,28 @@ from backprop_xp.arrays.rows import fill_rows, is_source
 __all__ = ["Group", "Plan", "plan", "read_blocks", "shuffled_groups"]
 
 
-RUN_BYTES = 256 * 1024  # a cold disk reads shorter runs more slowly, and longer ones mix less
-GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; more is slower to gather from
-LEAST_RUNS = 8  # in a group, whatever the sizes of rows and chunks: fewer would hardly mix
-ORDER_BYTES = 8  # of a row's number, which counts where the rows are short
+RUN_BYTES = 256 * 1024  # shorter runs are slow to read from a cold disk, longer runs mix less
+GROUP_BYTES = 32 * 1024**2  # 128 runs, which mix usual batches well; gathers from more are slower
+LEAST_RUNS = 8  # runs of a group, for rows and chunks of any size: fewer would hardly mix
+ORDER_BYTES = 8  # the number of a row, int64, which counts where rows are short
 
 
 class Plan(NamedTuple):
-    """How many rows a run has, and how many runs a group has at most."""
+    """The number of rows of a run, and the largest number of runs of a group."""
 
     run_rows: int
     runs_per_group: int
 
 
 class Group(NamedTuple):
-    """The rows that are in memory at one time.
+    """The rows that are in memory at a time.
 
     Attributes
     ----------
     runs : list of (start, stop)
         In the order of the file.
     order : ndarray of int64 (rows,)
-        A permutation: place i of the shuffled group takes row ``order[i]`` of the runs, as they
-        stand one after another.
+        A permutation: row i of the shuffled group is row ``order[i]`` of the joined runs.
     """
 
     runs: list[tuple[int, int]]
@@ -56,15 +56,15 @@ class Group(NamedTuple):
 
     @property
     def numbers(self) -> HostArray:
-        """The numbers in the source of the shuffled rows, an ndarray of int64 (rows,)."""
+        """The row numbers of the shuffled rows in the source, an ndarray of int64 (rows,)."""
         return np.concatenate([np.arange(*run) for run in self.runs])[self.order]
 
 
 def plan(row_bytes: int, chunk: int | None = None) -> Plan:
     """Return the lengths of runs and groups for rows of `row_bytes`, in chunks of `chunk` rows.
 
-    Runs hold whole chunks, so that each is read once an epoch; or equal parts of a chunk where
-    `LEAST_RUNS` chunks exceed `GROUP_BYTES`, which reads such a chunk several times.
+    A run holds whole chunks, so that each chunk is read once an epoch. Where `LEAST_RUNS` chunks
+    exceed `GROUP_BYTES`, a run is a part of a chunk, and each chunk is read several times.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def plan(row_bytes: int, chunk: int | None = None) -> Plan:
 def shuffled_groups(
     m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int
 ) -> Iterator[Group]:
-    """Yield the groups of an epoch, in which each of m ≥ 1 rows comes once.
+    """Yield the groups of an epoch, in which each of m ≥ 1 rows occurs once.
 
-    The groups have equal numbers of runs, or one run less: no small one mixes badly at the end.
-    Memory: the order of m / run_rows runs and of the rows of one group.
+    The groups have equal numbers of runs, or one run less, so that no small group at the end mixes
+    badly. The memory holds the order of m / run_rows runs and of the rows of one group.
 
     Examples
     --------
@@ -107,9 +107,9 @@ def shuffled_groups(
 def read_blocks(
     sources: Sequence[Any], groups: Iterable[Group], rows: int
 ) -> Iterator[tuple[HostArray, ...]]:
-    """Yield the same rows of several sources or ndarrays, shuffled, `rows` at a time but the last.
+    """Yield the same rows of several sources or ndarrays in shuffled order, block by block.
 
-    Memory: the bytes of one group, which are used again for the next, and of one block.
+    The memory holds one group, whose buffers the next group uses again, and one block.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def read_blocks(
     groups : iterable of Group
         From `shuffled_groups`.
     rows : int
-        In a block; the last may be shorter.
+        The number of rows of a block; the last block may be shorter.
 
     Yields
     ------
@@ -127,7 +127,7 @@ def read_blocks(
     Raises
     ------
     ShapeError, DataError
-        As `read_rows` does.
+        As `arrays.rows.read_rows`.
     """
     buffers: dict[int, HostArray] = {}
     block: list[HostArray] = []
@@ -152,7 +152,7 @@ def read_blocks(
 def _loaded(
     sources: Sequence[Any], group: Group, buffers: dict[int, HostArray]
 ) -> list[tuple[HostArray, HostArray]]:
-    """Return an array and its order for each source; what is read is written into `buffers`."""
+    """Return an array and its order for each source; rows of files are read into `buffers`."""
     count = len(group.order)
     loaded = []
     for number, x in enumerate(sources):
@@ -171,7 +171,7 @@ def _loaded(
 
 
 def _announced(sources: Sequence[Any], groups: Iterable[Group]) -> Iterator[Group]:
-    """Yield the groups, each when the system has been told of the one after it."""
+    """Yield the groups; the system reads ahead in memmaps by one group."""
     earlier = None
     for group in groups:
         for x in sources:

@@ -1,4 +1,4 @@
-"""Cases as they came in, checked and moved to where training takes place."""
+"""X, Y and case weights of the user, checked and moved to the device of training."""
 
 import math
 from dataclasses import dataclass, replace
@@ -21,24 +21,25 @@ from backprop_xp.training.data.class_weights import weights_by_class
 __all__ = ["Place", "loaded", "weighted"]
 
 
-_FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), of which some rows at a time are in memory"
+_FROM_A_FILE = "Pass X as np.load(path, mmap_mode='r'), whose rows are read a block at a time"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where training takes place, in which dtype, and with which leading axes.
+    """Library, device, dtype and leading axes of training.
 
     Attributes
     ----------
     xp : module
         The namespace of the arrays.
     device : object
-        As the functions of the library take it.
+        A device of the library.
     dtype : str
+        The dtype of θ and the computation.
     lead : tuple of int
         The stack's axes.
     follow : array or None
-        X, beside which all else has to be, where no device was named.
+        X, where the user named no device: all other arrays must be on the device of X.
     """
 
     xp: Namespace
@@ -48,22 +49,22 @@ class Place:
     follow: Any = None
 
     def rows(self, x: Any, where: str) -> Rows:
-        """Return the rows of an array or source, of which an array has to be where X is."""
+        """Return the rows of an array or source; refuse an array on another device than X."""
         beside = self.follow is not None and not is_source(x)
         return rows_of(same_place(x, self.follow, where, "X") if beside else x, where)
 
     def array(self, x: Any, where: str) -> Any:
-        """Return `x` as an array of real numbers, a source as a whole."""
+        """Return `x` as an array of real numbers; a source is read into memory."""
         return self.rows(in_memory(x, where), where).like
 
     def move(self, x: Any, dtype: str | None = None, by: Mover | None = None) -> Array:
-        """Return an array here, in this place's dtype unless told another."""
+        """Return `x` on this device, in `dtype`, by default the dtype of this place."""
         return moved_by(by, x, self.xp, self.device, dtype or self.dtype)
 
     def flat(self, x: Any, axes: int) -> Any:
-        """Return x (*stack, ...) with one axis for all networks, of which `axes` axes follow.
+        """Return x (*stack, ...) as (K, ...): one axis of networks, before the last `axes` axes.
 
-        Where the networks share x it has no such axis.
+        An x that the networks share keeps its shape.
         """
         lead, own = tuple(x.shape[: x.ndim - axes]), tuple(x.shape[x.ndim - axes :])
         if math.prod(lead) == 1:
@@ -81,15 +82,16 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
     ----------
     net : Network
     rows : Rows
-        Of X.
+        The rows of X.
     Y : array, list or source
     place : Place
     where : str
-        The function and its argument, for errors, such as "train".
+        The function or the argument that errors name, such as "train".
 
     Raises
     ------
     BackpropError
+        X or Y cannot be used.
     """
     x_where, y_where = f"{where}(X)", f"{where}(Y)"
     if not rows.in_file and rows.like.ndim == 2:
@@ -115,7 +117,7 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
 
 
 def _streamed_if_large(rows: Rows, place: Place) -> Rows:
-    """Return the rows of an array, as those of a file where it does not fit into the device."""
+    """Return the rows, as rows of a file where the array does not fit into device memory."""
     if fits(rows.like, place.xp, place.device, place.dtype):
         return rows
     return FileRows(HostRows(rows.like), rows.like)
@@ -123,7 +125,7 @@ def _streamed_if_large(rows: Rows, place: Place) -> Rows:
 
 @dataclass(frozen=True)
 class _Loader:
-    """Checks rows that are in memory, and moves them to the device; see `FileCases`."""
+    """Checks rows in memory and moves them to the device: the `load` of `FileCases`."""
 
     net: Network
     place: Place
@@ -138,7 +140,7 @@ class _Loader:
         return self.net.are_classes(self.kind)
 
     def __call__(self, X: Any, Y: Any, weights: HostArray | None, numbers: Any = None) -> Cases:
-        """Return the cases; `numbers` are those of their rows in the file."""
+        """Return the cases; `numbers` are their row numbers in a file, for errors."""
         place, labelled = self.place, self.labelled
         data_values.check_finite(X, f"{self.where}(X)", place.dtype, numbers)
         if self.checks_targets:
@@ -151,7 +153,7 @@ class _Loader:
         return Cases(X, Y, self.net.sizes[-1], labelled, weights)
 
     def check_targets(self, Y: Any, numbers: Any = None) -> None:
-        """Refuse labels that are no classes, and targets that the loss has no meaning for."""
+        """Refuse labels that are not classes, and targets out of the range of the loss."""
         where, net = f"{self.where}(Y)", self.net
         if self.labelled:
             data_values.check_labels(Y, net.sizes[-1], where, numbers)
@@ -164,11 +166,12 @@ class _Loader:
 def weighted(
     cases: Cases | FileCases, case_weights: Any, class_weights: Any, net: Network, place: Place
 ) -> Cases | FileCases:
-    """Return the cases with their weights, those of their classes included.
+    """Return the cases with weights of mean 1, case weight × class weight.
 
     Raises
     ------
     BackpropError
+        The weights cannot be used, or there are no class labels for class weights.
     """
     weights = None
     if case_weights is not None:

@@ -1,4 +1,4 @@
-"""The functions that training calls block after block, compiled once for equal rules."""
+"""The functions that training calls for each block; equal rules share compiled functions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,13 +29,14 @@ __all__ = ["Functions", "functions_of"]
 
 
 class Functions(NamedTuple):
-    """The functions that training calls block after block.
+    """The functions that training calls for each block.
 
     Attributes
     ----------
     steps : callable
-        As `execution.steps.over_batches` returns it.
+        The step over a block of batches, from `execution.steps.over_batches`.
     score : Scorer
+        Cost and accuracy of the outputs of a block.
     """
 
     steps: Callable[..., Any]
@@ -43,28 +44,28 @@ class Functions(NamedTuple):
 
 
 def functions_of(rule: UpdateRule, theta: Array) -> Functions:
-    """Return the functions for a rule; where steps are compiled, those of an equal rule before.
+    """Return the functions of a rule; compiled functions are cached and shared by equal rules.
 
-    A user's own objects may have changed since, and may look at numbers: a rule with one of them is
-    compiled anew, and not replayed.
+    A rule with an object of a user's own is compiled anew and never replayed: the object may have
+    changed, and its methods may read numbers from arrays.
 
     Parameters
     ----------
     rule : UpdateRule
     theta : array (..., P)
-        For its library, device and dtype.
+        An example of θ: its library, device and dtype.
     """
     xp, pure = namespace(theta), _is_pure(rule)
     if compiles(xp) and pure:
         try:
             return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
-        except TypeError:  # numbers in arrays have no hash
+        except TypeError:  # an optimiser with numbers in arrays has no hash
             pass
     return _made(rule, theta, pure)
 
 
 def _is_pure(rule: UpdateRule) -> bool:
-    """Tell whether all parts are this library's own, whose steps are functions of arrays."""
+    """Tell whether all parts are built-in: they never read a number from an array."""
     activations = all(type(one) in ACTIVATIONS.values() for one in rule.net.activations)
     return activations and type(rule.net.loss) in LOSSES.values() and _is_own(rule.optimizer)
 

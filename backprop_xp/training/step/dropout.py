@@ -1,8 +1,8 @@
-"""Dropout: units left out at random while training.
+"""Dropout: units and inputs dropped at random while training.
 
-A unit of a hidden layer, or an input, is left out with probability p, for one case at a time, and
-what the others send up is divided by 1 − p, so that its mean stays as it was. In prediction nothing
-is left out.
+A unit of a hidden layer, or an input, is dropped with probability p, for each case anew. A dropped
+unit has the activation 0. The activations of the other units are divided by 1 − p, so that the mean
+activation stays the same. In prediction no unit is dropped.
 
 References
 ----------
@@ -31,22 +31,22 @@ Noise: TypeAlias = Callable[..., tuple[Array, ...]]
 
 
 def _kept(noise: Array, p: Array) -> Array:
-    """Return k: 0 where a unit is left out, 1/(1 − p) where it is not."""
+    """Return k: 0 for a dropped unit, 1/(1 − p) for a kept unit."""
     kept: Array = namespace(p).astype(noise >= p, p.dtype) / (1 - p)
     return kept
 
 
 class Dropped:
-    """An activation with some units left out, a = k ⊙ σ(z) with k = 0 or 1/(1 − p), for one pass.
+    """An activation with some units dropped, a = k ⊙ σ(z) with k = 0 or 1/(1 − p), for one pass.
 
-    It keeps z and σ(z) of its call for `vjp`.
+    A call keeps z and σ(z) for `vjp`.
 
     Parameters
     ----------
     activation : Activation
         σ.
     noise : array (n, m)
-        Uniform in 0 … 1; a unit whose number is below p is left out.
+        Uniform in 0 … 1; a unit whose number is below p is dropped.
     p : array, broadcasting against (..., 1, 1)
         0 ≤ p < 1.
     """
@@ -71,7 +71,7 @@ class Dropped:
 def dropped(
     activations: Sequence[Activation], noise: Sequence[Array], p: Array
 ) -> tuple[Activation, ...]:
-    """Return the activations of all layers, the hidden ones with units left out.
+    """Return the activations of all layers, with dropped units in the hidden layers.
 
     Parameters
     ----------
@@ -85,14 +85,14 @@ def dropped(
 
 
 def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
-    """Return k ⊙ a^0, the inputs (..., n_in, m) with some left out.
+    """Return k ⊙ a^0, the inputs (..., n_in, m) with some dropped.
 
     Parameters
     ----------
     a_in : array (..., n_in, m)
     noise : array (n_in, m)
     p : array, broadcasting against (..., 1)
-        As `dropped` takes it.
+        One probability, or one for each network of a stack.
 
     Examples
     --------
@@ -106,13 +106,15 @@ def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
 def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) -> Noise:
     """Return the function that draws the noise of an epoch's next batches.
 
-    It takes the number of batches and their size, and returns an array (batches, n, size) like θ
-    for each hidden layer, unless told ``hidden=False``, and, where told ``inputs=True``, then one
-    for the inputs. The same seed leaves out the same units on every device, and in every network of
-    a stack; those of hidden layers are the same whether inputs are dropped or not.
+    ``draw(batches, size, hidden=True, inputs=False)`` returns an array (batches, n, size) like θ
+    for each hidden layer where `hidden`, and then an array for the inputs where `inputs`. The same
+    seed drops the same units on every device, and in every network of a stack. Dropped inputs do
+    not change which hidden units are dropped.
     """
     n_in, *n_hidden = sizes[:-1]
-    drawn_from = cache(lambda to: generator(seed, to, epoch))  # made where it is needed alone
+    drawn_from = cache(
+        lambda to: generator(seed, to, epoch)
+    )  # a generator takes time, so only a needed one is made
 
     def draw(
         batches: int, size: int, *, hidden: bool = True, inputs: bool = False

@@ -1,4 +1,4 @@
-"""∂E/∂θ of a batch, in memory that lasts from step to step where a library has views."""
+"""∂E/∂θ of a batch, in memory that is used again at each step where a library has views."""
 
 from collections.abc import Sequence
 
@@ -16,8 +16,16 @@ __all__ = ["Gradient"]
 class Gradient:
     """∂E/∂θ of a batch, written into one flat array where the library writes products.
 
-    What lasts from step to step is made once: the flat array and its views, the layers as views of
-    θ while θ is updated in place, and the column of ones of the biases.
+    Three things are made once and used at each step: the flat array with its views, the layers as
+    views of θ (while θ is updated in place), and the column of ones for the gradients of biases.
+
+    Parameters
+    ----------
+    net : Network
+    theta : array (..., P)
+        An example of θ: its library, device and dtype.
+    labelled : bool
+        Whether the targets are class labels.
     """
 
     def __init__(self, net: Network, theta: Array, labelled: bool) -> None:
@@ -34,7 +42,7 @@ class Gradient:
     def __call__(
         self, theta: Array, activations: Sequence[Activation], a_in: Array, y: Array, w: Array
     ) -> tuple[Array, Array]:
-        """Return z^L (..., n_out, m) and ∂E/∂θ (..., P), which the next call writes over."""
+        """Return z^L (..., n_out, m) and ∂E/∂θ (..., P); the next call overwrites ∂E/∂θ."""
         if self._in_place:
             layers, dE_dtheta = self._prepared(theta, a_in)
             z_out, _ = backpropagate(
@@ -49,11 +57,11 @@ class Gradient:
         return z_out, dE_dtheta
 
     def forget(self) -> None:
-        """Take new memory for the next gradient: the last one is kept by another."""
+        """Take new memory for the next gradient: the optimiser keeps the array of the last one."""
         self._flat = None
 
     def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[Layer, ...], Array]:
-        """Return the layers of θ, and the flat array that the views `_out` fill."""
+        """Return the layers of θ, and the flat array, of which `_out` are views."""
         xp = namespace(theta)
         if self._flat is None or self._flat.shape != theta.shape:
             self._flat = xp.empty_like(theta)

@@ -1,6 +1,6 @@
-"""The numbers of each step: learning rates and the like, checked, and moved to θ's device.
+"""The numbers of each step, such as the learning rate, checked and moved to θ's device.
 
-A number is moved only when it changes, so that constants and arrays cost nothing at a step.
+A number moves to the device only when it changes, so that constants cost nothing at a step.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Numbers(NamedTuple):
 
 
 def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
-    """Return the group's part of the numbers of some steps; the same object where they are."""
+    """Return the numbers of some steps for a group; steps with the same object share its part."""
     made: dict[int, Numbers] = {}
     return [
         made[id(one)] if id(one) in made else made.setdefault(id(one), one.part(group))
@@ -64,7 +64,7 @@ def _part(x: Array, group: slice) -> Array:
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
-    """Tell whether all numbers are the very arrays of before."""
+    """Tell whether all numbers are the same array objects as before."""
     return all(
         ours.keys() == theirs.keys() and all(ours[name] is theirs[name] for name in ours)
         for ours, theirs in zip(made, before, strict=True)
@@ -72,16 +72,16 @@ def _same(made: Numbers, before: Numbers) -> bool:
 
 
 class StepNumbers:
-    """The numbers of each step in turn; the same object again while none of them changes.
+    """The numbers of one step after another; the same object while no number changes.
 
     Parameters
     ----------
     optimizer : Optimizer
     theta : array (..., P)
-        For its library, device and dtype.
+        An example of θ: its library, device and dtype.
     regularisation : Regularisation
     stack : tuple of int, optional
-        The leading axes that an array broadcasts against; θ's unless given.
+        The shape that arrays of numbers broadcast against, by default θ's leading axes.
 
     Raises
     ------
@@ -100,12 +100,12 @@ class StepNumbers:
         if isinstance(optimizer, type) or not all(map(callable, methods)):
             expected = "an object with settings, init and update"
             raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
-        self._ranges, self._own = regularisation.ranges, regularisation.in_use
-        self._scheduled = any(callable(setting) for setting in self._own.values())
+        self._ranges, self._regularisation = regularisation.ranges, regularisation.in_use
+        self._scheduled = any(callable(setting) for setting in self._regularisation.values())
         self._optimizer, self._theta = optimizer, theta
-        self._tree = {"optimizer": optimizer, **self._own}
-        self._told = find_listeners(self._tree)
-        self._states = {at: one.start() for at, one in self._told.items()}
+        self._tree = {"optimizer": optimizer, **self._regularisation}
+        self._listeners = find_listeners(self._tree)
+        self._states = {at: one.start() for at, one in self._listeners.items()}
         self._set_values()
         self._stack = tuple(theta.shape[:-1]) if stack is None else stack
         self._step = 0
@@ -116,8 +116,8 @@ class StepNumbers:
         self._at(0)
 
     def uses(self, name: str) -> bool:
-        """Tell whether a number of the regularisation does something at any step."""
-        return name in self._own
+        """Tell whether a number of the regularisation is in use at any step."""
+        return name in self._regularisation
 
     def next(self) -> Numbers:
         """Return the numbers of the next step."""
@@ -133,9 +133,9 @@ class StepNumbers:
         return [self.next() for _ in range(count)]
 
     def part(self, group: slice) -> "StepNumbers":
-        """Return the settings of a group of the stack's networks, which count steps of their own.
+        """Return the numbers of a group of the stack's networks, with a step counter of their own.
 
-        Schedules that listen are not told of epochs through it.
+        Its listeners (`schedules.plateau`) are not told of epochs.
         """
         mine = copy(self)
         mine._group = group  # noqa: SLF001  it is of this class
@@ -143,48 +143,51 @@ class StepNumbers:
 
     @property
     def metrics(self) -> set[str]:
-        """The names in the history that schedules look at after an epoch."""
-        return {one.metric for one in self._told.values() if hasattr(one, "metric")}
+        """The names in the history that listeners (`schedules.plateau`) read."""
+        return {one.metric for one in self._listeners.values() if hasattr(one, "metric")}
 
     def after_epoch(self, history: Mapping[str, Any]) -> None:
-        """Tell the schedules that listen (`plateau`) of an epoch, whose entries the history has."""
-        if self._told:
+        """Update the listeners (`schedules.plateau`) after an epoch, from the history."""
+        if self._listeners:
             self._states = {
-                at: one.after_epoch(self._states[at], history) for at, one in self._told.items()
+                at: one.after_epoch(self._states[at], history)
+                for at, one in self._listeners.items()
             }
             self._set_values()
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` takes, as JSON holds it: the steps so far, and what was told."""
+        """Return the number of steps so far and the states of the listeners, as JSON holds them."""
         return {"step": self._step, "schedules": deepcopy(self._states)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned.
+        """Take over a state that `state` returned.
 
         Raises
         ------
         OptionError
-            It is of other schedules.
+            The state is of other schedules.
         """
         states = state.get("schedules", {})
         if states.keys() != self._states.keys():
             came, expected = (", ".join(of) or "none" for of in (states, self._states))
-            advice = "Go on with the optimiser and the numbers of before"
+            advice = "Pass the optimiser and the numbers of the earlier run"
             raise OptionError("restore", f"the state of schedules: {came}", expected, advice)
         self._step, self._states = int(state["step"]), deepcopy(dict(states))
         self._set_values()
 
     def _set_values(self) -> None:
-        """Put what schedules that listen say now into their places."""
-        if self._told:
-            values = {at: Constant(one.value(self._states[at])) for at, one in self._told.items()}
+        """Replace each listener by its current value."""
+        if self._listeners:
+            values = {
+                at: Constant(one.value(self._states[at])) for at, one in self._listeners.items()
+            }
             now = with_values(self._tree, values)
             self._optimizer = now["optimizer"]
-            self._own = {name: now[name] for name in self._own}
+            self._regularisation = {name: now[name] for name in self._regularisation}
 
     def _at(self, step: int) -> Numbers:
         of_optimizer = self._optimizer.settings(step)
-        own = self._own_at(step) if self._scheduled else self._own
+        own = self._regularisation_at(step) if self._scheduled else self._regularisation
         unchangeable = type(of_optimizer) is MappingProxyType
         if not unchangeable or of_optimizer is not self._seen[0] or own is not self._seen[1]:
             if not isinstance(of_optimizer, Mapping):
@@ -199,10 +202,10 @@ class StepNumbers:
                 self._numbers = made
         return self._numbers
 
-    def _own_at(self, step: int) -> dict[str, Any]:
-        values = {name: value_at(setting, step) for name, setting in self._own.items()}
+    def _regularisation_at(self, step: int) -> dict[str, Any]:
+        values = {name: value_at(setting, step) for name, setting in self._regularisation.items()}
         for name, value in values.items():
-            if callable(self._own[name]):
+            if callable(self._regularisation[name]):
                 check_range(f"train({name})", value, self._ranges[name])
         return values
 
@@ -227,7 +230,9 @@ class StepNumbers:
         limits = {**getattr(self._optimizer, "limits", {}), **self._ranges}.get(name)
         if limits is not None and not limits.hold(host.astype(dtype)):
             expected = f"{limits.text} after rounding to {dtype}"
-            raise OptionError(name, repr(value), expected, "Choose another, or a wider dtype")
+            raise OptionError(
+                name, repr(value), expected, "Choose another number, or a wider dtype"
+            )
         if host.shape == self._stack:
             host = host[..., None]
         expected_shape = (*self._stack, 1)
@@ -241,5 +246,5 @@ class StepNumbers:
         return host.reshape(()) if host.size == 1 else self._flat(host)
 
     def _flat(self, host: HostArray) -> HostArray:
-        """Return (K, 1), the networks of all axes of the stack one after another."""
+        """Return the numbers of all networks as (K, 1), row by row over the stack."""
         return np.broadcast_to(host, (*self._stack, 1)).reshape(-1, 1)

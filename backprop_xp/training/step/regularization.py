@@ -1,17 +1,17 @@
-"""Regularisation: what keeps weights small and updates short, equation by equation.
+"""Regularisation: penalties, clipping, shrinkage, max-norm and smoothed targets, as equations.
 
 .. code-block:: text
 
     gradient        ∂E/∂θ of the batch
     penalties       l2_penalty, l1_penalty: added to the cost, their derivatives to the gradient
     clipping        clipped: the gradient by value, then by norm
-    optimiser       θ and its state
+    optimiser       the new θ and the optimiser's new state
     shrinkage       shrunk: a share of each weight is taken away
-    max-norm        bounded: the weights into a unit are scaled back
+    max-norm        bounded: the weights into a unit are scaled down to a norm
 
-That is the order of one update (`updates.step_of`). Nothing here looks at a number: all is
-arithmetic on the device. A weight of 0 stays 0 in each of them, so that removed connections do.
-Inputs and hidden units are dropped in `dropout`; targets are smoothed here.
+This table is the order of one update (`update.step_of`). The functions read no number from an
+array: all is arithmetic on the device. Each function leaves a weight of 0 at 0, so that removed
+connections stay removed. Targets are smoothed here; `dropout` drops inputs and hidden units.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def l2_penalty(theta: Array, l2: Array) -> tuple[Array, Array]:
     ----------
     theta : array (..., P)
     l2 : array, broadcasting against (..., P)
-        λ ≥ 0, which is 0 in the places of parameters without a penalty.
+        λ ≥ 0, with 0 for parameters without a penalty.
 
     References
     ----------
@@ -59,7 +59,11 @@ def l2_penalty(theta: Array, l2: Array) -> tuple[Array, Array]:
 def l1_penalty(theta: Array, l1: Array) -> tuple[Array, Array]:
     """Return Σ λ |θ|, (...), and its derivative λ sign θ, (..., P), with sign 0 = 0.
 
-    Parameters as of `l2_penalty`.
+    Parameters
+    ----------
+    theta : array (..., P)
+    l1 : array, broadcasting against (..., P)
+        λ ≥ 0, with 0 for parameters without a penalty.
 
     References
     ----------
@@ -81,9 +85,9 @@ def l1_penalty(theta: Array, l1: Array) -> tuple[Array, Array]:
 def within(x: Array, norm: Array) -> Array:
     """Return min(1, c / ‖x‖), (..., 1), for norms along the last axis.
 
-    It is taken as c / max(‖x‖, c), which divides by no 0 and is 1 exactly where the norm is within
-    c; and in the unit of the largest of c and all |x|, so that no square overflows: in float16 that
-    of 256 would.
+    It is computed as c / max(‖x‖, c), which never divides by 0 and is exactly 1 where ‖x‖ ≤ c. x
+    and c are first divided by the largest of c and all |x|, so that no square overflows; the square
+    of 256 would in float16.
 
     Parameters
     ----------
@@ -107,8 +111,8 @@ def within(x: Array, norm: Array) -> Array:
 def clipped(dE_dtheta: Array, value: Array | None, norm: Array | None) -> Array:
     """Return the gradient with each number within ±`value`, and then ‖∂E/∂θ‖ within `norm`.
 
-    Both bounds hold for what is returned: the second makes no number larger. None is no bound.
-    PyTorch's ``clip_grad_norm_`` divides by ‖∂E/∂θ‖ + 10⁻⁶ in place of ‖∂E/∂θ‖.
+    Both bounds hold for the result, since scaling to the norm makes no number larger. None is no
+    bound. PyTorch's ``clip_grad_norm_`` divides by ‖∂E/∂θ‖ + 10⁻⁶ in place of ‖∂E/∂θ‖.
 
     Parameters
     ----------
@@ -143,7 +147,7 @@ def shrunk(theta: Array, share: Array) -> Array:
     ----------
     theta : array (..., P)
     share : array, broadcasting against (..., P)
-        0 ≤ s < 1, which is 0 in the places of parameters that are not shrunk.
+        0 ≤ s < 1, with 0 for parameters that are not shrunk.
 
     References
     ----------
@@ -161,9 +165,9 @@ def shrunk(theta: Array, share: Array) -> Array:
 
 
 def bounded(sizes: Sequence[int], theta: Array, norm: Array) -> Array:
-    """Return θ with the weights into each unit, a row w of W, scaled back to ‖w‖ ≤ c.
+    """Return θ with the weights into each unit, a row w of W, scaled down to ‖w‖ ≤ c.
 
-    Biases are no part of it. `theta` is consumed.
+    Biases do not count for the norm and stay as they are. `theta` is consumed.
 
     Parameters
     ----------
@@ -188,19 +192,19 @@ def bounded(sizes: Sequence[int], theta: Array, norm: Array) -> Array:
     if not writes_products(namespace(theta)):
         return pack([Layer(W * within(W, norm), b) for W, b in layers])
     for W, _ in layers:  # views of θ
-        W *= within(W, norm)  # noqa: PLW2901  it is written into
+        W *= within(W, norm)  # noqa: PLW2901  W is a view that is written into
     return theta
 
 
 def smoothed(y: Array, share: Array) -> Array:
-    """Return (1 − s) y + s / n_out, the targets of classes mixed with all classes alike.
+    """Return (1 − s) y + s / n_out: a share s of each target is spread evenly over the classes.
 
-    A single unit has two classes, and (1 − s) y + s / 2.
+    A single output unit stands for two classes: (1 − s) y + s / 2.
 
     Parameters
     ----------
     y : array (..., n_out, m)
-        1 in the place of each class, 0 elsewhere; of one unit 0 or 1.
+        One-hot targets; 0 or 1 for a single unit.
     share : array, broadcasting against (..., 1, 1)
         0 ≤ s < 1.
 

@@ -1,9 +1,9 @@
-"""Groups of networks: a large stack takes the batches of a block one group after another.
+"""Groups of networks: a large stack trains on the batches of a block one group after another.
 
-A group holds as many networks as leave their working arrays, θ, ∂E/∂θ and four of the size of all
-a for a batch, within `CPU_BYTES` on a CPU, the size of its caches, or `DEVICE_BYTES` elsewhere, and
-one at least. So the memory of a step does not grow with the stack; that of θ and of the optimiser's
-state does.
+A group has at least one network, and as many as fit into `CPU_BYTES` on a CPU, about the size of
+its caches, or into `DEVICE_BYTES` on other devices. Counted are the working arrays of a step: θ,
+∂E/∂θ, and four arrays of the size of all a of a batch. So the working memory of a step does not
+grow with the stack; the memory of θ and of the optimiser's state does.
 """
 
 from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
@@ -15,7 +15,7 @@ DEVICE_BYTES = 2**30
 
 
 def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[slice]:
-    """Return the groups of the networks in θ (K, P), of equal sizes or one less.
+    """Return the groups of the networks in θ (K, P), as equal slices but for a shorter last one.
 
     Examples
     --------

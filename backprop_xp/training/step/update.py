@@ -1,4 +1,4 @@
-"""One update of θ: gradient, penalties, clipping, the optimiser's step, and bounds on weights."""
+"""One update of θ: gradient, penalties, clipping, optimiser, shrinkage and max-norm."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,16 @@ Step: TypeAlias = Callable[..., tuple[Carry, tuple[Array, Array | None]]]
 
 @dataclass(frozen=True)
 class UpdateRule:
-    """All that an update follows from but numbers and arrays.
+    """The rule of an update: everything that decides it except numbers and arrays.
 
     Attributes
     ----------
     net : Network
     optimizer : Optimizer
     labelled : bool
-        Whether the targets are classes.
+        Whether the targets are class labels.
     decay_biases : bool
-        Whether l2, l1, shrinkage and the optimiser's numbers in ``of_weights`` hold for biases
-        too.
+        Whether l2, l1, shrinkage and the optimiser's numbers in ``of_weights`` act on biases too.
     """
 
     net: Network
@@ -50,23 +49,23 @@ class UpdateRule:
 def step_of(rule: UpdateRule, theta: Array) -> Step:
     """Return the training step, a function of arrays that consumes θ and the optimiser's state.
 
-    Its order is that of `regularization`.
+    The order of its parts is the table in `regularization`.
 
     Parameters
     ----------
     rule : UpdateRule
     theta : array (..., P)
-        Tells the library, device and dtype.
+        An example of θ: its library, device and dtype.
 
     Returns
     -------
     callable
-        ``step((theta, state), numbers, X, y, w, *noise)``, which returns
-        ``(theta, state), (z_out, penalty)``: `X` (..., m, n_in) holds the cases of a batch in rows,
-        `y` (..., n_out, m) their targets in columns, `w` their weights, which broadcast against
-        (..., 1, m), `noise` one array (n, m) for each hidden layer where units are dropped, then
-        one for the inputs where they are; z^L is (..., n_out, m), the penalty (...) is
-        ½ l2 Σ W² + l1 Σ |W|, or None.
+        ``step((theta, state), numbers, X, y, w, *noise)`` returns
+        ``(theta, state), (z_out, penalty)``. For a batch, `X` (..., m, n_in) holds the cases in
+        rows, and `y` (..., n_out, m) the targets in columns. The case weights `w` broadcast against
+        (..., 1, m). `noise` has an array (n, m) for each hidden layer where units are dropped, and
+        then one for the inputs where inputs are dropped. z^L is (..., n_out, m). The penalty (...)
+        is ½ l2 Σ W² + l1 Σ |W|, or None.
     """
     net, optimizer = rule.net, rule.optimizer
     gradient = Gradient(net, theta, rule.labelled)
@@ -106,7 +105,7 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
 
 
 def _for_decayed(number: Array, decayed: Array | None) -> Array:
-    """Return the number in the places of parameters that decay, 0 elsewhere."""
+    """Return the number for each parameter that decays, and 0 for the other parameters."""
     return number if decayed is None else number * decayed
 
 
@@ -117,7 +116,7 @@ def _kept_small(
     given: Mapping[str, Array],
     decayed: Array | None,
 ) -> Array:
-    """Return θ after shrinkage and max-norm; it is consumed, unless the state holds it too."""
+    """Return θ after shrinkage and max-norm; θ is consumed, unless the state holds it too."""
     if any(kept is theta for kept in state):
         theta = copied(theta)
     if "shrinkage" in given:

@@ -142,7 +142,7 @@ def test_labels_in_a_file_and_in_arrays_of_every_library(xp):
         ({0: np.nan}, "the weight nan for the class 0", "finite numbers >= 0"),
         ({0: np.inf}, "the weight inf for the class 0", "finite numbers >= 0"),
         ({0: "much"}, "the weight 'much' for the class 0", "finite numbers >= 0"),
-        ({0: 0, 1: 0, 2: 0}, "{0: 0, 1: 0, 2: 0}", "one case with a weight above 0"),
+        ({0: 0, 1: 0, 2: 0}, "{0: 0, 1: 0, 2: 0}", "at least one case with a weight above 0"),
     ],
     ids=str,
 )
