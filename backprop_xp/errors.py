@@ -227,6 +227,8 @@ class DivergenceError(BackpropError, ArithmeticError):
 class CheckpointWarning(UserWarning):
     """A checkpoint or a row of a log could not be written; training goes on without it.
 
+    It also tells that a resumed run ends at once, because a callback had stopped it before.
+
     Examples
     --------
     A filter turns the warning into an error, for training that shall not go on without checkpoints:

@@ -47,7 +47,10 @@ class Callback(Protocol):
         """Act after the last epoch."""
 
     def state(self) -> Mapping[str, Any]:
-        """Return the callback's memory, numbers, texts and arrays by name, for a checkpoint."""
+        """Return the callback's memory by name, for a checkpoint.
+
+        It holds numbers, texts, arrays, and dicts, lists and tuples of them.
+        """
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a memory that `state` returned, before a resumed run."""

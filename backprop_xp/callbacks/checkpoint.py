@@ -3,24 +3,35 @@
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.callback import is_built_in
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.files.atomic_write import remove_abandoned_parts
+from backprop_xp.files.locks import claimed
 from backprop_xp.files.training_state import Snapshot, write_snapshot
 
-__all__ = ["Checkpoint", "file_to_resume", "newest", "restore_callbacks", "snapshot_of"]
+__all__ = [
+    "Checkpoint",
+    "file_to_resume",
+    "newest",
+    "restore_callbacks",
+    "snapshot_of",
+    "stopper",
+]
 
 _NAME, _BEST = re.compile(r"epoch-(\d{6,})\.safetensors"), "best.safetensors"
 FAILURES = ("warn", "stop", "raise")
+_OTHER_FOLDER = "Choose another folder"
 
 
 class Checkpoint:
@@ -33,7 +44,8 @@ class Checkpoint:
     Parameters
     ----------
     folder : path
-        Created unless it exists. A folder with checkpoints of another run is refused.
+        Created unless it exists. A folder with checkpoints of another run is refused, and so is a
+        folder to which another run writes at this moment.
     every : int
         ≥ 1, the number of epochs between two files. The last epoch of a run has a file too, unless
         Ctrl-C ends the run within an epoch.
@@ -43,9 +55,10 @@ class Checkpoint:
         The entry of the history that decides which epoch is the best, for a stack its mean. None
         writes no ``best.safetensors``.
     on_failure : {"warn", "stop", "raise"}
-        The reaction to a file that cannot be written, such as on a full disk. "warn" warns and
-        goes on, "stop" ends the run and says why in `Run.stopped`, "raise" raises the OSError.
-        Earlier files stay as they are.
+        The reaction to a file that cannot be written or removed, such as on a full disk, or to a
+        history or a memory that a file cannot hold, such as texts. "warn" warns and goes on,
+        "stop" ends the run and says why in `Run.stopped`, "raise" raises the OSError or
+        OptionError. Earlier files stay as they are.
 
     Raises
     ------
@@ -90,26 +103,54 @@ class Checkpoint:
         self._settings: Mapping[str, str] = {}
         self._callbacks: Sequence[Any] = ()
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Claim the folder for a run, which is the ``with`` block; it is created unless it exists.
+
+        Unfinished files of killed processes are removed.
+
+        Raises
+        ------
+        OptionError
+            The folder cannot be created, or another run writes to it.
+        """
+        where, name = "Checkpoint(folder)", repr(str(self.folder))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(where, f"{name} ({error})", "a folder", _OTHER_FOLDER) from error
+        with ExitStack() as claims:
+            try:
+                free = claims.enter_context(claimed(self.folder))
+            except OSError as error:
+                text = f"{str(self.folder)!r} is not protected from other runs: {error}"
+                warnings.warn(text, CheckpointWarning, stacklevel=2)
+            else:
+                if not free:
+                    came = f"{name}, to which another run or Checkpoint writes"
+                    advice = f"Wait for its end. {_OTHER_FOLDER}"
+                    raise OptionError(where, came, "a folder of its own for each", advice)
+                remove_abandoned_parts(self.folder)
+            yield
+
     def begin(
         self, settings: Mapping[str, str], callbacks: Sequence[Any], resumed: Path | None
     ) -> None:
-        """Prepare the folder, before training begins; `settings` and `callbacks` go into each file.
+        """Look at the folder, before training begins; `settings` and `callbacks` go into each file.
 
         `resumed` is the file that the run is resumed from, None for a new run.
 
         Raises
         ------
         OptionError
-            The folder cannot be created, or holds checkpoints of a run other than the resumed one.
+            The folder cannot be read, or holds checkpoints of a run other than the resumed one.
         """
         self._settings, self._callbacks = settings, callbacks
         where, name = "Checkpoint(folder)", repr(str(self.folder))
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             there = [path for path in self.folder.iterdir() if _is_ours(path)]
         except OSError as error:
-            advice = "Choose another folder"
-            raise OptionError(where, f"{name} ({error})", "a folder", advice) from error
+            raise OptionError(where, f"{name} ({error})", "a folder", _OTHER_FOLDER) from error
         if there and (resumed is None or resumed.parent.resolve() != self.folder.resolve()):
             advice = "Resume that run by resume=, or choose another folder"
             expected = "a folder without checkpoints, for a new run"
@@ -147,22 +188,24 @@ class Checkpoint:
     def _write_newest(self, progress: Progress) -> None:
         if self._write(progress, f"epoch-{progress.epoch:06d}.safetensors"):
             self._written = progress.epoch
-            for path in _numbered(self.folder)[: -self.keep]:
-                path.unlink(missing_ok=True)
+            old = _numbered(self.folder)[: -self.keep]
+            self._try(progress, "an old checkpoint stays", lambda: _remove(old))
 
     def _write(self, progress: Progress, name: str) -> bool:
-        snapshot = snapshot_of(progress, self._settings, self._callbacks)
-        path = self.folder / name
-        return self._try(progress, lambda: write_snapshot(path, progress.network, snapshot))
+        def write() -> None:
+            snapshot = snapshot_of(progress, self._settings, self._callbacks)
+            write_snapshot(self.folder / name, progress.network, snapshot)
 
-    def _try(self, progress: Progress, write: Callable[[], None]) -> bool:
-        """Tell whether `write` succeeded; react to an OSError as `on_failure` says."""
+        return self._try(progress, f"no checkpoint of epoch {progress.epoch}", write)
+
+    def _try(self, progress: Progress, failure: str, work: Callable[[], None]) -> bool:
+        """Tell whether `work` on files succeeded; react to its error as `on_failure` says."""
         try:
-            write()
-        except OSError as error:
+            work()
+        except (OSError, OptionError) as error:
             if self.on_failure == "raise":
                 raise
-            text = f"no checkpoint of epoch {progress.epoch} in {str(self.folder)!r}: {error}"
+            text = f"{failure} in {str(self.folder)!r}: {error}"
             warnings.warn(text, CheckpointWarning, stacklevel=2)
             if self.on_failure == "stop":
                 progress.stop(text)
@@ -179,22 +222,54 @@ def snapshot_of(
         np.array(to_host(progress.theta)),
         tuple(np.array(to_host(x)) for x in progress.state),
         progress.epoch,
-        {name: np.asarray(of, dtype=np.float64) for name, of in progress.history.items()},
+        {name: _entries(name, of) for name, of in progress.history.items()},
         settings,
         progress.schedule_memory,
         memories,
         progress.stopped,
+        "" if progress.stopped_by is None else _kind(progress.stopped_by),
     )
 
 
+def _entries(name: str, entries: Sequence[Any]) -> HostArray:
+    """Return the entries of a history as an array.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        return np.asarray(entries, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        came, expected = f"entries that are no numbers ({error})", "numbers of one shape"
+        where = f"Checkpoint, history[{name!r}]"
+        raise OptionError(where, came, expected, "Keep them in a list of your own") from error
+
+
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Give each callback the memory of a callback of its class, the first one that is left."""
+    """Give each callback the memory of a callback of its class, the first one that is left.
+
+    A built-in callback without a memory in the snapshot forgets an earlier run.
+    """
     left = list(snapshot.callbacks)
     for one in callbacks:
         memory = next((each for each in left if _kind_today(each[0]) == _kind(one)), None)
         if memory is not None and hasattr(one, "restore"):
             left = [each for each in left if each is not memory]
             one.restore(memory[1])
+        elif is_built_in(one) and hasattr(one, "restore"):
+            one.restore({})
+
+
+def stopper(snapshot: Snapshot, callbacks: Sequence[Any]) -> Any:
+    """Return the callback that ended the run of a snapshot; None where the run may go on.
+
+    A run whose end was decided by a callback that is no longer there may go on. So may one that
+    ended for another reason, such as a full disk or Ctrl-C.
+    """
+    by = _kind_today(snapshot.stopped_by) if snapshot.stopped else ""
+    deciding = (one for one in callbacks if not isinstance(one, Checkpoint))
+    return next((one for one in deciding if _kind(one) == by), None)
 
 
 def _kind(callback: Any) -> str:
@@ -209,13 +284,19 @@ def _kind_today(kind: str) -> str:
 
 
 def _is_ours(path: Path) -> bool:
-    return path.name == _BEST or _NAME.fullmatch(path.name) is not None
+    named = path.name == _BEST or _NAME.fullmatch(path.name) is not None
+    return named and path.is_file()
 
 
 def _numbered(folder: Path) -> list[Path]:
     """Return the ``epoch-….safetensors`` files in a folder, the newest last."""
     found = [(int(m[1]), path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found)]
+    return [path for _, path in sorted(found) if path.is_file()]
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
 
 
 def newest(folder: str | os.PathLike[str]) -> Path | None:

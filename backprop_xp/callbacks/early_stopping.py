@@ -26,7 +26,8 @@ class EarlyStopping:
     metric : str
         A name in the history. An accuracy improves by growing, any other metric by falling.
     patience : int
-        ≥ 1, the number of epochs in a row without an improvement, after which the run stops.
+        ≥ 1, the number of epochs in a row without an improvement, after which the run stops. A
+        stopped run that is resumed with a larger patience goes on.
     min_delta : float
         ≥ 0, the change of the metric that an improvement must exceed.
     restore_best : bool
@@ -70,9 +71,14 @@ class EarlyStopping:
             raise OptionError("EarlyStopping(min_delta)", repr(self.min_delta), ">= 0", "Use 0.0")
 
     def on_train_start(self, progress: Progress) -> None:
-        """Forget an earlier run, unless this run resumes it."""
+        """Forget an earlier run, unless this run resumes it.
+
+        A resumed run that a smaller `patience` had stopped goes on.
+        """
         if progress.epoch == 0:
             self._best = self._waited = self._theta = self._epoch = None
+        elif progress.stopped and progress.stopped == self._reason and not self._stalled:
+            progress.stopped = ""
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Compare the epoch with the best one; stop the run when `patience` is over."""
@@ -89,13 +95,24 @@ class EarlyStopping:
             chosen = better[..., None]
             self._theta = now.copy() if better.all() else np.where(chosen, now, self._theta)
             self._epoch = np.where(better, progress.epoch, 0 if better.all() else self._epoch)
-        if (self._waited >= self.patience).all():
-            progress.stop(f"{self.metric} has not improved for {self.patience} epochs")
+        if self._stalled:
+            progress.stop(self._reason)
 
     def on_train_end(self, progress: Progress) -> None:
         """Restore the best θ."""
         if self.restore_best and self._theta is not None:
             progress.take(from_host_like(self._theta, progress.theta), self._epoch)
+
+    @property
+    def _stalled(self) -> bool:
+        """Whether `patience` is over for every network."""
+        return self._waited is not None and bool((self._waited >= self.patience).all())
+
+    @property
+    def _reason(self) -> str:
+        """The reason for a stop now; a resumed run tells its own stop by it."""
+        waited = 0 if self._waited is None else int(self._waited.min())
+        return f"{self.metric} has not improved for {waited} epochs"
 
     def state(self) -> Mapping[str, Any]:
         """Return the best entry and its θ so far, and the epochs since then."""

@@ -33,6 +33,8 @@ class Progress(Protocol):
         As `Run.history`, one entry for each complete epoch. A callback may add lists of its own.
     stopped : str
         Why training ends before its last epoch; empty while it goes on.
+    stopped_by : object or None
+        The callback that ends training; None where no callback does.
     schedule_memory : mapping
         The number of steps so far, and the memory of schedules that follow the history, as JSON
         holds them.
@@ -58,6 +60,7 @@ class Progress(Protocol):
     state: tuple[Array, ...]
     history: History
     stopped: str
+    stopped_by: Any
     schedule_memory: Mapping[str, Any]
 
     @property

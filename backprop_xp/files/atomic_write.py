@@ -1,50 +1,84 @@
 """Atomic writing: a file is written completely or not at all, whenever the process ends."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from backprop_xp.errors import OptionError
+from backprop_xp.files.locks import lock
 
-__all__ = ["write_atomically"]
+__all__ = ["remove_abandoned_parts", "write_atomically"]
+
+_PREFIX, _SUFFIX = ".backprop-xp-", ".part"  # of the name under which a file is written
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a file beside `path`, flush it to the disk, and rename it to `path`.
 
-    Where `path` is a link, the file that it leads to is replaced.
+    Where `path` is a link, the file that it leads to is replaced. A new file has the permissions
+    that the process gives to new files, and a replaced file keeps its own.
 
     Raises
     ------
     OptionError
-        `path` is a folder or a device.
+        `path` is a folder, a device or a link that leads to itself.
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
     """
-    import tempfile  # it takes three milliseconds, and most programs write nothing
-
-    path = Path(path).resolve()
-    if path.exists() and not path.is_file():
-        came = f"{str(path)!r}, which is no ordinary file"
-        raise OptionError("save(path)", came, "a file or a free name", "Choose another name")
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=".backprop-xp-", suffix=".part", delete=False
-    ) as file:
-        try:
+    path = _target(Path(path))
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    part = path.with_name(f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(part, flags, 0o666 if mode is None else mode)  # less the umask
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(OSError):  # a file system without locks
+                lock(file.fileno())
+            if mode is not None:
+                part.chmod(mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            if not path.exists():
-                _umask_permissions(file.name)
-            else:
-                Path(file.name).chmod(path.stat().st_mode & 0o777)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
-def _umask_permissions(name: str) -> None:
-    """Give a temporary file, which only its owner may read, the permissions of a new file."""
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(name).chmod(0o666 & ~umask)
+def remove_abandoned_parts(folder: Path) -> None:
+    """Remove the unfinished files in a folder whose writers were killed.
+
+    A writer holds a lock on its file, which ends with its process.
+    """
+    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):  # it was finished meanwhile, or is not ours to remove
+            descriptor = os.open(part, os.O_RDWR)
+            try:
+                abandoned = lock(descriptor)
+            finally:
+                os.close(descriptor)
+            if abandoned:
+                part.unlink()
+
+
+def _target(path: Path) -> Path:
+    """Return the place of the file at `path`, which may be a link.
+
+    Raises
+    ------
+    OptionError
+    """
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # pathlib's for a link that leads to itself, before Python 3.13
+        raise _refused(path, "a link that leads to itself") from error
+    if target.is_symlink():
+        raise _refused(path, "a link that leads to itself")
+    if target.exists() and not target.is_file():
+        raise _refused(target, "no ordinary file")
+    return target
+
+
+def _refused(path: Path, what: str) -> OptionError:
+    came = f"{str(path)!r}, which is {what}"
+    return OptionError("save(path)", came, "a file or a free name", "Choose another name")

@@ -7,7 +7,7 @@ seed and the epoch.
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
+from backprop_xp.files.memory import memory_as_json, memory_from_json
 from backprop_xp.files.model_file import TRAINING, model_contents, write_contents
 from backprop_xp.network.network import Network
 
@@ -29,6 +30,7 @@ __all__ = [
 
 FORMAT_VERSION = 1
 KEY = "backprop_xp_training"
+_STOPPER = "EarlyStopping"  # of files that do not say which callback ended their run
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Snapshot:
     callbacks : list of (str, dict)
         Class and memory of each callback that has a memory, in the order of the callbacks.
     stopped : str
-        Why a callback ended the run; empty where none did.
+        Why the run ended before its last epoch; empty where it did not.
+    stopped_by : str
+        Class of the callback that ended it; empty where none did.
     """
 
     theta: HostArray
@@ -63,6 +67,7 @@ class Snapshot:
     schedule_memory: Mapping[str, Any]
     callbacks: Sequence[tuple[str, Mapping[str, Any]]]
     stopped: str = ""
+    stopped_by: str = ""
 
 
 def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapshot) -> None:
@@ -72,20 +77,25 @@ def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapsho
     ------
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
+    OptionError
+        A memory holds something that a file cannot hold, or `path` is no place for a file.
     """
     tensors, metadata = model_contents(net, snapshot.theta)
     arrays: dict[str, HostArray] = {}
 
     def put(name: str, array: Any) -> str:
-        arrays[TRAINING + name] = np.asarray(
-            array, order="C"
-        )  # ascontiguousarray adds an axis to 0-d
+        while TRAINING + name in arrays:  # keys with dots
+            name += "'"
+        # ascontiguousarray would add an axis to 0-d
+        arrays[TRAINING + name] = np.asarray(array, order="C")
         return name
 
     remembered = [
-        [kind, _without_arrays(state, f"callback.{number}.", put)]
+        [kind, memory_as_json(state, f"callback.{number}", put, f"state() of {kind}")]
         for number, (kind, state) in enumerate(snapshot.callbacks)
     ]
+    what = "memory of a schedule"
+    schedules = memory_as_json(snapshot.schedule_memory, "of_settings", put, what)
     for number, x in enumerate(snapshot.state):
         put(f"state.{number}", x)
     for name, entries in snapshot.history.items():
@@ -98,12 +108,13 @@ def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapsho
             "state": len(snapshot.state),
             "history": list(snapshot.history),
             "settings": dict(snapshot.settings),
-            # the key of all files so far
-            "of_settings": dict(snapshot.schedule_memory),
+            "of_settings": schedules,  # the key of all files so far
             "callbacks": remembered,
             "stopped": snapshot.stopped,
+            "stopped_by": snapshot.stopped_by,
             "sum": _checksum(contents),
-        }
+        },
+        allow_nan=False,
     )
     write_contents(path, contents, metadata)
 
@@ -118,17 +129,6 @@ def _checksum(tensors: Mapping[str, HostArray]) -> str:
         digest.update(f"{name} {x.shape} {x.dtype} ".encode())
         digest.update(x.tobytes())
     return digest.hexdigest()
-
-
-def _without_arrays(
-    state: Mapping[str, Any], prefix: str, put: Callable[[str, Any], str]
-) -> dict[str, Any]:
-    """Return a callback's memory with {"array": name} for each array, which `put` takes instead."""
-    found = {}
-    for name, value in state.items():
-        is_array = isinstance(value, np.ndarray | np.generic)
-        found[name] = {"array": put(prefix + name, np.asarray(value))} if is_array else value
-    return found
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
@@ -159,21 +159,14 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
             int(about["epoch"]),
             {name: array(f"history.{name}") for name in about["history"]},
             {str(name): str(text) for name, text in about["settings"].items()},
-            dict(about["of_settings"]),
-            [(str(kind), _with_arrays(state, array)) for kind, state in about["callbacks"]],
+            dict(memory_from_json(about["of_settings"], array)),
+            [(str(kind), memory_from_json(state, array)) for kind, state in about["callbacks"]],
             str(about["stopped"]),
+            str(about.get("stopped_by", _STOPPER)),
         )
-        if found.epoch < 0 or any(len(x) > found.epoch for x in found.history.values()):
+        if found.epoch < 0 or len(found.history.get("cost", ())) > found.epoch:
             raise ValueError(f"{found.epoch} epochs, but a longer history")
     return found
-
-
-def _with_arrays(state: Mapping[str, Any], array: Callable[[str], HostArray]) -> dict[str, Any]:
-    """Return a callback's memory with its arrays, the inverse of `_without_arrays`."""
-    return {
-        name: array(value["array"]) if isinstance(value, dict) else value
-        for name, value in state.items()
-    }
 
 
 def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) -> None:

@@ -1,5 +1,6 @@
 """The base class of `Loop` and `Minimisation`: callbacks, numbers, progress, and the result."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +10,9 @@ import numpy as np
 from backprop_xp.arrays.backend import copied, with_derivatives
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.progress_bar import ProgressBar
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.errors import CheckpointWarning, OptionError, nearest_name
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts
@@ -56,7 +58,7 @@ class Driver(ABC):
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
         self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases)
-        snapshot = snapshot_to_resume(task, options, self.callbacks)
+        snapshot = snapshot_to_resume(task, options, self.callbacks, guard)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
@@ -74,10 +76,13 @@ class Driver(ABC):
     def run(self) -> None:
         """Train, with the calls of callbacks at the start and the end of the run."""
         with self.interrupts:
+            before = self.progress.stopped
             self.tell("on_train_start")
+            if before and self.progress.stopped and self.progress.epoch < self.progress.epochs:
+                _warn_of_stop(self.progress)
             self.train()
             self.guard.reached(self.progress.weights, self.progress.epoch)
-            self.tell("on_train_end")
+            self.tell("on_train_end", sorted(self.callbacks, key=_place_at_end))
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""
@@ -93,9 +98,12 @@ class Driver(ABC):
         progress = self.progress
         place = progress.epoch, progress.batch, progress.epochs
         for one in self.callbacks if callbacks is None else callbacks:
+            before = progress.stopped
             with with_derivatives(progress.weights):
                 getattr(one, moment, _nothing)(progress)
-            progress.epoch, progress.batch, progress.epochs = place  # a callback may only read them
+            if progress.stopped != before:
+                progress.stopped_by = one if progress.stopped else None
+            progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
 
 
 def _nothing(progress: TrainingProgress) -> None:
@@ -108,6 +116,23 @@ def _rank_of(callback: Any) -> int:
     Built-in callbacks have 1. A checkpoint has 2: it writes the memories of all the others.
     """
     return is_built_in(callback) + isinstance(callback, Checkpoint)
+
+
+def _place_at_end(callback: Any) -> int:
+    """Return a callback's place after the last epoch: a checkpoint is written before θ changes."""
+    return not isinstance(callback, Checkpoint)
+
+
+def _warn_of_stop(progress: TrainingProgress) -> None:
+    """Warn that a resumed run trains no further, since a callback had stopped it."""
+    by = type(progress.stopped_by).__name__
+    larger = "with a larger patience, or "
+    way_out = f"{larger if isinstance(progress.stopped_by, EarlyStopping) else ''}without {by}"
+    text = (
+        f"train(resume): the run stays at epoch {progress.epoch} of {progress.epochs}, where "
+        f"{by} had stopped it: {progress.stopped}. To go on, resume it {way_out}."
+    )
+    warnings.warn(text, CheckpointWarning, stacklevel=2)
 
 
 def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], task: Task) -> None:

@@ -36,6 +36,7 @@ class TrainingProgress:
     batch: int = 0
     history: History = field(default_factory=dict, repr=False)
     stopped: str = ""
+    stopped_by: Any = field(default=None, repr=False)
     taken: Any = None
     schedule_memory: dict[str, Any] = field(default_factory=dict, repr=False)
 

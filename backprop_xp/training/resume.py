@@ -1,12 +1,18 @@
 """The start of a run from a checkpoint, after a check that the arguments are the same."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import fields
 from typing import Any
 
 from backprop_xp.arrays.backend import Array, dtype_name, from_host_like
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
+from backprop_xp.callbacks.checkpoint import (
+    Checkpoint,
+    file_to_resume,
+    restore_callbacks,
+    stopper,
+)
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
 from backprop_xp.optimizers.protocol import State
@@ -19,8 +25,12 @@ from backprop_xp.training.task import Task
 __all__ = ["restore_snapshot", "snapshot_to_resume"]
 
 
-def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
+def snapshot_to_resume(
+    task: Task, options: Options, callbacks: Sequence[Any], end: ExitStack
+) -> Snapshot | None:
     """Return the snapshot to resume, None for a new run; prepare each `Checkpoint` for the run.
+
+    Folders of checkpoints are claimed until `end`.
 
     Raises
     ------
@@ -33,6 +43,8 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
     if options.resume is None and not saving:
         return None
     made_with = _made_with(task, options)
+    for one in saving:
+        end.enter_context(one.claimed())
     file = file_to_resume(options.resume)
     snapshot = None if file is None else read_snapshot(file)
     if snapshot is not None:
@@ -86,7 +98,10 @@ def restore_snapshot(
             raise ValueError("θ or the optimiser's state has another shape or dtype")
         numbers.restore(snapshot.schedule_memory)
         restore_callbacks(snapshot, callbacks)
-    progress.epoch, progress.stopped = snapshot.epoch, snapshot.stopped
+    progress.epoch = snapshot.epoch
+    by = stopper(snapshot, callbacks)
+    if by is not None:
+        progress.stopped, progress.stopped_by = snapshot.stopped, by
     progress.schedule_memory = numbers.state()
     progress.history.update(
         {

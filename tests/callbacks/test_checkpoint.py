@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from backprop_xp.errors import (
     OptionError,
 )
 from backprop_xp.files import safetensors_file
+from backprop_xp.files.locks import LOCK
 from backprop_xp.files.training_state import KEY, read_snapshot
 
 _rng = np.random.default_rng(0)
@@ -271,9 +273,231 @@ def test_a_run_that_was_stopped_stays_stopped(tmp_path):
     first = again()
     assert first.stopped
     for _ in range(2):
-        second = again()
+        with pytest.warns(CheckpointWarning, match="EarlyStopping had stopped it"):
+            second = again()
         assert_same(first, second)
         assert (second.stopped, second.epoch) == (first.stopped, first.epoch)
+
+
+class Metric:
+    """Puts numbers into the history, the first of them for the first epoch."""
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def on_epoch_end(self, progress):
+        entry = np.full(progress.theta.shape[:-1], self.entries[progress.epoch - 1])
+        progress.history.setdefault("metric", []).append(entry if entry.ndim else float(entry))
+
+
+# ten epochs, of which the ninth is the best
+NINTH = [9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.5, 1.4, 1.3]
+
+
+@pytest.mark.parametrize("stack", [(), 2])
+@pytest.mark.parametrize("every", [1, 3, 100])
+@pytest.mark.parametrize("patience", [1, 5], ids=["stopped", "ended"])
+def test_the_last_checkpoint_is_of_the_last_epoch(patience, every, stack, tmp_path):
+    chosen = {**CHOSEN, "stack": stack}
+    saving, stop = bp.Checkpoint(tmp_path, every), bp.EarlyStopping("metric", patience)
+    callbacks = [Metric(NINTH), stop, saving]
+    part = bp.train(NET, X, Y, epochs=10, callbacks=callbacks, **chosen)
+    assert (len(part.history["cost"]), np.max(part.epoch)) == (10, 9)
+    last = bp.train(NET, X, Y, epochs=10, **chosen)
+    np.testing.assert_array_equal(read_snapshot(newest(tmp_path)).theta, last.theta)
+    for way_on in ([bp.EarlyStopping("metric", 50, restore_best=False)], []):
+        further = [Metric(NINTH), *way_on]
+        resumed = bp.train(NET, X, Y, epochs=12, callbacks=further, resume=tmp_path, **chosen)
+        assert_same(bp.train(NET, X, Y, epochs=12, callbacks=[Metric(NINTH)], **chosen), resumed)
+        assert resumed.stopped == ""
+
+
+@pytest.mark.parametrize("stack", [(), 2])
+def test_a_stopped_run_that_is_resumed_tells_of_its_best_epoch(stack, tmp_path):
+    chosen = {**CHOSEN, "stack": stack, "epochs": 12}
+
+    def callbacks():
+        stop = bp.EarlyStopping("metric", patience=1)
+        return [Metric(NINTH), stop, bp.Checkpoint(tmp_path, every=3)]
+
+    first = bp.train(NET, X, Y, callbacks=callbacks(), **chosen)
+    with pytest.warns(CheckpointWarning, match="stays at epoch 10 of 12"):
+        second = bp.train(NET, X, Y, callbacks=callbacks(), resume=tmp_path, **chosen)
+    assert_same(first, second)
+    np.testing.assert_array_equal(second.epoch, first.epoch)
+    assert second.stopped == first.stopped
+
+
+def test_the_stop_of_ones_own_callback_stays_as_long_as_it_is_there(tmp_path):
+    class Third:
+        """Stops after the third epoch."""
+
+        def on_epoch_end(self, progress):
+            if progress.epoch == 3:
+                progress.stop("three will do")
+
+    bp.train(NET, X, Y, callbacks=[Third(), bp.Checkpoint(tmp_path)], **CHOSEN)
+    with pytest.warns(CheckpointWarning, match="three will do. To go on, resume it without Third"):
+        stopped = bp.train(NET, X, Y, epochs=5, callbacks=[Third()], resume=tmp_path, **CHOSEN)
+    assert (stopped.stopped, stopped.epoch) == ("three will do", 3)
+    resumed = bp.train(NET, X, Y, epochs=5, resume=tmp_path, **CHOSEN)
+    assert_same(bp.train(NET, X, Y, epochs=5, **CHOSEN), resumed)
+
+
+def test_a_callback_without_a_memory_in_the_file_forgets_the_run_before(tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    used, new = bp.EarlyStopping("metric", 2), bp.EarlyStopping("metric", 2)
+    bp.train(NET, X, Y, epochs=5, callbacks=[Metric([-1.0] * 5), used], **CHOSEN)
+    runs = [
+        bp.train(NET, X, Y, epochs=9, callbacks=[Metric(NINTH), one], resume=tmp_path, **CHOSEN)
+        for one in (used, new)
+    ]
+    assert_same(*runs)
+
+
+# ---------------------------------------------------------------------------------------------
+# what a file has to hold
+
+
+class PerBatch:
+    """Adds entries to the history after each batch, and some later or not in every epoch."""
+
+    def on_batch_end(self, progress):
+        progress.history.setdefault("of_batch", []).append(float(progress.batch))
+
+    def on_epoch_end(self, progress):
+        if progress.epoch % 2 == 0:
+            progress.history.setdefault("even", []).append(float(progress.epoch))
+        progress.history.setdefault("nan", []).append(float("nan"))
+
+
+def test_a_history_of_any_length_goes_on(tmp_path):
+    whole = bp.train(NET, X, Y, epochs=5, callbacks=[PerBatch()], **CHOSEN)
+    callbacks = [PerBatch(), bp.Checkpoint(tmp_path)]
+    bp.train(NET, X, Y, epochs=3, callbacks=callbacks, **CHOSEN)
+    resumed = bp.train(NET, X, Y, epochs=5, callbacks=[PerBatch()], resume=tmp_path, **CHOSEN)
+    assert len(whole.history["of_batch"]) == 20
+    assert_same(whole, resumed)
+
+
+@pytest.mark.parametrize("stack", [(), 2])
+def test_a_metric_that_is_nan_at_first_goes_on(stack, tmp_path):
+    entries = [np.nan, np.nan, np.nan, 2.0, 1.0]
+
+    def trained(epochs, folder, **more):
+        stop, saving = bp.EarlyStopping("metric", 9), bp.Checkpoint(folder, metric="metric")
+        callbacks = [Metric(entries), stop, saving]
+        chosen = {**CHOSEN, "stack": stack, **more}
+        return bp.train(NET, X, Y, epochs=epochs, callbacks=callbacks, **chosen)
+
+    whole = trained(5, tmp_path / "whole")
+    trained(2, tmp_path / "parts")
+    assert_same(whole, trained(5, tmp_path / "parts", resume=tmp_path / "parts"))
+    best = [read_snapshot(tmp_path / name / "best.safetensors") for name in ("whole", "parts")]
+    assert [one.epoch for one in best] == [5, 5]
+
+
+MEMORIES = {
+    "numbers": {"a": 1, "b": 0.5, "c": True, "d": None, "e": "text", "f": 10**30},
+    "not finite": {"a": np.inf, "b": -np.inf, "c": np.nan, "d": [np.nan, {"e": np.inf}]},
+    "nested": {"a": {"b": {"c": [1, 2, [3]]}}, "d": (1, (2, []), {}), "e": {}},
+    "arrays": {"a": np.arange(3), "b": {"c": [np.eye(2), {"d": np.float32(2)}]}, "e": np.array(1)},
+    "kinds of arrays": {
+        "bool": np.array([True]),
+        "nan": np.array([np.nan, np.inf]),
+        "big endian": np.arange(3, dtype=">i4"),
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "empty": np.zeros((0, 2), np.float16),
+    },
+    "keys": {"a": {1: "x", (1, 2): np.ones(2), None: 3}, "a.b": np.ones(1), "c": {"": 0}},
+    "dotted": {"a": {"b": np.zeros(1)}, "a.b": np.ones(1)},
+    "names of the format": {"array": "x", "b": {"array": "y"}, "c": {"dict": 1}, "d": {"tuple": 2}},
+    "one name": {"number": 3},
+}
+
+
+def assert_equal(found, expected):
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key, value in expected.items():
+            assert_equal(found[key], value)
+    elif isinstance(expected, list | tuple):
+        assert type(found) is type(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_equal(one, other)
+    elif isinstance(expected, np.ndarray | np.generic):
+        assert (found.dtype.newbyteorder("="), found.shape) == (
+            expected.dtype.newbyteorder("="),
+            expected.shape,
+        )
+        np.testing.assert_array_equal(found, expected)
+    else:
+        assert type(found) is type(expected)
+        assert found == expected or (found != found and expected != expected)
+
+
+class Remembering:
+    """Has a memory of anything."""
+
+    def __init__(self, memory=None):
+        self.memory = memory
+
+    def on_epoch_end(self, progress):
+        pass
+
+    def state(self):
+        return self.memory
+
+    def restore(self, state):
+        self.memory = state
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_every_memory_of_a_callback_comes_back(name, tmp_path):
+    memory, restored = MEMORIES[name], Remembering()
+    callbacks = [Remembering(memory), bp.Checkpoint(tmp_path, on_failure="raise")]
+    bp.train(NET, X, Y, epochs=1, callbacks=callbacks, **CHOSEN)
+    bp.train(NET, X, Y, epochs=1, callbacks=[restored], resume=tmp_path, **CHOSEN)
+    assert_equal(restored.memory, memory)
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, np.array(["text"]), np.ones(1, complex)])
+def test_a_memory_that_no_file_can_hold(value, tmp_path):
+    for on_failure in ("raise", "warn"):
+        saving = bp.Checkpoint(tmp_path / on_failure, on_failure=on_failure)
+        chosen = {**CHOSEN, "epochs": 1, "callbacks": [Remembering({"a": [value]}), saving]}
+        if on_failure == "raise":
+            with pytest.raises(OptionError, match=r"state\(\) of .*Remembering"):
+                bp.train(NET, X, Y, **chosen)
+        else:
+            with pytest.warns(CheckpointWarning, match=r"state\(\) of .*Remembering"):
+                bp.train(NET, X, Y, **chosen)
+        assert names(saving.folder) == []
+
+
+def test_the_memory_of_a_schedule_of_ones_own_comes_back(tmp_path):
+    assert_same(*law(tmp_path, NET, X, Y, batch_size=4, optimizer=bp.SGD(Highest())))
+
+
+@dataclass(frozen=True)
+class Highest:
+    """A schedule that follows the history, with an infinity and a nested dict in its memory."""
+
+    def start(self):
+        return {"highest": -np.inf, "seen": {"number": np.nan}}
+
+    def after_epoch(self, state, history):  # noqa: ARG002  every such schedule takes it
+        cost = history["cost"][-1]
+        return {"highest": -np.inf, "seen": {"number": max(cost, 0.1)}}
+
+    def __call__(self, step):
+        raise NotImplementedError
+
+    def value(self, state):
+        return 0.1 if np.isnan(state["seen"]["number"]) else 0.05 * state["seen"]["number"]
+
+
+# ---------------------------------------------------------------------------------------------
 
 
 def test_files_of_others_are_left_alone(tmp_path):
@@ -432,6 +656,117 @@ def test_a_disk_that_is_full(on_failure, tmp_path, limits):
     assert names(tmp_path) == ["epoch-000001.safetensors", "epoch-000002.safetensors"]
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert_same(whole, bp.train(NET, X, Y, epochs=5, resume=tmp_path, **CHOSEN))
+
+
+def _folder(path):
+    path.mkdir()
+
+
+def _loop(path):
+    path.symlink_to(path)
+
+
+def _text(path):
+    return None
+
+
+class Spoiling:
+    """Puts something in the way of the next file, or a text into the history."""
+
+    def __init__(self, folder, epoch, spoil):
+        self.path, self.epoch, self.spoil = folder / f"epoch-{epoch:06d}.safetensors", epoch, spoil
+
+    def on_epoch_end(self, progress):
+        progress.history.setdefault("note", []).append(float(progress.epoch))
+        if progress.epoch == self.epoch:
+            self.spoil(self.path)
+            if self.spoil is _text:
+                progress.history["note"][-1] = "a text"
+
+
+@pytest.mark.parametrize("spoil", [_folder, _loop, _text])
+@pytest.mark.parametrize("on_failure", ["warn", "stop", "raise"])
+def test_what_lies_in_the_way(spoil, on_failure, tmp_path):
+    saving = bp.Checkpoint(tmp_path, on_failure=on_failure)
+    chosen = {**CHOSEN, "epochs": 5, "callbacks": [Spoiling(tmp_path, 3, spoil), saving]}
+    if on_failure == "raise":
+        with pytest.raises((OSError, OptionError)):
+            bp.train(NET, X, Y, **chosen)
+        return
+    with pytest.warns(CheckpointWarning, match="no checkpoint of epoch [345]"):
+        run = bp.train(NET, X, Y, **chosen)
+    assert len(run.history["cost"]) == (5 if on_failure == "warn" else 3)
+    if on_failure == "stop":
+        assert "no checkpoint of epoch 3" in run.stopped
+    elif spoil is not _text:  # files of later epochs are written again
+        assert newest(tmp_path).name == "epoch-000005.safetensors"
+
+
+@pytest.mark.parametrize("on_failure", ["warn", "stop", "raise"])
+def test_an_old_checkpoint_that_cannot_be_removed(on_failure, tmp_path, monkeypatch):
+    real = Path.unlink
+
+    def unlink(path, **chosen):
+        if path.name.startswith("epoch-"):
+            raise PermissionError("not yours")
+        real(path, **chosen)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    saving = bp.Checkpoint(tmp_path, keep=1, on_failure=on_failure)
+    if on_failure == "raise":
+        with pytest.raises(PermissionError):
+            bp.train(NET, X, Y, epochs=4, callbacks=[saving], **CHOSEN)
+        return
+    with pytest.warns(CheckpointWarning, match="an old checkpoint stays"):
+        run = bp.train(NET, X, Y, epochs=4, callbacks=[saving], **CHOSEN)
+    assert len(run.history["cost"]) == (4 if on_failure == "warn" else 2)
+    if on_failure == "stop":  # which ends one run alone
+        further = bp.train(NET, X, Y, epochs=4, resume=tmp_path, **CHOSEN)
+        assert_same(bp.train(NET, X, Y, epochs=4, **CHOSEN), further)
+
+
+class Beginning:
+    """Begins another run in the same folder, within this one."""
+
+    def __init__(self, folder):
+        self.folder, self.refusals = folder, []
+
+    def on_epoch_start(self, progress):  # noqa: ARG002  every callback takes it
+        for resume in (None, self.folder):
+            other = bp.Checkpoint(self.folder)
+            with pytest.raises(OptionError, match="to which another run") as caught:
+                bp.train(NET, X, Y, epochs=9, callbacks=[other], resume=resume, **CHOSEN)
+            self.refusals.append(caught.value)
+
+
+def test_two_runs_at_once_in_one_folder(tmp_path):
+    beginning = Beginning(tmp_path)
+    callbacks = [beginning, bp.Checkpoint(tmp_path)]
+    run = bp.train(NET, X, Y, epochs=3, callbacks=callbacks, **CHOSEN)
+    assert len(beginning.refusals) == 6
+    assert_same(bp.train(NET, X, Y, epochs=3, **CHOSEN), run)
+    assert names(tmp_path) == ["epoch-000002.safetensors", "epoch-000003.safetensors"]
+    assert_same(
+        bp.train(NET, X, Y, epochs=5, **CHOSEN),
+        bp.train(NET, X, Y, epochs=5, resume=tmp_path, **CHOSEN),
+    )
+
+
+def test_what_killed_runs_leave_is_cleared(tmp_path):
+    for name in (LOCK, ".backprop-xp-dead.part"):
+        (tmp_path / name).write_bytes(b"half")
+    bp.train(NET, X, Y, epochs=1, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    assert names(tmp_path) == ["epoch-000001.safetensors"]
+
+
+def test_a_folder_that_cannot_be_claimed_is_used_with_a_warning(tmp_path, monkeypatch):
+    def no_locks(_):
+        raise OSError("no locks available")
+
+    monkeypatch.setattr("backprop_xp.files.locks._lock_at_once", no_locks)
+    with pytest.warns(CheckpointWarning, match="not protected from other runs"):
+        bp.train(NET, X, Y, epochs=1, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    assert "epoch-000001.safetensors" in names(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -10,7 +10,7 @@ from model_cases import PLAIN, RICH, THETA
 from backprop_xp.errors import (
     OptionError,
 )
-from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.atomic_write import remove_abandoned_parts, write_atomically
 from backprop_xp.files.model_file import load, save
 
 
@@ -26,6 +26,31 @@ def test_permissions_of_a_new_file_follow_the_umask(path):
         assert os.umask(0o027) == 0o027  # and saving leaves the umask as it was
     finally:
         os.umask(before)
+
+
+def test_the_umask_of_the_process_is_never_another(path, monkeypatch):
+    # files of other threads would have wrong permissions for a moment
+    before = os.umask(0o027)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "umask", lambda _: pytest.fail("the umask was set"))
+        save(path, PLAIN, THETA)
+        save(path, PLAIN, THETA)
+    assert os.umask(before) == 0o027
+    assert mode(path) == 0o640
+
+
+def test_a_private_file_is_private_while_it_is_replaced(path, monkeypatch):
+    path.touch()
+    path.chmod(0o600)
+    modes, real_fsync = [], os.fsync
+
+    def fsync(descriptor):
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    save(path, PLAIN, THETA)
+    assert modes == [0o600]
 
 
 @pytest.mark.parametrize("permissions", [0o600, 0o644, 0o664])
@@ -49,6 +74,8 @@ def test_a_file_is_replaced_whole(path):
 def test_a_write_that_fails_leaves_what_was_there(path, monkeypatch, error, place, exists):
     if exists:
         save(path, PLAIN, THETA, {"which": "the old one"})
+    elif place == "chmod":
+        pytest.skip("a new file has its permissions from the start")
     before = path.read_bytes() if exists else None
 
     def fail(*_, **__):
@@ -109,6 +136,30 @@ def test_a_link_leads_to_the_new_file(tmp_path):
     save(link, PLAIN, THETA)
     assert link.is_symlink()
     assert load(tmp_path / "target").network == PLAIN
+
+
+def test_a_link_that_leads_to_itself_is_refused(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OptionError, match="leads to itself"):
+        save(link, PLAIN, THETA)
+    assert [p.name for p in tmp_path.iterdir()] == ["link"]
+
+
+def test_unfinished_files_are_removed_unless_their_writer_lives(path, monkeypatch):
+    abandoned = path.with_name(".backprop-xp-0.part")
+    abandoned.write_bytes(b"half a mod")
+    real_fsync, seen = os.fsync, []
+
+    def fsync(descriptor):
+        remove_abandoned_parts(path.parent)
+        seen.extend(p.name for p in path.parent.iterdir())
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    save(path, PLAIN, THETA)
+    assert len(seen) == 1  # the file that is being written
+    assert load(path).network == PLAIN
 
 
 @pytest.mark.parametrize("length", [1, 100, 255])

@@ -82,8 +82,8 @@ def write_slowly(pipe):
         os.write(pipe, b".")
         time.sleep(0.02)
 
-    new, fsync, replace = tempfile.NamedTemporaryFile, os.fsync, Path.replace
-    tempfile.NamedTemporaryFile = lambda *a, **k: Slowly(new(*a, **k), say)
+    new, fsync, replace = os.fdopen, os.fsync, Path.replace
+    os.fdopen = lambda *a, **k: Slowly(new(*a, **k), say)
     os.fsync = lambda number: (say(), fsync(number))
     Path.replace = lambda path, target: (say(), replace(path, target), say())
 
