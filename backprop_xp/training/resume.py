@@ -8,7 +8,7 @@ from backprop_xp.arrays.backend import Array, dtype_name, from_host_like
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.files.safetensors_file import interpreting
-from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
+from backprop_xp.files.training_state import Snapshot, check_settings
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.fingerprint import described
 from backprop_xp.training.options import Options
@@ -32,8 +32,7 @@ def begun(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | 
     if options.resume is None and not saving:
         return None
     made_with = _made_with(task, options)
-    file = file_to_resume(options.resume)
-    snapshot = None if file is None else read_snapshot(file)
+    file, snapshot = file_to_resume(options.resume), task.resumed
     if snapshot is not None:
         check_settings(snapshot, made_with, "train(resume)")
         check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)

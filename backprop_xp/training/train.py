@@ -118,7 +118,8 @@ def train(
     device : str or Device, optional
         Where to train; None follows X.
     dtype : str or dtype, optional
-        Of θ and the computation; None is that of X where X holds floats, else float32.
+        Of θ and the computation. None is the dtype of `theta` where it is given, of the
+        checkpoint's θ where a run is resumed, else of X where X holds floats, else float32.
     stack : int or sequence of int
         Leading axes of θ where it is not given: how many networks to train at once.
     callbacks : sequence of Callback

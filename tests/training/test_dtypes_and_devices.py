@@ -47,10 +47,57 @@ def test_dtypes(given_X, dtype, expected):
     assert run.theta.dtype == expected
 
 
-def test_theta_takes_the_dtype_of_the_computation():
-    theta = TARGETS.init(dtype="float64")
-    assert bp.train(TARGETS, X.astype("float32"), Y, theta, epochs=1).theta.dtype == "float32"
-    assert bp.train(TARGETS, X, Y, theta.astype("float32"), epochs=1).theta.dtype == "float64"
+KINDS_OF_X = {
+    "float16": X.astype("float16"),
+    "float32": X.astype("float32"),
+    "float64": X,
+    "int": (X * 10).astype(int),
+    "bool": X > 0,
+    "list": X.tolist(),
+}
+
+
+@pytest.mark.parametrize("stack", [(), (2,)])
+@pytest.mark.parametrize("given_X", KINDS_OF_X.values(), ids=KINDS_OF_X)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_dtype_of_theta_is_kept(dtype, given_X, stack):
+    theta = TARGETS.init(seed=3, stack=stack, dtype=dtype)
+    for chosen in ({}, {"optimizer": bp.LBFGS(), "batch_size": None}):
+        assert bp.train(TARGETS, given_X, Y, theta, epochs=1, **chosen).theta.dtype == dtype
+    np.testing.assert_array_equal(bp.train(TARGETS, given_X, Y, theta, epochs=0).theta, theta)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_dtype_that_is_asked_for_outweighs_that_of_theta(dtype):
+    for given in ("float32", "float64"):
+        run = bp.train(TARGETS, X, Y, TARGETS.init(dtype=given), dtype=dtype, epochs=1)
+        assert run.theta.dtype == dtype
+
+
+def test_theta_keeps_its_dtype_on_every_library(xp):
+    for dtype in xp.float_dtypes:
+        arrays = xp.array(X, "float32"), xp.array(Y, "float32")
+        theta = bp.train(TARGETS, *arrays, xp.array(TARGETS.init(), dtype), epochs=1).theta
+        assert (namespace(theta), dtype_name(theta.dtype)) == (xp.xp, dtype)
+
+
+def test_training_in_the_dtype_of_theta_is_training_on_an_x_of_this_dtype():
+    narrow, theta = X.astype("float32"), TARGETS.init(dtype="float64")
+    found = bp.train(TARGETS, narrow, Y, theta, epochs=3).theta
+    expected = bp.train(TARGETS, narrow.astype("float64"), Y, theta, epochs=3).theta
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_resumed_run_keeps_the_dtype_of_its_checkpoint(tmp_path):
+    given = TARGETS, X.astype("float32"), Y
+    theta, saving = TARGETS.init(dtype="float64"), [bp.Checkpoint(tmp_path)]
+    whole = bp.train(*given, theta, epochs=4)
+    bp.train(*given, theta, epochs=2, callbacks=saving)
+    for start in (None, theta, theta.astype("float32")):  # θ is the checkpoint's
+        resumed = bp.train(*given, start, epochs=4, resume=tmp_path)
+        np.testing.assert_array_equal(resumed.theta, whole.theta, strict=True)
+    with pytest.raises(bp.BackpropError, match=r"dtype=float32 where it was float64"):
+        bp.train(*given, theta, epochs=4, resume=tmp_path, dtype="float32")
 
 
 def test_a_dtype_of_another_library():
