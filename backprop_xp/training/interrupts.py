@@ -1,16 +1,22 @@
 """Ctrl-C while training: the run ends after the batches that are being worked on."""
 
+import math
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["Interrupts"]
+__all__ = ["AT_ONCE_SECONDS", "Interrupts"]
+
+AT_ONCE_SECONDS = 2.0
 
 
 class Interrupts:
     """A context in which the first Ctrl-C is noted, and the second one is a KeyboardInterrupt.
 
+    A Ctrl-C within `AT_ONCE_SECONDS` after the last one is a KeyboardInterrupt too, although it is
+    the first one in its context: two presses end a loop of trainings.
     In threads other than the main one, and where a program handles Ctrl-C itself, nothing changes.
 
     Attributes
@@ -18,6 +24,8 @@ class Interrupts:
     noted : bool
         Whether there was a Ctrl-C.
     """
+
+    _last_noted: ClassVar[float] = -math.inf  # of all trainings, in seconds of `time.monotonic`
 
     def __init__(self) -> None:
         self.noted = False
@@ -38,9 +46,12 @@ class Interrupts:
         """Handle Ctrl-C as before."""
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  of the system
-        self.noted = True
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        before, Interrupts._last_noted = Interrupts._last_noted, time.monotonic()
         self._restore()
+        if Interrupts._last_noted - before < AT_ONCE_SECONDS:
+            signal.default_int_handler(number, frame)
+        self.noted = True
 
     def _restore(self) -> None:
         if self._before is not None:
