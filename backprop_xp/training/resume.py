@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, dtype_name, from_host_like
+from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_derivatives
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint, file_to_resume, restore_callbacks
 from backprop_xp.files.safetensors_file import interpreting
@@ -82,7 +82,8 @@ def go_on(
         if _forms(progress.weights, progress.state) != _forms(theta, state):
             raise ValueError("θ or the optimiser's state has another shape or dtype")
         numbers.restore(snapshot.of_settings)
-        restore_callbacks(snapshot, callbacks)
+        with with_derivatives(theta):
+            restore_callbacks(snapshot, callbacks)
     progress.epoch, progress.stopped = snapshot.epoch, snapshot.stopped
     progress.of_settings = numbers.state()
     progress.history.update(
