@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 from libraries import NAMES, Library, open_library
 from needs import needs
 
+from backprop_xp.training.interrupts import Interrupts
+
 collect_ignore = ["support"]  # modules that tests import
 
 
@@ -140,3 +142,9 @@ def memory_error(request: pytest.FixtureRequest) -> tuple[Exception, str]:
     """A library's out-of-memory error, and what it says could not be had."""
     made: tuple[Exception, str] = request.param()
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_press_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl-C of a test be the first one for long: two within two seconds end a loop."""
+    monkeypatch.setattr(Interrupts, "_last_noted", -np.inf)

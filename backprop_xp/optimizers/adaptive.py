@@ -47,6 +47,12 @@ class RMSprop(WithMomentum):
     Momentum works as in Graves and as in `SGD`. PyTorch sums g / (√v + ε₀) over the steps and
     multiplies the sum by ε. The two agree for a constant ε; in PyTorch a new ε also rescales the
     terms of earlier steps.
+    Near a minimum g / √v does not shrink with g, so that θ circles the minimum by steps of about
+    ε. With momentum this motion magnifies rounding: from a difference of 1e-16, equal trajectories
+    of a smooth problem in float64 (ε = 0.01, ρ = α = 0.9) are 6e-11 apart after 200 steps, 2e-5
+    after 300 and ε after 1000. PyTorch leaves itself as fast from a start that differs in the last
+    bit. Where the gradient has noise, as in mini-batches, the two stay within 1e-15 for 20,000
+    steps, the centred form too.
 
     References
     ----------

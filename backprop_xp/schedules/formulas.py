@@ -186,8 +186,9 @@ class Cosine:
 class OneCycle:
     """A rise from the initial value to the peak and a fall to the final value, in n steps.
 
-    The peak is at step rise · n − 1. The final value is at step n − 1 and stays from there on. A
-    momentum that falls while the learning rate rises has its peak below its initial value.
+    The peak is at step rise · n − 1; where that is below 0, the fall has begun before step 0. The
+    final value is at step n − 1 and stays from there on. A momentum that falls while the learning
+    rate rises has its peak below its initial value.
 
     Parameters
     ----------
@@ -210,7 +211,7 @@ class OneCycle:
 
     Notes
     -----
-    The shapes and the defaults are the same as in PyTorch's ``OneCycleLR``. Smith's cycle has two
+    The values and the defaults are the same as in PyTorch's ``OneCycleLR``. Smith's cycle has two
     straight lines of equal length, up and down, and a short last fall.
 
     References
@@ -252,7 +253,7 @@ class OneCycle:
     def __call__(self, step: int) -> Any:
         """Return the value at `step`, counted from 0."""
         between = _wave if self.shape == "cosine" else _line
-        top, last = max(self.rise * self.steps - 1, 0.0), self.steps - 1
+        top, last = self.rise * self.steps - 1, self.steps - 1
         if step <= top and top > 0:
             return between(self.initial, self.peak, step / top)
         return between(self.peak, self.final, min((step - top) / max(last - top, 1e-9), 1.0))

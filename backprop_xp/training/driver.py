@@ -83,6 +83,8 @@ class Driver(ABC):
             self.train()
             self.guard.reached(self.progress.weights, self.progress.epoch)
             self.tell("on_train_end", sorted(self.callbacks, key=_place_at_end))
+        if self.interrupts.noted:  # now, so that no checkpoint holds it: a resumed run goes on
+            self.progress.stopped = self._interrupted()
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""
@@ -92,6 +94,12 @@ class Driver(ABC):
             theta = self.task.in_axes(copied(at.weights))
         epoch = epoch if np.ndim(epoch) else int(epoch)
         return Run(theta, at.history, self.task.net, at.stopped, epoch)
+
+    def _interrupted(self) -> str:
+        at = self.progress
+        if at.batch:
+            return f"interrupted in epoch {at.epoch}, after {at.batch} of its batches"
+        return f"interrupted after {at.epoch} epochs"
 
     def tell(self, moment: str, callbacks: Sequence[Callback] | None = None) -> None:
         """Call the method named `moment` of all callbacks, or of the given ones, where defined."""

@@ -1,24 +1,31 @@
 """Ctrl-C while training: the run ends after the current block of batches."""
 
+import math
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["Interrupts"]
+__all__ = ["AT_ONCE_SECONDS", "Interrupts"]
+
+AT_ONCE_SECONDS = 2.0
 
 
 class Interrupts:
     """A context that notes the first Ctrl-C; a second Ctrl-C raises KeyboardInterrupt.
 
-    Outside the main thread, and where the program has its own handler of Ctrl-C, the context does
-    nothing.
+    A Ctrl-C within `AT_ONCE_SECONDS` after the last one raises KeyboardInterrupt too, although it
+    is the first one in its context: two presses end a loop of trainings. Outside the main thread,
+    and where the program has its own handler of Ctrl-C, the context does nothing.
 
     Attributes
     ----------
     noted : bool
         Whether there was a Ctrl-C.
     """
+
+    _last_noted: ClassVar[float] = -math.inf  # of all trainings, in seconds of `time.monotonic`
 
     def __init__(self) -> None:
         self.noted = False
@@ -39,9 +46,12 @@ class Interrupts:
         """Restore the handler of Ctrl-C."""
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  the signature of handlers
-        self.noted = True
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        before, Interrupts._last_noted = Interrupts._last_noted, time.monotonic()
         self._restore()
+        if Interrupts._last_noted - before < AT_ONCE_SECONDS:
+            signal.default_int_handler(number, frame)
+        self.noted = True
 
     def _restore(self) -> None:
         if self._before is not None:

@@ -123,10 +123,7 @@ class Minimisation(Driver):
         def after_iteration(intermediate_result: Any) -> None:
             look(intermediate_result.x)
             self._tell_of(entries)
-            if self.interrupts.noted:
-                done = len(entries["cost"]) - 1
-                progress.stop(f"interrupted after {done} iterations")
-            if progress.stopped:
+            if progress.stopped or self.interrupts.noted:
                 raise StopIteration
 
         look(row.copy())

@@ -38,7 +38,8 @@ class Loop(Driver):
 
     def train(self) -> None:
         """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
-        while self.progress.epoch < self.progress.epochs and not self.progress.stopped:
+        progress = self.progress
+        while progress.epoch < progress.epochs and not (progress.stopped or self.interrupts.noted):
             self._epoch()
 
     def _epoch(self) -> None:
@@ -56,9 +57,6 @@ class Loop(Driver):
             progress.batch += block.batches
             self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
-                progress.stop(
-                    f"interrupted in epoch {progress.epoch}, after {progress.batch} of its batches"
-                )
                 return
         progress.batch = 0
         self._add_entries(start, record)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, context, copied, namespace
+from backprop_xp.arrays.backend import Array, context, copied, detached, namespace
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import ShapeError
 from backprop_xp.network.network import Network
@@ -69,7 +69,7 @@ class TrainingProgress:
             advice = "Pass an earlier progress.theta, or an array like it"
             raise ShapeError("progress.take(theta)", came, "an array like progress.theta", advice)
         with context(self.weights):
-            flat = namespace(theta).reshape(theta, self.weights.shape)
+            flat = namespace(theta).reshape(detached(theta), self.weights.shape)
             self.weights, self.taken = copied(flat), epoch
 
     def stop(self, why: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import fields
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, dtype_name, from_host_like
+from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_derivatives
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import (
     Checkpoint,
@@ -14,7 +14,7 @@ from backprop_xp.callbacks.checkpoint import (
     stopper,
 )
 from backprop_xp.files.safetensors_file import interpreting
-from backprop_xp.files.training_state import Snapshot, check_settings, read_snapshot
+from backprop_xp.files.training_state import Snapshot, check_settings
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.fingerprint import described
 from backprop_xp.training.options import Options
@@ -45,8 +45,7 @@ def snapshot_to_resume(
     made_with = _made_with(task, options)
     for one in saving:
         end.enter_context(one.claimed())
-    file = file_to_resume(options.resume)
-    snapshot = None if file is None else read_snapshot(file)
+    file, snapshot = file_to_resume(options.resume), task.resumed
     if snapshot is not None:
         check_settings(snapshot, made_with, "train(resume)")
         check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
@@ -97,7 +96,8 @@ def restore_snapshot(
         if _forms(progress.weights, progress.state) != _forms(theta, state):
             raise ValueError("θ or the optimiser's state has another shape or dtype")
         numbers.restore(snapshot.schedule_memory)
-        restore_callbacks(snapshot, callbacks)
+        with with_derivatives(theta):
+            restore_callbacks(snapshot, callbacks)
     progress.epoch = snapshot.epoch
     by = stopper(snapshot, callbacks)
     if by is not None:

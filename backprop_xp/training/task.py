@@ -17,7 +17,9 @@ from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
+from backprop_xp.callbacks.checkpoint import file_to_resume
 from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.network import Network, stack_shape
 from backprop_xp.training.data.cases import Cases, FileCases
@@ -49,6 +51,8 @@ class Task:
     seed : int
     compared : tuple
         X and Y as a resumed run must share them; None for data in a file, which is not compared.
+    resumed : Snapshot or None
+        The checkpoint to resume; None for a new run.
     """
 
     net: Network
@@ -59,6 +63,7 @@ class Task:
     batch_size: int
     seed: int
     compared: tuple[Any, Any] = (None, None)
+    resumed: Snapshot | None = None
 
     def in_axes(self, theta: Array) -> Array:
         """Return θ (*stack, P) from θ (K, P)."""
@@ -78,7 +83,9 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         advice = "Such as bp.Network([4, 3])"
         raise DTypeError("train(net)", type(net).__name__, "a Network", advice)
     rows = rows_of(X, "train(X)")
-    place = _place(net, rows.like, theta, options)
+    file = file_to_resume(options.resume)
+    resumed = None if file is None else read_snapshot(file)
+    place = _place(net, rows.like, theta, options, resumed)
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
         cases = weighted(cases, options.case_weights, options.class_weights, net, place)
@@ -93,17 +100,26 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     _check_smoothing(options, cases)
     size, in_file = _batch_size(options, cases), isinstance(cases, FileCases)
     compared = _compared(X, in_file), _compared(Y, in_file and is_source(Y))
-    return Task(net, start, place.lead, cases, others, size, options.seed, compared)
+    return Task(net, start, place.lead, cases, others, size, options.seed, compared, resumed)
 
 
-def _place(net: Network, like: Any, theta: Any, options: Options) -> Place:
-    """Return the place of training: the named device, or the device of X, whose array is `like`."""
+def _place(
+    net: Network, like: Any, theta: Any, options: Options, resumed: Snapshot | None
+) -> Place:
+    """Return the place of training: the named device, or the device of X, whose array is `like`.
+
+    The dtype is `options.dtype`, else the dtype of the initial θ, else the dtype of X.
+    """
     chosen = None if options.device is None else select_device(options.device)
+    lead = _lead(net, theta, options.stack)
     if options.dtype is not None:
         dtype = float_name(options.dtype, "train(dtype)")
+    elif resumed is not None:
+        dtype = float_name(resumed.theta.dtype, "train(resume)")
+    elif theta is not None:
+        dtype = float_name(theta.dtype, "train(theta)")
     else:
         dtype = dtype_name(like.dtype) if is_floating(like) else "float32"
-    lead = _lead(net, theta, options.stack)
     if chosen is not None:
         return Place(chosen.xp, chosen.handle, dtype, lead)
     return Place(namespace(like), device_of(like), dtype, lead, follow=like)

@@ -124,7 +124,8 @@ def train(
     device : str or Device, optional
         The device to train on, by default the device of X.
     dtype : str or dtype, optional
-        The dtype of θ and of the computation. The default is X's dtype where X holds floats, else
+        The dtype of θ and of the computation. The default is the dtype of `theta` where it is
+        given, or of the checkpoint's θ. Without either it is X's dtype where X holds floats, else
         float32.
     stack : int or sequence of int
         The number of networks to train at once, or the leading axes of θ. Leave it out with

@@ -101,6 +101,30 @@ def test_they_equal_pytorchs_for_200_steps(name, own, named):
     assert np.abs(found[-1][0] - found[0][0]).max() > 0.05
 
 
+def apart(optimizer, **chosen):
+    """Return how far θ is from PyTorch's after each of 1,000 steps."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    named = {"lr": optimizer.learning_rate, "alpha": optimizer.decay}
+    named |= {"momentum": optimizer.momentum, "centered": optimizer.centered}
+    peer = lambda parameters: torch.optim.RMSprop(parameters, **named)  # noqa: E731
+    pairs = beside_pytorch(optimizer, peer, count=1_000, **chosen)
+    return [np.abs(mine - expected).max() for mine, expected in pairs]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("centered", [False, True])
+def test_with_noise_rmsprop_stays_with_pytorchs(momentum, centered):
+    assert max(apart(RMSprop(0.01, 0.9, momentum=momentum, centered=centered))) < 1e-12
+
+
+def test_without_noise_the_motion_around_a_minimum_magnifies_rounding():
+    # as the Notes of RMSprop say; by how much exactly depends on the order of sums in BLAS
+    found = apart(RMSprop(0.01, 0.9, momentum=0.9), noisy=False)
+    assert max(found[:100]) < 1e-12
+    assert max(found[:400]) > 1e-9
+    assert max(found) < 0.1
+
+
 def test_a_schedule_of_the_rate_leaves_the_gathered_momentum_of_rmsprop_as_it_is():
     # where the rate falls to 0 this one glides on, by Δθ(t) = α Δθ(t−1), as SGD here does;
     # PyTorch's, which multiplies what it gathered by the rate, stands still

@@ -214,6 +214,26 @@ def test_they_equal_pytorchs(own, name, named, count):
     np.testing.assert_allclose(values(own, count), expected, rtol=1e-11, atol=1e-15)
 
 
+@pytest.mark.parametrize("rise", [0.0, 0.07, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("shape", ["cosine", "linear"])
+def test_one_cycle_equals_pytorchs_for_every_number_of_steps(shape, rise):
+    # where rise · n = 1, PyTorch divides 0 by 0; the peak is at step 0 then
+    for steps in (*range(2, 25), 100):
+        if rise * steps == 1:
+            assert OneCycle(2.0, steps, rise, shape=shape)(0) == 2.0
+            continue
+        named = {"pct_start": rise, "anneal_strategy": {"cosine": "cos"}.get(shape, shape)}
+        expected, _ = torch_rates(
+            lambda schedulers: schedulers.OneCycleLR,
+            steps,
+            max_lr=2.0,
+            total_steps=steps,
+            **named,
+        )
+        found = values(OneCycle(2.0, steps, rise, shape=shape), steps)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_the_momentum_of_one_cycle_equals_pytorchs():
     # the same formula: a rounding or two
     named = {"max_lr": 2.0, "total_steps": 60, "base_momentum": 0.8, "max_momentum": 0.95}

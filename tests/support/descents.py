@@ -27,8 +27,8 @@ def gradient_at(theta, A, noise):
     return A @ theta + 0.5 * np.sin(theta) - noise
 
 
-def beside_pytorch(optimizer, make_peer, *, noisy=True, rates=None):
-    """Yield θ after each of 200 steps in float64, and PyTorch's.
+def beside_pytorch(optimizer, make_peer, *, noisy=True, rates=None, count=200):
+    """Yield θ after each of some steps in float64, and PyTorch's.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def beside_pytorch(optimizer, make_peer, *, noisy=True, rates=None):
         Whether the gradient has other noise at each step, or that of the first.
     rates : list of float, optional
         PyTorch's rate at each step, where it changes.
+    count : int
+        Steps, in which the noise comes again every 200.
     """
     import torch
 
@@ -46,8 +48,8 @@ def beside_pytorch(optimizer, make_peer, *, noisy=True, rates=None):
     peer = torch.nn.Parameter(torch.tensor(start))
     torch_optimizer = make_peer([peer])
     theta, state = start.copy(), optimizer.init(start)
-    for step in range(200):
-        of_step = noise[step if noisy else 0]
+    for step in range(count):
+        of_step = noise[step % len(noise) if noisy else 0]
         if rates is not None:
             torch_optimizer.param_groups[0]["lr"] = rates[step]
         g = gradient_at(theta, A, of_step)

@@ -47,10 +47,57 @@ def test_dtypes(given_X, dtype, expected):
     assert run.theta.dtype == expected
 
 
-def test_theta_takes_the_dtype_of_the_computation():
-    theta = TARGETS.init(dtype="float64")
-    assert bp.train(TARGETS, X.astype("float32"), Y, theta, epochs=1).theta.dtype == "float32"
-    assert bp.train(TARGETS, X, Y, theta.astype("float32"), epochs=1).theta.dtype == "float64"
+KINDS_OF_X = {
+    "float16": X.astype("float16"),
+    "float32": X.astype("float32"),
+    "float64": X,
+    "int": (X * 10).astype(int),
+    "bool": X > 0,
+    "list": X.tolist(),
+}
+
+
+@pytest.mark.parametrize("stack", [(), (2,)])
+@pytest.mark.parametrize("given_X", KINDS_OF_X.values(), ids=KINDS_OF_X)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_dtype_of_theta_is_kept(dtype, given_X, stack):
+    theta = TARGETS.init(seed=3, stack=stack, dtype=dtype)
+    for chosen in ({}, {"optimizer": bp.LBFGS(), "batch_size": None}):
+        assert bp.train(TARGETS, given_X, Y, theta, epochs=1, **chosen).theta.dtype == dtype
+    np.testing.assert_array_equal(bp.train(TARGETS, given_X, Y, theta, epochs=0).theta, theta)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_dtype_that_is_asked_for_outweighs_that_of_theta(dtype):
+    for given in ("float32", "float64"):
+        run = bp.train(TARGETS, X, Y, TARGETS.init(dtype=given), dtype=dtype, epochs=1)
+        assert run.theta.dtype == dtype
+
+
+def test_theta_keeps_its_dtype_on_every_library(xp):
+    for dtype in xp.float_dtypes:
+        arrays = xp.array(X, "float32"), xp.array(Y, "float32")
+        theta = bp.train(TARGETS, *arrays, xp.array(TARGETS.init(), dtype), epochs=1).theta
+        assert (namespace(theta), dtype_name(theta.dtype)) == (xp.xp, dtype)
+
+
+def test_training_in_the_dtype_of_theta_is_training_on_an_x_of_this_dtype():
+    narrow, theta = X.astype("float32"), TARGETS.init(dtype="float64")
+    found = bp.train(TARGETS, narrow, Y, theta, epochs=3).theta
+    expected = bp.train(TARGETS, narrow.astype("float64"), Y, theta, epochs=3).theta
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_resumed_run_keeps_the_dtype_of_its_checkpoint(tmp_path):
+    given = TARGETS, X.astype("float32"), Y
+    theta, saving = TARGETS.init(dtype="float64"), [bp.Checkpoint(tmp_path)]
+    whole = bp.train(*given, theta, epochs=4)
+    bp.train(*given, theta, epochs=2, callbacks=saving)
+    for start in (None, theta, theta.astype("float32")):  # θ is the checkpoint's
+        resumed = bp.train(*given, start, epochs=4, resume=tmp_path)
+        np.testing.assert_array_equal(resumed.theta, whole.theta, strict=True)
+    with pytest.raises(bp.BackpropError, match=r"dtype=float32 where it was float64"):
+        bp.train(*given, theta, epochs=4, resume=tmp_path, dtype="float32")
 
 
 def test_a_dtype_of_another_library():
@@ -166,7 +213,111 @@ def test_what_comes_back_is_memory_of_its_own():
 
 
 # ---------------------------------------------------------------------------------------------
-# the progress bar
+# PyTorch's derivatives, which training does not record
+
+
+def differentiated(theta):
+    """Return the derivative of Σ θ² by PyTorch."""
+    theta.requires_grad_(True)
+    (theta * theta).sum().backward()
+    return theta.grad
+
+
+class Keeping:
+    """Keeps each θ, and a running mean of them that it updates in place."""
+
+    def __init__(self):
+        self.thetas, self.mean = [], None
+
+    def keep(self, progress):
+        theta = progress.theta
+        self.thetas.append(theta)
+        self.mean = theta.clone() if self.mean is None else self.mean.mul_(0.9).add_(0.1 * theta)
+
+    def state(self):
+        return {"mean": self.mean.numpy().copy()}
+
+    def restore(self, state):
+        import torch
+
+        self.mean = torch.tensor(state["mean"])
+
+
+def keeping_at(moment):
+    """Return a callback of this kind that is told of a moment of a run."""
+    return type("KeepingAt", (Keeping,), {moment: Keeping.keep})()
+
+
+class GradientNorm:
+    """A metric by PyTorch's automatic derivative."""
+
+    def __init__(self, X, labels):
+        self.given = X, labels
+
+    def on_epoch_end(self, progress):
+        theta = progress.theta.requires_grad_(True)
+        progress.network.cost(theta, *self.given).sum().backward()
+        progress.history.setdefault("norm", []).append(float(theta.grad.norm()))
+
+
+TORCH_MOMENTS = ("on_train_start", "on_epoch_start", "on_batch_end", "on_epoch_end", "on_train_end")
+TORCH_CHOSEN = {
+    "SGD": {"batch_size": 5},
+    "stack": {"batch_size": 5, "stack": 2},
+    "schedule": {"optimizer": bp.SGD(lambda step: 0.1 / (step + 1)), "batch_size": 5},
+    "L-BFGS": {"optimizer": bp.LBFGS(), "batch_size": None},
+}
+
+
+def torch_data():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    return bp.Network([3, 4, 3]), torch.rand(20, 3), torch.arange(20) % 3
+
+
+@pytest.mark.parametrize("moment", TORCH_MOMENTS)
+@pytest.mark.parametrize("name", TORCH_CHOSEN)
+def test_callbacks_on_pytorch_keep_parameters_that_can_be_differentiated(name, moment):
+    chosen = TORCH_CHOSEN[name]
+    keeping, (net, X, Y) = keeping_at(moment), torch_data()
+    run = bp.train(net, X, Y, epochs=2, callbacks=[keeping], **chosen)
+    silent = name == "L-BFGS" and moment in ("on_batch_end", "on_epoch_start")
+    assert bool(keeping.thetas) != silent
+    for theta in [*keeping.thetas, run.theta]:
+        expected = 2 * theta.numpy()
+        np.testing.assert_array_equal(differentiated(theta).numpy(), expected)
+
+
+@pytest.mark.parametrize("name", TORCH_CHOSEN)
+def test_a_metric_on_pytorch_may_differentiate(name):
+    net, X, Y = torch_data()
+    if name == "stack":
+        X, Y = X.expand(2, -1, -1), Y.expand(2, -1)
+    metric, chosen = GradientNorm(X, Y), TORCH_CHOSEN[name]
+    run = bp.train(net, X, Y, validation=(X, Y), epochs=2, callbacks=[metric], **chosen)
+    assert len(run.history["norm"]) == len(run.history["validation_cost"]) > 0
+    again = bp.train(net, X, Y, epochs=2, **chosen)
+    np.testing.assert_array_equal(run.theta.numpy(), again.theta.numpy())
+
+
+def test_the_memory_of_a_callback_on_pytorch_goes_on_after_a_resume(tmp_path):
+    net, X, Y = torch_data()
+    keeping = keeping_at("on_epoch_end")
+    bp.train(net, X, Y, epochs=2, callbacks=[keeping, bp.Checkpoint(tmp_path)])
+    resumed, whole = keeping_at("on_epoch_end"), keeping_at("on_epoch_end")
+    bp.train(net, X, Y, epochs=4, callbacks=[resumed], resume=tmp_path)
+    bp.train(net, X, Y, epochs=4, callbacks=[whole])
+    np.testing.assert_array_equal(resumed.mean.numpy(), whole.mean.numpy())
+
+
+def test_training_goes_on_from_parameters_that_a_callback_differentiated():
+    class Reset:
+        def on_epoch_end(self, progress):
+            progress.take(progress.theta.requires_grad_(True) * 0.5)
+
+    net, X, Y = torch_data()
+    theta = bp.train(net, X, Y, epochs=2, callbacks=[Reset()]).theta
+    assert not theta.requires_grad
+    assert not theta.is_inference()
 
 
 def test_parameters_trained_on_pytorch_take_part_in_its_derivatives():
