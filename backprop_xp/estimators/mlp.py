@@ -7,11 +7,12 @@ used on a machine without the device.
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
-from backprop_xp.activations import Activation
+from backprop_xp.activations import Activation, Identity
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DataError, needs_extra
@@ -217,19 +218,18 @@ class _MLP(BaseEstimator):
 
     def predict(self, X: Any) -> HostArray:
         """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y."""
-        outputs = self._outputs_for(X)
-        decided: HostArray = self._head.decide(outputs)
+        check_is_fitted(self)
+        decided: HostArray = self._head.decide(self._outputs_for(X, self.network_))
         return decided
 
     def _layers(self) -> Any:
         check_is_fitted(self)
         return self.network_.unpack(self.theta_)
 
-    def _outputs_for(self, X: Any) -> HostArray:
-        """Return the outputs (m, n_out) of the trained network for X (m, n_in)."""
-        check_is_fitted(self)
+    def _outputs_for(self, X: Any, net: Network) -> HostArray:
+        """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
         X = validate_data(self, X, reset=False, **X_FORMATS)
-        return self._outputs(self.network_, self.theta_, X)
+        return self._outputs(net, self.theta_, X)
 
     def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
         device = select_device(self.device or "cpu")
@@ -354,14 +354,23 @@ class MLPClassifier(ClassifierMixin, _MLP):
 
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in)."""
-        outputs = self._outputs_for(X)
-        two_classes = self._head.flat and self._head.units == 1
-        return np.hstack([1 - outputs, outputs]) if two_classes else outputs
+        z = self._weighted_inputs_for(X)
+        probabilities: HostArray = self._head.probabilities(z)
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> HostArray:
-        """Return the logarithm of `predict_proba`, (m, n_classes); −inf for probability 0."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
+
+        It is finite where a probability rounds to 0.
+        """
+        z = self._weighted_inputs_for(X)
+        logarithms: HostArray = self._head.log_probabilities(z)
+        return logarithms
+
+    def _weighted_inputs_for(self, X: Any) -> HostArray:
+        """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
+        check_is_fitted(self)
+        return self._outputs_for(X, replace(self.network_, output=Identity()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -104,6 +104,78 @@ def test_digits_are_learnt_as_well_as_by_scikit_learn():
     assert ours.predict(pixels[test]).dtype == labels.dtype
 
 
+def of_these_weights(mlp, coefs, intercepts):
+    """Return the fitted estimator with weights and biases as scikit-learn has them."""
+    layers = [(W.T, b[:, None]) for W, b in zip(coefs, intercepts, strict=True)]
+    mlp.theta_ = mlp.network_.pack(layers)
+    return mlp
+
+
+@quick
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_probabilities_keep_their_digits_where_the_other_one_rounds_to_1(dtype):
+    z = np.array([-800.0, -150.0, -20.0, -12.0, 0.0, 12.0, 20.0, 150.0, 800.0], dtype)
+    weights = np.eye(1, dtype=dtype), np.zeros(1, dtype)
+    mlp = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], TWO),
+        *([one] for one in weights),
+    )
+    exact = -np.logaddexp(0, np.stack([z, -z], axis=1).astype(np.float64))  # ln σ(∓z)
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
+    np.testing.assert_allclose(mlp.predict_log_proba(z[:, None]), exact, **close)
+    close["rtol"] *= 5  # of the exponential
+    np.testing.assert_allclose(mlp.predict_proba(z[:, None]), np.exp(exact), **close)
+
+    names = np.array(["x", "y", "z"])[np.arange(90) % 3]
+    many = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], names),
+        [np.array([[0.0, 1.0, -1.0]], dtype)],
+        [np.zeros(3, dtype)],
+    )
+    z = z[z >= 0].astype(np.float64)
+    inputs = np.stack([0 * z, z, -z], axis=1)
+    exact = inputs - np.logaddexp.reduce(inputs, axis=1, keepdims=True)
+    found = many.predict_log_proba(z[:, None].astype(dtype))
+    close["rtol"] = close["atol"] = 4 * np.finfo(dtype).eps  # Σ e^z is rounded near 1
+    np.testing.assert_allclose(found, exact, **close)
+
+    labels = np.stack([TWO, ~TWO], axis=1).astype(int)
+    several = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], labels),
+        [np.array([[1.0, -1.0]], dtype)],
+        [np.zeros(2, dtype)],
+    )
+    exact = -np.logaddexp(0, np.stack([-z, z], axis=1))  # ln σ(±z) of each label
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
+    found = several.predict_log_proba(z[:, None].astype(dtype))
+    np.testing.assert_allclose(found, exact, **close)
+
+
+@quick
+@pytest.mark.parametrize("of", ["ten classes", "two classes", "labels"])
+def test_equal_weights_give_the_probabilities_of_scikit_learn(of):
+    pixels, digits = bp.datasets.digits()
+    pixels = pixels.astype(np.float64) * 4  # so that some units are saturated
+    y = {
+        "ten classes": digits,
+        "two classes": digits > 4,
+        "labels": np.stack([digits > 4, digits % 2], axis=1).astype(int),
+    }[of]
+    chosen = {"max_iter": 15, "random_state": 0, "learning_rate_init": 0.01}
+    theirs = neural_network.MLPClassifier((16,), **chosen).fit(pixels, y)
+    ours = bp.MLPClassifier((16,), **chosen).fit(pixels, y)
+    of_these_weights(ours, theirs.coefs_, theirs.intercepts_)
+    close = {"rtol": 1e-10, "atol": 1e-10}
+    np.testing.assert_allclose(ours.predict_proba(pixels), theirs.predict_proba(pixels), **close)
+    with np.errstate(divide="ignore"):
+        expected = theirs.predict_log_proba(pixels)
+    found = ours.predict_log_proba(pixels)
+    # scikit-learn's is the logarithm of a rounded probability: ln(1 − a) of two classes is off
+    digits_left = expected > -10
+    np.testing.assert_allclose(found[digits_left], expected[digits_left], **close)
+    assert np.isfinite(found).all()
+
+
 @quick
 @both
 def test_what_is_learned(kind, y):
