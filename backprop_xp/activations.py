@@ -163,6 +163,19 @@ class Sigmoid:
         a: Array = one / (one + namespace(z).exp(-z))
         return a
 
+    def log(self, z: Array) -> Array:
+        """Return ln a = −ln(1 + e^(−z)), (..., n, m), which is finite where a rounds to 0.
+
+        ln(1 − a) is ``log(-z)``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Sigmoid().log(np.array([[-1000.0, 0.0]]))
+        array([[-1.00000000e+03, -6.93147181e-01]])
+        """
+        return -Softplus()(-z)
+
     def da_dz(self, z: Array, a: Array) -> Array:
         slope: Array = a * (constant(1.0, a) - a)
         return slope
@@ -480,6 +493,20 @@ class Softmax:
     def __call__(self, z: Array) -> Array:
         e: Array = namespace(z).exp(z - largest(z, axis=-2))
         return e / total(e, axis=-2)
+
+    def log(self, z: Array) -> Array:
+        """Return ln a = z − ln Σ e^z, (..., n, m), which is finite where a rounds to 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Softmax().log(np.array([[1000.0], [0.0]]))
+        array([[    0.],
+               [-1000.]])
+        """
+        xp, z = namespace(z), z - largest(z, axis=-2)
+        log_a: Array = z - xp.log(total(xp.exp(z), axis=-2))
+        return log_a
 
     def vjp(self, dE_da: Array, a: Array) -> Array:
         """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), with the sum over the units of a case."""

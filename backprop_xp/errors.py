@@ -190,7 +190,7 @@ class ModelFileError(BackpropError, ValueError):
     """
 
 
-class DivergenceError(BackpropError, ArithmeticError):
+class DivergenceError(BackpropError, ArithmeticError, ValueError):
     """The cost became infinite or NaN in training.
 
     Attributes

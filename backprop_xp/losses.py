@@ -276,12 +276,14 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 }
 
 
-def find_loss(loss: str | Loss) -> Loss:
+def find_loss(loss: str | Loss, where: str = "Network(loss)") -> Loss:
     """Return the built-in loss of this name, or a user's own object unchanged.
 
     Parameters
     ----------
     loss : str or Loss
+    where : str
+        The function and the argument, for the error message.
 
     Raises
     ------
@@ -294,10 +296,10 @@ def find_loss(loss: str | Loss) -> Loss:
     Huber(threshold=1.0)
     """
     if isinstance(loss, str):
-        return named(loss, LOSSES, "Network(loss)")()
+        return named(loss, LOSSES, where)()
     if isinstance(loss, type) or not callable(loss) or not hasattr(loss, "dE_da"):
         raise OptionError(
-            "Network(loss)",
+            where,
             repr(loss),
             "a name, or an object that is called on (a, y) and has name and dE_da(a, y)",
             "See the module backprop_xp.losses for the built-in ones",

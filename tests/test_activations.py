@@ -7,7 +7,14 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp import activations
-from backprop_xp.activations import ACTIVATIONS, ELU, LeakyReLU, Softmax, find_activation
+from backprop_xp.activations import (
+    ACTIVATIONS,
+    ELU,
+    LeakyReLU,
+    Sigmoid,
+    Softmax,
+    find_activation,
+)
 from backprop_xp.errors import OptionError
 
 NAMES = list(ACTIVATIONS)
@@ -131,6 +138,24 @@ def test_softmax_by_hand(xp):
     ]
     # the logarithms are rounded by up to ε, and so are their exponentials: a few ε
     np.testing.assert_allclose(xp.host(Softmax()(z)), expected, rtol=4e-15 if xp.float64 else 2e-6)
+
+
+def test_logarithms_are_finite_where_a_rounds_to_0(xp):
+    # ln σ(z) = −ln(1 + e^(−z)), from decimals; z where float32 and float64 round σ(−z) to 0, too
+    z = [-1000.0, -150.0, -20.0, -12.0, 0.0, 12.0, 20.0]
+    expected = [
+        *(-1000.0, -150.0, -20.000000002061153620, -12.000006144193477733),
+        *(-0.69314718055994530942, -6.144193477732805434579e-6, -2.061153620314380703e-9),
+    ]
+    tolerance = 4e-15 if xp.float64 else 2e-6
+    found = xp.host(Sigmoid().log(xp.array([z])))
+    np.testing.assert_allclose(found, [expected], rtol=tolerance)
+    # Softmax of z and 0 is σ(z) and σ(−z); only of the larger one does z − ln Σ e^z lose digits
+    found = xp.host(Softmax().log(xp.array([z, [0.0] * len(z)])))
+    np.testing.assert_allclose(found[0], expected, rtol=tolerance, atol=tolerance / 10)
+    three = xp.host(Softmax().log(xp.array([[0.0], [-150.0], [0.0]])))
+    halves = np.array([[0.0], [-150.0], [0.0]]) - np.log(2)
+    np.testing.assert_allclose(three, halves, rtol=tolerance)
 
 
 def test_softmax_vjp_is_the_full_jacobian(xp64):

@@ -20,7 +20,7 @@ FAMILY = {
     "MissingExtraError": (ImportError,),
     "MissingFileError": (FileNotFoundError, OSError),
     "ModelFileError": (ValueError,),
-    "DivergenceError": (ArithmeticError,),
+    "DivergenceError": (ArithmeticError, ValueError),
 }
 PARTS = ("train(X)", "an empty array", "at least one case", "Pass some rows")
 

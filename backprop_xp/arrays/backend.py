@@ -204,7 +204,8 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
             f"dtype on {library_name(xp)}, device {device}",
             f"{dtype}",
             f"one of {', '.join(sorted(name for name in known if 'float' in name))}",
-            "For float64 on JAX call jax.config.update('jax_enable_x64', True) first",
+            'Use float32, such as dtype="float32". For float64 on JAX call '
+            "jax.config.update('jax_enable_x64', True) first",
         )
     host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
     if array_api_compat.is_jax_namespace(xp):  # jax.numpy.asarray takes four times as long

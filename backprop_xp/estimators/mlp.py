@@ -5,19 +5,22 @@ docstring says otherwise. θ is kept on the host, so that a fitted estimator can
 used on a machine without the device.
 """
 
+import math
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from backprop_xp.activations import Activation
+from backprop_xp.activations import Activation, Identity
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import DataError, needs_extra
+from backprop_xp.errors import DataError, DivergenceError, needs_extra
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
-from backprop_xp.estimators.stopping import Watch
+from backprop_xp.estimators.stopping import Watch, ctrl_c_raises
 from backprop_xp.losses import Loss
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.network.network import Network
@@ -45,6 +48,39 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
 X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+
+
+class _Cases(NamedTuple):
+    """Some cases of an estimator.
+
+    Attributes
+    ----------
+    X : array or CSR matrix (m, n_in)
+    Y : array (m,) or (m, units)
+        The targets of training.
+    y : array
+        The targets of the score.
+    w : array (m,) or None
+        The weights of the cases.
+    """
+
+    X: Any
+    Y: HostArray
+    y: HostArray
+    w: HostArray | None
+
+    def part(self, rows: HostArray) -> "_Cases":
+        """Return the cases of these rows."""
+        w = None if self.w is None else self.w[rows]
+        return _Cases(self.X[rows], self.Y[rows], self.y[rows], w)
+
+
+def _of_some_weight(cases: _Cases) -> _Cases:
+    """Return the cases whose weight is not 0, after a check of the weights."""
+    if cases.w is None:
+        return cases
+    check_case_weights(cases.w, "fit(sample_weight)", cases.w.dtype.name)
+    return cases if cases.w.all() else cases.part(np.flatnonzero(cases.w))
 
 
 class _MLP(BaseEstimator):
@@ -118,8 +154,22 @@ class _MLP(BaseEstimator):
             A class or a number for each case, (m,); labels of 0 and 1, (m, n_labels); or several
             numbers for each case, (m, n_out).
         sample_weight : array (m,), optional
-            The weight of each case, ≥ 0. Default: 1 each.
+            The weight of each case, ≥ 0. Default: 1 each. Cases of weight 0 are left out.
+
+        Raises
+        ------
+        As the class. A fit that fails leaves the estimator as it was.
         """
+        before = vars(self).copy()
+        try:
+            self._fit(X, y, sample_weight)
+        except BaseException:  # Ctrl-C too
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         hidden, activation, optimizer = checked(self)
         X, y = validate_data(
             self, X, y, multi_output=True, y_numeric=is_regressor(self), **X_FORMATS
@@ -129,14 +179,12 @@ class _MLP(BaseEstimator):
         net = Network(sizes, activation, head.activation, loss)
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        score = None
+        cases, held = _of_some_weight(_Cases(X, Y, y, w)), None
         if self.early_stopping and not isinstance(optimizer, LBFGS):
-            rows, score = self._held_out(net, head, X, Y, y, w, seed)
-            X, Y, w = X[rows], Y[rows], None if w is None else w[rows]
-        if w is not None:
-            check_case_weights(w, "fit(sample_weight)", w.dtype.name)
+            cases, held = self._split(cases, head, seed)
+        score = None if held is None else partial(self._score, net, head, held)
         watch = Watch(self.tol, self.n_iter_no_change, score)
-        run = self._train(net, optimizer, X, Y, w, seed, watch)
+        run = self._train(net, optimizer, cases, held, watch, seed)
         self._head, self.network_ = head, net
         self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
         if head.classes is not None:
@@ -149,63 +197,77 @@ class _MLP(BaseEstimator):
         self.loss_curve_ = run.history.get("cost", [])
         self.n_iter_ = len(self.loss_curve_)
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else None
-        self.best_loss_ = min(self.loss_curve_, default=None) if score is None else None
-        self.validation_scores_ = None if score is None else watch.scores
-        self.best_validation_score_ = max(watch.scores, default=None) if score else None
+        self.best_loss_ = min(self.loss_curve_, default=None) if held is None else None
+        self.validation_scores_ = None if held is None else watch.scores
+        self.best_validation_score_ = None if watch.theta is None else watch.best
         self._warn_unless_ended(run.stopped, optimizer)
-        return self
 
     def _targets(self, y: HostArray, dtype: Any) -> tuple[Head, HostArray, HostArray]:
         """Return the kind of the outputs, the targets of training, and the y of the score."""
         raise NotImplementedError
 
-    def _held_out(
-        self, net: Network, head: Head, X: Any, Y: HostArray, y: HostArray, w: Any, seed: int
-    ) -> tuple[HostArray, Callable[[HostArray], float]]:
-        """Return the rows to train on, and a function from θ to the score on the other rows."""
-        rows, held = train_test_split(
-            np.arange(X.shape[0]),
+    def _split(self, cases: _Cases, head: Head, seed: int) -> tuple[_Cases, _Cases]:
+        """Return the cases to train on, and the cases that are held out."""
+        m, numbers = cases.X.shape[0], head.classes is None
+        if not 1 + numbers <= math.ceil(self.validation_fraction * m) < m:
+            came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if cases.w is not None else "")
+            least = "two to hold out, for R²" if numbers else "one to hold out"
+            advice = "Pass more cases, another validation_fraction, or early_stopping=False"
+            raise DataError("fit(X)", came, f"at least one to train on and {least}", advice)
+        rows, others = train_test_split(
+            np.arange(m),
             test_size=self.validation_fraction,
             random_state=seed,
-            stratify=Y if head.classes is not None and head.flat and head.units == 1 else None,
+            stratify=cases.Y if not numbers and head.flat and head.units == 1 else None,
         )
-        if head.classes is None and len(held) < 2:
-            came, expected = f"{len(held)} case held out", "at least two, for R²"
-            advice = "Pass a larger validation_fraction, or early_stopping=False"
-            raise DataError("fit(X)", came, expected, advice)
-        X, y, w = X[held], y[held], None if w is None else w[held]
-        if w is not None:
-            check_case_weights(w, "fit(sample_weight) of the cases held out", w.dtype.name)
+        return cases.part(rows), cases.part(others)
+
+    def _score(self, net: Network, head: Head, held: _Cases, theta: HostArray) -> float:
+        """Return the score of the cases held out; NaN where an output is no number."""
+        outputs = self._outputs(net, theta, held.X)
+        if not np.isfinite(outputs).all():
+            return math.nan
         metric = r2_score if head.classes is None else accuracy_score
-
-        def score(theta: HostArray) -> float:
-            return float(metric(y, head.decide(self._outputs(net, theta, X)), sample_weight=w))
-
-        return rows, score
+        return float(metric(held.y, head.decide(outputs), sample_weight=held.w))
 
     def _train(
-        self, net: Network, optimizer: Any, X: Any, Y: HostArray, w: Any, seed: int, watch: Watch
+        self,
+        net: Network,
+        optimizer: Any,
+        cases: _Cases,
+        held: _Cases | None,
+        watch: Watch,
+        seed: int,
     ) -> Run:
         is_lbfgs = isinstance(optimizer, LBFGS)
         full_batch = is_lbfgs or bool(getattr(optimizer, "full_batch", False))
+        X, Y, _, w = cases
         m = X.shape[0]
         size = m if full_batch else min(200 if self.batch_size == "auto" else self.batch_size, m)
-        return train(
-            net,
-            X.toarray() if full_batch and hasattr(X, "toarray") else X,
-            Y,
-            optimizer=optimizer,
-            epochs=self.max_iter,
-            batch_size=None if full_batch else size,
-            case_weights=w,
-            l2=self.alpha / (size if w is None else size * w.mean()),
-            dropout=self.dropout,
-            seed=seed,
-            device=select_device(self.device or "cpu"),
-            dtype=self.dtype,
-            callbacks=[] if is_lbfgs else [watch],
-            progress=bool(self.verbose),
-        )
+        try:
+            with ctrl_c_raises():
+                return train(
+                    net,
+                    X.toarray() if full_batch and hasattr(X, "toarray") else X,
+                    Y,
+                    optimizer=optimizer,
+                    epochs=self.max_iter,
+                    batch_size=None if full_batch else size,
+                    validation=None if held is None else (held.X, held.Y),
+                    case_weights=w,
+                    l2=self.alpha / (size if w is None else size * w.mean()),
+                    dropout=self.dropout,
+                    seed=seed,
+                    device=select_device(self.device or "cpu"),
+                    dtype=self.dtype,
+                    callbacks=[] if is_lbfgs else [watch],
+                    progress=bool(self.verbose),
+                )
+        except DivergenceError as error:
+            if watch.theta is None:
+                raise
+            why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"
+            return Run(watch.theta, error.history, net, why)
 
     def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
         converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
@@ -213,27 +275,30 @@ class _MLP(BaseEstimator):
             return
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
         advice = "pass a larger max_iter, or a larger tol"
-        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=3)
+        if stopped.startswith(Watch.DIVERGED):
+            why += ", and the θ of the best score of the cases held out is kept"
+            advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
+        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=4)
 
     def predict(self, X: Any) -> HostArray:
         """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y."""
-        outputs = self._outputs_for(X)
-        decided: HostArray = self._head.decide(outputs)
+        check_is_fitted(self)
+        decided: HostArray = self._head.decide(self._outputs_for(X, self.network_))
         return decided
 
     def _layers(self) -> Any:
         check_is_fitted(self)
         return self.network_.unpack(self.theta_)
 
-    def _outputs_for(self, X: Any) -> HostArray:
-        """Return the outputs (m, n_out) of the trained network for X (m, n_in)."""
-        check_is_fitted(self)
+    def _outputs_for(self, X: Any, net: Network) -> HostArray:
+        """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
         X = validate_data(self, X, reset=False, **X_FORMATS)
-        return self._outputs(self.network_, self.theta_, X)
+        return self._outputs(net, self.theta_, X)
 
     def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
         device = select_device(self.device or "cpu")
-        moved = from_host(theta, device.xp, device.handle, dtype_name(theta.dtype))
+        dtype = dtype_name(theta.dtype if self.dtype is None else self.dtype)
+        moved = from_host(theta, device.xp, device.handle, dtype)
         return to_host(predict(net, moved, X))
 
 
@@ -278,7 +343,9 @@ class MLPClassifier(ClassifierMixin, _MLP):
         the best cost by `tol`. L-BFGS ignores it.
     early_stopping : bool
         Whether some cases are held out. The gain is then one of their score (accuracy, or R²), and
-        the θ of the best score is kept. L-BFGS ignores it.
+        the θ of the best score is kept, also where training diverges later: a ConvergenceWarning
+        says so. A schedule of the solver, such as `schedules.ReduceOnPlateau`, may follow
+        "validation_cost", the cost of the cases held out. L-BFGS ignores it.
     validation_fraction : float
         The share of cases held out for `early_stopping`, above 0 and below 1.
     random_state : int, RandomState or None
@@ -321,6 +388,10 @@ class MLPClassifier(ClassifierMixin, _MLP):
         `fit`: a parameter is out of range, or a name is unknown.
     DataError
         `fit`: there is a single class, or sample weights are negative or all 0.
+    DivergenceError
+        `fit`: a cost became infinite or NaN, and no score of cases held out was known.
+    KeyboardInterrupt
+        `fit`: Ctrl-C was pressed.
     BackpropError
         As `backprop_xp.train`.
 
@@ -354,14 +425,23 @@ class MLPClassifier(ClassifierMixin, _MLP):
 
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in)."""
-        outputs = self._outputs_for(X)
-        two_classes = self._head.flat and self._head.units == 1
-        return np.hstack([1 - outputs, outputs]) if two_classes else outputs
+        z = self._weighted_inputs_for(X)
+        probabilities: HostArray = self._head.probabilities(z)
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> HostArray:
-        """Return the logarithm of `predict_proba`, (m, n_classes); −inf for probability 0."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
+
+        It is finite where a probability rounds to 0.
+        """
+        z = self._weighted_inputs_for(X)
+        logarithms: HostArray = self._head.log_probabilities(z)
+        return logarithms
+
+    def _weighted_inputs_for(self, X: Any) -> HostArray:
+        """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
+        check_is_fitted(self)
+        return self._outputs_for(X, replace(self.network_, output=Identity()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -384,6 +464,10 @@ class MLPRegressor(RegressorMixin, _MLP):
         `fit`: a parameter is out of range, a name is unknown, or the loss is one of classes.
     DataError
         `fit`: y holds no real numbers, or sample weights are negative or all 0.
+    DivergenceError
+        `fit`: a cost became infinite or NaN, and no score of cases held out was known.
+    KeyboardInterrupt
+        `fit`: Ctrl-C was pressed.
     BackpropError
         As `backprop_xp.train`.
 

@@ -2,6 +2,9 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from backprop_xp.activations import Sigmoid, Softmax
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.losses import find_loss
@@ -42,6 +45,26 @@ class Head(NamedTuple):
         predicted: HostArray = self.classes[labels]
         return predicted
 
+    def probabilities(self, z: HostArray) -> HostArray:
+        """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
+        return np.asarray(self._of_classes()(self._class_inputs(z))).T
+
+    def log_probabilities(self, z: HostArray) -> HostArray:
+        """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
+        return np.asarray(self._of_classes().log(self._class_inputs(z))).T
+
+    def _of_classes(self) -> Sigmoid | Softmax:
+        return Softmax() if self.activation == "softmax" else Sigmoid()
+
+    def _class_inputs(self, z: HostArray) -> HostArray:
+        """Return z with a row for each class, (n_classes, m).
+
+        One sigmoid unit is two classes. The first has the probability 1 − σ(z) = σ(−z), from which
+        σ(−z) loses no digit.
+        """
+        two = self.flat and self.units == 1
+        return np.vstack([-z.T, z.T]) if two else z.T
+
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.
 
@@ -52,7 +75,7 @@ class Head(NamedTuple):
         """
         if given is None:
             return self.loss
-        loss = find_loss(given)
+        loss = find_loss(given, "loss")
         name = getattr(loss, "name", "")
         if name == "cross_entropy" and self.activation == "sigmoid":
             return self.loss  # binary cross-entropy: cross-entropy of a class and its complement

@@ -12,6 +12,7 @@ from backprop_xp.optimizers.adam import Adam
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
+from backprop_xp.schedules.plateau import find_listeners
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, BETWEEN_0_AND_1
 
 __all__ = ["checked"]
@@ -43,7 +44,19 @@ def checked(given: Any) -> tuple[list[int], Any, Optimizer | LBFGS]:
     sizes = given.hidden_layer_sizes
     each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
     hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
-    return hidden, _activation(given.activation, len(hidden)), _optimizer(given)
+    optimizer = _optimizer(given)
+    _check_metrics(given, optimizer)
+    return hidden, _activation(given.activation, len(hidden)), optimizer
+
+
+def _check_metrics(given: Any, optimizer: Any) -> None:
+    """Refuse a schedule that follows the cases held out where no case is held out."""
+    metrics = (getattr(one, "metric", "") for one in find_listeners(optimizer).values())
+    of_validation = [name for name in metrics if str(name).startswith("validation_")]
+    if of_validation and not given.early_stopping:
+        came = f"a schedule that follows {of_validation[0]!r}"
+        expected = "the metric 'cost' without cases held out"
+        raise OptionError("solver", came, expected, "Pass early_stopping=True, or metric='cost'")
 
 
 def _check_numbers(given: Any) -> None:

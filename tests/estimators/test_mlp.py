@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import signal
 import warnings
 
 import numpy as np
@@ -21,6 +22,7 @@ from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
+from backprop_xp.estimators.stopping import Watch, ctrl_c_raises  # noqa: E402
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(90, 4))
@@ -102,6 +104,78 @@ def test_digits_are_learnt_as_well_as_by_scikit_learn():
     assert ours.score(pixels[test], labels[test]) >= at_least
     assert ours.theta_.dtype == np.float32
     assert ours.predict(pixels[test]).dtype == labels.dtype
+
+
+def of_these_weights(mlp, coefs, intercepts):
+    """Return the fitted estimator with weights and biases as scikit-learn has them."""
+    layers = [(W.T, b[:, None]) for W, b in zip(coefs, intercepts, strict=True)]
+    mlp.theta_ = mlp.network_.pack(layers)
+    return mlp
+
+
+@quick
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_probabilities_keep_their_digits_where_the_other_one_rounds_to_1(dtype):
+    z = np.array([-800.0, -150.0, -20.0, -12.0, 0.0, 12.0, 20.0, 150.0, 800.0], dtype)
+    weights = np.eye(1, dtype=dtype), np.zeros(1, dtype)
+    mlp = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], TWO),
+        *([one] for one in weights),
+    )
+    exact = -np.logaddexp(0, np.stack([z, -z], axis=1).astype(np.float64))  # ln σ(∓z)
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
+    np.testing.assert_allclose(mlp.predict_log_proba(z[:, None]), exact, **close)
+    close["rtol"] *= 5  # of the exponential
+    np.testing.assert_allclose(mlp.predict_proba(z[:, None]), np.exp(exact), **close)
+
+    names = np.array(["x", "y", "z"])[np.arange(90) % 3]
+    many = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], names),
+        [np.array([[0.0, 1.0, -1.0]], dtype)],
+        [np.zeros(3, dtype)],
+    )
+    z = z[z >= 0].astype(np.float64)
+    inputs = np.stack([0 * z, z, -z], axis=1)
+    exact = inputs - np.logaddexp.reduce(inputs, axis=1, keepdims=True)
+    found = many.predict_log_proba(z[:, None].astype(dtype))
+    close["rtol"] = close["atol"] = 4 * np.finfo(dtype).eps  # Σ e^z is rounded near 1
+    np.testing.assert_allclose(found, exact, **close)
+
+    labels = np.stack([TWO, ~TWO], axis=1).astype(int)
+    several = of_these_weights(
+        bp.MLPClassifier((), max_iter=1, dtype=dtype).fit(X[:, :1], labels),
+        [np.array([[1.0, -1.0]], dtype)],
+        [np.zeros(2, dtype)],
+    )
+    exact = -np.logaddexp(0, np.stack([-z, z], axis=1))  # ln σ(±z) of each label
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
+    found = several.predict_log_proba(z[:, None].astype(dtype))
+    np.testing.assert_allclose(found, exact, **close)
+
+
+@quick
+@pytest.mark.parametrize("of", ["ten classes", "two classes", "labels"])
+def test_equal_weights_give_the_probabilities_of_scikit_learn(of):
+    pixels, digits = bp.datasets.digits()
+    pixels = pixels.astype(np.float64) * 4  # so that some units are saturated
+    y = {
+        "ten classes": digits,
+        "two classes": digits > 4,
+        "labels": np.stack([digits > 4, digits % 2], axis=1).astype(int),
+    }[of]
+    chosen = {"max_iter": 15, "random_state": 0, "learning_rate_init": 0.01}
+    theirs = neural_network.MLPClassifier((16,), **chosen).fit(pixels, y)
+    ours = bp.MLPClassifier((16,), **chosen).fit(pixels, y)
+    of_these_weights(ours, theirs.coefs_, theirs.intercepts_)
+    close = {"rtol": 1e-10, "atol": 1e-10}
+    np.testing.assert_allclose(ours.predict_proba(pixels), theirs.predict_proba(pixels), **close)
+    with np.errstate(divide="ignore"):
+        expected = theirs.predict_log_proba(pixels)
+    found = ours.predict_log_proba(pixels)
+    # scikit-learn's is the logarithm of a rounded probability: ln(1 − a) of two classes is off
+    digits_left = expected > -10
+    np.testing.assert_allclose(found[digits_left], expected[digits_left], **close)
+    assert np.isfinite(found).all()
 
 
 @quick
@@ -279,11 +353,140 @@ def test_cases_without_weight_have_no_say_in_when_to_stop():
     assert scores[0] == scores[1]
 
 
-@pytest.mark.parametrize("state", range(4))  # the one case is in another part
-def test_each_part_has_a_case_of_some_weight(state):
-    mlp = bp.MLPRegressor([4], early_stopping=True, validation_fraction=0.5, random_state=state)
-    with pytest.raises(bp.DataError, match=r"fit\(sample_weight\).*: got weights that are all 0"):
-        mlp.fit(X, NUMBERS, np.eye(90)[0])
+@quick
+@both
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("state", range(3))
+def test_cases_of_weight_0_are_left_out(kind, y, early_stopping, state):
+    """Few cases have a weight, so that most states would hold none of them out."""
+    w = np.zeros(90)
+    w[:24] = np.linspace(1, 2, 24)
+    chosen = {"max_iter": 4, "random_state": state, "early_stopping": early_stopping}
+    weighted, alone = (
+        kind([4], **chosen).fit(X, y, w),
+        kind([4], **chosen).fit(X[:24], y[:24], w[:24]),
+    )
+    np.testing.assert_array_equal(weighted.theta_, alone.theta_)
+    assert weighted.validation_scores_ == alone.validation_scores_
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "count", "words"),
+    [
+        (bp.MLPRegressor, NUMBERS, 1, "got 1 case of weight > 0; expected at least one to train"),
+        (bp.MLPRegressor, NUMBERS, 2, "got 2 cases of weight > 0; expected at least one to train"),
+        (bp.MLPClassifier, TWO, 1, "got 1 case of weight > 0; expected at least one to train"),
+    ],
+)
+def test_too_few_cases_to_hold_some_out(kind, y, count, words):
+    mlp = kind([4], early_stopping=True, validation_fraction=0.5)
+    with pytest.raises(bp.DataError, match=re.escape(words)):
+        mlp.fit(X, y, (np.arange(90) < count).astype(float))
+
+
+SPEED = bp.schedules.Piecewise([30], [0.01, 1e30])  # five batches are an epoch
+
+
+@pytest.mark.parametrize(("kind", "y"), [(bp.MLPRegressor, NUMBERS), (bp.MLPClassifier, CLASSES)])
+def test_the_best_theta_outlives_a_divergence(kind, y):
+    chosen = {"early_stopping": True, "random_state": 0, "batch_size": 17, "loss": "squared_error"}
+    with pytest.warns(ConvergenceWarning, match="diverged in epoch .* best score .* is kept"):
+        mlp = kind([8], solver=bp.SGD(SPEED), max_iter=40, **chosen).fit(X, y)
+    assert np.isfinite(mlp.theta_).all()
+    assert mlp.n_iter_ == len(mlp.loss_curve_) == len(mlp.validation_scores_) >= 5
+    assert mlp.best_validation_score_ == max(mlp.validation_scores_)
+    best = mlp.validation_scores_.index(mlp.best_validation_score_) + 1
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        again = kind([8], solver=bp.SGD(0.01), max_iter=best, **chosen).fit(X, y)
+    np.testing.assert_array_equal(mlp.theta_, again.theta_)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_divergence_without_a_good_theta_is_an_error(early_stopping):
+    mlp = bp.MLPRegressor([8], solver=bp.SGD(1e308), early_stopping=early_stopping)
+    with pytest.raises(ValueError, match="a cost or parameters that are infinite") as caught:
+        mlp.fit(X, NUMBERS)
+    assert isinstance(caught.value, bp.DivergenceError)
+
+
+def test_a_grid_search_scores_a_divergence_as_nan():
+    mlp = bp.MLPRegressor([4], max_iter=3, random_state=0)
+    search = GridSearchCV(mlp, {"solver": [bp.SGD(1e30), bp.SGD(0.01)]}, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(X, NUMBERS)
+    np.testing.assert_array_equal(np.isnan(search.cv_results_["mean_test_score"]), [True, False])
+
+
+@quick
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    ("metric", "kind", "y", "early_stopping"),
+    [
+        ("cost", bp.MLPClassifier, CLASSES, False),
+        ("cost", bp.MLPRegressor, NUMBERS, True),
+        ("accuracy", bp.MLPClassifier, TWO, False),
+        ("validation_cost", bp.MLPClassifier, CLASSES, True),
+        ("validation_cost", bp.MLPRegressor, NUMBERS, True),
+        ("validation_accuracy", bp.MLPClassifier, TWO, True),
+    ],
+)
+def test_a_schedule_follows_its_metric(metric, kind, y, early_stopping, sparse):
+    """Of which no change is an improvement, so that the rate falls to 0 after the first epochs."""
+    plateau = {"factor": 1e-30, "patience": 1, "min_delta": 1e9, "metric": metric}
+    rate = bp.schedules.ReduceOnPlateau(0.05, **plateau)
+    chosen = {"early_stopping": early_stopping, "random_state": 0}
+    rows = csr_array(X) if sparse else X
+    mlp, three = (
+        kind([4], solver=solver, max_iter=epochs, **chosen).fit(rows, y)
+        for solver, epochs in ((bp.SGD(rate), 8), (bp.SGD(0.05), 3))
+    )
+    assert mlp.loss_curve_[:3] == three.loss_curve_
+    np.testing.assert_allclose(mlp.loss_curve_[4:], mlp.loss_curve_[4], rtol=1e-12)
+    assert mlp.loss_curve_[4] != mlp.loss_curve_[2]
+
+
+def test_a_schedule_that_follows_cases_held_out_needs_some():
+    mlp = bp.MLPClassifier(solver=bp.SGD(bp.schedules.ReduceOnPlateau(0.1)))
+    words = r"solver: got a schedule that follows 'validation_cost'.* Pass early_stopping=True"
+    with pytest.raises(bp.OptionError, match=words):
+        mlp.fit(X, TWO)
+
+
+class PressesCtrlC(bp.SGD):
+    """Gradient descent during which somebody presses Ctrl-C."""
+
+    def update(self, *arrays, **settings):
+        signal.raise_signal(signal.SIGINT)
+        return super().update(*arrays, **settings)
+
+
+@quick
+@pytest.mark.parametrize("solver", [PressesCtrlC(0.1), "adam"], ids=["in a step", "at an end"])
+@both
+def test_ctrl_c_ends_a_fit_and_a_search(kind, y, solver, monkeypatch):
+    mlp = kind([4], max_iter=2, random_state=0).fit(X, y)
+    before, handler = mlp.predict(X), signal.getsignal(signal.SIGINT)
+    if solver == "adam":  # after the last epoch, when nothing is left to stop
+        monkeypatch.setattr(Watch, "on_train_end", lambda *_: signal.raise_signal(2), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        mlp.set_params(solver=solver).fit(X[:, :2], y)
+    assert signal.getsignal(signal.SIGINT) is handler
+    np.testing.assert_array_equal(mlp.predict(X), before)
+    search = GridSearchCV(kind([4], max_iter=2, solver=solver), {"alpha": [0.0, 1.0]}, cv=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+
+
+def test_a_handler_of_the_programs_own_stays():
+    noted, before = [], signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, lambda *_: noted.append("mine"))
+    try:
+        with ctrl_c_raises():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert noted == ["mine"]
 
 
 @quick
@@ -327,16 +530,28 @@ def test_cross_entropy_of_two_classes_is_that_of_one_unit():
 
 
 @quick
-def test_a_fit_that_fails_leaves_what_was_learned():
-    mlp = bp.MLPClassifier([4], max_iter=2, random_state=0).fit(X, CLASSES)
-    before = mlp.predict(X)
-    for y, chosen in ((TWO, {"solver": "bad"}), (np.full(90, "q"), {"solver": "adam"})):
-        with pytest.raises(bp.BackpropError):
-            mlp.set_params(**chosen).fit(X, y)
-        np.testing.assert_array_equal(mlp.predict(X), before)
-    with pytest.raises(bp.OptionError):
-        mlp.set_params(alpha=-1.0).fit(X[:, :2], TWO)
-    np.testing.assert_array_equal(mlp.predict(X), before)
+@pytest.mark.parametrize(
+    ("chosen", "rows", "y", "error"),
+    [
+        ({"solver": "bad"}, X, TWO, bp.OptionError),
+        ({"loss": "bad"}, X[:, :2], TWO, bp.OptionError),
+        ({}, X[:, :2], np.full(90, "q"), bp.DataError),
+        ({}, X[:, :2], np.full(90, np.nan), ValueError),
+        ({"solver": bp.SGD(1e308)}, X[:, :2], TWO, bp.DivergenceError),
+        ({"max_iter": 1}, X[:, :2], TWO, ConvergenceWarning),
+    ],
+)
+@pytest.mark.parametrize("fitted", [True, False])
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was(chosen, rows, y, error, fitted):
+    mlp = bp.MLPClassifier([4], max_iter=2, random_state=0)
+    mlp = mlp.fit(X, CLASSES) if fitted else mlp
+    before = vars(mlp.set_params(**chosen)).copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        with pytest.raises(error):
+            mlp.fit(rows, y)
+    assert vars(mlp).keys() == before.keys()
+    assert all(vars(mlp)[name] is before[name] for name in before)
 
 
 @quick

@@ -37,7 +37,7 @@ TWO = NUMBERS > 0
         ({"learning_rate_init": 0.0}, "learning_rate_init: got 0.0"),
         ({"momentum": 1.0}, "momentum: got 1.0"),
         ({"early_stopping": "yes"}, "early_stopping: got 'yes'"),
-        ({"loss": "none"}, "Network(loss): got 'none'"),
+        ({"loss": "none"}, "loss: got 'none'"),
         ({"dropout": 1.0}, "dropout"),
         ({"device": "tpu"}, "'tpu'"),
     ],

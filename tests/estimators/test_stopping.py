@@ -57,3 +57,16 @@ def test_where_cases_are_held_out_the_best_is_kept():
     assert watch.scores == [1.0, 1.1, 1.2, 0.0]
     assert (watch.best, watch.theta.tolist()) == (1.2, [1.2])
     assert told.why == "no gain of 0.5 for 1 epochs"
+
+
+def test_a_score_that_is_no_number_is_no_gain():
+    told = Told()
+    watch = Watch(0.0, 2, lambda theta: float(theta[0]))
+    for number in (np.nan, 1.0, np.nan, np.nan):
+        told.theta = np.array([number])
+        watch.on_epoch_end(told)
+        assert told.why is None
+    assert (watch.best, watch.theta.tolist()) == (1.0, [1.0])
+    told.theta = np.array([np.nan])
+    watch.on_epoch_end(told)
+    assert told.why == "no gain of 0.0 for 2 epochs"
