@@ -12,6 +12,7 @@ other modules of the package ask it for the namespace of an array.
     memory_errors     one out-of-memory error for all libraries
     native            functions of a training step, straight from each library
     requirements      checks of arrays: real, dense, unmasked, on one device
+    data_frames       data frames and series as NumPy arrays
     scalars           checks of options: whole numbers, names, dtypes
     shapes            checks of the shapes that an equation takes
     rows, memmaps     rows of an array, a file or a sparse matrix, read in blocks

@@ -15,6 +15,7 @@ from backprop_xp.arrays.backend import (
     namespace,
     to_host,
 )
+from backprop_xp.arrays.data_frames import host_array
 from backprop_xp.errors import DeviceError, DTypeError, ShapeError
 
 __all__ = [
@@ -86,7 +87,7 @@ def real_host_array(x: Any, where: str) -> HostArray:
     """
     check_dense(x, where)
     try:
-        array = to_host(x) if array_api_compat.is_array_api_obj(x) else np.asarray(x)
+        array = to_host(x) if array_api_compat.is_array_api_obj(x) else host_array(x, where)
     except ValueError as error:
         raise ShapeError(
             where, "rows of different lengths", "rows of one length", str(error)

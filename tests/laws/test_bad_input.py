@@ -110,7 +110,7 @@ def sparse_tensor(layout):
 
 # for each row calls that are refused, and calls that are not, of a folder
 CALLS = {
-    "NaN or infinity in X or Y": (
+    "NaN, infinity or a data frame's missing value in X or Y": (
         [
             lambda _: train(changed(X, (4, 2), np.nan)),
             lambda _: train(changed(X, (0, 0), -np.inf)),

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, HostArray, Namespace, namespace, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    Namespace,
+    is_floating,
+    namespace,
+    to_host,
+)
 from backprop_xp.arrays.cuda_streaming import HostRows, Mover, fits, moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import same_place
@@ -100,6 +107,8 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
     data_values.check_not_empty(rows.like, x_where)
     columns.check_shape_of_inputs(rows.like, place.lead, net.sizes[0], x_where)
     m = rows.like.shape[-2]
+    if targets.like.ndim == 1 and is_floating(targets.like):  # a missing label makes labels floats
+        data_values.check_finite(targets.like, y_where, place.dtype)
     kind = columns.kind_of_targets(targets.like, m, net.sizes[-1], place.lead, y_where)
     loader = _Loader(net, place, where, kind)
     if not isinstance(rows, FileRows):
