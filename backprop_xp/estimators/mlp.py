@@ -170,7 +170,7 @@ class _MLP(BaseEstimator):
             stratify=Y if head.classes is not None and head.flat and head.units == 1 else None,
         )
         if head.classes is None and len(held) < 2:
-            came, expected = f"{len(held)} case held out", "at least two, for R²"
+            came, expected = f"{len(held)} case held out", "at least two, for R^2"
             advice = "Pass a larger validation_fraction, or early_stopping=False"
             raise DataError("fit(X)", came, expected, advice)
         X, y, w = X[held], y[held], None if w is None else w[held]

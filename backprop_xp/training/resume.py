@@ -81,7 +81,7 @@ def go_on(
         progress.weights = _moved(snapshot.theta.reshape(tuple(theta.shape)), theta)
         progress.state = tuple(_moved(x, theta) for x in snapshot.state)
         if _forms(progress.weights, progress.state) != _forms(theta, state):
-            raise ValueError("θ or the optimiser's state has another shape or dtype")
+            raise ValueError("theta or the optimiser's state has another shape or dtype")
         numbers.restore(snapshot.of_settings)
         restore_callbacks(snapshot, callbacks)
     progress.epoch, progress.stopped = snapshot.epoch, snapshot.stopped
