@@ -16,6 +16,7 @@ import backprop_xp as bp
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))  # for `import reporting` in the scripts
 
+from notation import ascii_where_needed  # noqa: E402
 from reporting import add_options, check_folder, guarded, publish  # noqa: E402
 
 NEED_MNIST = ("nielsen", "mnist")
@@ -30,6 +31,7 @@ SCRIPTS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the named scripts; return 0, 2 after a refusal, 130 after Ctrl-C."""
+    ascii_where_needed()
     parser = argparse.ArgumentParser(prog="python -m examples", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCRIPTS))
     parser.add_argument("--all", action="store_true", help="all of them")

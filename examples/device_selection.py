@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from notation import yes_or_no
+from notation import ascii_where_needed, yes_or_no
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import to_host
@@ -91,6 +91,7 @@ def show_training(device: bp.Device, epochs: int) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every part; return 0, 1 if the numbers differ, 2 if the device cannot be used."""
+    ascii_where_needed()
     parser = argparse.ArgumentParser(description="Train on a device of your choice.")
     parser.add_argument(
         "--device", default="auto", help="auto (default), cpu, cuda, torch:cuda, jax:cpu …"

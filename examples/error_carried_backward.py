@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from notation import raised, yes_or_no
+from notation import ascii_where_needed, raised, yes_or_no
 
 import backprop_xp as bp
 from backprop_xp.network import backpropagation
@@ -206,6 +206,7 @@ def show_removed(whole: Pass) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every part; return 0 if everything agrees, else 1."""
+    ascii_where_needed()
     argparse.ArgumentParser(description="The error carried backward.").parse_args(argv)
     case = run_pass()
     print("A network of 5-4-3-4 sigmoid units, E = ½ Σ_j (a³_j − y_j)², one training case.")

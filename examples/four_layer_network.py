@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from notation import lowered, raised, yes_or_no
+from notation import ascii_where_needed, lowered, raised, yes_or_no
 
 import backprop_xp as bp
 
@@ -199,6 +199,7 @@ def show_cases(m: int) -> float:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every part; return 0 if both forms agree, else 1."""
+    ascii_where_needed()
     argparse.ArgumentParser(description="Derivatives element by element.").parse_args(argv)
     show_equations()
     print("\n")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from notation import yes_or_no
+from notation import ascii_where_needed, yes_or_no
 
 import backprop_xp as bp
 
@@ -117,6 +117,7 @@ def refusal(options: argparse.Namespace) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every part; return 0 if the file is learnt, and as an array is, else 1."""
+    ascii_where_needed()
     parser = argparse.ArgumentParser(description="Train on a file that is never read whole.")
     parser.add_argument(
         "--megabytes", type=float, default=200, help="size of the file (default: 200)"

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from notation import lowered, raised, yes_or_no
+from notation import ascii_where_needed, lowered, raised, yes_or_no
 
 import backprop_xp as bp
 
@@ -300,6 +300,7 @@ def show_matrix_form(net: bp.Network, theta: Any, X: Any, Y: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print every part; return 0 if everything agrees, else 1."""
+    ascii_where_needed()
     argparse.ArgumentParser(description="Backpropagation in a chain.").parse_args(argv)
     good = show_one_weight()
     print("\n")

@@ -6,7 +6,6 @@ its pictures.
 """
 
 import argparse
-import io
 import os
 import signal
 import sys
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from notation import ascii_where_needed
 
 import backprop_xp as bp
 from backprop_xp.inspection.learning_curve import check_plotting, save_figure
@@ -192,8 +193,6 @@ def publish(reproduction: Reproduction, given: argparse.Namespace, folder: Path 
 
 def _say(text: str) -> None:
     """Print, without an error where the reader has gone, as behind ``| head``."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal may lack σ and Σ
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -202,6 +201,7 @@ def _say(text: str) -> None:
 
 def script(reproduction: Reproduction, about: str | None, argv: Sequence[str] | None = None) -> int:
     """Run one script alone and return its exit status; `about`, its docstring, is its help."""
+    ascii_where_needed()
     parser = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )

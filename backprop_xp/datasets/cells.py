@@ -137,7 +137,7 @@ def targets_in(
             if cell not in labels:
                 expected = f"one of the classes {', '.join(map(repr, classes[:10]))}"
                 if len(classes) > 10:
-                    expected += ", …"
+                    expected += ", ..."
                 advice = nearest_name(cell, classes)
                 raise DataError(where(row), f"the class {cell!r}", expected, advice)
         return np.array([labels[cell] for cell in cells], dtype=np.int64), classes

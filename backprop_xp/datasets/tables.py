@@ -239,7 +239,7 @@ def _position(
         if target in first or not needs_target:
             return first.index(target) if target in first else None
         came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(repr, first[:10]))}" + (", …" * (width > 10))
+        expected = f"one of {', '.join(map(repr, first[:10]))}" + (", ..." * (width > 10))
         raise OptionError("read_file(target)", came, expected, nearest_name(target, first))
     if not needs_target and width == len(wanted):
         return None

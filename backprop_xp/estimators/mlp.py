@@ -211,7 +211,7 @@ class _MLP(BaseEstimator):
         m, numbers = cases.X.shape[0], head.classes is None
         if not 1 + numbers <= math.ceil(self.validation_fraction * m) < m:
             came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if cases.w is not None else "")
-            least = "two to hold out, for R²" if numbers else "one to hold out"
+            least = "two to hold out, for R^2" if numbers else "one to hold out"
             advice = "Pass more cases, another validation_fraction, or early_stopping=False"
             raise DataError("fit(X)", came, f"at least one to train on and {least}", advice)
         rows, others = train_test_split(

@@ -121,7 +121,7 @@ def interpreting(where: str) -> Iterator[None]:
 
 def refusal(where: str, came: str) -> ModelFileError:
     """Return the error for a file that is no model, with `came` cut to `_QUOTED` characters."""
-    came = came if len(came) <= _QUOTED else f"{came[:_QUOTED]} …"
+    came = came if len(came) <= _QUOTED else f"{came[:_QUOTED]} ..."
     return ModelFileError(where, came, _WRITTEN, "Save the model anew")
 
 

@@ -5,6 +5,7 @@
     trace              z, a, δ and the gradients of each layer, with their equations
     written_equations  the equations of a trace with their numbers, step by step
     rendering          a trace as text, as LaTeX and as an HTML page
+    ascii_spelling     the symbols of the notation in ASCII
     gradient_check     gradients beside central differences
     learning_curve     cost and accuracy by epoch, as a picture
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import check_count
+from backprop_xp.inspection.ascii_spelling import in_ascii
 
 __all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
 
@@ -87,7 +88,15 @@ def _lines(
 # text
 
 
-def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
+def as_text(
+    title: str,
+    note: str,
+    sections: Sequence[Section],
+    *,
+    digits: int,
+    most: int,
+    ascii: bool = False,  # noqa: A002  the name that tqdm uses
+) -> str:
     """Return all steps as text in lines of `WIDTH` characters; only a wide matrix exceeds it.
 
     Parameters
@@ -100,25 +109,31 @@ def as_text(title: str, note: str, sections: Sequence[Section], *, digits: int, 
         Significant digits of the numbers, at least 1; numbers above 17 count as 17.
     most : int
         Rows and columns shown of a matrix, at least 2; dots replace the rest, in the middle.
+    ascii : bool
+        Whether symbols are spelled in ASCII, by `in_ascii`.
 
     Raises
     ------
     OptionError
         `digits` or `most` is out of range.
     """
-    numbers = _shown(digits, most)
+    numbers, spelled = _shown(digits, most), in_ascii if ascii else str
 
     def block(term: HostArray | str) -> list[str]:
-        return [_plain(term)] if isinstance(term, str) else _bracketed(numbers(term))
+        if isinstance(term, str):
+            return [spelled(_plain(term))]
+        cells = [[spelled(number) for number in row] for row in numbers(term)]
+        return [spelled(line) for line in _bracketed(cells)]
 
     def width(term: HostArray | str) -> int:
         return len(block(term)[0]) + 1
 
-    lines = [title, "", *wrap(note, WIDTH)]
+    lines = [spelled(title), "", *wrap(spelled(note), WIDTH)]
     for section in sections:
-        lines += ["", section.title, "-" * len(section.title)]
+        heading = spelled(section.title)
+        lines += ["", heading, "-" * len(heading)]
         for step in section.steps:
-            lines += ["", _plain(step.equation)]
+            lines += ["", spelled(_plain(step.equation))]
             at_once = [step.terms] if sum(map(width, step.terms)) < WIDTH else step.sides
             room = WIDTH - len(MARGIN) - len(" )")
             rows = [line for side in at_once for line in _lines(side, width, room)]
@@ -158,7 +173,7 @@ def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int,
     r"""Return all steps as a part of a document with ``\usepackage{amsmath}``.
 
     Lines fit into an ``article``; only a wide matrix exceeds them. Parameters and errors are those
-    of `as_text`.
+    of `as_text`, without `ascii`.
     """
     numbers = _shown(digits, most)
 
@@ -236,7 +251,8 @@ sup, sub { line-height: 0; }
 def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, most: int) -> str:
     """Return all steps as an HTML page, complete in one file.
 
-    Parameters and errors are those of `as_text`.
+    The page is ASCII, with character references for all other characters, so that a file of any
+    encoding holds it. Parameters and errors are those of `as_text`, without `ascii`.
     """
     numbers = _shown(digits, most)
 
@@ -260,7 +276,8 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     )
-    return head + "\n".join(body) + "\n</body>\n</html>\n"
+    page = head + "\n".join(body) + "\n</body>\n</html>\n"
+    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 # -------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A trace: z, a, δ and the gradients of each layer in one forward and one backward pass."""
 
 import numbers
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.inspection.ascii_spelling import can_show
 from backprop_xp.inspection.rendering import Section, as_html, as_latex, as_text
 from backprop_xp.inspection.written_equations import NOTE, TracedLayer, sections
 from backprop_xp.network import backpropagation, columns, parameters
@@ -33,7 +35,8 @@ class Trace:
     """Every quantity of one forward and one backward pass.
 
     Arrays that all networks of a stack share have no leading axes. ``print(trace)`` shows the text
-    of `to_text`; for a stack of networks it shows one line.
+    of `to_text`, in ASCII where ``sys.stdout`` cannot encode its symbols; for a stack of networks
+    it shows one line.
 
     Attributes
     ----------
@@ -70,7 +73,13 @@ class Trace:
     w: Array
     layers: tuple[TracedLayer, ...]
 
-    def to_text(self, *, digits: int = 4, most: int = 6) -> str:
+    def to_text(
+        self,
+        *,
+        digits: int = 4,
+        most: int = 6,
+        ascii: bool = False,  # noqa: A002  the name that tqdm uses
+    ) -> str:
         """Return the equations with their numbers as text.
 
         Parameters
@@ -79,6 +88,9 @@ class Trace:
             Significant digits of the numbers, at least 1; numbers above 17 count as 17.
         most : int
             Rows and columns shown of a matrix, at least 2; dots replace the rest, in the middle.
+        ascii : bool
+            Whether symbols are spelled in ASCII, for files and terminals of any encoding: δ¹ is
+            ``delta^1``, and ∂E/∂W² is ``dE/dW^2``.
 
         Raises
         ------
@@ -87,25 +99,29 @@ class Trace:
         OptionError
             `digits` or `most` is out of range.
         """
-        return as_text(*self._written("to_text"), digits=digits, most=most)
+        return as_text(*self._written("to_text"), digits=digits, most=most, ascii=ascii)
 
     def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
         The document needs ``\usepackage{amsmath}``, and an encoding for the letters in the names
-        of your own activations. Parameters and errors are those of `to_text`.
+        of your own activations. Parameters and errors are those of `to_text`, without `ascii`.
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
     def to_html(self, *, digits: int = 4, most: int = 6) -> str:
         """Return the equations with their numbers as an HTML page, complete in one file.
 
-        Parameters and errors are those of `to_text`.
+        The page is ASCII with character references, so that a file of any encoding holds it.
+        Parameters and errors are those of `to_text`, without `ascii`.
         """
         return as_html(*self._written("to_html"), digits=digits, most=most)
 
     def __str__(self) -> str:
-        return repr(self) if self.E.ndim else self.to_text()
+        if self.E.ndim:
+            return repr(self)
+        text = self.to_text()
+        return text if can_show(text, sys.stdout) else self.to_text(ascii=True)
 
     def __repr__(self) -> str:
         of = f"{self.network.sizes}"

@@ -94,7 +94,7 @@ def restore_snapshot(
         progress.weights = _moved(snapshot.theta.reshape(tuple(theta.shape)), theta)
         progress.state = tuple(_moved(x, theta) for x in snapshot.state)
         if _forms(progress.weights, progress.state) != _forms(theta, state):
-            raise ValueError("θ or the optimiser's state has another shape or dtype")
+            raise ValueError("theta or the optimiser's state has another shape or dtype")
         numbers.restore(snapshot.schedule_memory)
         with with_derivatives(theta):
             restore_callbacks(snapshot, callbacks)

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import backprop_xp as bp
 from backprop_xp import activations, equations, losses
+from backprop_xp.inspection.ascii_spelling import in_ascii
 from backprop_xp.network import backpropagation
 from backprop_xp.training.data import file_order
 
@@ -421,6 +423,38 @@ def test_an_unknown_device_ends_the_script():
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert "'abacus'" in done.stderr
+
+
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if "__main__" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_terminal_without_the_symbols_is_shown_ascii(name, encoding, capsys):
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py")],
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert load(name).main([]) == 0
+    assert (
+        done.stdout.decode("ascii").splitlines() == in_ascii(capsys.readouterr().out).splitlines()
+    )
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_help_of_every_script_can_be_shown(name):
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / f"{name}.py"), "--help"],
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -172,7 +172,7 @@ def test_a_terminal_without_greek_letters_loses_nothing(reproduce, tmp_path, mon
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(reporting.Report, "text", lambda _: "σ and Σ")
     assert reproduce.main(["one", "--folder", str(tmp_path)]) == 0
-    assert terminal.buffer.getvalue().startswith(b"? and ?")
+    assert terminal.buffer.getvalue().startswith(b"sigma and sum")
     assert (tmp_path / "RESULTS.md").exists()
 
 

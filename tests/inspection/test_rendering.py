@@ -1,6 +1,7 @@
 """A trace as text, HTML and LaTeX."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import numpy as np
@@ -30,6 +31,30 @@ def test_text():
         "  = ⎡1  -0.25⎤ ⎡2⎤ = ⎡2⎤\n"
         "    ⎣0  1e-09⎦ ⎣0⎦   ⎣0⎦\n"
     )
+
+
+def test_text_in_ascii():
+    assert as_text("1 → 2", NOTE, PART, ascii=True, **SHOWN) == (
+        "1 -> 2\n\n"
+        "Each & every sigma.\n\n"
+        "One & <two>: sigma is a_b\n"
+        "-------------------------\n\n"
+        "delta^1 = (W^12)^T x\n"
+        "  = [1  -0.25] [2] = [2]\n"
+        "    [0  1e-09] [0]   [0]\n"
+    )
+
+
+def test_dots_in_ascii_stay_in_their_columns():
+    text = as_text("t", "", section_of(np.arange(16.0).reshape(4, 4)), digits=2, most=2, ascii=True)
+    assert text.endswith("a\n    [ 0  ...   3]\n  = [ :  ...   :]\n    [12  ...  15]\n")
+
+
+def test_a_page_is_ascii_and_says_the_same():
+    page = as_html("größe → 2", NOTE, PART, **SHOWN)
+    assert page.isascii()
+    assert Page(page).text == Page(unescape(page).replace("& <two>", "&amp; &lt;two&gt;")).text
+    assert "größe → 2" in Page(page).text
 
 
 def test_latex():
@@ -77,7 +102,7 @@ def test_html():
     assert read.open == []
     assert read.cells == ["1", "-0.25", "0", "1e-09", "2", "0", "2", "0"]
     assert "One & <two>" in read.text
-    assert "δ<sup>1</sup> = (W<sup>12</sup>)<sup>T</sup> x" in page
+    assert "δ<sup>1</sup> = (W<sup>12</sup>)<sup>T</sup> x" in unescape(page)
 
 
 @pytest.mark.parametrize(
