@@ -45,6 +45,8 @@ class Functions(NamedTuple):
 def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     """Return the functions for a rule; where steps are compiled, those of an equal rule before.
 
+    Equal rules may differ in the numbers of their optimisers, which are inputs of a step.
+
     A user's own objects may have changed since, and may look at numbers: a rule with one of them is
     compiled anew, and not replayed.
 
@@ -56,10 +58,7 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     """
     xp, pure = namespace(theta), _is_pure(rule)
     if compiles(xp) and pure:
-        try:
-            return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
-        except TypeError:  # numbers in arrays have no hash
-            pass
+        return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
     return _made(rule, theta, pure)
 
 
