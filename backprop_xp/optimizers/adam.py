@@ -1,7 +1,7 @@
 """Adam, AdamW and NAdam: steps of the mean gradient over the root mean square gradient."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -71,6 +71,11 @@ class Adam(Hyperparameters):
     @cached_property
     def _varies(self) -> bool:
         return callable(self.beta1) or callable(self.beta2)
+
+    @property
+    def structure(self) -> Hashable:
+        """As of every optimiser, and whether a schedule changes β."""
+        return super().structure, self._varies
 
     def init(self, theta: Array) -> State:
         """Return (m / (1 − β₁), v / (1 − β₂), β₁ᵗ, β₂ᵗ) = (0, 0, 1, 1).

@@ -1,6 +1,6 @@
 """Hyperparameters: the numbers of an optimiser, constant or scheduled, with a range each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -53,6 +53,16 @@ class Hyperparameters:
     def never_change(self) -> bool:
         """Whether `settings` returns the same numbers at each step."""
         return type(self).settings is Hyperparameters.settings and not self._scheduled
+
+    @property
+    def structure(self) -> Hashable:
+        """All that `update` depends on beside its arguments.
+
+        Optimisers of equal structure differ in numbers alone, and share what is compiled.
+        """
+        own: Sequence[Any] = fields(self) if is_dataclass(self) else ()
+        options = tuple(getattr(self, one.name) for one in own if one.name not in self.ranges)
+        return type(self), options, tuple(self._names)
 
     def settings(self, step: int) -> Mapping[str, Any]:
         """Return the numbers at `step` by name; the same mapping every time if none is scheduled.

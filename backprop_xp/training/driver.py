@@ -58,7 +58,7 @@ class Driver(ABC):
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
         self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases)
-        snapshot = snapshot_to_resume(task, options, self.callbacks, guard)
+        snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()

@@ -1,7 +1,7 @@
 """The start of a run from a checkpoint, after a check that the arguments are the same."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -22,20 +22,33 @@ from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.task import Task
 
-__all__ = ["restore_snapshot", "snapshot_to_resume"]
+__all__ = ["claimed_folders", "restore_snapshot", "snapshot_to_resume"]
 
 
-def snapshot_to_resume(
-    task: Task, options: Options, callbacks: Sequence[Any], end: ExitStack
-) -> Snapshot | None:
-    """Return the snapshot to resume, None for a new run; prepare each `Checkpoint` for the run.
+@contextmanager
+def claimed_folders(callbacks: Sequence[Any]) -> Iterator[None]:
+    """Claim the folders of checkpoints for a run, which is the ``with`` block.
 
-    Folders of checkpoints are claimed until `end`.
+    The claim comes before the checkpoint to resume is read, so that no other run writes a newer one
+    in between.
 
     Raises
     ------
-    MissingFileError, ModelFileError
-        There is no such checkpoint.
+    OptionError
+        A folder cannot be created, or another run writes to it.
+    """
+    with ExitStack() as claims:
+        for one in callbacks:
+            if isinstance(one, Checkpoint):
+                claims.enter_context(one.claimed())
+        yield
+
+
+def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:
+    """Return the snapshot to resume, None for a new run; prepare each `Checkpoint` for the run.
+
+    Raises
+    ------
     OptionError
         The checkpoint is of another run, or of more epochs than `epochs`.
     """
@@ -43,8 +56,6 @@ def snapshot_to_resume(
     if options.resume is None and not saving:
         return None
     made_with = _made_with(task, options)
-    for one in saving:
-        end.enter_context(one.claimed())
     file, snapshot = file_to_resume(options.resume), task.resumed
     if snapshot is not None:
         check_settings(snapshot, made_with, "train(resume)")

@@ -14,6 +14,7 @@ from backprop_xp.training.failures import Guarded
 from backprop_xp.training.lbfgs import Minimisation
 from backprop_xp.training.loop import Loop
 from backprop_xp.training.options import Options, Regularisation
+from backprop_xp.training.resume import claimed_folders
 from backprop_xp.training.run import Run
 from backprop_xp.training.task import Task, prepared
 
@@ -196,11 +197,12 @@ def train(
         progress=progress,
         resume=resume,
     )
-    task = prepared(net, X, Y, theta, options)
-    with Guarded(task) as guard:
-        driver = driver_of(task, options, guard)
-        driver.run()
-        return driver.result()
+    with claimed_folders(options.callbacks):
+        task = prepared(net, X, Y, theta, options)
+        with Guarded(task) as guard:
+            driver = driver_of(task, options, guard)
+            driver.run()
+            return driver.result()
 
 
 def driver_of(task: Task, options: Options, guard: Guarded) -> Driver:

@@ -46,8 +46,9 @@ class Functions(NamedTuple):
 def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     """Return the functions of a rule; compiled functions are cached and shared by equal rules.
 
-    A rule with an object of a user's own is compiled anew and never replayed: the object may have
-    changed, and its methods may read numbers from arrays.
+    Equal rules may differ in the numbers of their optimisers, which are inputs of a step. A rule with
+    an object of a user's own is compiled anew and never replayed: the object may have changed, and
+    its methods may read numbers from arrays.
 
     Parameters
     ----------
@@ -57,10 +58,7 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     """
     xp, pure = namespace(theta), _is_pure(rule)
     if compiles(xp) and pure:
-        try:
-            return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
-        except TypeError:  # an optimiser with numbers in arrays has no hash
-            pass
+        return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
     return _made(rule, theta, pure)
 
 

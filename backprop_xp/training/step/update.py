@@ -1,11 +1,12 @@
 """One update of θ: gradient, penalties, clipping, optimiser, shrinkage and max-norm."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from backprop_xp.arrays.backend import Array, copied
 from backprop_xp.network.network import Network
+from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import Optimizer, State
 from backprop_xp.training.step.dropout import dropped, dropped_inputs
 from backprop_xp.training.step.gradient import Gradient
@@ -30,6 +31,9 @@ Step: TypeAlias = Callable[..., tuple[Carry, tuple[Array, Array | None]]]
 class UpdateRule:
     """The rule of an update: everything that decides it except numbers and arrays.
 
+    Rules are equal where their updates are the same function of numbers and arrays: built-in
+    optimisers of one `structure` may have other numbers.
+
     Attributes
     ----------
     net : Network
@@ -38,12 +42,20 @@ class UpdateRule:
         Whether the targets are class labels.
     decay_biases : bool
         Whether l2, l1, shrinkage and the optimiser's numbers in ``of_weights`` act on biases too.
+    structure : object
+        The optimiser's structure, or the optimiser itself where it has none.
     """
 
     net: Network
-    optimizer: Optimizer
+    optimizer: Optimizer = field(compare=False)
     labelled: bool = False
     decay_biases: bool = False
+    structure: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        one = self.optimizer
+        structure = one.structure if isinstance(one, Hyperparameters) else one
+        object.__setattr__(self, "structure", structure)  # a frozen dataclass has no other way
 
 
 def step_of(rule: UpdateRule, theta: Array) -> Step:
