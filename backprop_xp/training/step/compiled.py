@@ -46,9 +46,9 @@ class Functions(NamedTuple):
 def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     """Return the functions of a rule; compiled functions are cached and shared by equal rules.
 
-    Equal rules may differ in the numbers of their optimisers, which are inputs of a step. A rule with
-    an object of a user's own is compiled anew and never replayed: the object may have changed, and
-    its methods may read numbers from arrays.
+    Equal rules may differ in the numbers of their optimisers, which are inputs of a step. A rule
+    with an object of a user's own is compiled anew and never replayed: the object may have changed,
+    and its methods may read numbers from arrays.
 
     Parameters
     ----------
