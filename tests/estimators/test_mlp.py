@@ -163,9 +163,12 @@ def test_probabilities_keep_their_digits_where_the_other_one_rounds_to_1(dtype):
         [np.zeros(2, dtype)],
     )
     exact = -np.logaddexp(0, np.stack([-z, z], axis=1))  # ln σ(±z) of each label
-    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
-    found = several.predict_log_proba(z[:, None].astype(dtype))
+    z = z[:, None].astype(dtype)
+    found, chances = several.predict_log_proba(z), several.predict_proba(z)
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).eps}
     np.testing.assert_allclose(found, exact, **close)
+    likely = chances > 0.5  # of which the order is that of the probabilities, as in scikit-learn
+    np.testing.assert_array_equal(found[likely], np.log(chances[likely]))
 
 
 @quick
