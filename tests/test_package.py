@@ -4,6 +4,7 @@ import ast
 import importlib
 import importlib.metadata
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,7 @@ print([n for n in {HEAVY!r} if n in sys.modules])
     assert in_a_fresh_interpreter(code).strip() == "[]"
 
 
-def test_every_module_can_be_imported_without_the_extras():
-    code = f"""
+WITHOUT_EXTRAS = f"""
 import importlib, sys
 
 class Absent:
@@ -57,16 +57,52 @@ class Absent:
             raise ModuleNotFoundError(name, name=name)
 
 sys.meta_path.insert(0, Absent())
-import backprop_xp
-for name in {MODULES!r}:
-    if name != "backprop_xp.estimators.mlp":
-        importlib.import_module(name)
-try:
-    backprop_xp.MLPClassifier
-except backprop_xp.MissingExtraError as error:
-    print(error)
+import backprop_xp as bp
 """
-    assert "pip install 'backprop-xp[sklearn]'" in in_a_fresh_interpreter(code)
+
+
+def test_every_module_can_be_imported_without_the_extras():
+    code = f"""{WITHOUT_EXTRAS}
+for name in {MODULES!r}:
+    importlib.import_module(name)
+"""
+    assert in_a_fresh_interpreter(code) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("print([name for name in bp.__all__ if not hasattr(bp, name)])", "[]"),
+        ("print(len(inspect.getmembers(bp)) >= len(bp.__all__))", "True"),
+        ("import backprop_xp.estimators as e; print(len(inspect.getmembers(e)))", "2"),
+        ("from backprop_xp import *; print(MLPClassifier.__name__)", "MLPClassifier"),
+        ("from backprop_xp.estimators import *; print(MLPRegressor.__name__)", "MLPRegressor"),
+        ("print(pydoc.render_doc(bp))", "class MLPClassifier"),
+        ("print(pydoc.render_doc(bp.MLPRegressor))", "that predicts numbers"),
+        ("print(inspect.getdoc(bp.MLPClassifier))", "hidden_layer_sizes : int or sequence of int"),
+        ("print(inspect.isclass(bp.MLPClassifier), isinstance(3, bp.MLPClassifier))", "True False"),
+    ],
+)
+def test_the_estimators_are_there_without_scikit_learn(code, words):
+    printed = in_a_fresh_interpreter(f"{WITHOUT_EXTRAS}import inspect, pydoc\n{code}")
+    assert words in re.sub(".\b", "", printed)  # pydoc prints letters of names twice
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_without_scikit_learn_a_call_names_the_install_command(name):
+    code = f"""{WITHOUT_EXTRAS}
+import copyreg
+for call in (bp.{name}, lambda: bp.{name}([4], alpha=0.1), lambda: copyreg.__newobj__(bp.{name})):
+    try:
+        call()
+    except bp.MissingExtraError as error:
+        print(error, repr(error.__cause__))
+"""
+    line = (
+        f"{name}: got no scikit-learn, or one before 1.6; expected the package scikit-learn. "
+        "Run: python -m pip install 'backprop-xp[sklearn]'. ModuleNotFoundError('sklearn')\n"
+    )
+    assert in_a_fresh_interpreter(code) == 3 * line
 
 
 def tree_of(name):

@@ -5,10 +5,11 @@
     mlp                `MLPClassifier` and `MLPRegressor`
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers
-    stopping           scikit-learn's rule for the end of training
+    stopping           the end of training: scikit-learn's rule, and Ctrl-C
+    without_sklearn    bases of the two estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. Only `mlp` needs
-scikit-learn; it is imported when one of its two names is first used.
+Read them in this order. The room imports `training` and the rooms below it. Only `mlp` imports
+scikit-learn, and `mlp` is imported when one of its two names is first used.
 """
 
 from importlib import import_module
@@ -21,7 +22,7 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
 def __getattr__(name: str) -> Any:
-    """Return an estimator; the import of its module needs scikit-learn."""
+    """Return an estimator; the import of its module imports scikit-learn."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.mlp"), name)

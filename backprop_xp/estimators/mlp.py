@@ -17,10 +17,11 @@ import numpy as np
 from backprop_xp.activations import Activation, Identity
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import DataError, DivergenceError, needs_extra
+from backprop_xp.errors import DataError, DivergenceError
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
 from backprop_xp.estimators.stopping import Watch, ctrl_c_raises
+from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.losses import Loss
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.network.network import Network
@@ -30,12 +31,7 @@ from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
-with needs_extra(
-    "sklearn",
-    "MLPClassifier and MLPRegressor",
-    "no scikit-learn, or one before 1.6",
-    "the package scikit-learn",
-):
+try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, r2_score
@@ -43,6 +39,8 @@ with needs_extra(
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    BaseEstimator, ClassifierMixin, RegressorMixin = stand_ins(error)
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 

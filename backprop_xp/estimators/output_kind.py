@@ -50,8 +50,16 @@ class Head(NamedTuple):
         return np.asarray(self._of_classes()(self._class_inputs(z))).T
 
     def log_probabilities(self, z: HostArray) -> HostArray:
-        """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
-        return np.asarray(self._of_classes().log(self._class_inputs(z))).T
+        """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
+
+        For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
+        labels of a case then have the same order by both, also where probabilities round to 1.
+        """
+        logarithms = np.asarray(self._of_classes().log(self._class_inputs(z))).T
+        if self.flat:
+            return logarithms
+        p = self.probabilities(z)
+        return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), logarithms)
 
     def _of_classes(self) -> Sigmoid | Softmax:
         return Softmax() if self.activation == "softmax" else Sigmoid()

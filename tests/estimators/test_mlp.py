@@ -94,6 +94,21 @@ def test_every_device_learns_the_same(kind, y, device):
 
 
 @quick
+def test_jax_without_float64_is_told_the_dtype_to_pass():
+    needs("jax")
+    enable_x64 = getattr(__import__("jax"), "enable_x64", None)
+    if enable_x64 is None:
+        pytest.skip("this version of JAX cannot switch float64 off in a context")
+    of_host = bp.MLPClassifier([4], max_iter=1).fit(X, TWO).set_params(device="jax:cpu")
+    with enable_x64(False):
+        for call in (bp.MLPClassifier([4], device="jax:cpu").fit, lambda X, _: of_host.predict(X)):
+            with pytest.raises(bp.DTypeError, match=r'got float64.* Use float32.*dtype="float32"'):
+                call(X, TWO)
+        bp.MLPClassifier([4], device="jax:cpu", dtype="float32", max_iter=1).fit(X, TWO)
+        assert of_host.set_params(dtype="float32").predict_proba(X).dtype == np.float32
+
+
+@quick
 def test_digits_are_learnt_as_well_as_by_scikit_learn():
     pixels, labels = bp.datasets.digits()
     train, test = slice(0, 1400), slice(1400, None)
@@ -148,9 +163,12 @@ def test_probabilities_keep_their_digits_where_the_other_one_rounds_to_1(dtype):
         [np.zeros(2, dtype)],
     )
     exact = -np.logaddexp(0, np.stack([-z, z], axis=1))  # ln σ(±z) of each label
-    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).smallest_normal}
-    found = several.predict_log_proba(z[:, None].astype(dtype))
+    z = z[:, None].astype(dtype)
+    found, chances = several.predict_log_proba(z), several.predict_proba(z)
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).eps}
     np.testing.assert_allclose(found, exact, **close)
+    likely = chances > 0.5  # of which the order is that of the probabilities, as in scikit-learn
+    np.testing.assert_array_equal(found[likely], np.log(chances[likely]))
 
 
 @quick
