@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import DTypeError, OptionError, nearest_name
 
-__all__ = ["check_count", "finite_number", "float_name", "named"]
+__all__ = ["check_count", "check_flag", "finite_number", "float_name", "named"]
 
 T = TypeVar("T")
 
@@ -29,6 +29,18 @@ def check_count(count: Any, where: str, least: int) -> int:
     if number < least:
         raise OptionError(where, repr(count), f"integers >= {least}", "Pass whole numbers")
     return number
+
+
+def check_flag(flag: Any, where: str) -> None:
+    """Refuse another value than True and False.
+
+    Raises
+    ------
+    OptionError
+        It is no boolean.
+    """
+    if not isinstance(flag, bool):
+        raise OptionError(where, f"{flag!r:.100}", "True or False", "Pass one of them")
 
 
 def finite_number(number: Any, where: str) -> float:

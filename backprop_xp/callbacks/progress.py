@@ -81,6 +81,8 @@ class Progress(Protocol):
         ------
         ShapeError
             `theta` has another shape, dtype or library than θ.
+        OptionError
+            L-BFGS is between two iterations, whose θ is SciPy's.
         """
 
     def stop(self, why: str) -> None:

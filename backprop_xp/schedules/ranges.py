@@ -95,9 +95,9 @@ class Range(NamedTuple):
     text: str
 
     def hold(self, values: HostArray) -> bool:
-        """Tell whether all values are in the range."""
+        """Tell whether there are values, and all of them are in the range."""
         above = values >= self.low if self.low_too else values > self.low
-        return bool(np.all(above & (values < self.high)))
+        return values.size > 0 and bool(np.all(above & (values < self.high)))
 
 
 FINITE = Range(-math.inf, math.inf, low_too=False, text="finite numbers")

@@ -80,7 +80,6 @@ class Minimisation(Driver):
         self._chosen, self._minimize = chosen, _minimize()
         self._count = task.theta.shape[0] if task.theta.ndim > 1 else 1
         (self._block,) = epochs_of_blocks(task.cases, task.cases.count, task.seed)(0)
-        self._thetas = np.array(to_host(task.theta), dtype=np.float64).reshape(self._count, -1)
         self.progress.epochs *= self._count  # the networks are minimised one after another
 
     def train(self) -> None:
@@ -92,6 +91,7 @@ class Minimisation(Driver):
             A cost is infinite or NaN after an iteration, or at the start.
         """
         progress, histories, ends = self.progress, [], []
+        self._thetas = np.array(to_host(progress.weights), np.float64).reshape(self._count, -1)
         epochs = progress.epochs // self._count
         for number in range(self._count if epochs else 0):
             network = _HostCost(self.task, number, self.numbers, self._block, self.rule)
@@ -147,11 +147,15 @@ class Minimisation(Driver):
         """Call the callbacks after an iteration, with the history of the current network."""
         progress = self.progress
         progress.epoch += 1
-        progress.weights = self._theta()
-        self.guard.reached(progress.weights, self.guard.epoch)
+        theta = progress.weights = self._theta()
+        self.guard.reached(theta, progress.epoch)
         for name, of in entries.items():
             progress.history[name] = of[1:]
         self.tell("on_epoch_end")
+        if progress.weights is not theta:
+            came, expected = "another theta after an iteration", "theta as SciPy has it"
+            advice = "Take it in on_train_start or on_train_end, or choose another optimiser"
+            raise OptionError("progress.take, with LBFGS", came, expected, advice)
 
     def _theta(self) -> Array:
         """Return the current parameters of all networks, on the device."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.devices import Device
-from backprop_xp.arrays.scalars import check_count
+from backprop_xp.arrays.scalars import check_count, check_flag
 from backprop_xp.callbacks.callback import Callback, checked_callbacks
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS
@@ -76,9 +76,7 @@ class Regularisation:
     clip_norm: Setting = field(default=None, metadata={"range": _BOUND})
 
     def __post_init__(self) -> None:
-        if not isinstance(self.decay_biases, bool):
-            came = repr(self.decay_biases)
-            raise OptionError("train(decay_biases)", came, "True or False", "Pass one of them")
+        check_flag(self.decay_biases, "train(decay_biases)")
         for name, value in self._given.items():
             check_range(f"train({name})", value, self.ranges[name])
 
@@ -130,4 +128,5 @@ class Options:
         if self.batch_size is not None:
             check_count(self.batch_size, "train(batch_size)", least=1)
         check_count(self.seed, "train(seed)", least=0)
+        check_flag(self.progress, "train(progress)")
         object.__setattr__(self, "callbacks", tuple(checked_callbacks(self.callbacks)))

@@ -60,12 +60,15 @@ class TrainingProgress:
         ------
         ShapeError
             `theta` has another shape, dtype or library than θ.
+        OptionError
+            L-BFGS is between two iterations, whose θ is SciPy's.
         """
         if type(theta) is not type(self.weights) or (theta.shape, theta.dtype) != (
             (*self.task.stack, self.weights.shape[-1]),
             self.weights.dtype,
         ):
-            came = f"{type(theta).__name__} {getattr(theta, 'shape', '')}"
+            dtype, shape = (getattr(theta, name, "") for name in ("dtype", "shape"))
+            came = f"{type(theta).__name__} {dtype} {shape}".rstrip()
             advice = "Pass an earlier progress.theta, or an array like it"
             raise ShapeError("progress.take(theta)", came, "an array like progress.theta", advice)
         with context(self.weights):

@@ -12,6 +12,7 @@ from backprop_xp.arrays.backend import (
     compiled,
     context,
     device_of,
+    dtype_name,
     item_bytes,
     namespace,
 )
@@ -111,7 +112,9 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     hits = _classes(output, z_out) == _for_networks(block.labels, 1, networks)
     if block.w.ndim == 1:
         return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
-    shares = xp.sum(xp.astype(hits, z_out.dtype) * _for_networks(rows, 1, networks), axis=(0, -1))
+    dtype = xp.float32 if dtype_name(z_out.dtype) == "float16" else z_out.dtype  # counts to 65,504
+    weights = xp.astype(_for_networks(rows, 1, networks), dtype)
+    shares = xp.sum(xp.astype(hits, dtype) * weights, axis=(0, -1))
     return Scores(cost, block.size * shares)
 
 

@@ -47,6 +47,22 @@ def test_dtypes(given_X, dtype, expected):
     assert run.theta.dtype == expected
 
 
+@pytest.mark.parametrize("batch_size", [None, 32])
+@pytest.mark.parametrize("weights", [None, "equal"])
+def test_float16_counts_beyond_its_largest_number(batch_size, weights):
+    m = 70_000  # above 65,504; the labels are the sign of x, which one weight finds at once
+    x = np.linspace(-1, 1, m, dtype="float16")[:, None]
+    labels = (x[:, 0] > 0).astype(int)
+    net = bp.Network([1, 1], "sigmoid", "sigmoid", "binary_cross_entropy")
+    w = None if weights is None else np.ones(m)
+    settings = {"batch_size": batch_size, "case_weights": w, "validation": (x, labels)}
+    history = bp.train(
+        net, x, labels, np.asarray([4.0, 0.0], "float16"), epochs=1, **settings
+    ).history
+    for name in ("accuracy", "validation_accuracy"):
+        assert history[name][0] == pytest.approx(1, abs=0.01), name  # weights 1/m have three digits
+
+
 KINDS_OF_X = {
     "float16": X.astype("float16"),
     "float32": X.astype("float32"),

@@ -216,6 +216,40 @@ def test_a_callback_may_stop_it():
     assert run.stopped == "enough"
 
 
+class Takes:
+    """Puts a θ in place at one moment."""
+
+    def __init__(self, moment, theta):
+        setattr(self, moment, lambda progress: progress.take(theta))
+
+
+def test_a_callback_may_choose_where_it_starts_and_ends():
+    start, end = (CLASSES.init(seed=seed, dtype="float64") for seed in (1, 2))
+    run = trained(callbacks=[Takes("on_train_start", start)])
+    np.testing.assert_array_equal(run.theta, trained(theta=start).theta)
+    np.testing.assert_array_equal(trained(callbacks=[Takes("on_train_end", end)]).theta, end)
+
+
+def test_a_theta_between_iterations_is_refused():
+    theta = CLASSES.init(seed=1, dtype="float64")
+    with pytest.raises(OptionError, match=r"progress.take, with LBFGS: got another theta"):
+        trained(callbacks=[Takes("on_epoch_end", theta)])
+
+
+def test_the_iterations_before_a_lack_of_memory_are_counted():
+    class Fails:
+        """Finds no memory after the third iteration."""
+
+        def on_epoch_end(self, progress):
+            if progress.epoch == 3:
+                raise MemoryError
+
+    with pytest.raises(bp.OutOfMemoryError) as caught:
+        trained(callbacks=[Fails()])
+    assert caught.value.epoch == 3
+    np.testing.assert_array_equal(caught.value.theta, trained(epochs=3).theta)
+
+
 @pytest.mark.parametrize("stack", [(), 2])
 def test_a_progress_bar(stack, capsys):
     trained(stack=stack, progress=True, epochs=3)

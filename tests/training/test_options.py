@@ -29,7 +29,7 @@ def test_every_option_is_described():
 
 @pytest.mark.parametrize("name", Regularisation().ranges)
 def test_numbers_out_of_range_are_named(name):
-    for bad in (-1, np.nan, "0.1", [0.1, -0.1], bp.SGD):
+    for bad in (-1, np.nan, "0.1", [0.1, -0.1], [], np.zeros((0, 1)), bp.SGD):
         with pytest.raises(OptionError, match=rf"^train\({name}\)"):
             Regularisation(**{name: bad})
 
@@ -49,6 +49,8 @@ def test_what_is_in_use():
         ({"epochs": -1}, r"train\(epochs\)"),
         ({"batch_size": 0}, r"train\(batch_size\)"),
         ({"seed": 1.5}, r"train\(seed\)"),
+        ({"progress": 3}, r"train\(progress\)"),
+        ({"progress": "yes"}, r"train\(progress\)"),
     ],
 )
 def test_options_out_of_range_are_named(given, words):

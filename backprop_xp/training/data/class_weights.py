@@ -88,7 +88,7 @@ def _number(name: Any, classes: int) -> int:
 
 
 def _weight(name: Any, weight: Any) -> float:
-    real = isinstance(weight, numbers.Real)
+    real = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
     value = float(weight) if real else -1.0
     if not 0 <= value < np.inf:
         came = f"the weight {weight!r:.100} for the class {name!r:.100}"

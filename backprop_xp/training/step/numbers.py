@@ -219,6 +219,7 @@ class StepNumbers:
 
     def _checked(self, name: str, value: Any) -> HostArray:
         dtype = dtype_name(self._theta.dtype)
+        where = f"train({name})" if name in self._ranges else name
         try:
             host = on_host(value)
             good = bool(np.all(np.abs(host) <= np.finfo(dtype).max))
@@ -226,19 +227,18 @@ class StepNumbers:
             good = False
         if not good:
             expected = f"finite numbers within the range of {dtype}"
-            raise OptionError(name, repr(value), expected, "Such as 0.1")
+            raise OptionError(where, repr(value), expected, "Such as 0.1")
         limits = {**getattr(self._optimizer, "limits", {}), **self._ranges}.get(name)
         if limits is not None and not limits.hold(host.astype(dtype)):
             expected = f"{limits.text} after rounding to {dtype}"
-            raise OptionError(
-                name, repr(value), expected, "Choose another number, or a wider dtype"
-            )
+            advice = "Choose another number, or a wider dtype"
+            raise OptionError(where, repr(value), expected, advice)
         if host.shape == self._stack:
             host = host[..., None]
         expected_shape = (*self._stack, 1)
         if not broadcasts_to(host.shape, expected_shape):
             raise ShapeError(
-                name,
+                where,
                 f"an array of shape {host.shape}",
                 f"{self._stack}, the stack's shape, or one that broadcasts to {expected_shape}",
                 "Pass one number for each network",

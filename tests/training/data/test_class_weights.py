@@ -135,6 +135,7 @@ def test_labels_in_a_file_and_in_arrays_of_every_library(xp):
         ("balance", "'balance'", "None, 'balanced', or a mapping"),
         ([1, 2, 3], r"\[1, 2, 3\]", "None, 'balanced', or a mapping"),
         ({3: 1.0}, "the class 3", "classes from 0 to 2"),
+        ({0: True}, "the weight True for the class 0", "finite numbers >= 0"),
         ({-1: 1.0}, "the class -1", "classes from 0 to 2"),
         ({"cat": 1.0}, "the class 'cat'", "classes from 0 to 2"),
         ({0.0: 1.0}, "the class 0.0", "classes from 0 to 2"),
