@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import backprop_xp as bp
+from backprop_xp.advice import install_command
 
 MODULES = sorted(one.name for one in pkgutil.walk_packages(bp.__path__, "backprop_xp."))
 PLAIN = [name for name in MODULES if not hasattr(importlib.import_module(name), "__path__")]
@@ -66,7 +67,7 @@ try:
 except backprop_xp.MissingExtraError as error:
     print(error)
 """
-    assert "pip install 'backprop-xp[sklearn]'" in in_a_fresh_interpreter(code)
+    assert install_command("sklearn") in in_a_fresh_interpreter(code)
 
 
 def tree_of(name):

@@ -14,7 +14,7 @@ from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.callback import is_built_in
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError, checks_keywords
 from backprop_xp.files.training_state import Snapshot, write_snapshot
 
 __all__ = ["Checkpoint", "file_to_resume", "newest", "restore_callbacks", "snapshot_of"]
@@ -23,6 +23,7 @@ _NAME, _BEST = re.compile(r"epoch-(\d{6,})\.safetensors"), "best.safetensors"
 FAILURES = ("warn", "stop", "raise")
 
 
+@checks_keywords
 class Checkpoint:
     """Writes the state of training to files, from which ``train(resume=...)`` resumes the run.
 

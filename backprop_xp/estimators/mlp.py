@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import DataError, needs_extra
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
@@ -45,6 +47,13 @@ __all__ = ["MLPClassifier", "MLPRegressor"]
 
 
 X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+
+
+def _check_dtypes(**data: Any) -> None:
+    """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
+    for name, x in data.items():
+        if is_torch_array(x):
+            check_real(x, name)
 
 
 class _MLP(BaseEstimator):
@@ -121,6 +130,7 @@ class _MLP(BaseEstimator):
             The weight of each case, ≥ 0. Default: 1 each.
         """
         hidden, activation, optimizer = checked(self)
+        _check_dtypes(X=X, y=y)
         X, y = validate_data(
             self, X, y, multi_output=True, y_numeric=is_regressor(self), **X_FORMATS
         )
@@ -228,6 +238,7 @@ class _MLP(BaseEstimator):
     def _outputs_for(self, X: Any) -> HostArray:
         """Return the outputs (m, n_out) of the trained network for X (m, n_in)."""
         check_is_fitted(self)
+        _check_dtypes(X=X)
         X = validate_data(self, X, reset=False, **X_FORMATS)
         return self._outputs(self.network_, self.theta_, X)
 

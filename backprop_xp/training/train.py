@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from backprop_xp.arrays.devices import Device
+from backprop_xp.errors import checks_keywords
 from backprop_xp.network.network import Network
+from backprop_xp.optimizers.catalogue import find_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
@@ -20,13 +22,14 @@ from backprop_xp.training.task import Task, prepared
 __all__ = ["driver_of", "train"]
 
 
+@checks_keywords
 def train(
     net: Network,
     X: Any,
     Y: Any,
     theta: Any = None,
     *,
-    optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
+    optimizer: Optimizer | LBFGS | str = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
     epochs: int = 10,
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
@@ -64,9 +67,11 @@ def train(
         Class labels (m,) of an integer dtype, or targets (m, n_out); or one set per network.
     theta : array (..., P), optional
         Where to start; ``net.init(seed, stack=stack)`` unless given. It is not changed.
-    optimizer : Optimizer or LBFGS
-        `Rprop` and `LBFGS` need ``batch_size=None``; with `LBFGS` an epoch is an iteration, after
-        which the entries of the history are taken.
+    optimizer : Optimizer, LBFGS or str
+        An optimiser, or the name of one with its defaults: "sgd" (rate 0.1, momentum 0.9),
+        "rmsprop", "adagrad", "adam", "adamw", "nadam", "rprop", "lbfgs". `Rprop` and `LBFGS` need
+        ``batch_size=None``; with `LBFGS` an epoch is an iteration, after which the entries of the
+        history are taken.
     epochs : int
         Sweeps through the cases, ≥ 0.
     batch_size : int or None
@@ -136,6 +141,8 @@ def train(
     BackpropError
         Something that came in cannot be used; raised before any work, or for rows of a file when
         they are read.
+    CallError
+        A keyword is unknown; the message has the name here.
     DivergenceError
         A cost became infinite or NaN. It holds the last good θ, the epoch and the batch.
     OutOfMemoryError
@@ -164,7 +171,7 @@ def train(
         clip_norm=clip_norm,
     )
     options = Options(
-        optimizer=optimizer,
+        optimizer=find_optimizer(optimizer, "train(optimizer)"),
         epochs=epochs,
         batch_size=batch_size,
         validation=validation,
