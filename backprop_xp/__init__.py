@@ -21,6 +21,7 @@ from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
 from backprop_xp.errors import (
     BackpropError,
+    CallError,
     CheckpointWarning,
     DataError,
     DeviceError,
@@ -28,6 +29,7 @@ from backprop_xp.errors import (
     DTypeError,
     MissingExtraError,
     MissingFileError,
+    MissingMethodError,
     ModelFileError,
     OptionError,
     OutOfMemoryError,
@@ -65,6 +67,7 @@ __all__ = [
     "AdamW",
     "BackpropError",
     "CSVLog",
+    "CallError",
     "Checkpoint",
     "CheckpointWarning",
     "DTypeError",
@@ -81,6 +84,7 @@ __all__ = [
     "MLPRegressor",
     "MissingExtraError",
     "MissingFileError",
+    "MissingMethodError",
     "Model",
     "ModelFileError",
     "NAdam",

@@ -14,6 +14,9 @@ An activation is a small object with a ``name``. Called on z, it returns a. Its 
         def da_dz(self, z, a):
             return 3 * z * z
 
+An activation may have ``kinks``, the numbers z where σ or its slope is not differentiable;
+`check_gradient` names them where a difference quotient straddles one.
+
 Arrays are (..., n, m): units in rows, cases in columns. In an activation such as `Softmax` each a
 depends on every z of the layer, and ∂a/∂z is a matrix J for each case. Such an activation has the
 method ``vjp(dE_da, a)`` in place of ``da_dz``. It returns the vector-Jacobian product δ = Jᵀ ∂E/∂a.
@@ -219,6 +222,7 @@ class ReLU:
     """
 
     name: ClassVar[str] = "relu"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __call__(self, z: Array) -> Array:
         return maximum(z, zero_for(z))
@@ -256,6 +260,7 @@ class LeakyReLU:
 
     negative_slope: float = 0.01
     name: ClassVar[str] = "leaky_relu"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __post_init__(self) -> None:
         slope = finite_number(self.negative_slope, "LeakyReLU(negative_slope)")
@@ -302,6 +307,7 @@ class ELU:
 
     alpha: float = 1.0
     name: ClassVar[str] = "elu"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", finite_number(self.alpha, "ELU(alpha)"))

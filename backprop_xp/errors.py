@@ -6,12 +6,17 @@ that Python programmers expect at that place, so that ``except ValueError`` work
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
+
+from backprop_xp.advice import install_command, name_here, place_of_keyword
 
 __all__ = [
     "BackpropError",
+    "CallError",
     "CheckpointWarning",
     "DTypeError",
     "DataError",
@@ -19,15 +24,21 @@ __all__ = [
     "DivergenceError",
     "MissingExtraError",
     "MissingFileError",
+    "MissingMethodError",
     "ModelFileError",
     "OptionError",
     "OutOfMemoryError",
     "ShapeError",
     "StackIndexError",
+    "checks_keywords",
     "first_line",
+    "metric_advice",
+    "missing_attribute",
     "nearest_name",
     "needs_extra",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BackpropError(Exception):
@@ -92,6 +103,19 @@ class DTypeError(BackpropError, TypeError):
     Traceback (most recent call last):
     backprop_xp.errors.DTypeError: init(dtype): got 'int32'; expected float16, float32 or float64.
         Use float32.
+    """
+
+
+class CallError(BackpropError, TypeError):
+    """A function does not take a keyword, or an object that was called is no function.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> bp.Adam(lr=0.01)
+    Traceback (most recent call last):
+    backprop_xp.errors.CallError: Adam(lr): got an unknown keyword; expected one of learning_rate,
+        beta1, beta2, epsilon. Its name here is 'learning_rate'.
     """
 
 
@@ -171,6 +195,20 @@ class MissingFileError(BackpropError, FileNotFoundError):
     Traceback (most recent call last):
     backprop_xp.errors.MissingFileError: load('nowhere.safetensors'): got no such file; expected a
         model file. Check the path.
+    """
+
+
+class MissingMethodError(BackpropError, AttributeError):
+    """An object does not have the method that objects of other libraries have.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> try:
+    ...     bp.Network([2, 1]).fit
+    ... except bp.MissingMethodError as error:
+    ...     print(error.parts[3])
+    Call bp.train(net, X, Y)
     """
 
 
@@ -292,12 +330,12 @@ def needs_extra(
     >>> with needs_extra("plot", "draw()", "no cairo", "cairo"):  # doctest: +ELLIPSIS
     ...     raise ImportError
     Traceback (most recent call last):
-    backprop_xp.errors.MissingExtraError: ...Run: python -m pip install 'backprop-xp[plot]'.
+    backprop_xp.errors.MissingExtraError: ...Run: python -m pip install ...[plot]'.
     """
     try:
         yield
     except ImportError as error:
-        advice = f"Run: python -m pip install 'backprop-xp[{extra}]'"
+        advice = f"Run: {install_command(extra)}"
         advice += f". {or_else}" if or_else else ""
         raise MissingExtraError(where, came, expected, advice) from error
 
@@ -316,14 +354,95 @@ def first_line(error: BaseException) -> str:
 
 
 def nearest_name(name: object, known: Iterable[str]) -> str:
-    """Return the advice for an unknown name: the most similar known name, if one is similar.
+    """Return the advice for an unknown name: its name here, or a known name that is similar.
 
     Examples
     --------
     >>> nearest_name("sigmod", ["relu", "sigmoid"])
     "Did you mean 'sigmoid'?"
+    >>> nearest_name("swish", ["relu", "silu"])
+    "Its name here is 'silu'"
     >>> nearest_name("quux", ["relu", "sigmoid"])
     'Use one of the known names'
     """
-    near = difflib.get_close_matches(str(name).lower(), list(known), n=1)
+    known = list(known)
+    here = name_here(name, known)
+    if here is not None:
+        return f"Its name here is {here!r}"
+    near = difflib.get_close_matches(str(name).lower(), known, n=1)
     return f"Did you mean {near[0]!r}?" if near else "Use one of the known names"
+
+
+def metric_advice(name: object, recorded: Iterable[str]) -> str:
+    """Return the advice for a metric that the history does not have.
+
+    Examples
+    --------
+    >>> metric_advice("val_loss", ["cost"])
+    "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)"
+    >>> metric_advice("validation_cost", ["cost"])
+    'Train with validation=(X_val, Y_val)'
+    >>> metric_advice("loss", ["cost"])
+    "Its name here is 'cost'"
+    """
+    recorded = list(recorded)
+    absent = [x for x in ("validation_cost", "validation_accuracy") if x not in recorded]
+    here, validate = name_here(name, absent), "rain with validation=(X_val, Y_val)"
+    if name in absent:
+        return f"T{validate}"
+    return f"Its name here is {here!r}; t{validate}" if here else nearest_name(name, recorded)
+
+
+def checks_keywords(function: F) -> F:
+    """Decorate a function, or a class, so that unknown keywords raise an error with advice.
+
+    Examples
+    --------
+    >>> @checks_keywords
+    ... def train(epochs):
+    ...     return epochs
+    >>> train(n_epochs=3)
+    Traceback (most recent call last):
+    backprop_xp.errors.CallError: train(n_epochs): got an unknown keyword; expected one of epochs.
+        Its name here is 'epochs'.
+    """
+    if isinstance(function, type):
+        kind: Any = function
+        kind.__init__ = _with_known_keywords(kind.__init__, kind.__name__)
+        return function
+    return _with_known_keywords(function, function.__name__)
+
+
+def _with_known_keywords(function: F, where: str) -> F:
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def call(*values: Any, **keywords: Any) -> Any:
+        for name in keywords:
+            if name not in known:
+                expected, advice = f"one of {', '.join(known)}", nearest_name(name, known)
+                if name_here(name, known) is None:
+                    advice = place_of_keyword(name) or advice
+                raise CallError(f"{where}({name})", "an unknown keyword", expected, advice)
+        return function(*values, **keywords)
+
+    return cast(F, call)
+
+
+def missing_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
+    """Return the error for an attribute that an object does not have.
+
+    Parameters
+    ----------
+    owner : object
+    name : str
+        The attribute.
+    elsewhere : mapping of str to str
+        Attributes that other libraries have, with the advice for each.
+    """
+    kind = type(owner).__name__
+    if name not in elsewhere:
+        return AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=owner)
+    own = sorted({*dir(type(owner)), *vars(owner)})
+    expected = f"one of {', '.join(one for one in own if not one.startswith('_'))}"
+    return MissingMethodError(f"{kind}.{name}", "no such attribute", expected, elsewhere[name])

@@ -15,8 +15,9 @@ A loss is a small object with a ``name``. Called on the outputs a and the target
         def dE_da(self, a, y):
             return 4 * (a - y) ** 3
 
-A loss may have a ``target_range``, the least and the greatest target that it is defined for. The
-cost of a data set is E = Σ_c w_c E_c with a weight w_c for each case.
+A loss may have a ``target_range``, the least and the greatest target that it is defined for, and
+``kinks``, the errors a − y where the loss or its slope is not differentiable. The cost of a data
+set is E = Σ_c w_c E_c with a weight w_c for each case.
 """
 
 import math
@@ -208,6 +209,7 @@ class AbsoluteError:
     """
 
     name: ClassVar[str] = "absolute_error"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __call__(self, a: Array, y: Array) -> Array:
         return over_units(abs(a - y))
@@ -254,6 +256,11 @@ class Huber:
         if threshold <= 0:
             raise OptionError("Huber(threshold)", repr(self.threshold), "a number > 0", "Use 1.0")
         object.__setattr__(self, "threshold", threshold)
+
+    @property
+    def kinks(self) -> tuple[float, float]:
+        """The errors a − y where the slope of h is not differentiable, −Δ and Δ."""
+        return -self.threshold, self.threshold
 
     def __call__(self, a: Array, y: Array) -> Array:
         size = abs(a - y)

@@ -16,6 +16,8 @@ FAMILY = {
     "OptionError": (ValueError,),
     "OutOfMemoryError": (MemoryError,),
     "StackIndexError": (IndexError,),
+    "CallError": (TypeError,),
+    "MissingMethodError": (AttributeError,),
     "DeviceError": (ValueError, RuntimeError),
     "MissingExtraError": (ImportError,),
     "MissingFileError": (FileNotFoundError, OSError),

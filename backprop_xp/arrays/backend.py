@@ -85,10 +85,19 @@ _NAMESPACES: dict[type, Namespace] = {}  # array_namespace costs a microsecond, 
 
 
 def namespace(x: Any) -> Namespace:
-    """Return the Array API namespace that the array `x` belongs to."""
+    """Return the Array API namespace that the array `x` belongs to.
+
+    Raises
+    ------
+    DTypeError
+        `x` is no array.
+    """
     try:
         return _NAMESPACES[type(x)]
     except KeyError:
+        if not array_api_compat.is_array_api_obj(x):
+            came, advice = f"{type(x).__name__} {x!r:.40}", "Convert it with numpy.asarray"
+            raise DTypeError("an array argument", came, "an array", advice) from None
         return _NAMESPACES.setdefault(type(x), array_api_compat.array_namespace(x))
 
 

@@ -21,6 +21,7 @@ import sys
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from backprop_xp.advice import install_command
 from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.errors import first_line
 
@@ -170,12 +171,11 @@ def _no_device() -> Reason:
 
 def _install(cuda: int) -> str:
     """Return the command that installs CuPy for a CUDA version such as 12040; 0 is unknown."""
-    command = "Run python -m pip install 'backprop-xp[cuda{}]'"
     if cuda == 0:
-        return command.format(13) + " (or [cuda12] for a driver of CUDA 12)"
+        return f"Run {install_command('cuda13')} (or [cuda12] for a driver of CUDA 12)"
     if cuda < 12000:
         return f"Update the NVIDIA driver, which is of CUDA {_text(cuda)}, to one of CUDA 12"
-    return command.format(13 if cuda >= 13000 else 12)
+    return f"Run {install_command('cuda13' if cuda >= 13000 else 'cuda12')}"
 
 
 def _cuda_of(build: str) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 
 import array_api_compat
 
+from backprop_xp.advice import install_command
 from backprop_xp.arrays import cupy_diagnosis
 from backprop_xp.arrays.backend import Namespace
 from backprop_xp.arrays.tf32 import set_tf32
@@ -244,7 +245,7 @@ def _open_own(name: str, kind: str, index: int) -> tuple[Namespace, Any]:
 
 
 def _import(module: str, name: str, title: str) -> Any:
-    advice = f"python -m pip install 'backprop-xp[{module}]'"
+    advice = install_command(module)
     try:
         return importlib.import_module(module)
     except Exception as error:

@@ -86,8 +86,11 @@ def real_host_array(x: Any, where: str) -> HostArray:
         The rows of `x` have different lengths.
     """
     check_dense(x, where)
+    if array_api_compat.is_array_api_obj(x):
+        check_real(x, where)  # NumPy has no bfloat16
+        return to_host(x)
     try:
-        array = to_host(x) if array_api_compat.is_array_api_obj(x) else host_array(x, where)
+        array = host_array(x, where)
     except ValueError as error:
         raise ShapeError(
             where, "rows of different lengths", "rows of one length", str(error)
@@ -146,8 +149,9 @@ def check_real(x: Any, where: str) -> None:
     """
     check_unmasked(x, where)
     if dtype_name(x.dtype) not in _REAL:
-        advice = "Convert it with astype, such as to float32"
-        if getattr(x.dtype, "kind", "") in "OUST":
+        expected = "real numbers of up to 64 bits: float16, float32, float64, integers or booleans"
+        advice = "Convert it to one of these, such as to float32"
+        if getattr(x.dtype, "kind", None) in tuple("OUST"):
             number = "Number the classes with numpy.unique(Y, return_inverse=True)[1]"
             advice = f"{number}, and convert inputs with astype"
-        raise DTypeError(where, f"dtype {x.dtype}", "real numbers of up to 64 bits", advice)
+        raise DTypeError(where, f"dtype {x.dtype}", expected, advice)

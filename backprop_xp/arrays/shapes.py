@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
+from backprop_xp.arrays.backend import namespace
 from backprop_xp.errors import ShapeError
 
 __all__ = ["takes"]
@@ -66,6 +67,7 @@ def takes(**axes: Axes) -> Callable[[F], F]:
 def _fit(axes: dict[str, Axes], arrays: dict[str, Any]) -> bool:
     sizes: dict[str | int, int] = {}
     for name, x in arrays.items():
+        namespace(x)  # refuses what is no array
         if x.ndim < 2:
             return False
         for axis, size in zip(axes[name], x.shape[-2:], strict=True):

@@ -15,7 +15,7 @@ from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.callback import is_built_in
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError, checks_keywords
 from backprop_xp.files.atomic_write import remove_abandoned_parts
 from backprop_xp.files.locks import claimed
 from backprop_xp.files.training_state import Snapshot, write_snapshot
@@ -34,6 +34,7 @@ FAILURES = ("warn", "stop", "raise")
 _OTHER_FOLDER = "Choose another folder"
 
 
+@checks_keywords
 class Checkpoint:
     """Writes the state of training to files, from which ``train(resume=...)`` resumes the run.
 

@@ -10,11 +10,12 @@ from backprop_xp.arrays.backend import from_host_like, to_host
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import OptionError, checks_keywords
 
 __all__ = ["EarlyStopping"]
 
 
+@checks_keywords
 @dataclass
 class EarlyStopping:
     """Stops a run whose metric has not improved for some epochs, and restores the best θ.

@@ -6,7 +6,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.errors import OptionError, metric_advice
 
 __all__ = ["check_metric", "entry_of", "is_better"]
 
@@ -49,8 +49,7 @@ def entry_of(progress: Progress, name: str, where: str) -> HostArray:
     """
     entries = progress.history.get(name)
     if not entries:
-        validation = name in ("validation_cost", "validation_accuracy")
-        advice = "Train with validation=" if validation else nearest_name(name, progress.history)
         known = f"one of {', '.join(progress.history)}"
+        advice = metric_advice(name, progress.history)
         raise OptionError(f"{where}(metric)", repr(name), known, advice)
     return np.asarray(entries[-1], dtype=np.float64)

@@ -13,10 +13,12 @@ from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Activation, Identity
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import DataError, DivergenceError
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import checked
@@ -79,6 +81,13 @@ def _of_some_weight(cases: _Cases) -> _Cases:
         return cases
     check_case_weights(cases.w, "fit(sample_weight)", cases.w.dtype.name)
     return cases if cases.w.all() else cases.part(np.flatnonzero(cases.w))
+
+
+def _check_dtypes(**data: Any) -> None:
+    """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
+    for name, x in data.items():
+        if is_torch_array(x):
+            check_real(x, name)
 
 
 class _MLP(BaseEstimator):
@@ -169,6 +178,7 @@ class _MLP(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         hidden, activation, optimizer = checked(self)
+        _check_dtypes(X=X, y=y)
         X, y = validate_data(
             self, X, y, multi_output=True, y_numeric=is_regressor(self), **X_FORMATS
         )
@@ -290,6 +300,7 @@ class _MLP(BaseEstimator):
 
     def _outputs_for(self, X: Any, net: Network) -> HostArray:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
+        _check_dtypes(X=X)
         X = validate_data(self, X, reset=False, **X_FORMATS)
         return self._outputs(net, self.theta_, X)
 

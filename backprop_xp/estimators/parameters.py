@@ -7,8 +7,9 @@ import numpy as np
 
 from backprop_xp.activations import Activation, find_activation
 from backprop_xp.arrays.scalars import check_count, finite_number
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adam import Adam
+from backprop_xp.optimizers.catalogue import check_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
@@ -92,11 +93,6 @@ def _activation(given: Any, layers: int) -> Any:
 
 def _optimizer(given: Any) -> Optimizer | LBFGS:
     solver = given.solver
-    if isinstance(solver, LBFGS) or (
-        hasattr(solver, "update") and hasattr(solver, "init") and not isinstance(solver, type)
-    ):
-        users_own: Optimizer | LBFGS = solver
-        return users_own
     if isinstance(solver, str) and solver == "adam":
         return Adam(given.learning_rate_init)
     if isinstance(solver, str) and solver == "sgd":
@@ -104,5 +100,4 @@ def _optimizer(given: Any) -> Optimizer | LBFGS:
         return SGD(given.learning_rate_init, given.momentum, nesterov=nesterov)
     if isinstance(solver, str) and solver == "lbfgs":
         return LBFGS(gtol=given.tol)
-    expected = f"one of {', '.join(SOLVERS)}, or an optimiser such as bp.SGD(0.1)"
-    raise OptionError("solver", repr(solver), expected, nearest_name(str(solver), SOLVERS))
+    return check_optimizer(solver, "solver", SOLVERS)

@@ -16,11 +16,12 @@ import numpy as np
 from backprop_xp import activations, losses
 from backprop_xp.arrays.backend import Array, HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.network.columns import check_theta
-from backprop_xp.network.network import Network
+from backprop_xp.network.network import Network, check_network
 
 __all__ = [
     "FORMAT_VERSION",
@@ -111,7 +112,9 @@ def model_contents(
     ------
     ShapeError, DTypeError, OptionError
     """
+    check_network(net, "save", "the path, then the network, then theta: bp.save(path, net, theta)")
     check_theta(theta, net.parameter_count, "save")
+    check_real(theta, "save(theta)")
     description = {
         "format_version": FORMAT_VERSION,
         "sizes": list(net.sizes),

@@ -1,5 +1,6 @@
 """Gradient checking: central differences of the cost against backpropagation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,8 @@ from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.requirements import check_dense
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import DTypeError, OptionError
-from backprop_xp.network.network import Network
+from backprop_xp.network.backpropagation import forward_pass
+from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.parameters import layer_shapes
 
 __all__ = ["GradientCheck", "check_gradient"]
@@ -45,6 +47,9 @@ class GradientCheck:
         The number of parameters that were nudged, P at most.
     worst : str
         The place of the largest error, such as ``"W of layer 2"``.
+    kink : str
+        The kink that the difference quotient of the largest error straddles; empty where there is
+        none, or the check passed.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class GradientCheck:
     tolerance: float
     checked: int
     worst: str
+    kink: str = ""
 
     @property
     def passed(self) -> bool:
@@ -65,9 +71,14 @@ class GradientCheck:
 
     def __str__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
+        at_a_kink = (
+            f"; its difference quotient straddles a kink, so it is no derivative: {self.kink}. "
+            "Try another theta or a smaller h"
+        )
         return (
             f"gradient check {verdict}: largest relative error {self.max_relative_error:.2g} "
             f"in {self.worst}, {self.checked} parameters, tolerance {self.tolerance:g}"
+            f"{at_a_kink if self.kink else ''}"
         )
 
 
@@ -80,14 +91,15 @@ def check_gradient(
     *,
     h: float = 1e-5,
     tolerance: float = 1e-7,
-    sample: int | None = 2000,
-    seed: int = 0,
+    sample: int | Sequence[int] | None = 2000,
 ) -> GradientCheck:
     """Compare ∂E/∂θ_i of backpropagation with (E(θ + h e_i) − E(θ − h e_i)) / 2h.
 
     Each nudged θ is a network of a stack, evaluated in float64. An activation or a loss may have
-    a kink (relu, leaky_relu, elu with α ≠ 1, absolute_error). Where a nudge takes a case across a
-    kink, the difference quotient is wrong although the gradient is right: try another θ.
+    kinks: relu, leaky_relu, elu and absolute_error at 0, huber at ±Δ. (Those of huber, and of elu
+    with α = 1, are in the slope.) Where a nudge takes a case across a kink, the difference quotient
+    is wrong although the gradient is right. The check then fails, and its text names the kink: try
+    another θ or a smaller `h`.
 
     Parameters
     ----------
@@ -101,10 +113,9 @@ def check_gradient(
     tolerance : float
         The largest relative error that passes, above 0. An error of 1e-7 is good; above 1e-2 the
         gradient is wrong.
-    sample : int or None
-        The number of parameters that are nudged, ≥ 1; `seed` chooses them. None nudges all P.
-    seed : int
-        Chooses the sample.
+    sample : int, sequence of int, or None
+        The number of parameters that are nudged, ≥ 1, the same ones in each call; or their places
+        in θ, from 0 to P − 1. None nudges all P.
 
     Returns
     -------
@@ -127,21 +138,20 @@ def check_gradient(
     >>> check_gradient(net, theta, X, np.array([0, 1, 0])).passed
     True
     """
+    check_network(net, "check_gradient", "the network, then theta, then X and Y")
     for name, number in (("h", h), ("tolerance", tolerance)):
         where = f"check_gradient({name})"
         if finite_number(number, where) <= 0:
             raise OptionError(where, repr(number), "a number > 0", "Leave it out")
-    if sample is not None:
-        check_count(sample, "check_gradient(sample)", least=1)
+    places = _chosen(net.parameter_count, sample)
     given = {"theta": theta, "X": X, "Y": Y, "case_weights": case_weights}
     theta, X, Y, case_weights = (_float64(x, name) for name, x in given.items())
     E, dE_dtheta = net.gradient(theta, X, Y, case_weights)
     analytic = to_host(dE_dtheta)
-    places = _chosen(net.parameter_count, sample, seed)
     numeric = _central_differences(net, theta, X, Y, case_weights, places, h)
     # rounding E changes the quotient by this much, which is no error of the gradient
     rounding = 2 * np.finfo(np.float64).eps * float(np.abs(to_host(E)).max()) / h
-    error, worst = 0.0, "no parameter"
+    error, worst, at = 0.0, "no parameter", (0,)
     for name, start, stop in _parts(net.sizes):
         here = (places >= start) & (places < stop)
         part = analytic[..., start:stop]
@@ -151,7 +161,14 @@ def check_gradient(
         relative = float((found / scale).max(initial=0.0)) if finite else np.inf
         if relative > error:
             error, worst = relative, name
-    return GradientCheck(error, tolerance, len(places), worst)
+            *network, column = np.unravel_index(np.argmax(found), found.shape)
+            at = (*network, places[here][column])
+    kink = ""
+    if error > tolerance:
+        nudge = np.zeros(tuple(theta.shape))
+        nudge[at] = h
+        kink = _straddled(net, theta, from_host_like(nudge, theta, "float64"), X, Y)
+    return GradientCheck(error, tolerance, len(places), worst, kink)
 
 
 def _float64(x: Any, argument: str) -> Any:
@@ -172,11 +189,25 @@ def _float64(x: Any, argument: str) -> Any:
         return astype(x, xp.float64)
 
 
-def _chosen(count: int, sample: int | None, seed: int) -> HostArray:
-    """Return the places in θ that are nudged, in rising order."""
-    if sample is None or sample >= count:
+def _chosen(count: int, sample: int | Sequence[int] | None) -> HostArray:
+    """Return the places in θ that are nudged, in rising order.
+
+    Raises
+    ------
+    OptionError
+        `sample` is below 1, or a place is not in θ.
+    """
+    where = "check_gradient(sample)"
+    if isinstance(sample, Sequence | np.ndarray) and not isinstance(sample, str):
+        places = [check_count(place, where, least=0) for place in sample]
+        if not places or max(places) >= count:
+            came = f"place {max(places)}" if places else "no places"
+            expected = f"places in theta, 0 to {count - 1}"
+            raise OptionError(where, came, expected, "Pass a number of places, or None for all")
+        return np.unique(places)
+    if sample is None or check_count(sample, where, least=1) >= count:
         return np.arange(count)
-    return np.sort(generator(seed, "parameters").choice(count, size=sample, replace=False))
+    return np.sort(generator(0, "parameters").choice(count, size=sample, replace=False))
 
 
 def _central_differences(
@@ -201,6 +232,27 @@ def _central_differences(
             below = net.cost(theta - nudge, X, Y, case_weights)
             found.append(to_host((above - below) / (2 * h)))
     return np.moveaxis(np.concatenate(found), 0, -1)
+
+
+def _straddled(net: Network, theta: Array, nudge: Array, X: Any, Y: Any) -> str:
+    """Return the kink that lies between θ − nudge and θ + nudge for some case; "" for none."""
+    values = []
+    with context(theta):
+        a_in, y, _ = net.in_columns(theta, X, Y, None, "check_gradient")
+        for nudged in (theta - nudge, theta + nudge):
+            layers = net.layers(nudged, net.existing(nudged))
+            z, a = forward_pass(layers, net.activations, a_in)
+            values.append([to_host(one) for one in (*z, a[-1] - y)])
+    of_layers = [(one, f"z of layer {k}") for k, one in enumerate(net.activations, start=1)]
+    parts = [*of_layers, (net.loss, "a - y")]
+    for (part, quantity), below, above in zip(parts, *values, strict=True):
+        for kink in getattr(part, "kinks", ()):
+            across = (below != above) & (np.sign(below - kink) * np.sign(above - kink) <= 0)
+            if across.any():
+                *_, unit, case = np.argwhere(across)[0]
+                place = f"unit {unit}, case {case} (counted from 0)"
+                return f"{quantity}, {place}, passes {kink:g}, a kink of {part.name}"
+    return ""
 
 
 def _parts(sizes: tuple[int, ...]) -> list[tuple[str, int, int]]:

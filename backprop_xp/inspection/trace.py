@@ -18,13 +18,13 @@ from backprop_xp.arrays.backend import (
     ignore_overflow,
     namespace,
 )
-from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.errors import ShapeError
 from backprop_xp.inspection.ascii_spelling import can_show
 from backprop_xp.inspection.rendering import Section, as_html, as_latex, as_text
 from backprop_xp.inspection.written_equations import NOTE, TracedLayer, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
-from backprop_xp.network.network import Network
+from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.output_layer import Output, total_cost
 
 __all__ = ["Trace", "trace"]
@@ -182,9 +182,7 @@ def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) 
     >>> found.layers[0].z, found.layers[0].delta, found.layers[0].dE_dW
     (array([[6.5]]), array([[0.5]]), array([[1.5]]))
     """
-    if not isinstance(net, Network):
-        advice = "Pass the network, then theta, then x and y"
-        raise DTypeError("trace(net)", type(net).__name__, "a Network", advice)
+    check_network(net, "trace", "the network, then theta, then x and y")
     columns.check_theta(theta, net.parameter_count, "trace")
     with context(theta):
         X, Y = _rows(net, x, y, theta)

@@ -4,6 +4,7 @@ Only shapes, dtypes and devices are checked here, so that ``jax.jit`` can trace 
 are checked in `data_values`.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import array_api_compat
@@ -25,12 +26,13 @@ from backprop_xp.arrays.requirements import (
     same_place,
     shape_text,
 )
-from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.errors import DTypeError, OptionError, ShapeError
 
 __all__ = [
     "check_shape_of_inputs",
     "check_shape_of_weights",
     "check_theta",
+    "check_weighs_cases",
     "columns",
     "columns_of_targets",
     "kind_of_targets",
@@ -48,9 +50,9 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
     DTypeError, ShapeError
     """
     if not array_api_compat.is_array_api_obj(theta):
-        raise DTypeError(
-            f"{where}(theta)", type(theta).__name__, "an array", "Make one with net.init()"
-        )
+        held = hasattr(theta, "theta")  # as a run and a loaded model have it
+        advice = "Pass its theta, such as run.theta" if held else "Make one with net.init()"
+        raise DTypeError(f"{where}(theta)", type(theta).__name__, "an array", advice)
     check_unmasked(theta, f"{where}(theta)")
     check_dense(theta, f"{where}(theta)")
     if not is_floating(theta):
@@ -138,14 +140,25 @@ def kind_of_targets(Y: Any, m: int, n_out: int, lead: tuple[int, ...], where: st
         return "targets"
     if (integral or n_out == 1) and one_for_each_case:
         return "labels" if integral else "column"
+    rows, advice = _row_count(shape, n_out), "Convert labels held as floats with Y.astype(int)"
+    if rows != m:
+        advice = f"X has {m} rows and Y has {rows}: pass one row of Y for each row of X"
+    elif len(shape) > 1 and shape[-1] != n_out:
+        advice = f"Y has {shape[-1]} columns, and the network has {n_out} outputs"
     of_labels, of_targets = shape_text(*lead, "m"), shape_text(*lead, "m", n_out)
     stacked = f", or {of_labels} and {of_targets}" if lead else ""
     raise ShapeError(
         where,
         f"shape {shape} of dtype {Y.dtype}",
         f"class labels ({m},) of an integer dtype or targets ({m}, {n_out}){stacked}",
-        "Convert labels held as floats with Y.astype(int)",
+        advice,
     )
+
+
+def _row_count(shape: tuple[int, ...], n_out: int) -> int:
+    """Return the cases in targets of this shape, in columns or as labels; 0 for a single number."""
+    in_columns = len(shape) == 2 or (len(shape) > 2 and shape[-1] == n_out)
+    return shape[-2] if in_columns else shape[-1] if shape else 0
 
 
 def columns_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> Array:
@@ -193,10 +206,24 @@ def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
         with context(theta):
             row = xp.full((1, 1), 1 / m, dtype=theta.dtype, device=device_of(theta))
     else:
+        check_weighs_cases(case_weights, where)
         w = like_theta(case_weights, theta, where)
         check_shape_of_weights(w, tuple(theta.shape[:-1]), m, where)
         row = xp.expand_dims(w, axis=-2)
     return row
+
+
+def check_weighs_cases(case_weights: Any, where: str) -> None:
+    """Refuse weights of classes in place of those of the cases.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(case_weights, Mapping | str):
+        expected = "an array of one weight for each case"
+        advice = "Weights of classes are class_weights= of bp.train"
+        raise OptionError(where, f"{case_weights!r:.100}", expected, advice)
 
 
 def check_shape_of_weights(w: Any, lead: tuple[int, ...], m: int, where: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import array_api_compat
 import numpy as np
@@ -21,7 +21,15 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.errors import DataError, OptionError, ShapeError
+from backprop_xp.errors import (
+    CallError,
+    DataError,
+    DTypeError,
+    OptionError,
+    ShapeError,
+    checks_keywords,
+    missing_attribute,
+)
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
 from backprop_xp.network import backpropagation, chunks, columns, parameters
@@ -29,9 +37,26 @@ from backprop_xp.network.connections import Mask, checked_connections, existing
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
 
-__all__ = ["Network", "layer_sizes", "stack_shape"]
+__all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
+
+_PREDICT = "Call bp.predict(net, theta, X), or net.forward(theta, X)"
+_ELSEWHERE = {
+    "backward": "Call net.gradient(theta, X, Y)",
+    "compile": "Call bp.train(net, X, Y, optimizer=...); the loss is bp.Network(..., loss=...)",
+    "evaluate": "Call net.cost(theta, X, Y)",
+    "fit": "Call bp.train(net, X, Y)",
+    "parameters": "Parameters are an array beside the network: theta = net.init()",
+    "predict": _PREDICT,
+    "predict_proba": _PREDICT,
+    "save": "Call bp.save(path, net, theta)",
+    "score": "Call net.cost(theta, X, Y)",
+    "state_dict": "Parameters are an array beside the network: theta = net.init()",
+    "train": "Call bp.train(net, X, Y)",
+    "weights": "Call net.unpack(theta), whose layers have W and b",
+}
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Network:
     """A multi-layer perceptron: its sizes, activations, loss and connections, without parameters.
@@ -90,6 +115,16 @@ class Network:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)  # a frozen dataclass has no other way
+
+    if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute(self, name, _ELSEWHERE)
+
+        def __call__(self, *_: Any, **__: Any) -> Any:
+            """Refuse the call, with the method to call instead."""
+            expected = "a method, such as forward(theta, X)"
+            raise CallError("Network()", "a call of a network", expected, _PREDICT)
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -424,6 +459,25 @@ def _one_for_each_layer(
             "Pass a single one for all of them",
         )
     return tuple(find_activation(one, "Network(hidden)") for one in hidden)
+
+
+def check_network(net: Any, where: str, order: str) -> None:
+    """Refuse anything but a `Network` as the argument `net` of the function `where`.
+
+    Parameters
+    ----------
+    net : object
+    where : str
+    order : str
+        The arguments of the function in their order, for the advice.
+
+    Raises
+    ------
+    DTypeError
+    """
+    if not isinstance(net, Network):
+        advice = f"Pass {order}"
+        raise DTypeError(f"{where}(net)", type(net).__name__, "a Network", advice)
 
 
 def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.cuda_streaming import moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import rows_of
-from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
-from backprop_xp.network.network import Network
+from backprop_xp.network.network import Network, check_network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
@@ -166,11 +166,11 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
 
 
 def _checked(net: Any, theta: Any, where: str) -> Any:
-    """Return θ's namespace, after a check that θ fits the network."""
-    if not isinstance(net, Network):
-        advice = "Pass the network, then theta, then X"
-        raise DTypeError(f"{where}(net)", type(net).__name__, "a Network", advice)
-    return columns.check_theta(theta, net.parameter_count, where)
+    """Return θ's namespace after checking that θ is one of the network."""
+    check_network(net, where, "the network, then theta, then X")
+    xp = columns.check_theta(theta, net.parameter_count, where)
+    requirements.check_real(theta, f"{where}(theta)")
+    return xp
 
 
 def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:

@@ -12,6 +12,7 @@ overwrite it, and the next gradient will.
     adam, adaptive     Adam, AdamW, NAdam; RMSprop, Adagrad
     rprop, lbfgs       optimisers of the full batch
     protocol           the methods that training calls
+    catalogue          the built-in optimisers by name
     hyperparameters    the base class: numbers with a range each, constant or scheduled
     cache_pieces       sweeps over θ in pieces that stay in the cache
 

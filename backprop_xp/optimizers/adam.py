@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.cache_pieces import piecewise
 from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import State
@@ -15,6 +16,7 @@ from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Se
 __all__ = ["Adam", "AdamW", "NAdam"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Adam(Hyperparameters):
     """Adam: the mean gradient over the root mean square gradient, both as running means.
@@ -119,6 +121,7 @@ class Adam(Hyperparameters):
         return theta, (m, v, power1, power2)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam with decoupled weight decay: θ ← θ − ε λ θ, then the step of `Adam`.
@@ -172,6 +175,7 @@ class AdamW(Adam):
         return super().update(theta, state, dE_dtheta, **settings)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class NAdam(Hyperparameters):
     """Adam with Nesterov's momentum: m̂ looks one step ahead.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.cache_pieces import piecewise
 from backprop_xp.optimizers.hyperparameters import Hyperparameters, WithMomentum
 from backprop_xp.optimizers.protocol import State
@@ -13,6 +14,7 @@ from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Se
 __all__ = ["Adagrad", "RMSprop"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class RMSprop(WithMomentum):
     """The gradient over its root mean square: v ← ρ v + (1 − ρ) g², θ ← θ − ε g / (√v + ε₀).
@@ -122,6 +124,7 @@ class RMSprop(WithMomentum):
         return theta, tuple(after)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Adagrad(Hyperparameters):
     """The gradient over the root of all its squares: s ← s + g², θ ← θ − ε g / (√s + ε₀).

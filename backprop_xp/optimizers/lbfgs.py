@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from backprop_xp.arrays.backend import Array
 from backprop_xp.arrays.scalars import check_count, finite_number
+from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (
     AT_LEAST_0,
@@ -16,6 +17,7 @@ from backprop_xp.schedules.ranges import (
 __all__ = ["LBFGS", "Derivative"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class LBFGS:
     """L-BFGS: an approximate Newton step with a line search, θ ← θ − α H ∂E/∂θ.

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import astype
+from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (
@@ -23,6 +24,7 @@ from backprop_xp.schedules.ranges import (
 __all__ = ["Rprop"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Rprop(Hyperparameters):
     """Steps by the sign of the gradient: θ ← θ − Δ sign(∂E/∂θ), with a Δ for each number of θ.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.hyperparameters import WithMomentum
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting
@@ -12,6 +13,7 @@ from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting
 __all__ = ["SGD"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class SGD(WithMomentum):
     """Gradient descent with momentum: Δθ(t) = α Δθ(t−1) − ε ∂E/∂θ, θ ← θ + Δθ(t).

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.errors import OptionError, checks_keywords, metric_advice, nearest_name
 from backprop_xp.schedules.ranges import AT_LEAST_0, BETWEEN_0_AND_1, check_range, constant
 
 __all__ = ["Listener", "ReduceOnPlateau", "find_listeners", "with_values"]
@@ -34,6 +34,7 @@ class Listener(Protocol):
         """Return the number for the steps of the next epoch, or an array over the stack."""
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class ReduceOnPlateau:
     """A number that is multiplied by a factor where a metric of training stalls.
@@ -145,10 +146,7 @@ class ReduceOnPlateau:
         """
         if not history.get(self.metric):
             known = ", ".join(name for name in history if history[name]) or "no entries"
-            advice = nearest_name(self.metric, history)
-            if self.metric.startswith("validation_"):
-                advice = "Pass train(validation=(X, Y)), or another metric"
-            came = f"{self.metric!r}"
+            came, advice = f"{self.metric!r}", metric_advice(self.metric, history)
             raise OptionError("ReduceOnPlateau(metric)", came, f"one of {known}", advice)
         sign = -1 if self.metric.endswith("accuracy") else 1
         found = sign * np.asarray(history[self.metric][-1], dtype=np.float64)

@@ -12,7 +12,7 @@ from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.progress_bar import ProgressBar
-from backprop_xp.errors import CheckpointWarning, OptionError, nearest_name
+from backprop_xp.errors import CheckpointWarning, OptionError, metric_advice
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts
@@ -156,5 +156,5 @@ def _check_metrics(of_schedules: set[str], callbacks: Sequence[Any], task: Task)
     known += of_validation if task.validation is not None else []
     unknown = sorted(str(name) for name in watched - {None, *known})
     if unknown and all(_rank_of(one) for one in callbacks):
-        advice = nearest_name(unknown[0], known)
+        advice = metric_advice(unknown[0], known)
         raise OptionError("metric", repr(unknown[0]), f"one of {', '.join(known)}", advice)

@@ -9,7 +9,6 @@ import numpy as np
 from backprop_xp.arrays.devices import Device
 from backprop_xp.arrays.scalars import check_count, check_flag
 from backprop_xp.callbacks.callback import Callback, checked_callbacks
-from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD

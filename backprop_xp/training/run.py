@@ -1,7 +1,7 @@
 """The result of training: parameters, history, and the choice of networks of a stack."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import array_api_compat
 import numpy as np
@@ -15,10 +15,28 @@ from backprop_xp.arrays.backend import (
     to_host,
 )
 from backprop_xp.callbacks.progress import History
-from backprop_xp.errors import OptionError, ShapeError, StackIndexError, nearest_name
+from backprop_xp.errors import (
+    OptionError,
+    ShapeError,
+    StackIndexError,
+    metric_advice,
+    missing_attribute,
+)
 from backprop_xp.network.network import Network
 
 __all__ = ["Run", "network_numbers"]
+
+_CURVE = "backprop_xp.inspection.learning_curve.learning_curve(run.history)"
+_ELSEWHERE = {
+    "coef_": "Call run.network.unpack(run.theta), whose layers have W and b",
+    "loss_curve_": 'Use run.history["cost"]',
+    "model": "Use run.network and run.theta",
+    "plot": f"Call {_CURVE}",
+    "plot_history": f"Call {_CURVE}",
+    "predict": "Call bp.predict(run.network, run.theta, X)",
+    "save": "Call bp.save(path, run.network, run.theta)",
+    "weights": "Call run.network.unpack(run.theta), whose layers have W and b",
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +111,11 @@ class Run:
             epoch = int(epoch) if numbers.ndim == 0 else epoch
         return replace(self, theta=theta, history=history, epoch=epoch)
 
+    if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing_attribute(self, name, _ELSEWHERE)
+
     def best(self, name: str = "validation_cost") -> "Run":
         """Return the run of the best network of a stack, by an entry of the history.
 
@@ -113,8 +136,7 @@ class Run:
             return self[0]  # raises the error of any index of a single network
         if not self.history.get(name):
             known = ", ".join(self.history) or "the entries of an epoch"
-            missing = name in ("validation_cost", "validation_accuracy")
-            advice = "Train with validation=" if missing else nearest_name(name, self.history)
+            advice = metric_advice(name, self.history)
             raise OptionError("run.best(name)", repr(name), f"one of {known}", advice)
         last = np.asarray(self.history[name][-1])
         if self.epoch is not None:  # the entries of θ, which may be of an earlier epoch

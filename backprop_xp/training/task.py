@@ -18,10 +18,10 @@ from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
 from backprop_xp.callbacks.checkpoint import file_to_resume
-from backprop_xp.errors import DTypeError, OptionError
+from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
-from backprop_xp.network.network import Network, stack_shape
+from backprop_xp.network.network import Network, check_network, stack_shape
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options
@@ -79,9 +79,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     BackpropError
         An argument cannot be used.
     """
-    if not isinstance(net, Network):
-        advice = "Such as bp.Network([4, 3])"
-        raise DTypeError("train(net)", type(net).__name__, "a Network", advice)
+    check_network(net, "train", "the network, such as bp.Network([4, 3]), then X and Y")
     rows = rows_of(X, "train(X)")
     file = file_to_resume(options.resume)
     resumed = None if file is None else read_snapshot(file)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from backprop_xp.arrays.devices import Device
+from backprop_xp.errors import checks_keywords
 from backprop_xp.network.network import Network
+from backprop_xp.optimizers.catalogue import find_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
@@ -21,13 +23,14 @@ from backprop_xp.training.task import Task, prepared
 __all__ = ["driver_of", "train"]
 
 
+@checks_keywords
 def train(
     net: Network,
     X: Any,
     Y: Any,
     theta: Any = None,
     *,
-    optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
+    optimizer: Optimizer | LBFGS | str = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
     epochs: int = 10,
     batch_size: int | None = 32,
     validation: tuple[Any, Any] | None = None,
@@ -67,9 +70,11 @@ def train(
     theta : array (..., P), optional
         The initial parameters, by default ``net.init(seed, stack=stack)``. The array is not
         changed.
-    optimizer : Optimizer or LBFGS
-        The rule of an update. `Rprop` and `LBFGS` need ``batch_size=None``. With `LBFGS` an epoch
-        is one iteration, and the history has an entry for each iteration.
+    optimizer : Optimizer, LBFGS or str
+        The rule of an update, or the name of an optimiser with its defaults: "sgd" (rate 0.1,
+        momentum 0.9), "rmsprop", "adagrad", "adam", "adamw", "nadam", "rprop" or "lbfgs". `Rprop`
+        and `LBFGS` need ``batch_size=None``. With `LBFGS` an epoch is one iteration, and the
+        history has an entry for each iteration.
     epochs : int
         The number of sweeps through the cases, ≥ 0.
     batch_size : int or None
@@ -154,6 +159,8 @@ def train(
     BackpropError
         An argument cannot be used. The error is raised before any work, but for rows in a file when
         they are read.
+    CallError
+        A keyword is unknown; the message has the name here.
     DivergenceError
         A cost or θ is infinite or NaN. The error holds the last good θ, the epoch and the batch.
     OutOfMemoryError
@@ -182,7 +189,7 @@ def train(
         clip_norm=clip_norm,
     )
     options = Options(
-        optimizer=optimizer,
+        optimizer=find_optimizer(optimizer, "train(optimizer)"),
         epochs=epochs,
         batch_size=batch_size,
         validation=validation,

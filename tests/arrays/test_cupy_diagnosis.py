@@ -18,6 +18,7 @@ from broken_libraries import absent
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.advice import install_command
 from backprop_xp.arrays import cupy_diagnosis
 from backprop_xp.arrays import devices as module
 from backprop_xp.arrays.cupy_diagnosis import builds, driver_version, no_such_index, two_builds
@@ -106,7 +107,7 @@ def test_of_several_builds_the_one_for_the_driver_is_to_stay(installed, monkeypa
     monkeypatch.setattr(cupy_diagnosis, "driver_version", lambda: driver)
     found = two_builds()
     assert found.came.startswith("3 builds of CuPy in one environment, cupy and cupy-cuda12x and")
-    assert found.advice.endswith(f"then python -m pip install 'backprop-xp[cuda{extra}]'")
+    assert found.advice.endswith(f"then {install_command(f'cuda{extra}')}")
 
 
 def test_what_users_see_of_two_builds(tmp_path):
@@ -144,8 +145,7 @@ print(devices()[1])
     assert len(made.stderr.splitlines()) <= 2  # where it works: the warning and its line of code
 
 
-CUDA13 = "python -m pip install 'backprop-xp[cuda13]'"
-CUDA12 = "python -m pip install 'backprop-xp[cuda12]'"
+CUDA13, CUDA12 = install_command("cuda13"), install_command("cuda12")
 
 
 def page_of_cupy(line):

@@ -8,6 +8,7 @@ import array_api_compat.numpy
 import pytest
 from broken_libraries import absent
 
+from backprop_xp.advice import install_command
 from backprop_xp.arrays import devices as module
 from backprop_xp.arrays.devices import (
     ENVIRONMENT_VARIABLE,
@@ -170,7 +171,7 @@ def test_a_library_that_is_not_installed(no_module, name, module, title):
     with pytest.raises(DeviceError) as caught:
         select_device(name)
     assert caught.value.parts[1] == f"{title} is not installed"
-    assert f"pip install 'backprop-xp[{EXTRAS[module]}]'" in caught.value.parts[3]
+    assert install_command(EXTRAS[module]) in caught.value.parts[3]
 
 
 @pytest.mark.parametrize(("name", "title"), [("torch:cpu", "PyTorch"), ("jax:cpu", "JAX")])
@@ -189,7 +190,7 @@ def test_a_library_that_is_broken(no_module, name, title, error, line):
     with pytest.raises(DeviceError) as caught:
         select_device(name)
     assert caught.value.parts[1] == f"a broken installation of {title}: {line}"
-    advice = f"Install it anew: python -m pip install 'backprop-xp[{module}]'"
+    advice = f"Install it anew: {install_command(module)}"
     assert caught.value.parts[3] == advice
 
 

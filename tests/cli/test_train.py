@@ -9,6 +9,7 @@ import pytest
 from cli_cases import flowers, houses, read_csv, write_csv
 
 import backprop_xp as bp
+from backprop_xp.advice import install_command
 from backprop_xp.cli.main import main
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import model_file
@@ -238,15 +239,15 @@ def test_a_diverging_run_says_what_to_try(refused):
 
 def test_without_matplotlib(monkeypatch, capsys, refused, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "pip install 'backprop-xp[plot]'" in refused("train", "xor", "--plot", "xor.png")
+    assert install_command("plot") in refused("train", "xor", "--plot", "xor.png")
     assert main(["train", "xor"]) == 0
     captured = capsys.readouterr()
     (line,) = [line for line in captured.out.splitlines() if line.startswith("picture")]
-    assert "pip install 'backprop-xp[plot]'" in line
+    assert install_command("plot") in line
     assert captured.err == ""
     assert [path.name for path in tmp_path.iterdir()] == ["xor.safetensors"]
 
 
 def test_without_scikit_learn(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    assert "pip install 'backprop-xp[sklearn]'" in refused("train", "digits")
+    assert install_command("sklearn") in refused("train", "digits")

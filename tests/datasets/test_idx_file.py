@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import struct
 import sys
 import tracemalloc
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from backprop_xp.advice import install_command
 from backprop_xp.datasets import idx_file
 from backprop_xp.errors import BackpropError, DataError, MissingExtraError, MissingFileError
 
@@ -196,7 +198,7 @@ def cache(no_folder, monkeypatch, tmp_path):
 @pytest.mark.usefixtures("no_folder")
 def test_mnist_without_pooch(monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'backprop-xp\[mnist\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("mnist"))):
         idx_file.read_mnist()
 
 

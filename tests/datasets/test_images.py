@@ -1,11 +1,13 @@
 """Images: the digits of scikit-learn."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
 from backprop_xp import datasets
+from backprop_xp.advice import install_command
 from backprop_xp.errors import MissingExtraError
 
 
@@ -21,5 +23,5 @@ def test_digits():
 def test_digits_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'backprop-xp\[sklearn\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("sklearn"))):
         datasets.digits()

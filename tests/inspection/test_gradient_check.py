@@ -1,7 +1,7 @@
 """The gradient check itself: it passes what is right and fails what is wrong by 0.1 %."""
 
-import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -65,21 +65,17 @@ def test_a_fault_of_one_in_a_thousand_in_an_equation_fails(monkeypatch, name):
     assert first.get(name, "layer") in check.worst
 
 
-@dataclasses.dataclass(frozen=True)
-class WrongAt:
+class WrongAt(bp.Network):
     """A network whose gradient is changed at one place."""
 
-    place: tuple
-    change: float
-    sizes: tuple = SIZES
-    parameter_count: int = P
-
-    def cost(self, *arguments):
-        return NET.cost(*arguments)
+    def __init__(self, place, change):
+        super().__init__(SIZES, hidden="tanh")
+        object.__setattr__(self, "wrong", (place, change))
 
     def gradient(self, *arguments):
-        E, dE_dtheta = NET.gradient(*arguments)
-        dE_dtheta[self.place] += self.change
+        E, dE_dtheta = super().gradient(*arguments)
+        place, change = self.wrong
+        dE_dtheta[place] += change
         return E, dE_dtheta
 
 
@@ -114,10 +110,10 @@ def test_a_gradient_that_is_no_number_fails(place, wrong):
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_a_gradient_that_is_no_number_fails_beside_the_sample_too(wrong):
     checks = [
-        bp.check_gradient(WrongAt((5,), wrong), THETA, X, Y, sample=6, seed=seed)
-        for seed in range(10)
+        bp.check_gradient(WrongAt((5,), wrong), THETA, X, Y, sample=sample)
+        for sample in ([0, 25], [5], 6, range(6, 20))
     ]
-    assert [check.passed for check in checks] == [False] * 10
+    assert [check.passed for check in checks] == [False] * 4
     assert {check.worst for check in checks} == {"W of layer 1"}
 
 
@@ -154,20 +150,40 @@ def test_a_sample_of_the_parameters():
     assert bp.check_gradient(NET, theta, X, Y, sample=7).checked == 7
 
 
-def test_a_sample_nudges_other_parameters_for_other_seeds():
-    """A fault in one parameter is found by the seeds whose sample holds it, and by no sample."""
-    net = WrongAt((5,), 1.0)
+def test_a_sample_is_the_same_in_each_call():
+    """A fault in a parameter is found by every call whose sample holds it, and by no other."""
     found = [
-        not bp.check_gradient(net, THETA, X, Y, sample=P // 2, seed=seed).passed
-        for seed in range(20)
+        [
+            not bp.check_gradient(WrongAt((k,), 1.0), THETA, X, Y, sample=P // 2).passed
+            for k in places
+        ]
+        for places in [range(P)] * 2
     ]
-    assert 3 <= sum(found) <= 17  # ten on the average; beyond these with probability 4e-4
-    again = [
-        not bp.check_gradient(net, THETA, X, Y, sample=P // 2, seed=seed).passed
-        for seed in range(20)
-    ]
-    assert found == again
-    assert not bp.check_gradient(net, THETA, X, Y, sample=None).passed
+    assert found[0] == found[1]
+    assert sum(found[0]) == P // 2
+    assert not bp.check_gradient(WrongAt((5,), 1.0), THETA, X, Y, sample=None).passed
+
+
+@pytest.mark.parametrize("places", [[5], (25, 5), np.array([5, 5]), range(3, 9)])
+def test_places_in_theta(places):
+    check = bp.check_gradient(WrongAt((5,), 1e-3), THETA, X, Y, sample=places)
+    assert check.checked == len(set(places))
+    assert not check.passed
+    others = [k for k in range(P) if k not in set(places)]
+    check = bp.check_gradient(WrongAt((5,), 1e-3), THETA, X, Y, sample=others)
+    assert check.passed
+    assert check.checked == P - len(set(places))
+
+
+@pytest.mark.parametrize("places", [[], [P], [-1], [0.5], [True], "01", np.array([0.0])])
+def test_places_that_are_not_in_theta_are_refused(places):
+    with pytest.raises(OptionError, match=r"^check_gradient\(sample\): got"):
+        bp.check_gradient(NET, THETA, X, Y, sample=places)
+
+
+def test_no_network():
+    with pytest.raises(DTypeError, match=r"^check_gradient\(net\): got ndarray"):
+        bp.check_gradient(THETA, NET, X, Y)
 
 
 def test_a_network_with_more_parameters_than_the_sample():
@@ -266,3 +282,60 @@ def test_the_result_prints_well():
     assert not failed.passed
     assert failed == bp.GradientCheck(0.00123, 1e-7, 26, "W of layer 2")
     assert "max_relative_error=0.00123" in repr(failed)
+
+
+def one_unit(hidden="identity", loss="squared_error", output="identity"):
+    """z¹ = 0 and a² = 0 for θ = (1, −1, 1, 0) and x = 1."""
+    return bp.Network([1, 1, 1], hidden, output, loss)
+
+
+AT_ZERO = np.array([1.0, -1.0, 1.0, 0.0])
+KINKS = {
+    "relu": (one_unit("relu"), 1.0, "z of layer 1, .* passes 0, a kink of relu"),
+    "leaky_relu": (one_unit("leaky_relu"), 1.0, "z of layer 1, .* passes 0, a kink of leaky_relu"),
+    "elu": (one_unit(activations.ELU(0.3)), 1.0, "z of layer 1, .* passes 0, a kink of elu"),
+    "elu, α = 1": (one_unit("elu"), 1.0, "z of layer 1, .* passes 0, a kink of elu"),
+    "relu of the output": (one_unit(output="relu"), 1.0, "z of layer 2, .* a kink of relu"),
+    "absolute_error": (one_unit(loss="absolute_error"), 0.0, "a - y, .* a kink of absolute_error"),
+    "huber below": (one_unit(loss="huber"), 1.0, "a - y, .* passes -1, a kink of huber"),
+    "huber above": (
+        one_unit(loss=bp.losses.Huber(0.5)),
+        -0.5,
+        "a - y, .* passes 0.5, a kink of huber",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KINKS)
+@pytest.mark.parametrize("offset", [0.0, 3e-6, -3e-6])
+def test_a_kink_is_named(case, offset):
+    net, y, says = KINKS[case]
+    theta = AT_ZERO + np.array([0.0, offset, 0.0, 0.0])
+    check = bp.check_gradient(net, theta, [[1.0]], [[y]])
+    assert not check.passed
+    assert re.search(says, check.kink)
+    assert f"straddles a kink, so it is no derivative: {check.kink}." in str(check)
+    far = bp.check_gradient(net, theta + np.array([0.0, 0.2, 0.0, 0.0]), [[1.0]], [[y]])
+    assert far.passed
+    assert far.kink == ""
+
+
+def test_a_fault_away_from_a_kink_is_no_kink():
+    check = bp.check_gradient(WrongAt((5,), 1e-3), THETA, X, Y)
+    assert not check.passed
+    assert check.kink == ""
+    assert "kink" not in str(check)
+
+
+def test_a_kink_in_one_network_of_a_stack():
+    net = one_unit("relu")
+    theta = np.stack([AT_ZERO + 0.5, AT_ZERO, AT_ZERO + 0.5])
+    check = bp.check_gradient(net, theta, [[0.5], [1.0]], [[0.0], [1.0]])
+    assert check.kink.startswith("z of layer 1, unit 0, case 1 (counted from 0)")
+
+
+def test_a_kink_on_every_library(xp64):
+    check = bp.check_gradient(
+        one_unit("relu"), *(xp64.array(x) for x in (AT_ZERO, np.ones((1, 1)), np.ones((1, 1))))
+    )
+    assert "kink of relu" in str(check)

@@ -1,10 +1,12 @@
 """Figures are looked at through matplotlib's own objects: lines, labels, scales, files."""
 
+import re
 import sys
 
 import numpy as np
 import pytest
 
+from backprop_xp.advice import install_command
 from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.inspection.learning_curve import (
     FORMATS,
@@ -113,5 +115,5 @@ def test_pyplot_is_not_touched():
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     for call in (check_plotting, lambda: learning_curve(HISTORY)):
-        with pytest.raises(MissingExtraError, match=r"pip install 'backprop-xp\[plot\]'"):
+        with pytest.raises(MissingExtraError, match=re.escape(install_command("plot"))):
             call()

@@ -148,7 +148,7 @@ def test_it_says_no_value_by_the_step_alone():
 
 @pytest.mark.parametrize(
     ("metric", "advice"),
-    [("validation_cost", r"train\(validation="), ("costs", "Did you mean 'cost'?")],
+    [("validation_cost", r"Train with validation="), ("costs", "Did you mean 'cost'?")],
 )
 def test_a_metric_that_is_not_there(metric, advice):
     schedule = ReduceOnPlateau(0.1, metric=metric)

@@ -1,6 +1,7 @@
 """L-BFGS in training: against SciPy by hand, on each library, and what does not go with it."""
 
 import os
+import re
 import signal
 import sys
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
+from backprop_xp.advice import install_command
 from backprop_xp.errors import DivergenceError, MissingExtraError, OptionError
 
 scipy_optimize = pytest.importorskip("scipy.optimize", reason="scipy is not installed")
@@ -267,7 +269,7 @@ def test_a_cost_that_is_not_finite_at_the_start():
 
 def test_without_scipy(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'backprop-xp\[scipy\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_command("scipy"))):
         trained()
 
 

@@ -197,7 +197,12 @@ REFUSALS = {
     "l2 text": ({"l2": "some"}, OptionError, "train(l2)", "'some'"),
     "optimizer number": ({"optimizer": 0.1}, OptionError, "train(optimizer)", "0.1"),
     "optimizer class": ({"optimizer": bp.SGD}, OptionError, "train(optimizer)", "SGD"),
-    "optimizer text": ({"optimizer": "sgd"}, OptionError, "train(optimizer)", "'sgd'"),
+    "optimizer text": (
+        {"optimizer": "sdg"},
+        OptionError,
+        "train(optimizer)",
+        "Did you mean 'sgd'?",
+    ),
     "net": ({"net": [3, 4, 2]}, DTypeError, "train(net)", "list"),
     "device": ({"device": "cdua"}, DeviceError, "device", "Did you mean 'cuda'?"),
     "device number": ({"device": 0}, DeviceError, "device", "0"),

@@ -198,6 +198,7 @@ def weighted(
 
 def _weights_of_cases(case_weights: Any, m: int, place: Place) -> HostArray:
     where = "train(case_weights)"
+    columns.check_weighs_cases(case_weights, where)
     weights = place.array(case_weights, where)
     columns.check_shape_of_weights(weights, place.lead, m, where)
     data_values.check_case_weights(weights, where, place.dtype)

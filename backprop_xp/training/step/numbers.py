@@ -96,10 +96,6 @@ class StepNumbers:
         regularisation: Regularisation = Regularisation(),  # noqa: B008  it is frozen
         stack: tuple[int, ...] | None = None,
     ) -> None:
-        methods = (getattr(optimizer, name, None) for name in ("settings", "init", "update"))
-        if isinstance(optimizer, type) or not all(map(callable, methods)):
-            expected = "an object with settings, init and update"
-            raise OptionError("train(optimizer)", repr(optimizer), expected, "Pass bp.SGD(0.1)")
         self._ranges, self._regularisation = regularisation.ranges, regularisation.in_use
         self._scheduled = any(callable(setting) for setting in self._regularisation.values())
         self._optimizer, self._theta = optimizer, theta

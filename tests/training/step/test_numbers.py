@@ -189,14 +189,6 @@ def test_a_dict_that_is_changed_and_returned_again_is_looked_at_again():
     assert [float(settings.next().optimizer["rate"]) for _ in range(3)] == [1, 0.5, 1 / 3]
 
 
-@pytest.mark.parametrize("missing", ["settings", "init", "update"])
-def test_an_optimizer_that_lacks_a_method(missing):
-    own = Own()
-    setattr(own, missing, None)
-    with pytest.raises(OptionError, match="expected an object with settings, init and update"):
-        numbers_of(own, np.zeros(3))
-
-
 def test_settings_that_are_no_dict():
     own = Own()
     own.settings = lambda _: None

@@ -1,0 +1,160 @@
+"""Advice of errors: names here for the names of other libraries, and the command that installs.
+
+People come from Keras, PyTorch and scikit-learn, whose names they type first.
+"""
+
+import json
+from collections.abc import Iterable
+
+__all__ = ["install_command", "name_here", "place_of_keyword"]
+
+_ELSEWHERE = {
+    # activations
+    "exp": "exponential",
+    "gelu": "gelu_new gelu_tanh",
+    "identity": "linear none",
+    "leaky_relu": "lrelu",
+    "relu": "rectifier rectified_linear",
+    "sigmoid": "logistic expit",
+    "silu": "swish",
+    "softmax": "log_softmax logsoftmax",
+    # losses
+    "absolute_error": "mae mean_absolute_error l1 l1_loss l1loss",
+    "binary_cross_entropy": "bce bceloss bcewithlogits bcewithlogitsloss",
+    "cross_entropy": "categorical_crossentropy sparse_categorical_crossentropy crossentropyloss "
+    "nll nll_loss nllloss log_loss",
+    "huber": "smooth_l1 smooth_l1_loss smoothl1loss huberloss",
+    "poisson": "poisson_nll poisson_nll_loss poissonnllloss",
+    "squared_error": "mse mse_loss mseloss mean_squared_error l2 l2_loss quadratic",
+    # initializers
+    "glorot": "glorot_uniform xavier xavier_uniform",
+    "glorot_normal": "xavier_normal",
+    "he": "he_normal kaiming kaiming_normal",
+    "he_uniform": "kaiming_uniform",
+    "lecun": "lecun_normal",
+    # entries of the history
+    "accuracy": "acc train_acc train_accuracy",
+    "cost": "loss train_loss training_loss",
+    "validation_accuracy": "val_acc val_accuracy valid_acc validation_acc",
+    "validation_cost": "val_loss valid_loss validation_loss",
+    # keywords of train
+    "batch_size": "batch minibatch_size mini_batch_size",
+    "case_weights": "sample_weight sample_weights",
+    "class_weights": "class_weight",
+    "clip_norm": "clipnorm max_grad_norm gradient_clip_norm",
+    "clip_value": "clipvalue",
+    "dropout": "dropout_rate drop_rate",
+    "epochs": "max_iter max_epochs n_epochs nb_epoch num_epochs",
+    "l2": "alpha weight_decay",
+    "optimizer": "optimiser opt solver",
+    "progress": "progress_bar verbose",
+    "seed": "random_seed random_state rng",
+    "theta": "params parameters weights",
+    "validation": "eval_set val_data validation_data",
+    "X": "x inputs",
+    "Y": "y labels targets",
+    # keywords of networks
+    "connections": "mask masks",
+    "hidden": "activation activations hidden_activation",
+    "initializer": "init initialiser kernel_initializer",
+    "loss": "cost criterion loss_fn loss_function",
+    "output": "out_activation output_activation",
+    "sizes": "hidden_layer_sizes layer_sizes layers units",
+    # keywords of optimisers
+    "beta1": "beta_1 betas",
+    "beta2": "beta_2",
+    "decay": "alpha rho",
+    "epsilon": "eps",
+    "ftol": "tolerance_change",
+    "gtol": "tol tolerance_grad",
+    "history_size": "maxcor",
+    "learning_rate": "eta learning_rate_init lr",
+    "max_iterations": "max_iter maxiter",
+    "momentum_decay": "schedule_decay",
+    "nesterov": "nesterovs_momentum use_nesterov",
+    # keywords of callbacks and of ReduceOnPlateau
+    "factor": "gamma",
+    "folder": "dirpath filepath",
+    "metric": "monitor",
+    "min_delta": "threshold tol",
+    "minimum": "min_lr",
+    "patience": "n_iter_no_change",
+    "restore_best": "restore_best_weights",
+}
+"""The name here, and the names elsewhere. A name elsewhere may stand at several names here."""
+
+_TAKEN_BY = {
+    "beta1": "bp.train(optimizer=bp.Adam(beta1=...))",
+    "connections": "bp.Network(..., connections=...)",
+    "dtype": "net.init(dtype=...) or bp.train(dtype=...)",
+    "device": "net.init(device=...) or bp.train(device=...)",
+    "dropout": "bp.train(dropout=...)",
+    "hidden": "bp.Network(sizes, hidden=...)",
+    "initializer": "net.init(initializer=...)",
+    "l2": "bp.train(l2=...), or to bp.AdamW as weight_decay",
+    "learning_rate": "bp.train(optimizer=bp.SGD(learning_rate=...))",
+    "loss": "bp.Network(..., loss=...)",
+    "momentum": "bp.train(optimizer=bp.SGD(0.1, momentum=...))",
+    "nesterov": "bp.train(optimizer=bp.SGD(0.1, momentum=0.9, nesterov=True))",
+    "output": "bp.Network(..., output=...)",
+    "patience": "bp.train(callbacks=[bp.EarlyStopping(patience=...)])",
+    "seed": "net.init(seed=...) or bp.train(seed=...)",
+    "sizes": "bp.Network([4, 3, 2])",
+}
+"""Where a keyword belongs that came to another function."""
+
+_DONE_OTHERWISE = {
+    "early_stopping": "Pass callbacks=[bp.EarlyStopping()]",
+    "metrics": "The history has the cost and, for class labels, the accuracy",
+    "shuffle": "Each epoch has another order of the cases, which follows from seed=",
+    "validation_fraction": "Split the cases yourself, and pass validation=(X_val, Y_val)",
+    "validation_split": "Split the cases yourself, and pass validation=(X_val, Y_val)",
+}
+
+
+def name_here(name: object, known: Iterable[str]) -> str | None:
+    """Return the one of the known names that means the same as another library's name.
+
+    Examples
+    --------
+    >>> name_here("val_loss", ["cost", "validation_cost"])
+    'validation_cost'
+    """
+    meant = str(name).lower()
+    return next((here for here in known if meant in _ELSEWHERE.get(here, "").split()), None)
+
+
+def place_of_keyword(name: str) -> str | None:
+    """Return the advice for a keyword that another function takes, or that needs none.
+
+    Examples
+    --------
+    >>> place_of_keyword("lr")
+    'Pass it to bp.train(optimizer=bp.SGD(learning_rate=...))'
+    """
+    if name in _DONE_OTHERWISE:
+        return _DONE_OTHERWISE[name]
+    taken = name if name in _TAKEN_BY else name_here(name, _TAKEN_BY)
+    return None if taken is None else f"Pass it to {_TAKEN_BY[taken]}"
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an optional dependency of this package.
+
+    For a checkout, which pip has installed as editable or not at all, it names the folder that
+    pip runs in.
+
+    Examples
+    --------
+    >>> install_command("plot").endswith("[plot]'")
+    True
+    """
+    from importlib import metadata  # which takes 30 ms
+
+    try:
+        found = metadata.distribution("backprop-xp").read_text("direct_url.json")
+        editable = bool(json.loads(found or "{}").get("dir_info", {}).get("editable"))
+    except metadata.PackageNotFoundError:
+        editable = True
+    what = f"-e '.[{extra}]'" if editable else f"'backprop-xp[{extra}]'"
+    return f"python -m pip install {what}"
