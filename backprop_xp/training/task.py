@@ -157,6 +157,4 @@ def _batch_size(options: Options, cases: Cases | FileCases) -> int:
 
 
 def _compared(x: Any, in_file: bool) -> Any:
-    if is_sparse(x):
-        return x.data, x.indices, x.indptr
-    return None if in_file else x
+    return None if in_file and not is_sparse(x) else x
