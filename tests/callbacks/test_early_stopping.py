@@ -107,7 +107,7 @@ def test_nan_after_nan_is_no_improvement(metric):
         noting = Metric([first, *[np.nan] * 7])
         run = bp.train(NET, X, Y, epochs=8, callbacks=[noting, stop], **CHOSEN)
         assert (len(run.history["cost"]), run.epoch) == (4, 1)
-    entries = [np.array(x) for x in ([np.nan, 1.0], [np.nan, 2.0], [2.0, 2.0], *[[np.nan] * 2] * 5)]
+    entries = [np.array(x) for x in ([np.nan, 1.0], [np.nan, 1.0], [2.0, 1.0], *[[np.nan] * 2] * 5)]
     stop = bp.EarlyStopping(metric, patience=3)
     run = bp.train(NET, X, Y, epochs=8, stack=2, callbacks=[Metric(entries), stop], **CHOSEN)
     assert len(run.history["cost"]) == 6  # three after the only number of the first network
