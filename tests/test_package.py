@@ -100,7 +100,7 @@ for call in (bp.{name}, lambda: bp.{name}([4], alpha=0.1), lambda: copyreg.__new
 """
     line = (
         f"{name}: got no scikit-learn, or one before 1.6; expected the package scikit-learn. "
-        "Run: python -m pip install 'backprop-xp[sklearn]'. ModuleNotFoundError('sklearn')\n"
+        f"Run: {install_command('sklearn')}. ModuleNotFoundError('sklearn')\n"
     )
     assert in_a_fresh_interpreter(code) == 3 * line
 

@@ -218,7 +218,7 @@ def snapshot_of(
     progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
 ) -> Snapshot:
     """Return the state of training; it shares no memory with the run."""
-    memories = [(_kind(one), one.state()) for one in callbacks if hasattr(one, "state")]
+    memories = [(_label(one), one.state()) for one in callbacks if hasattr(one, "state")]
     return Snapshot(
         np.array(to_host(progress.theta)),
         tuple(np.array(to_host(x)) for x in progress.state),
@@ -228,7 +228,7 @@ def snapshot_of(
         progress.schedule_memory,
         memories,
         progress.stopped,
-        "" if progress.stopped_by is None else _kind(progress.stopped_by),
+        "" if progress.stopped_by is None else _label(progress.stopped_by),
     )
 
 
@@ -248,13 +248,13 @@ def _entries(name: str, entries: Sequence[Any]) -> HostArray:
 
 
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Give each callback the memory of a callback of its class, the first one that is left.
+    """Give each callback the memory of a callback of its class and metric, the first one left.
 
     A built-in callback without a memory in the snapshot forgets an earlier run.
     """
     left = list(snapshot.callbacks)
     for one in callbacks:
-        memory = next((each for each in left if _kind_today(each[0]) == _kind(one)), None)
+        memory = next((each for each in left if _is_of(each[0], one)), None)
         if memory is not None and hasattr(one, "restore"):
             left = [each for each in left if each is not memory]
             one.restore(memory[1])
@@ -268,9 +268,9 @@ def stopper(snapshot: Snapshot, callbacks: Sequence[Any]) -> Any:
     A run whose end was decided by a callback that is no longer there may go on. So may one that
     ended for another reason, such as a full disk or Ctrl-C.
     """
-    by = _kind_today(snapshot.stopped_by) if snapshot.stopped else ""
+    by = snapshot.stopped_by if snapshot.stopped else ""
     deciding = (one for one in callbacks if not isinstance(one, Checkpoint))
-    return next((one for one in deciding if _kind(one) == by), None)
+    return next((one for one in deciding if _is_of(by, one)), None)
 
 
 def _kind(callback: Any) -> str:
@@ -279,9 +279,19 @@ def _kind(callback: Any) -> str:
     return kind.__qualname__ if is_built_in(callback) else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _kind_today(kind: str) -> str:
-    """Return the class that a file names; older files write a built-in one with its module."""
-    return kind.rpartition(".")[2] if kind.startswith("backprop_xp.") else kind
+def _label(callback: Any) -> str:
+    """Return the class of a callback, with the metric of a built-in one, as files name it."""
+    metric = getattr(callback, "metric", None) if is_built_in(callback) else None
+    return _kind(callback) if metric is None else f"{_kind(callback)}[{metric}]"
+
+
+def _is_of(label: str, callback: Any) -> bool:
+    """Tell whether a label in a file is of a callback.
+
+    Older files name no metric, and a built-in callback with its module.
+    """
+    old = label.rpartition(".")[2] if label.startswith("backprop_xp.") else label
+    return label == _label(callback) or old == _kind(callback)
 
 
 def _is_ours(path: Path) -> bool:

@@ -3,7 +3,10 @@
 import csv
 import os
 import warnings
+from bisect import bisect_left
+from collections.abc import Mapping
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,8 +23,9 @@ class CSVLog:
     """Writes the history to a CSV file, a row after each epoch.
 
     The columns are "epoch", counted from 1, and the names of the history. A stack has a column for
-    each network, such as ``cost[3]``. A row that cannot be written gives a `CheckpointWarning`, and
-    training goes on.
+    each network, such as ``cost[3]``. An epoch without an entry of a name has an empty cell, and an
+    epoch with several entries has a row for each of them. A name that appears later adds a column.
+    A file that cannot be written gives a `CheckpointWarning`, and training goes on.
 
     Parameters
     ----------
@@ -52,16 +56,21 @@ class CSVLog:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._begun = False
+        self._columns: list[str] = []  # of the file; none before it is written
+        self._epochs: dict[str, list[int]] = {}  # of each entry, by the names of the history
 
-    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
+    def on_train_start(self, progress: Progress) -> None:
         """Check that the file can be written, and that an earlier file there is a log.
 
         Raises
         ------
         OptionError
         """
-        self._begun = False
+        self._columns = []
+        self._epochs = self._epochs if progress.epoch else {}
+        for name, entries in progress.history.items():  # of which no memory tells the epochs
+            known = self._epochs.setdefault(name, [])
+            known += [min(k + 1, progress.epoch) for k in range(len(known), len(entries))]
         advice = "Choose the name of a log, or of a new file"
         if self.path.is_dir() or not self.path.parent.is_dir():
             expected = "a file in a folder that exists"
@@ -71,41 +80,91 @@ class CSVLog:
             raise OptionError("CSVLog(path)", came, "a log or a free name", advice)
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the row of the epoch; the first call writes the rows of all epochs before, too."""
-        first = progress.epoch - 1 if self._begun else 0
-        try:
-            with self.path.open("a" if self._begun else "w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                for epoch in range(first, progress.epoch):
-                    self._write(writer, progress, epoch)
-            self._begun = True
-        except OSError as error:
-            text = f"no row of epoch {progress.epoch} in {str(self.path)!r}: {error}"
-            warnings.warn(text, CheckpointWarning, stacklevel=2)
+        """Write the rows of the epoch; the first call writes the rows of all epochs before, too."""
+        self._note(progress)
+        rows = self._rows(progress, progress.epoch)
+        if self._columns and set(self._columns).issuperset(chain(*rows)):
+            self._write(progress, rows, "a")
+        else:
+            self._write(progress, self._rows(progress, 1), "w")
+
+    def on_train_end(self, progress: Progress) -> None:
+        """Write all rows anew where entries came after the rows of their epoch."""
+        if self._note(progress):
+            self._write(progress, self._rows(progress, 1), "w")
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the epoch of each entry of the history."""
+        return {"epochs": {name: np.asarray(of) for name, of in self._epochs.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over a memory that `state` returned."""
+        self._epochs = {name: list(map(int, of)) for name, of in state.get("epochs", {}).items()}
 
     def _is_log(self) -> bool:
         with self.path.open("rb") as file:
             start = file.read(6)
         return start in (b"", b"epoch,")
 
-    @staticmethod
-    def _write(writer: Any, progress: Progress, epoch: int) -> None:
-        row: dict[str, Any] = {"epoch": epoch + 1}
+    def _note(self, progress: Progress) -> bool:
+        """Note the epoch of the entries since the last call; tell whether there are any."""
+        epoch = max(progress.epoch + (progress.batch > 0), 1)
+        before = sum(map(len, self._epochs.values()))
         for name, entries in progress.history.items():
-            entry = np.asarray(entries[epoch] if epoch < len(entries) else np.nan)
-            for place in np.ndindex(entry.shape):
-                label = f"{name}[{', '.join(map(str, place))}]" if place else name
-                row[label] = repr(float(entry[place]))
-        if epoch == 0:
-            writer.writerow(row)
-        writer.writerow(row.values())
+            known = self._epochs.setdefault(name, [])
+            known += [epoch] * (len(entries) - len(known))
+        return sum(map(len, self._epochs.values())) > before
+
+    def _rows(self, progress: Progress, first: int) -> list[dict[str, str]]:
+        """Return the rows from an epoch on, a cell by each column."""
+        rows = {epoch: [{"epoch": str(epoch)}] for epoch in range(first, progress.epoch + 1)}
+        for name, entries in progress.history.items():
+            epochs = self._epochs[name]
+            for number in range(bisect_left(epochs, first), len(entries)):
+                epoch = epochs[number]
+                of_epoch = rows.setdefault(epoch, [{"epoch": str(epoch)}])
+                at = number - bisect_left(epochs, epoch)
+                while len(of_epoch) <= at:
+                    of_epoch.append({"epoch": str(epoch)})
+                of_epoch[at].update(_cells(name, entries[number]))
+        return [row for epoch in sorted(rows) for row in rows[epoch]]
+
+    def _write(self, progress: Progress, rows: list[dict[str, str]], mode: str) -> None:
+        """Write rows after those in the file, or in their place with the mode "w"."""
+        columns = self._columns if mode == "a" else list(dict.fromkeys(chain(*rows)))
+        self._columns = []  # after a failure the next call writes all rows
+        try:
+            with self.path.open(mode, newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, columns)
+                if mode == "w":
+                    writer.writeheader()
+                writer.writerows(rows)
+            self._columns = columns
+        except OSError as error:
+            text = f"no row of epoch {progress.epoch} in {str(self.path)!r}: {error}"
+            warnings.warn(text, CheckpointWarning, stacklevel=2)
+
+
+def _cells(name: str, entry: Any) -> dict[str, str]:
+    """Return the cells of an entry by their columns."""
+    of_networks = np.asarray(entry)
+    return {
+        f"{name}[{', '.join(map(str, place))}]" if place else name: _text(of_networks[place])
+        for place in np.ndindex(of_networks.shape)
+    }
+
+
+def _text(x: Any) -> str:
+    """Return a number with all its digits; anything else, such as a note, as it is."""
+    return repr(float(x)) if np.issubdtype(np.asarray(x).dtype, np.number) else str(x)
 
 
 class TensorBoardLog:
-    """Writes the history for TensorBoard, one number for each name after each epoch.
+    """Writes the history for TensorBoard, the last number of each name after each epoch.
 
-    For a stack the number is the mean over the networks. A stack of at most `each` networks also
-    has the number of each network, under the name with its index, such as ``cost/3``.
+    A name without a new entry in an epoch has no number there. Texts are left out. For a stack the
+    number is the mean over the networks. A stack of at most `each` networks also has the number of
+    each network, under the name with its index, such as ``cost/3``.
 
     Parameters
     ----------
@@ -136,14 +195,19 @@ class TensorBoardLog:
         check_count(each, "TensorBoardLog(each)", least=0)
         self._writer_of, self._folder, self._each = Writer, str(folder), each
         self._writer: Any = None
+        self._lengths: dict[str, int] = {}  # of the lists in the history
 
-    def on_train_start(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
+    def on_train_start(self, progress: Progress) -> None:
         """Open a file of events."""
         self._writer = self._writer_of(self._folder)
+        self._lengths = {name: len(entries) for name, entries in progress.history.items()}
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Write the last entries."""
         for name, entries in progress.history.items():
+            before, self._lengths[name] = self._lengths.get(name, 0), len(entries)
+            if len(entries) <= before or np.asarray(entries[-1]).dtype.kind not in "biuf":
+                continue
             entry = np.asarray(entries[-1], dtype=np.float64)
             self._writer.add_scalar(name, float(entry.mean()), progress.epoch)
             for place in np.ndindex(entry.shape if 0 < entry.size <= self._each else (0,)):

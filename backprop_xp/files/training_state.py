@@ -180,7 +180,7 @@ def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) 
     before, differ = snapshot.settings, []
     for name in sorted({*before, *settings}):
         old, new = before.get(name), settings.get(name)
-        if old != new:
+        if name in before and old != new:  # an older file has fewer settings
             differ.append(f"{name}={_short(new)} where it was {_short(old)}")
     if differ:
         raise OptionError(

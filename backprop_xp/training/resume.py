@@ -6,6 +6,8 @@ from dataclasses import fields
 from typing import Any
 
 from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_derivatives
+from backprop_xp.arrays.requirements import is_sparse
+from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import (
     Checkpoint,
@@ -66,16 +68,14 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
-    """Return the arguments that a resumed run must share, as texts, as a checkpoint holds them."""
-    X, Y = task.compared
+    """Return as texts all that a resumed run has to share; a checkpoint holds them."""
     regularisation = options.regularisation
     given = {
         "network": task.net,
-        "X": X,
-        "Y": Y,
+        **{name: _converted(x, f"train({name})") for name, x in task.compared.items()},
         "optimizer": options.optimizer,
         "batch_size": task.batch_size,
-        "case_weights": options.case_weights,
+        "case_weights": _converted(options.case_weights, "train(case_weights)"),
         "class_weights": options.class_weights,
         **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
         "seed": task.seed,
@@ -83,7 +83,17 @@ def _made_with(task: Task, options: Options) -> Mapping[str, str]:
         "stack": task.stack,
         "cases": task.cases.count,
     }
-    return {name: described(value) for name, value in given.items()}
+    return {name: described(x, f"train({name}), with checkpoints") for name, x in given.items()}
+
+
+def _converted(x: Any, where: str) -> Any:
+    """Return the array that training makes of a list, a data frame or an array.
+
+    Equal numbers are the same data, whatever holds them. A sparse matrix is its three arrays.
+    """
+    if is_sparse(x):
+        return x.data, x.indices, x.indptr
+    return None if x is None else rows_of(in_memory(x, where), where).like
 
 
 def restore_snapshot(

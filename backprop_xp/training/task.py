@@ -1,7 +1,7 @@
 """The task of a training: network, data and θ, checked and moved to the device before any work."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from backprop_xp.arrays.backend import (
@@ -49,8 +49,9 @@ class Task:
     batch_size : int
         Cases in a batch; the number of all cases for the full batch.
     seed : int
-    compared : tuple
-        X and Y as a resumed run must share them; None for data in a file, which is not compared.
+    compared : dict
+        X and Y of the cases, as a resumed run must share them; None for data in a file, which is
+        not compared.
     resumed : Snapshot or None
         The checkpoint to resume; None for a new run.
     """
@@ -62,7 +63,7 @@ class Task:
     validation: Cases | FileCases | None
     batch_size: int
     seed: int
-    compared: tuple[Any, Any] = (None, None)
+    compared: Mapping[str, Any] = field(default_factory=dict)
     resumed: Snapshot | None = None
 
     def in_axes(self, theta: Array) -> Array:
@@ -87,7 +88,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
         cases = weighted(cases, options.case_weights, options.class_weights, net, place)
-        others = None
+        X_others = Y_others = others = None
         if options.validation is not None:
             where, (X_others, Y_others) = "train(validation)", _pair(options.validation)
             others = loaded(net, place.rows(X_others, f"{where}(X)"), Y_others, place, where)
@@ -96,8 +97,13 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
             if place.lead:
                 start = place.xp.reshape(start, (-1, net.parameter_count))
     _check_smoothing(options, cases)
-    size, in_file = _batch_size(options, cases), isinstance(cases, FileCases)
-    compared = _compared(X, in_file), _compared(Y, in_file and is_source(Y))
+    size = _batch_size(options, cases)
+    compared = {
+        "X": _compared(X, cases),
+        "Y": _compared(Y, cases),
+        "validation(X)": _compared(X_others, others),
+        "validation(Y)": _compared(Y_others, others),
+    }
     return Task(net, start, place.lead, cases, others, size, options.seed, compared, resumed)
 
 
@@ -174,7 +180,7 @@ def _batch_size(options: Options, cases: Cases | FileCases) -> int:
     return size
 
 
-def _compared(x: Any, in_file: bool) -> Any:
-    if is_sparse(x):
-        return x.data, x.indices, x.indptr
-    return None if in_file else x
+def _compared(x: Any, cases: Cases | FileCases | None) -> Any:
+    """Return X or Y of some cases; None for data that are not read into memory as a whole."""
+    in_file = isinstance(cases, FileCases) and is_source(x)
+    return None if in_file and not is_sparse(x) else x

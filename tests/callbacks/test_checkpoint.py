@@ -217,6 +217,35 @@ def test_other_networks_and_data_are_refused(tmp_path):
             bp.train(net, *data, epochs=4, resume=tmp_path, **CHOSEN)
 
 
+@pytest.mark.parametrize("others", [None, (X_VAL, Y_VAL[::-1]), (X_VAL[:9], Y_VAL[:9])])
+def test_other_validation_cases_are_refused(others, tmp_path):
+    ours, saving = (X_VAL, Y_VAL), [bp.Checkpoint(tmp_path)]
+    bp.train(NET, X, Y, epochs=2, validation=ours, callbacks=saving, **CHOSEN)
+    with pytest.raises(OptionError, match=r"validation\(.\)=.* where it was array"):
+        bp.train(NET, X, Y, epochs=4, validation=others, resume=tmp_path, **CHOSEN)
+    run = bp.train(NET, X.tolist(), Y, epochs=4, validation=ours, resume=tmp_path, **CHOSEN)
+    assert_same(run, bp.train(NET, X, Y, epochs=4, validation=ours, **CHOSEN))
+
+
+def test_each_callback_of_a_class_has_its_own_memory(tmp_path):
+    def both(patience):
+        return [
+            bp.EarlyStopping(metric, patience=patience, restore_best=False)
+            for metric in ("cost", "validation_cost")
+        ]
+
+    data = {"validation": (X_VAL, Y_VAL), **CHOSEN}
+    before = both(9)
+    bp.train(NET, X, Y, epochs=3, callbacks=[*before, bp.Checkpoint(tmp_path)], **data)
+    after = both(9)
+    bp.train(NET, X, Y, epochs=3, callbacks=after[::-1], resume=tmp_path, **data)
+    for old, new in zip(before, after, strict=True):
+        assert new.state() == old.state()
+    other = bp.EarlyStopping("accuracy", patience=9)  # which the file knows nothing of
+    bp.train(NET, X, Y, epochs=3, callbacks=[other], resume=tmp_path, **data)
+    assert other.state() == {}
+
+
 def test_other_data_and_functions_are_refused(tmp_path):
     def constant(rate):
         return lambda _: rate

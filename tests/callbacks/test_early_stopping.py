@@ -91,3 +91,24 @@ def test_nan_is_never_the_best():
     stop = bp.EarlyStopping("metric", patience=2)
     run = bp.train(NET, X, Y, epochs=5, callbacks=[noting, stop], **CHOSEN)
     assert (run.stopped, run.epoch) == ("", 5)
+
+
+@pytest.mark.parametrize("metric", ["metric", "accuracy_of_mine_accuracy"])
+def test_nan_after_nan_is_no_improvement(metric):
+    class Metric(Entries):
+        """Puts its entries under the name of the metric."""
+
+        def on_epoch_end(self, progress):
+            super().on_epoch_end(progress)
+            progress.history[metric] = progress.history["metric"]
+
+    for first in (np.nan, 1.0):
+        stop = bp.EarlyStopping(metric, patience=3)
+        noting = Metric([first, *[np.nan] * 7])
+        run = bp.train(NET, X, Y, epochs=8, callbacks=[noting, stop], **CHOSEN)
+        assert (len(run.history["cost"]), run.epoch) == (4, 1)
+    entries = [np.array(x) for x in ([np.nan, 1.0], [np.nan, 1.0], [2.0, 1.0], *[[np.nan] * 2] * 5)]
+    stop = bp.EarlyStopping(metric, patience=3)
+    run = bp.train(NET, X, Y, epochs=8, stack=2, callbacks=[Metric(entries), stop], **CHOSEN)
+    assert len(run.history["cost"]) == 6  # three after the only number of the first network
+    assert run.epoch.tolist() == [3, 1]

@@ -2,13 +2,14 @@
 
 import csv
 import sys
+import types
 
 import numpy as np
 import pytest
 from callback_cases import CHOSEN, NET, X_VAL, Y_VAL, X, Y
 
 import backprop_xp as bp
-from backprop_xp.errors import MissingExtraError, OptionError
+from backprop_xp.errors import CheckpointWarning, MissingExtraError, OptionError
 
 
 @pytest.mark.parametrize("stack", [(), 2])
@@ -26,6 +27,95 @@ def test_a_log_in_csv_is_the_history(stack, tmp_path):
         for row, entry in zip(rows, of, strict=True):
             written = [row[f"{name}[{k}]"] for k in range(2)] if stack else row[name]
             np.testing.assert_array_equal(np.array(written, float), entry)  # every digit
+
+
+class Irregular:
+    """Adds entries to the history that come later, not in every epoch, or several in an epoch."""
+
+    def on_batch_end(self, progress):
+        progress.history.setdefault("of_batch", []).append(progress.batch / 3)
+
+    def on_epoch_end(self, progress):
+        lead = progress.theta.shape[:-1]
+        if progress.epoch >= 3:
+            entry = np.full(lead, 1 / progress.epoch)
+            progress.history.setdefault("late", []).append(entry if lead else float(entry))
+        if progress.epoch % 2 == 0:
+            progress.history.setdefault("even", []).append(float(progress.epoch))
+        if progress.epoch == 4:
+            progress.history["note"] = ["a text, with a comma"]
+
+    def on_train_end(self, progress):
+        progress.history["end"] = [np.nan]
+
+
+def read(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("stack", [(), 2])
+def test_a_log_in_csv_has_every_entry_at_its_epoch(stack, tmp_path):
+    log = bp.CSVLog(tmp_path / "log.csv")
+    chosen = {**CHOSEN, "stack": stack}
+    run = bp.train(NET, X, Y, epochs=5, callbacks=[log, Irregular()], **chosen)
+    rows = read(log.path)
+    last = "late[1]" if stack else "late"
+    found = {
+        name: [(int(row["epoch"]), row[name]) for row in rows if row[name]]
+        for name in ("of_batch", "even", "note", "end", last)
+    }
+    late = [(epoch, repr(1 / epoch)) for epoch in (3, 4, 5)]
+    assert found.pop(last) == late
+    assert found == {
+        "of_batch": [(e, repr(b / 3)) for e in range(1, 6) for b in range(1, 5)],
+        "even": [(2, "2.0"), (4, "4.0")],
+        "note": [(4, "a text, with a comma")],
+        "end": [(5, "nan")],
+    }
+    cost = "cost[0]" if stack else "cost"
+    costs = [float(row[cost]) for row in rows if row[cost]]
+    np.testing.assert_array_equal(costs, np.reshape(run.history["cost"], (5, -1))[:, 0])
+
+
+def test_a_log_of_a_resumed_run_is_that_of_the_whole_run(tmp_path):
+    class Regular(Irregular):
+        """Adds numbers alone, which a checkpoint can hold."""
+
+        def on_epoch_end(self, progress):
+            super().on_epoch_end(progress)
+            progress.history.pop("note", None)
+
+        def on_train_end(self, progress):
+            pass
+
+    def logged(name, epochs, **more):
+        log = bp.CSVLog(tmp_path / name)
+        callbacks = [Regular(), log, bp.Checkpoint(tmp_path / f"{name}-files")]
+        bp.train(NET, X, Y, epochs=epochs, callbacks=callbacks, **CHOSEN, **more)
+        return log.path.read_text(encoding="utf-8")
+
+    whole = logged("whole", 5)
+    logged("parts", 3)
+    assert logged("parts", 5, resume=tmp_path / "parts-files") == whole
+
+
+def test_a_row_that_could_not_be_written_comes_later(tmp_path):
+    log = bp.CSVLog(tmp_path / "folder" / "log.csv")
+    log.path.parent.mkdir()
+
+    class Moving:
+        """Takes the folder away for the second epoch."""
+
+        def on_epoch_start(self, progress):
+            if progress.epoch == 1:
+                log.path.parent.rename(tmp_path / "elsewhere")
+            if progress.epoch == 2:
+                (tmp_path / "elsewhere").rename(log.path.parent)
+
+    with pytest.warns(CheckpointWarning, match="no row of epoch 2"):
+        bp.train(NET, X, Y, epochs=3, callbacks=[Moving(), log], **CHOSEN)
+    assert [row["epoch"] for row in read(log.path)] == ["1", "2", "3"]
 
 
 def test_a_log_destroys_nothing(tmp_path):
@@ -56,8 +146,41 @@ def test_a_log_for_tensorboard(tmp_path):
             np.testing.assert_allclose(found, values, rtol=1e-6)  # it keeps single precision
 
 
+def test_tensorboard_has_new_numbers_alone(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        """Notes numbers in place of TensorBoard."""
+
+        def __init__(self, folder):
+            pass
+
+        def add_scalar(self, name, number, epoch):
+            written.append((name, number, epoch))
+
+        def flush(self):
+            pass
+
+        close = flush
+
+    monkeypatch.setitem(sys.modules, "tensorboard", types.ModuleType("tensorboard"))
+    summary = types.ModuleType("tensorboard.summary")
+    summary.Writer = Writer
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", summary)
+    log = bp.TensorBoardLog(tmp_path)
+    bp.train(NET, X, Y, epochs=5, callbacks=[Irregular(), log], **CHOSEN)
+    found = {name: [at for one, _, at in written if one == name] for name, _, _ in written}
+    found.pop("accuracy", None)
+    assert found == {
+        "cost": [1, 2, 3, 4, 5],
+        "of_batch": [1, 2, 3, 4, 5],
+        "late": [3, 4, 5],
+        "even": [2, 4],
+    }
+
+
 def test_tensorboard_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
-    with pytest.raises(MissingExtraError, match=r"backprop-xp\[tensorboard\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[tensorboard\]"):
         bp.TensorBoardLog(tmp_path)
