@@ -10,6 +10,7 @@ other modules of the package ask it for the namespace of an array.
     cupy_diagnosis    why CuPy cannot be used, and what to do
     tf32              the precision of matrix products on NVIDIA GPUs
     memory_errors     one out-of-memory error for all libraries
+    threads           threads of matrix products on a CPU
     native            functions of a training step, straight from each library
     requirements      checks of arrays: real, dense, unmasked, on one device
     data_frames       data frames and series as NumPy arrays

@@ -21,6 +21,7 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.cuda_streaming import moved_by, mover
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.rows import rows_of
+from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
@@ -181,9 +182,13 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
 
+    def of_piece(piece: Array) -> Array:
+        with limited_threads(theta, net.sizes, piece.shape[-2]):
+            return backpropagation.outputs(layers, net.activations, piece.mT).mT
+
     def outputs(block: Array) -> Iterator[Array]:
         for piece in pieces(block, length):
-            yield backpropagation.outputs(layers, net.activations, piece.mT).mT
+            yield of_piece(piece)
 
     m, at_once = rows.like.shape[-2], _block_length(rows.like, theta, length)
     by = mover(xp, device) if m > at_once else None

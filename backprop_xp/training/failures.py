@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, context, copied, dtype_name, without_derivatives
 from backprop_xp.arrays.memory_errors import lack_of_memory
+from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import DivergenceError, OutOfMemoryError
 from backprop_xp.training.progress import TrainingProgress
@@ -18,7 +19,7 @@ __all__ = ["Guarded", "diverged", "out_of_memory"]
 
 
 class Guarded(ExitStack):
-    """The context of a training: its device, no warnings of NumPy, errors with the last good θ.
+    """The context of a training: device, threads, no warnings of NumPy, errors with the last good θ.
 
     The driver calls `reached` between two epochs. Where memory runs out, the `OutOfMemoryError`
     holds θ of the last call.
@@ -51,6 +52,8 @@ class Guarded(ExitStack):
 
     def __enter__(self) -> Self:
         self.enter_context(context(self.theta))
+        task = self.task
+        self.enter_context(limited_threads(self.theta, task.net.sizes, task.batch_size))
         self.enter_context(without_derivatives(self.theta))
         self.enter_context(np.errstate(all="ignore"))  # the cost is checked after each epoch
         return self
