@@ -5,7 +5,6 @@ refused with its line and column; no value is guessed, filled in or skipped.
 """
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -13,8 +12,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.datasets.cells import is_missing, is_name, is_number, is_value, shown, targets_in
-from backprop_xp.datasets.csv_file import SEPARATORS, FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.cells import shown, targets_in
+from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.header import (
+    advice_for_one_cell,
+    check_names,
+    columns_of,
+    is_header,
+    one_cell,
+)
 from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.errors import DataError, OptionError, check_is_file, nearest_name
 
@@ -219,7 +225,7 @@ def _layout(
 ) -> _Layout:
     """Return the columns of a CSV file, found from its first two rows and the option `header`."""
     rows = first_rows(file)
-    position = _position(file, rows.first, target, wanted, needs_target)
+    position = _position(file, rows, target, wanted, needs_target)
     if isinstance(target, str) and given is False:
         if needs_target:
             advice = "Pass the index of its column, counted from 0"
@@ -231,89 +237,31 @@ def _layout(
     if header is None:
         named = isinstance(target, str) and position is not None
         known = wanted != () and set(wanted) <= set(rows.first)
-        header = named or known or _is_header(file, rows, position)
+        header = named or known or is_header(file, rows, position)
     if header and wanted:
-        features = _columns(file, rows, wanted)
+        features = columns_of(file, rows, wanted)
     else:
         features = [j for j in range(len(rows.first)) if j != position]
     if not features or (wanted and len(features) != len(wanted)):
         came, advice = f"{len(features)} columns of features", "Check that it is the right table"
         expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
-        came, advice = came + _one_cell(rows), _of_one_cell(rows) or advice
+        came, advice = came + one_cell(rows), advice_for_one_cell(rows) or advice
         raise DataError(file.name, came, expected, advice)
     if needs_target and position in features:
         came = f"column {(position or 0) + 1} as the target and as a feature"
         advice = "Name the target, or add its column"
         raise DataError(file.name, came, "a target besides the features", advice)
     if header:
-        _check_names(file, rows, features)
+        check_names(file, rows, features)
     target_name = rows.first[position] if header and position is not None else ""
     return _Layout(header, features, position, target_name)
 
 
-def _one_cell(rows: FirstRows) -> str:
-    """Return words about a first row of one cell, for an error; "" for more cells."""
-    if len(rows.first) > 1:
-        return ""
-    cell = shown(rows.first[0])
-    return f", as line {rows.line} is one cell, {cell}, with {rows.separator} as the separator"
-
-
-def _of_one_cell(rows: FirstRows) -> str:
-    """Return the advice for a first row of one cell; "" for more cells."""
-    known = ", ".join(SEPARATORS.values())
-    return (
-        f"Delete the line if it is a title, or separate cells by one of {known}"
-        if len(rows.first) == 1
-        else ""
-    )
-
-
-def _is_header(file: Path, rows: FirstRows, target: int | None) -> bool:
-    """Tell whether the first row names the columns, which may be numbered 0, 1, … in part.
-
-    It has a text in a feature's column, or above a numeric target, if it is a header.
-
-    Raises
-    ------
-    DataError
-        It may also be a row: a cell with a text is written as a value, numbers are beside texts, or
-        no text is beyond doubt a name.
-    """
-    first, second = rows.first, rows.second
-    numbers = [j for j, cell in enumerate(first) if is_number(cell)]
-    of_numbers = set(numbers)
-    texts = [j for j, cell in enumerate(first) if cell and j not in of_numbers]
-    telling = [j for j in texts if j != target or (second != [] and is_number(second[j]))]
-    if not telling:
-        return False
-    values = [j for j in texts if is_value(first[j])]
-    named = any(is_name(first[j]) for j in telling)
-    numbered = [first[j] for j in numbers] == list(map(str, range(len(numbers))))
-    if named and not values and numbered and len(numbers) != 1:
-        return True
-    doubtful = (values or numbers or telling)[0]
-    came = shown(first[doubtful])
-    if values:
-        came += ", " + ("a missing value" if is_missing(first[doubtful]) else "a value")
-        came += " or the name of a column"
-    elif numbers:
-        came += f" and a text, {shown(first[telling[0]])}"
-    else:
-        came += ", the name of a column or a value"
-    where, expected = place(file, rows.line, doubtful), "a header or a row of numbers"
-    advice = (
-        "The line is ambiguous: pass header=True (--header) if it names the columns, or "
-        "header=False (--no-header) if it is a row"
-    )
-    raise DataError(where, came + _one_cell(rows), expected, advice)
-
-
 def _position(
-    file: Path, first: list[str], target: Target, wanted: Names, needs_target: bool
+    file: Path, rows: FirstRows, target: Target, wanted: Names, needs_target: bool
 ) -> int | None:
     """Return the target's column; None for an optional target that is missing."""
-    width = len(first)
+    first, width = rows.first, len(rows.first)
     if target is None:
         spare = bool(wanted) and width == len(wanted) + 1
         return width - 1 if needs_target or spare else None
@@ -321,40 +269,15 @@ def _position(
         if target in first or not needs_target:
             return first.index(target) if target in first else None
         came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(repr, first[:10]))}" + (", …" * (width > 10))
-        raise OptionError("read_file(target)", came, expected, nearest_name(target, first))
+        expected = f"one of {', '.join(map(shown, first[:10]))}" + (", …" * (width > 10))
+        advice = advice_for_one_cell(rows) or nearest_name(target, first)
+        raise OptionError("read_file(target)", came + one_cell(rows), expected, advice)
     if not needs_target and width == len(wanted):
         return None
     if isinstance(target, bool) or not isinstance(target, int) or not -width <= target < width:
         expected = f"a column's name or an index from {-width} to {width - 1}"
         raise OptionError("read_file(target)", repr(target), expected, "Choose a column")
     return target % width
-
-
-def _columns(file: Path, rows: FirstRows, wanted: Names) -> list[int]:
-    """Return the columns of names, each of which occurs once in the header."""
-    counts = Counter(rows.first)
-    column_of = {name: j for j, name in enumerate(rows.first)}
-    for name in wanted:
-        if counts[name] != 1:
-            came = f"{counts[name]} columns {name!r}{_one_cell(rows)}"
-            advice = "Rename or delete the others" if counts[name] else "Add the column"
-            where = f"{file.name}, line {rows.line}"
-            expected, advice = f"one column {name!r}", _of_one_cell(rows) or advice
-            raise DataError(where, came, expected, advice)
-    return [column_of[name] for name in wanted]
-
-
-def _check_names(file: Path, rows: FirstRows, features: list[int]) -> None:
-    """Refuse a header with empty or repeated names."""
-    counts = Counter(rows.first)
-    for j in features:
-        name = rows.first[j]
-        if not name or counts[name] > 1:
-            came = f"the name {shown(name)}"
-            advice = "Name the column, or delete it if it is the number of the row"
-            expected = "a different name for each column"
-            raise DataError(place(file, rows.line, j), came, expected, advice)
 
 
 def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:

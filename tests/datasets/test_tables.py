@@ -211,9 +211,10 @@ class TestFirstLine:
     @pytest.mark.parametrize(
         "text", ["a b y\n1 2 3\n", "a|b|y\n1|2|3\n", "A table\na;b;y\n1;2;3\n"]
     )
-    def test_another_separator_or_a_title(self, save, text):
-        with pytest.raises(DataError) as caught:
-            read_table(save(text))
+    @pytest.mark.parametrize("target", [None, "y"])
+    def test_another_separator_or_a_title(self, save, text, target):
+        with pytest.raises((DataError, OptionError)) as caught:
+            read_table(save(text), target)
         words = f"line 1 is one cell, {text.splitlines()[0]!r}, with a comma as the separator"
         assert words in str(caught.value)
         assert "a tab, a semicolon, a comma" in str(caught.value)
