@@ -10,7 +10,8 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 from backprop_xp.advice import install_command, name_here, place_of_keyword
 
@@ -30,6 +31,7 @@ __all__ = [
     "OutOfMemoryError",
     "ShapeError",
     "StackIndexError",
+    "check_is_file",
     "checks_keywords",
     "first_line",
     "metric_advice",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_COMPARED: Final = 100  # characters of a name that is compared with known names
 
 
 class BackpropError(Exception):
@@ -186,7 +189,7 @@ class MissingExtraError(BackpropError, ImportError):
 
 
 class MissingFileError(BackpropError, FileNotFoundError):
-    """A file or folder does not exist.
+    """A file or folder does not exist, or a path is no ordinary file.
 
     Examples
     --------
@@ -194,7 +197,7 @@ class MissingFileError(BackpropError, FileNotFoundError):
     >>> bp.load("nowhere.safetensors")
     Traceback (most recent call last):
     backprop_xp.errors.MissingFileError: load('nowhere.safetensors'): got no such file; expected a
-        model file. Check the path.
+        model file. Check the name.
     """
 
 
@@ -353,6 +356,39 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def check_is_file(path: Path, where: str, expected: str, prefix: str = "") -> None:
+    """Refuse a path at which there is no ordinary file.
+
+    Parameters
+    ----------
+    path : path
+    where, expected : str
+        As `BackpropError` takes them.
+    prefix : str
+        The text before the kind of the path, in the part of the message that says what came.
+
+    Raises
+    ------
+    MissingFileError
+        There is nothing, a folder, or a pipe, socket or device.
+
+    Examples
+    --------
+    >>> check_is_file(Path("."), "load('.')", "a model file")
+    Traceback (most recent call last):
+    backprop_xp.errors.MissingFileError: load('.'): got a folder; expected a model file. Name a file
+        in it.
+    """
+    if path.is_file():
+        return
+    came, advice = "no such file", "Check the name"
+    if path.is_dir():
+        came, advice = "a folder", "Name a file in it"
+    elif path.exists():
+        came, advice = "a pipe, socket or device, no ordinary file", "Write its bytes to a file"
+    raise MissingFileError(where, prefix + came, expected, advice)
+
+
 def nearest_name(name: object, known: Iterable[str]) -> str:
     """Return the advice for an unknown name: its name here, or a known name that is similar.
 
@@ -369,7 +405,9 @@ def nearest_name(name: object, known: Iterable[str]) -> str:
     here = name_here(name, known)
     if here is not None:
         return f"Its name here is {here!r}"
-    near = difflib.get_close_matches(str(name).lower(), known, n=1)
+    wanted = str(name).lower()[:_COMPARED]  # the time of a comparison is not linear in the length
+    short = [one for one in known if len(one) <= _COMPARED]
+    near = difflib.get_close_matches(wanted, short, n=1)
     return f"Did you mean {near[0]!r}?" if near else "Use one of the known names"
 
 

@@ -5,8 +5,13 @@ from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
+from backprop_xp.cli.predict import PredictOptions
+from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
+from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
 
 __all__ = ["parser"]
+
+_UNSET: Final[dict[str, Any]] = {"default": argparse.SUPPRESS}  # TrainOptions says None, help why
 
 _TRAIN: Final = """\
 Train a network on a data set or on a table in a file. Write the model and a picture of the
@@ -15,7 +20,8 @@ learning curve. Existing files of these names are replaced.
 DATA is a data set (digits, family_trees, mnist, symmetry or xor) or a file:
   .csv   a row for each case, with columns of numbers and a target column. A target of texts, or
          of whole numbers from 0 to K-1, holds classes. A target of other numbers, such as 1.5,
-         2.0 or 1 to K, holds numbers to predict.
+         2.0 or 1 to K, holds numbers to predict. A first line that may be a header or a row
+         needs --header or --no-header.
   .npz   an array X with a row of numbers for each case, and an array Y with class labels or with
          numbers to predict.
 Training on a file standardises each column of numbers to mean 0 and variance 1, and a target of
@@ -81,29 +87,56 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         allow_abbrev=False,
     )
     add = command.add_argument
-    unset: dict[str, Any] = {"default": argparse.SUPPRESS}  # the default depends on the data
     add("data", metavar="DATA", help=_DATA_HELP)
-    add("--target", **unset, metavar="NAME", help=_TARGET_HELP)
-    add("--hidden", default="64,64", metavar="SIZES", help=_HIDDEN_HELP)
-    add("--activation", default="relu", metavar="NAME", help=_ACTIVATION_HELP)
-    add("--loss", **unset, metavar="NAME", help=_LOSS_HELP)
-    add("--optimizer", default="sgd", metavar="NAME", help="sgd, gradient descent with momentum")
-    add("--learning-rate", type=float, default=0.1, metavar="RATE", help="the size of a step")
-    add("--momentum", type=float, default=0.9, metavar="SHARE", help=_MOMENTUM_HELP)
-    add("--epochs", type=int, **unset, metavar="N", help=_EPOCHS_HELP)
-    add("--batch-size", type=int, default=32, metavar="N", help="cases in a batch")
-    add("--seed", type=int, default=0, metavar="N", help=_SEED_HELP)
-    add("--device", default="auto", metavar="NAME", help=_DEVICE_HELP)
-    add("--dtype", default="float32", metavar="NAME", help=_DTYPE_HELP)
-    add("--held-out", type=float, **unset, metavar="SHARE", help=_HELD_OUT_HELP)
-    add("--out", **unset, metavar="FILE", help=_MODEL_HELP)
-    add("--plot", **unset, metavar="FILE", help=_PLOT_HELP)
+    add("--target", **_UNSET, metavar="NAME", help=_TARGET_HELP)
+    add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)
+    add("--hidden", default=TrainOptions.hidden, metavar="SIZES", help=_HIDDEN_HELP)
+    add("--activation", default=TrainOptions.activation, metavar="NAME", help=_ACTIVATION_HELP)
+    add("--loss", **_UNSET, metavar="NAME", help=_LOSS_HELP)
+    add(
+        "--optimizer",
+        default=TrainOptions.optimizer,
+        metavar="NAME",
+        help="sgd, gradient descent with momentum",
+    )
+    add(
+        "--learning-rate",
+        type=float,
+        default=TrainOptions.learning_rate,
+        metavar="RATE",
+        help="the size of a step",
+    )
+    add(
+        "--momentum",
+        type=float,
+        default=TrainOptions.momentum,
+        metavar="SHARE",
+        help=_MOMENTUM_HELP,
+    )
+    add("--epochs", type=int, **_UNSET, metavar="N", help=_EPOCHS_HELP)
+    add(
+        "--batch-size",
+        type=int,
+        default=TrainOptions.batch_size,
+        metavar="N",
+        help="cases in a batch",
+    )
+    add("--seed", type=int, default=TrainOptions.seed, metavar="N", help=_SEED_HELP)
+    add("--device", default=TrainOptions.device, metavar="NAME", help=_DEVICE_HELP)
+    add("--dtype", default=TrainOptions.dtype, metavar="NAME", help=_DTYPE_HELP)
+    add("--held-out", type=float, **_UNSET, metavar="SHARE", help=_HELD_OUT_HELP)
+    add("--out", **_UNSET, metavar="FILE", help=_MODEL_HELP)
+    add("--plot", **_UNSET, metavar="FILE", help=_PLOT_HELP)
 
 
 _DATA_HELP: Final = "a data set, or a .csv or .npz file"
 _TARGET_HELP: Final = (
     "the target's column in a .csv file, by name or by index from 0 (default: the last column); "
     "the target's array in an .npz file (default: Y)"
+)
+_HEADER_HELP: Final = (
+    "whether the first line of a .csv file names the columns (default: it does where a cell is "
+    "text; a line that may also be a row of values is refused)"
 )
 _HIDDEN_HELP: Final = "units of each hidden layer with commas between, '' for no hidden layer"
 _ACTIVATION_HELP: Final = "activation of the hidden layers, such as relu, tanh or sigmoid"
@@ -113,17 +146,16 @@ _LOSS_HELP: Final = (
     "binary_cross_entropy for targets that are all 0 or 1, else squared_error"
 )
 _MOMENTUM_HELP: Final = "share of the previous step that each step adds, from 0 to below 1"
+_SMALL_DATA: Final = f"{', '.join(TRUTH_TABLES)} and for fewer than {SMALL} cases"
 _EPOCHS_HELP: Final = (
-    "passes through all cases (default: 30; 200 for family_trees, symmetry, xor and for fewer "
-    "than 50 cases)"
+    f"passes through all cases (default: {EPOCHS}; {EPOCHS_SMALL} for {_SMALL_DATA})"
 )
 _SEED_HELP: Final = "seed of the initial weights, the order of the cases and the cases held out"
 _DEVICE_HELP: Final = "name of a device, as listed by: backprop-xp devices"
 _DTYPE_HELP: Final = "precision of the computation: float16, float32 or float64"
 _HELD_OUT_HELP: Final = (
     "share of the cases that are held out from training to test the network, from 0 to below 1 "
-    "(default: 0.2; mnist: its own test part; 0 for family_trees, symmetry, xor and for fewer "
-    "than 50 cases)"
+    f"(default: {SHARE}; mnist: its own test part; 0 for {_SMALL_DATA})"
 )
 _MODEL_HELP: Final = "file of the model (default: the name of DATA with .safetensors)"
 _PLOT_HELP: Final = (
@@ -144,8 +176,9 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add = command.add_argument
     add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
     add("data", metavar="DATA", help=_DATA_HELP)
-    add("--out", default="predictions.csv", metavar="FILE", help=_TABLE_HELP)
-    add("--device", default="auto", metavar="NAME", help=_DEVICE_HELP)
+    add("--out", default=PredictOptions.out, metavar="FILE", help=_TABLE_HELP)
+    add("--device", default=PredictOptions.device, metavar="NAME", help=_DEVICE_HELP)
+    add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)
 
 
 _TABLE_HELP: Final = "file of the predictions; an existing file is replaced"

@@ -4,12 +4,16 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from backprop_xp.cli.arguments import parser
 from backprop_xp.cli.messages import error_message, fail, say, wrapped
+from backprop_xp.cli.predict import PredictOptions, predict_job
+from backprop_xp.cli.train_options import TrainOptions
 from backprop_xp.errors import BackpropError
 
 __all__ = ["main"]
@@ -28,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         By argparse: 0 after ``--help``, 2 where the arguments are not understood.
     """
+    with _standard_streams():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack letters of a file's name
             stream.reconfigure(errors="backslashreplace")
@@ -35,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # results show infinity and NaN
             _run(options)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return fail("interrupted", 130)
     except BrokenPipeError:  # the reader has stopped, as in: backprop-xp devices | head -1
@@ -50,18 +58,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _standard_streams() -> Iterator[None]:
+    """Open the null device in place of each standard stream that the shell has closed.
+
+    Python sets such a stream to None, and the next file to be opened would get its number, to which
+    libraries in C write their messages.
+    """
+    with ExitStack() as opened:
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # numbers 0, 1, 2
+            if getattr(sys, name) is None:
+                null = opened.enter_context(Path(os.devnull).open(mode, encoding="utf-8"))
+                setattr(sys, name, null)
+                opened.callback(setattr, sys, name, None)
+        yield
+
+
 def _run(options: argparse.Namespace) -> None:
     given = {name: value for name, value in vars(options).items() if name != "command"}
     if options.command == "devices":
         _devices()
     elif options.command == "train":
         from backprop_xp.cli.train import train_job
-        from backprop_xp.cli.train_options import TrainOptions
 
         train_job(TrainOptions(**given, progress=sys.stderr.isatty()), say)
     else:
-        from backprop_xp.cli.predict import PredictOptions, predict_job
-
         predict_job(PredictOptions(**given), say)
 
 

@@ -12,18 +12,12 @@ from backprop_xp.cli.standardisation import Scaling, folded, scaling_of_inputs, 
 from backprop_xp.cli.training_data import Cases, TrainingData
 from backprop_xp.errors import DataError, OptionError
 from backprop_xp.network.network import Network
+from backprop_xp.network.output_layer import CANONICAL_PAIRS
 from backprop_xp.network.prediction import predict
 
 __all__ = ["Task", "task_for"]
 
-_OUTPUT_OF_LOSS: Final = {
-    "cross_entropy": "softmax",
-    "binary_cross_entropy": "sigmoid",
-    "poisson": "exp",
-    "squared_error": "identity",
-    "absolute_error": "identity",
-    "huber": "identity",
-}
+_OUTPUT_OF_LOSS: Final = {pair.loss.name: pair.activation.name for pair in CANONICAL_PAIRS}
 _MOST_PARAMETERS: Final = 10**9
 _CHECKED_ROWS: Final = 4096
 _AGREEMENT: Final = 1e-3  # between outputs from 0 to 1, or between standardised outputs
@@ -83,7 +77,8 @@ def task_for(
     hidden : list of int
         The sizes of the hidden layers.
     activation : str
-        The activation of the hidden layers. The activation of the outputs follows from the loss.
+        The activation of the hidden layers. The activation of the outputs is the one that
+        forms a canonical pair with the loss, or else the identity.
     loss : str, optional
         Default: cross_entropy for labels, binary_cross_entropy for targets that are all 0 or 1,
         squared_error for others.
@@ -101,7 +96,7 @@ def task_for(
     elif loss is None:
         loss = "binary_cross_entropy" if is_binary(Y) else "squared_error"
     _check_range(loss, data)
-    output = _OUTPUT_OF_LOSS[loss]
+    output = _OUTPUT_OF_LOSS.get(loss, "identity")
     net = Network([X.shape[1], *hidden, data.n_out], activation, output, loss)
     if net.parameter_count > _MOST_PARAMETERS:
         came, expected = f"{net.parameter_count:,} parameters", f"at most {_MOST_PARAMETERS:,}"

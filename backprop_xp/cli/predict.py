@@ -19,6 +19,7 @@ from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.training_data import is_file
 from backprop_xp.errors import ModelFileError
 from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.formats import check_format
 from backprop_xp.files.model_file import load
 from backprop_xp.network.data_values import check_finite
 from backprop_xp.network.network import Network
@@ -35,6 +36,7 @@ class PredictOptions:
     data: str
     out: str = "predictions.csv"
     device: str = "auto"
+    header: bool | None = None
 
 
 def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
@@ -51,10 +53,11 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     BackpropError, OSError
     """
     is_file(options.data)  # refuses an unknown name before any file is read
+    check_format(options.out, "--out", ".csv")
     check_destination("--out", Path(options.out), [options.data, options.model])
     device = select_device(options.device)
     net, theta, notes = _model(options.model, device)
-    X, Y, why_not = given_cases(options.data, notes, net.sizes[0], net.sizes[-1])
+    X, Y, why_not = given_cases(options.data, notes, net.sizes[0], net.sizes[-1], options.header)
     check_finite(X, options.data, dtype_name(theta.dtype))
     say(f"model     {options.model}: {'-'.join(map(str, net.sizes))}, {net.output.name}")
     say(f"device    {device}")

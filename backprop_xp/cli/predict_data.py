@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from backprop_xp import datasets
 from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.model_notes import ModelNotes
-from backprop_xp.cli.training_data import is_file
+from backprop_xp.cli.training_data import check_header, is_file
 from backprop_xp.datasets.csv_file import first_rows
 from backprop_xp.datasets.tables import read_features, read_table
 from backprop_xp.errors import BackpropError, DataError, OptionError
@@ -34,7 +34,9 @@ class Given(NamedTuple):
     why_not: str = ""
 
 
-def given_cases(name: str, notes: ModelNotes, n_in: int, n_out: int) -> Given:
+def given_cases(
+    name: str, notes: ModelNotes, n_in: int, n_out: int, header: bool | None = None
+) -> Given:
     """Return the cases of a data set, of its test part where it has one, or of a file.
 
     Parameters
@@ -45,19 +47,22 @@ def given_cases(name: str, notes: ModelNotes, n_in: int, n_out: int) -> Given:
         The names by which the columns of a file with a header are found.
     n_in, n_out : int
         The model's numbers of inputs and outputs.
+    header : bool or None
+        Whether the first line of a CSV file names the columns; None to find out.
 
     Raises
     ------
     BackpropError
         There are no such data, or their inputs do not fit the model.
     """
+    check_header(name, header)
     if not is_file(name):
         found = datasets.NAMES[name]()
         given = Given(*(found.test if isinstance(found, datasets.Split) else found))
     elif Path(name).suffix.lower() == ".npz":
         given = _of_npz(name, notes)
     else:
-        given = _of_csv(name, notes, n_in)
+        given = _of_csv(name, notes, n_in, header)
     if given.X.shape[1] != n_in:
         came, advice = f"{given.X.shape[1]} numbers for each case", "Check the name of the data"
         raise DataError(name, came, f"{n_in}, as the model was trained on", advice)
@@ -75,27 +80,35 @@ def _of_npz(name: str, notes: ModelNotes) -> Given:
     return Given(X)
 
 
-def _of_csv(name: str, notes: ModelNotes, n_in: int) -> Given:
+def _of_csv(name: str, notes: ModelNotes, n_in: int, header: bool | None) -> Given:
     """Return the cases of a CSV file, with the target where it has a column of it."""
+    target = notes.target
     if notes.feature_names:
-        X = read_features(name, notes.target, notes.feature_names)
-        return Given(X) if notes.target is None else _with_target(name, X, notes.target, notes)
+        X = read_features(name, target, notes.feature_names, header=header)
+        return Given(X) if target is None else _with_target(name, X, target, notes, header)
     # without names, the number of columns tells whether there is a target
-    width = len(first_rows(Path(name))[0])
+    width = len(first_rows(Path(name)).first)
     if width == n_in:
-        return Given(read_features(name))
+        return Given(read_features(name, header=header))
     if width != n_in + 1:
         expected = f"{n_in}, as the model was trained on, or {n_in + 1} with the target"
         raise DataError(name, f"{width} columns", expected, "Check that it is the right table")
-    index = notes.target if isinstance(notes.target, int) else -1
-    return _with_target(name, read_features(name, index), index, notes)
+    index = target if isinstance(target, int) else -1
+    X = read_features(name, index, header=header)
+    return _with_target(name, X, index, notes, header)
 
 
-def _with_target(name: str, X: NDArray[Any], target: str | int | None, notes: ModelNotes) -> Given:
+def _with_target(
+    name: str,
+    X: NDArray[Any],
+    target: str | int | None,
+    notes: ModelNotes,
+    header: bool | None = None,
+) -> Given:
     """Return X with the target of the file, or with the reason why it cannot be read."""
-    known = notes.class_names or ()
+    known, names = notes.class_names or (), notes.feature_names
     try:
-        table = read_table(name, target, feature_names=notes.feature_names, class_names=known)
+        table = read_table(name, target, feature_names=names, class_names=known, header=header)
     except OptionError:  # the file has no such target
         return Given(X)
     except BackpropError as error:  # about the target, because X has been read

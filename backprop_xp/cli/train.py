@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.network_choice import Task, task_for
-from backprop_xp.cli.train_options import TrainOptions
+from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import is_file, training_data
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model_file import save
@@ -20,14 +20,9 @@ from backprop_xp.inspection import learning_curve
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
-__all__ = ["EPOCHS", "EPOCHS_SMALL", "train_job"]
+__all__ = ["train_job"]
 
 Say = Callable[[str], None]
-
-EPOCHS: Final = 30
-"""The default number of epochs."""
-EPOCHS_SMALL: Final = 200
-"""The default number of epochs for truth tables and other small data."""
 
 
 def train_job(options: TrainOptions, say: Say) -> None:
@@ -50,7 +45,8 @@ def train_job(options: TrainOptions, say: Say) -> None:
     no_picture = options.check_files()
     device = select_device(options.device)
     _check_dtype(options.dtype, device)
-    data = training_data(options.data, options.target, options.held_out, options.seed)
+    split = options.held_out, options.seed
+    data = training_data(options.data, options.target, *split, options.header)
     task = task_for(data, options.hidden_sizes, options.activation, options.loss)
     _say_task(task, device, options.dtype, say)
     if no_picture:

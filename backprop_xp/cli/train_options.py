@@ -11,12 +11,18 @@ from backprop_xp.activations import find_activation
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.destinations import check_destination
 from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
+from backprop_xp.files.formats import check_format
 from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
 
-__all__ = ["OPTIMIZERS", "TrainOptions"]
+__all__ = ["EPOCHS", "EPOCHS_SMALL", "OPTIMIZERS", "TrainOptions"]
+
+EPOCHS: Final = 30
+"""The default number of epochs."""
+EPOCHS_SMALL: Final = 200
+"""The default number of epochs for truth tables and other small data."""
 
 OPTIMIZERS: Final[Mapping[str, Callable[[float, float], Optimizer]]] = {
     "sgd": lambda learning_rate, momentum: SGD(learning_rate, momentum=momentum)
@@ -33,6 +39,7 @@ class TrainOptions:
 
     data: str
     target: str | None = None
+    header: bool | None = None
     hidden: str = "64,64"
     activation: str = "relu"
     loss: str | None = None
@@ -112,10 +119,11 @@ class TrainOptions:
         Raises
         ------
         OptionError, MissingFileError
-            A file cannot be written, or must not be replaced.
+            A file cannot be written, must not be replaced, or has a name of another format.
         MissingExtraError
             ``--plot`` names a file and matplotlib is not installed.
         """
+        check_format(self.model, "--out", ".safetensors")
         check_destination("--out", self.model, [self.data])
         if self.picture is None:
             return ""

@@ -13,13 +13,22 @@ from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.model_notes import ModelNotes
 from backprop_xp.datasets.csv_file import first_rows
 from backprop_xp.datasets.tables import read_table
-from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
+from backprop_xp.errors import DataError, OptionError, check_is_file, nearest_name
 
-__all__ = ["SHARE", "SMALL", "Cases", "TrainingData", "is_file", "training_data"]
+__all__ = [
+    "SHARE",
+    "SMALL",
+    "TRUTH_TABLES",
+    "Cases",
+    "TrainingData",
+    "check_header",
+    "is_file",
+    "training_data",
+]
 
 SHARE: Final = 0.2  # of the cases, held out by default
 SMALL: Final = 50  # with fewer cases, none are held out by default
-_TRUTH_TABLES: Final = ("family_trees", "symmetry", "xor")
+TRUTH_TABLES: Final = ("family_trees", "symmetry", "xor")  # small, and never held out by default
 
 
 class Cases(NamedTuple):
@@ -56,7 +65,7 @@ class TrainingData:
     def small(self) -> bool:
         """Whether the data are a truth table or fewer than `SMALL` cases."""
         m = len(self.train.X) + (len(self.held_out.X) if self.held_out else 0)
-        return self.notes.data in _TRUTH_TABLES or m < SMALL
+        return self.notes.data in TRUTH_TABLES or m < SMALL
 
     @property
     def n_out(self) -> int:
@@ -73,20 +82,24 @@ def is_file(name: str) -> bool:
     OptionError
         DATA is neither a data set's name nor a file's name in .csv or .npz.
     MissingFileError
-        There is no such file.
+        There is no such file, or it is a folder or a pipe.
     """
     if name in datasets.NAMES:
         return False
     if Path(name).suffix.lower() in (".csv", ".npz"):
-        if not Path(name).is_file():
-            came, advice = f"{name!r}, where there is no file", "Check the name"
-            raise MissingFileError("DATA", came, "a .csv or .npz file", advice)
+        check_is_file(Path(name), "DATA", "a .csv or .npz file", f"{name!r}, ")
         return True
     known = f"one of {', '.join(datasets.NAMES)}, or a file whose name ends in .csv or .npz"
     raise OptionError("DATA", repr(name), known, nearest_name(name, datasets.NAMES))
 
 
-def training_data(name: str, target: str | None, held_out: float | None, seed: int) -> TrainingData:
+def training_data(
+    name: str,
+    target: str | None,
+    held_out: float | None,
+    seed: int,
+    header: bool | None = None,
+) -> TrainingData:
     """Return the cases to train on and the cases held out.
 
     Parameters
@@ -101,14 +114,17 @@ def training_data(name: str, target: str | None, held_out: float | None, seed: i
         there is one; 0 for truth tables and for fewer than 50 cases; else 0.2.
     seed : int
         Chooses the cases held out.
+    header : bool or None
+        Whether the first line of a CSV file names the columns; None to find out.
 
     Raises
     ------
     BackpropError
         There are no such data, or they cannot be read or split.
     """
+    check_header(name, header)
     if is_file(name):
-        data = _from_file(name, target)
+        data = _from_file(name, target, header)
     elif target is None:
         data = _from_library(name)
     else:
@@ -128,16 +144,28 @@ def _from_library(name: str) -> TrainingData:
     return TrainingData(Cases(*train), held_out, ModelNotes(name, (), labels), False)
 
 
-def _from_file(name: str, target: str | None) -> TrainingData:
+def check_header(name: str, header: bool | None) -> None:
+    """Refuse ``--header`` and ``--no-header`` unless DATA names a CSV file.
+
+    Raises
+    ------
+    OptionError
+    """
+    if header is not None and Path(name).suffix.lower() != ".csv":
+        option, advice = "--header" if header else "--no-header", "Leave the option out"
+        raise OptionError(option, f"DATA {name!r}", "a .csv file as DATA", advice)
+
+
+def _from_file(name: str, target: str | None, header: bool | None) -> TrainingData:
     npz = Path(name).suffix.lower() == ".npz"
     where = target if npz else _index_or_name(target)
-    X, Y, features, classes = read_table(name, where)
+    X, Y, features, classes = read_table(name, where, header=header)
     if classes is not None and len(classes) < 2:
         came = f"a target that is {classes[0]!r} in every row"
         raise DataError(name, came, "at least two classes", "Check --target")
     if features:
-        header = first_rows(Path(name))[0]
-        where = where if isinstance(where, str) else header[-1 if where is None else where]
+        names = first_rows(Path(name)).first
+        where = where if isinstance(where, str) else names[-1 if where is None else where]
     notes = ModelNotes(Path(name).name, features, classes, where)
     return TrainingData(Cases(X, Y), None, notes, True)
 

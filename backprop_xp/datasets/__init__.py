@@ -11,6 +11,7 @@ Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
     kinship            the two family trees of 1986, and the relations in them
     idx_file           IDX files, MNIST's format
     tables             CSV and NPZ files as tables
+    header             whether the first row of a CSV file names the columns
     csv_file           a CSV file as columns of numbers and texts
     npz_file           an array of an NPZ archive
     cells              the text of a cell as a number, a class or a missing value

@@ -13,7 +13,12 @@ from backprop_xp.datasets.tables import Table, read_table
 __all__ = ["NAMES", "read_file"]
 
 
-def read_file(path: str | os.PathLike[str], target: str | int | None = None) -> Table:
+def read_file(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    *,
+    header: bool | None = None,
+) -> Table:
     r"""Return the features and the target of a .csv or .npz file.
 
     `tables.read_table` states the rules for headers, classes and missing values.
@@ -25,6 +30,9 @@ def read_file(path: str | os.PathLike[str], target: str | int | None = None) -> 
     target : str or int, optional
         The target's column, by its name or its index from 0. Default: the last column. In NPZ
         files the name of the target's array. Default: Y.
+    header : bool, optional
+        Whether the first line of a .csv file names the columns. Default: it does where it can be
+        nothing else; a line that may also be a row of values is refused.
 
     Returns
     -------
@@ -34,11 +42,11 @@ def read_file(path: str | os.PathLike[str], target: str | int | None = None) -> 
     Raises
     ------
     MissingFileError
-        There is no such file.
+        There is no such file, or it is a folder or a pipe.
     OptionError
         The file is neither .csv nor .npz, or has no such target.
     DataError
-        The file is damaged, or a value is missing or cannot be used.
+        The file is damaged, its first line is ambiguous, or a value is missing or cannot be used.
 
     Examples
     --------
@@ -50,7 +58,7 @@ def read_file(path: str | os.PathLike[str], target: str | int | None = None) -> 
     >>> table.X.tolist(), table.Y.tolist(), table.class_names
     ([[5.1], [6.2]], [0, 1], ('setosa', 'virginica'))
     """
-    return read_table(path, target)
+    return read_table(path, target, header=header)
 
 
 NAMES: Final[Mapping[str, Callable[[], Dataset | Split]]] = MappingProxyType(

@@ -1,6 +1,7 @@
 """Cells of a table, texts that mean a number, a class or a missing value."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -8,13 +9,29 @@ from numpy.typing import NDArray
 
 from backprop_xp.errors import DataError, nearest_name
 
-__all__ = ["class_names_in", "is_missing", "is_number", "numbers_in", "targets_in"]
+__all__ = [
+    "class_names_in",
+    "is_missing",
+    "is_name",
+    "is_number",
+    "is_value",
+    "numbers_in",
+    "shown",
+    "targets_in",
+]
 
 Names: TypeAlias = tuple[str, ...]
 
 _MISSING: Final = frozenset(  # without Na, which is sodium
-    ["", "?", "na", "NA", "n/a", "N/A", "nan", "NaN", "NAN", "null", "NULL"]
+    ["", "?", "na", "NA", "n/a", "N/A", "nan", "NaN", "NAN", "null", "NULL", "#N/A", "#NA", "<NA>"]
 )
+_VALUES: Final = frozenset(["true", "false", "yes", "none", "nil", "n.a.", "n.d."])  # lower case
+_DATE: Final = re.compile(
+    r"((mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[ ,.]+)?"
+    r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}[ .,/-]+\d[\d ,:./-]*",
+    re.IGNORECASE,
+)
+_SHOWN: Final = 80  # characters of a cell in an error, at most
 
 
 def is_missing(cell: str) -> bool:
@@ -61,7 +78,49 @@ def is_number(cell: str) -> bool:
     return True
 
 
-def class_names_in(cells: list[str]) -> Names:
+def is_value(cell: str) -> bool:
+    """Tell whether a text that is no number is written as a value, not as the name of a column.
+
+    Values are texts without a letter, the usual signs of a missing value, truth values and dates.
+
+    Examples
+    --------
+    >>> [is_value(cell) for cell in ("5 000", "5%", "<1", "1,234", "TRUE", "NA", "Jan 5, 2020")]
+    [True, True, True, True, True, True, True]
+    >>> is_value("length"), is_value("x1"), is_value("may_1"), is_value("5 kg")
+    (False, False, False, False)
+    """
+    cell = cell.strip()
+    if not any(map(str.isalpha, cell)) or is_missing(cell) or cell.lower() in _VALUES:
+        return True
+    error_of_excel = cell.startswith("#") and cell.endswith(("!", "?"))
+    return error_of_excel or _DATE.fullmatch(cell) is not None
+
+
+def is_name(cell: str) -> bool:
+    """Tell whether a cell is beyond doubt the name of a column: it starts with a letter.
+
+    Examples
+    --------
+    >>> is_name("length"), is_name("_id"), is_name("NA"), is_name("5 kg"), is_name("1x1")
+    (True, True, False, False, False)
+    """
+    start = cell.strip()[:1]
+    return (start.isalpha() or start == "_") and not is_value(cell)
+
+
+def shown(cell: str) -> str:
+    """Return a cell in quotation marks for an error, cut to `_SHOWN` characters.
+
+    Examples
+    --------
+    >>> shown("setosa"), len(shown("a" * 1000))
+    ("'setosa'", 84)
+    """
+    return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} …"
+
+
+def class_names_in(cells: Sequence[str], count: int | None = None) -> Names:
     """Return the names of the classes in a target's cells; () where the cells are numbers.
 
     The cells are classes where all of them are texts. They are also classes where they are whole
@@ -70,8 +129,10 @@ def class_names_in(cells: list[str]) -> Names:
 
     Parameters
     ----------
-    cells : list of str
-        The stripped cell of each row.
+    cells : sequence of str
+        The stripped cell of each row, or each different cell.
+    count : int, optional
+        The number of rows. Default: the number of cells.
 
     Returns
     -------
@@ -91,23 +152,28 @@ def class_names_in(cells: list[str]) -> Names:
     if not any(map(is_number, distinct)):
         return tuple(sorted(distinct))
     counted = tuple(str(label) for label in range(len(distinct)))
-    few = 2 <= len(distinct) <= max(2, len(cells) // 2)
+    few = 2 <= len(distinct) <= max(2, (len(cells) if count is None else count) // 2)
     return counted if few and distinct == set(counted) else ()
 
 
 def targets_in(
-    cells: list[str], known: Names | None, where: Callable[[int], str]
+    cells: list[str],
+    known: Names | None,
+    where: Callable[[int], str],
+    rows: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.int64] | NDArray[np.float64], Names | None]:
     """Return a target's class labels and the names of the classes, or its numbers and None.
 
     Parameters
     ----------
     cells : list of str
-        The stripped cell of each row.
+        The stripped cell of each row; with `rows`, each different cell.
     known : tuple of str or None
         The names of the classes; empty for numbers; None to find out by `class_names_in`.
     where : callable
         From the number of a row to the text of its place, with which an error begins.
+    rows : array (m,), optional
+        Row r has the cell ``cells[rows[r]]``. Default: the cells are the rows.
 
     Returns
     -------
@@ -126,23 +192,30 @@ def targets_in(
     >>> targets_in(["no", "yes", "no"], None, "row {}".format)
     (array([0, 1, 0]), ('no', 'yes'))
     """
-    for row, cell in enumerate(cells):
+
+    def refusal(place: int, came: str, expected: str, advice: str) -> DataError:
+        row = place if rows is None else int(np.argmax(rows == place))
+        return DataError(where(row), came, expected, advice)
+
+    for place, cell in enumerate(cells):
         if is_missing(cell):
             advice = "Fill in the cell or delete the row"
-            raise DataError(where(row), f"{cell!r}, a missing value", "a target", advice)
-    classes = class_names_in(cells) if known is None else known
+            raise refusal(place, f"{shown(cell)}, a missing value", "a target", advice)
+    classes = class_names_in(cells, None if rows is None else len(rows)) if known is None else known
     if classes:
         labels = {name: label for label, name in enumerate(classes)}
-        for row, cell in enumerate(cells):
+        for place, cell in enumerate(cells):
             if cell not in labels:
-                expected = f"one of the classes {', '.join(map(repr, classes[:10]))}"
+                expected = f"one of the classes {', '.join(map(shown, classes[:10]))}"
                 if len(classes) > 10:
                     expected += ", ..."
                 advice = nearest_name(cell, classes)
-                raise DataError(where(row), f"the class {cell!r}", expected, advice)
-        return np.array([labels[cell] for cell in cells], dtype=np.int64), classes
-    for row, cell in enumerate(cells):
+                raise refusal(place, f"the class {shown(cell)}", expected, advice)
+        Y = np.array([labels[cell] for cell in cells], dtype=np.int64)
+        return Y if rows is None else Y[rows], classes
+    for place, cell in enumerate(cells):
         if not is_number(cell) or not np.isfinite(float(cell)):
             advice = "Correct the cell, or write a text in every row if the target is a class"
-            raise DataError(where(row), repr(cell), "a finite number as in other rows", advice)
-    return np.array(numbers_in(cells))[:, None], None
+            raise refusal(place, shown(cell), "a finite number as in other rows", advice)
+    numbers = np.array(numbers_in(cells))[:, None]
+    return numbers if rows is None else numbers[rows], None

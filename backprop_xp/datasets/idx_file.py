@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import DataError, MissingFileError, needs_extra
+from backprop_xp.errors import DataError, MissingFileError, check_is_file, needs_extra
 
 __all__ = ["MAX_BYTES", "read_idx", "read_mnist"]
 
@@ -67,7 +67,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises
     ------
     MissingFileError
-        There is no such file.
+        There is no such file, or it is a folder or a pipe.
     DataError
         The file is no IDX file or damaged; its size differs from the size in its header; or the
         header promises more than `MAX_BYTES`. The reader unpacks one byte more than the header
@@ -83,13 +83,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     array([7, 2, 1], dtype=uint8)
     """
     file = Path(path)
-    if not file.is_file():
-        raise MissingFileError(
-            "read_idx(path)",
-            f"{str(file)!r}, where there is no file",
-            "an IDX file",
-            "Check the name; a relative one starts from the current folder",
-        )
+    check_is_file(file, "read_idx(path)", "an IDX file", f"{str(file)!r}, ")
     with file.open("rb") as raw:
         gzipped = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)

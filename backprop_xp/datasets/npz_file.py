@@ -1,7 +1,8 @@
 """An array from an NPZ archive that may come from anywhere: no pickles, no zip bombs.
 
 An archive gives the size of an array three times: in the array's header, in the archive's
-directory, and by the bytes themselves. No memory is taken before header and directory agree.
+directory, and by the bytes themselves. No memory is taken before header and directory agree, and
+before the size is known to be a small multiple of the file's.
 """
 
 import math
@@ -32,7 +33,7 @@ _UNREADABLE: Final = (  # errors of the standard library and NumPy on damaged ar
     ValueError,
     OverflowError,
 )
-_LARGE: Final = 2**30  # bytes; a larger array must not be _PACKED times larger than the file
+_LARGE: Final = 2**26  # bytes; a larger array must not be _PACKED times larger than the file
 _PACKED: Final = 100
 
 
@@ -57,7 +58,8 @@ def read_array(file: Path, *names: str) -> NDArray[Any]:
         The archive has no array of these names.
     DataError
         The file is no NPZ archive or damaged; the array is of another dtype, such as objects, which
-        are pickles and can run code; or the array is larger than 1 GiB and than 100 times the file.
+        are pickles and can run code; or the array is larger than 64 MiB and larger than 100 times
+        the file.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -86,6 +88,11 @@ def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> Non
     if member.flag_bits & 1 or not stored_plainly:
         expected = "an array that is stored or deflated, not encrypted"
         raise DataError(where, "an unusual packing", expected, advice)
+    size = file.stat().st_size
+    if member.file_size > max(_LARGE, _PACKED * size):
+        came = f"{member.file_size:,} bytes packed into a file of {size:,}"
+        expected, advice = f"at most {_PACKED} times the file", "Save it with numpy.savez"
+        raise DataError(where, came, expected, advice)
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         if version == (1, 0):
@@ -96,11 +103,10 @@ def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> Non
     if dtype.hasobject or dtype.kind not in "biufU":
         came = f"an array of {dtype}" + (", that is, pickles" * dtype.hasobject)
         raise DataError(where, came, "numbers or texts", advice)
+    if not dtype.itemsize:
+        came = f"an array of {dtype}, texts without a letter that take no bytes"
+        raise DataError(where, came, "numbers or texts", advice)
     promised = math.prod(shape) * dtype.itemsize
     if promised != there:
         came = f"a header that promises {promised:,} bytes, {shape} of {dtype}"
         raise DataError(where, came, f"the {there:,} bytes of the archive's directory", advice)
-    if promised > max(_LARGE, _PACKED * file.stat().st_size):
-        came = f"{promised:,} bytes packed into a file of {file.stat().st_size:,}"
-        expected, advice = f"at most {_PACKED} times the file", "Save it with numpy.savez"
-        raise DataError(where, came, expected, advice)

@@ -12,10 +12,17 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.datasets.cells import is_missing, is_number, targets_in
-from backprop_xp.datasets.csv_file import first_rows, place, read_columns
+from backprop_xp.datasets.cells import shown, targets_in
+from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.header import (
+    advice_for_one_cell,
+    check_names,
+    columns_of,
+    is_header,
+    one_cell,
+)
 from backprop_xp.datasets.npz_file import read_array
-from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
+from backprop_xp.errors import DataError, OptionError, check_is_file, nearest_name
 
 __all__ = ["Table", "read_features", "read_table"]
 
@@ -52,13 +59,16 @@ def read_table(
     *,
     feature_names: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
+    header: bool | None = None,
 ) -> Table:
     r"""Return the features and the target of a file.
 
     A **CSV** file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these
-    three, in this order, that the first line has outside quotation marks. Empty lines are skipped.
-    The first line is a header where a cell of a feature is text, or where the target's cell is text
-    above a number. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,)
+    three, in this order, that the first line has outside quotation marks. A line such as ``sep=|``
+    above the table names another separator. Empty lines are skipped. The first line is a header
+    where a cell of a feature is text, or where the target's cell is text above a number. A first
+    line that may also be a row, such as ``1,2,-`` or ``5%,TRUE``, is refused unless `header` is
+    given. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,)
     or (m, n_out).
 
     A target column holds classes where all its cells are text. It also holds classes where its
@@ -80,6 +90,8 @@ def read_table(
     class_names : sequence of str, optional
         The classes of a trained model. A label is a position in this sequence, also where the file
         lacks some of the classes. Empty: the target is numbers. Default: the rule above.
+    header : bool, optional
+        Whether the first line of a CSV file names the columns. Default: the rule above.
 
     Returns
     -------
@@ -88,13 +100,13 @@ def read_table(
     Raises
     ------
     MissingFileError
-        There is no such file.
+        There is no such file, or it is a folder or a pipe.
     OptionError
-        The file is neither .csv nor .npz, or has no such target.
+        The file is neither .csv nor .npz, has no such target, or is an NPZ file with `header`.
     DataError
         The file cannot be read exactly: it is not UTF-8, it has no rows or rows of different
-        lengths, a value is missing or infinite, a text is among numbers, a class is unknown, the
-        archive is damaged or holds pickles.
+        lengths, the first line is ambiguous, a value is missing or infinite, a text is among
+        numbers, a class is unknown, the archive is damaged or holds pickles.
 
     Examples
     --------
@@ -111,14 +123,12 @@ def read_table(
     file = _checked(path)
     wanted = tuple(feature_names or ())
     known = None if class_names is None else tuple(class_names)
+    _check_header(header, file)
     if file.suffix.lower() == ".npz":
         X = _npz_features(file, wanted)
-        Y, classes = _npz_targets(file, target, known)
-        if len(Y) != len(X):
-            came, expected = f"{len(X)} rows of X and {len(Y)} of Y", "as many of Y as of X"
-            raise DataError(file.name, came, expected, "Save them again")
+        Y, classes = _npz_targets(file, target, known, len(X))
         return Table(X, Y, wanted, classes)
-    layout = _layout(file, target, wanted, needs_target=True)
+    layout = _layout(file, target, wanted, header, needs_target=True)
     columns = read_columns(file, layout.header, layout.features, layout.target)
 
     def where(row: int) -> str:
@@ -132,6 +142,8 @@ def read_features(
     path: str | os.PathLike[str],
     target: str | int | None = None,
     feature_names: Sequence[str] | None = None,
+    *,
+    header: bool | None = None,
 ) -> NDArray[np.floating[Any]]:
     r"""Return the features of a file, with or without the target.
 
@@ -146,6 +158,8 @@ def read_features(
     feature_names : sequence of str, optional
         The columns that the model was trained on. In a file with a header they are found by name;
         other columns are ignored. In a file without a header their number is checked.
+    header : bool, optional
+        As `read_table`.
 
     Returns
     -------
@@ -170,9 +184,10 @@ def read_features(
     """
     file = _checked(path)
     wanted = tuple(feature_names or ())
+    _check_header(header, file)
     if file.suffix.lower() == ".npz":
         return _npz_features(file, wanted)
-    layout = _layout(file, target, wanted, needs_target=False)
+    layout = _layout(file, target, wanted, header, needs_target=False)
     return read_columns(file, layout.header, layout.features, None).X
 
 
@@ -182,10 +197,18 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     if file.suffix.lower() not in (".csv", ".npz"):
         advice = "Export the table as CSV, or save arrays X and Y with numpy.savez"
         raise OptionError("read_file(path)", repr(str(file)), "a name in .csv or .npz", advice)
-    if not file.is_file():
-        came, advice = f"{str(file)!r}, where there is no file", "Check the name"
-        raise MissingFileError("read_file(path)", came, "a .csv or .npz file", advice)
+    check_is_file(file, "read_file(path)", "a .csv or .npz file", f"{str(file)!r}, ")
     return file
+
+
+def _check_header(header: bool | None, file: Path) -> None:
+    """Refuse an option `header` that is no bool, or that is given for an NPZ file."""
+    if header is not None and not isinstance(header, bool):
+        expected = "True, False, or None to find out"
+        raise OptionError("read_file(header)", repr(header), expected, "Leave it out")
+    if header is not None and file.suffix.lower() == ".npz":
+        came = f"{header} for an NPZ file, {file.name}"
+        raise OptionError("read_file(header)", came, "a CSV file", "Leave it out")
 
 
 class _Layout(NamedTuple):
@@ -197,41 +220,48 @@ class _Layout(NamedTuple):
     target_name: str
 
 
-def _layout(file: Path, target: Target, wanted: Names, *, needs_target: bool) -> _Layout:
-    """Return the columns of a CSV file, found from its first two rows."""
-    first, second = first_rows(file)
-    position = _position(file, first, target, wanted, needs_target)
-    named = isinstance(target, str) and position is not None
-    header = named or _is_header(first, second, position)
+def _layout(
+    file: Path, target: Target, wanted: Names, given: bool | None, *, needs_target: bool
+) -> _Layout:
+    """Return the columns of a CSV file, found from its first two rows and the option `header`."""
+    rows = first_rows(file)
+    position = _position(file, rows, target, wanted, needs_target)
+    if isinstance(target, str) and given is False:
+        if needs_target:
+            advice = "Pass the index of its column, counted from 0"
+            raise OptionError(
+                "read_file(target)", repr(target), "an index without a header", advice
+            )
+        position = None
+    header = given
+    if header is None:
+        named = isinstance(target, str) and position is not None
+        known = wanted != () and set(wanted) <= set(rows.first)
+        header = named or known or is_header(file, rows, position)
     if header and wanted:
-        features = [_column(file, first, name) for name in wanted]
+        features = columns_of(file, rows, wanted)
     else:
-        features = [j for j in range(len(first)) if j != position]
+        features = [j for j in range(len(rows.first)) if j != position]
     if not features or (wanted and len(features) != len(wanted)):
         came, advice = f"{len(features)} columns of features", "Check that it is the right table"
         expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
+        came, advice = came + one_cell(rows), advice_for_one_cell(rows) or advice
         raise DataError(file.name, came, expected, advice)
     if needs_target and position in features:
         came = f"column {(position or 0) + 1} as the target and as a feature"
         advice = "Name the target, or add its column"
         raise DataError(file.name, came, "a target besides the features", advice)
     if header:
-        _check_names(file, first, features)
-    target_name = first[position] if header and position is not None else ""
+        check_names(file, rows, features)
+    target_name = rows.first[position] if header and position is not None else ""
     return _Layout(header, features, position, target_name)
 
 
-def _is_header(first: list[str], second: list[str], target: int | None) -> bool:
-    """Tell whether the first row has a text in a feature's column, or above a numeric target."""
-    texts = [j for j, cell in enumerate(first) if not is_missing(cell) and not is_number(cell)]
-    return any(j != target or (second != [] and is_number(second[j])) for j in texts)
-
-
 def _position(
-    file: Path, first: list[str], target: Target, wanted: Names, needs_target: bool
+    file: Path, rows: FirstRows, target: Target, wanted: Names, needs_target: bool
 ) -> int | None:
     """Return the target's column; None for an optional target that is missing."""
-    width = len(first)
+    first, width = rows.first, len(rows.first)
     if target is None:
         spare = bool(wanted) and width == len(wanted) + 1
         return width - 1 if needs_target or spare else None
@@ -239,37 +269,15 @@ def _position(
         if target in first or not needs_target:
             return first.index(target) if target in first else None
         came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(repr, first[:10]))}" + (", ..." * (width > 10))
-        raise OptionError("read_file(target)", came, expected, nearest_name(target, first))
+        expected = f"one of {', '.join(map(shown, first[:10]))}" + (", ..." * (width > 10))
+        advice = advice_for_one_cell(rows) or nearest_name(target, first)
+        raise OptionError("read_file(target)", came + one_cell(rows), expected, advice)
     if not needs_target and width == len(wanted):
         return None
     if isinstance(target, bool) or not isinstance(target, int) or not -width <= target < width:
         expected = f"a column's name or an index from {-width} to {width - 1}"
         raise OptionError("read_file(target)", repr(target), expected, "Choose a column")
     return target % width
-
-
-def _column(file: Path, header: list[str], name: str) -> int:
-    """Return the column of a name that occurs once in the header."""
-    if header.count(name) != 1:
-        came = f"{header.count(name)} columns {name!r}"
-        advice = "Add the column" if name not in header else "Rename or delete the others"
-        raise DataError(f"{file.name}, line 1", came, f"one column {name!r}", advice)
-    return header.index(name)
-
-
-def _check_names(file: Path, header: list[str], features: list[int]) -> None:
-    """Refuse a header with empty or repeated names, or with numbers among texts."""
-    names = [header[j] for j in features]
-    texts = sum(not is_number(name) for name in names)
-    for j, name in zip(features, names, strict=True):
-        if not name or header.count(name) > 1:
-            came = f"the name {name!r}"
-            advice = "Name the column, or delete it if it is the number of the row"
-            raise DataError(place(file, 1, j), came, "a different name for each column", advice)
-        if texts and is_number(name) and not name.isdecimal():
-            came, advice = f"{name!r} and a text", "Name all columns, or correct the text"
-            raise DataError(place(file, 1, j), came, "a header or a row of numbers", advice)
 
 
 def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
@@ -284,17 +292,24 @@ def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
     return _floats(file, "X", X)
 
 
-def _npz_targets(file: Path, target: Target, known: Names | None) -> tuple[Targets, Names | None]:
+def _npz_targets(
+    file: Path, target: Target, known: Names | None, m: int
+) -> tuple[Targets, Names | None]:
     """Return labels and the names of the classes, or numbers and None, from an NPZ file."""
     if target is not None and not isinstance(target, str):
         advice = "Name an array, or leave target out for Y"
         raise OptionError("read_file(target)", repr(target), "the name of an array", advice)
     names = ("Y", "y") if target is None else (target,)
     Y = read_array(file, *names)
+    if Y.ndim and len(Y) != m:
+        came, expected = f"{m} rows of X and {len(Y)} of Y", "as many of Y as of X"
+        raise DataError(file.name, came, expected, "Save them again")
     if Y.ndim == 1 and Y.dtype.kind in "biuU":
         values = Y.astype(np.uint8) if Y.dtype.kind == "b" else Y
-        cells = [str(value).strip() for value in values.tolist()]
-        return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]")
+        different = np.unique(values)
+        rows = np.searchsorted(different, values)
+        cells = [str(value).strip() for value in different.tolist()]
+        return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]", rows)
     if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
         came = f"{names[0]} {Y.shape} of {Y.dtype}"
         expected = "class labels (m,)" if known else "labels (m,) or numbers (m, n_out)"

@@ -6,6 +6,7 @@
     training_state     `Snapshot`: all that a run needs to be resumed
     memory             memories of callbacks as JSON, with their arrays apart
     safetensors_file   arrays and texts in one file, whose faults are all `ModelFileError`
+    formats            suffixes of other formats, under which no model is written
     atomic_write       a file that is written completely or not at all
     locks              a folder that one run at a time writes to
     old_paths          old names of modules, for pickles

@@ -20,6 +20,7 @@ from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.formats import check_format
 from backprop_xp.network.columns import check_theta
 from backprop_xp.network.network import Network, check_network
 
@@ -70,7 +71,8 @@ def save(
     Parameters
     ----------
     path : path
-        An earlier file there is replaced once the new one is complete and on the disk.
+        A name in .safetensors, or without the suffix of another format. An earlier file there is
+        replaced once the new one is complete and on the disk.
     net : Network
         A user's own activation or loss is saved by its name; `load` must be given the object.
     theta : array (..., P)
@@ -86,7 +88,8 @@ def save(
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
     OptionError
-        An activation or loss has no name of its own, or the notes cannot be used.
+        The name is one of another format, such as .onnx; an activation or loss has no name of its
+        own; or the notes cannot be used.
 
     Examples
     --------
@@ -100,6 +103,7 @@ def save(
     >>> model.network == net, bool((model.theta == theta).all())
     (True, True)
     """
+    check_format(path, "save(path)", ".safetensors")
     write_contents(path, *model_contents(net, theta, notes))
 
 
@@ -171,7 +175,7 @@ def load(
     Raises
     ------
     MissingFileError
-        There is no such file.
+        There is no such file, or it is a folder or a pipe.
     ModelFileError
         The file cannot be read, is not safetensors, is truncated, is of a newer format, or
         contradicts itself.

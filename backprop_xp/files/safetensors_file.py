@@ -15,7 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import BackpropError, MissingFileError, ModelFileError, OptionError
+from backprop_xp.errors import (
+    BackpropError,
+    MissingFileError,
+    ModelFileError,
+    OptionError,
+    check_is_file,
+)
 
 __all__ = ["HEADER_BYTES", "Contents", "description", "interpreting", "read", "refusal", "to_bytes"]
 
@@ -130,8 +136,7 @@ def _check_size(path: Path, where: str) -> None:
 
     A file that ends within its header is left to safetensors, which refuses it.
     """
-    if not path.is_file():
-        raise MissingFileError(where, "no such file", "a model file", "Check the path")
+    check_is_file(path, where, "a model file")
     with path.open("rb") as file:
         size = _header_size(file.read(8))
     if HEADER_BYTES < size <= path.stat().st_size:

@@ -19,7 +19,7 @@ __all__ = ["Guarded", "diverged", "out_of_memory"]
 
 
 class Guarded(ExitStack):
-    """The context of a training: device, threads, no warnings of NumPy, errors with the last good θ.
+    """The context of a training: device, threads, no warnings, errors with the last θ.
 
     The driver calls `reached` between two epochs. Where memory runs out, the `OutOfMemoryError`
     holds θ of the last call.

@@ -8,7 +8,10 @@ import pytest
 from cli_cases import write_csv
 
 import backprop_xp as bp
+from backprop_xp.cli.arguments import parser
 from backprop_xp.cli.main import main
+from backprop_xp.cli.predict import PredictOptions
+from backprop_xp.cli.train_options import TrainOptions
 
 # ---------------------------------------------------------------------------------------------
 # what works
@@ -68,6 +71,11 @@ def run_python(*arguments, **environment):
     return subprocess.run(command, capture_output=True, env=env, check=False)
 
 
+def run_shell(arguments):
+    command = f"{sys.executable} -m backprop_xp {arguments}"
+    return subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+
+
 def test_a_fresh_process():
     done = run_python("-m", "backprop_xp", "train", "xor", "--plot", "", "--device", "cpu")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -85,6 +93,40 @@ def test_a_name_that_the_terminal_cannot_show():
     done = run_python(*command, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"gr\xf6\xdfe.csv" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the shell of this system closes no stream")
+@pytest.mark.parametrize(
+    ("closed", "shown"), [("2>&-", True), ("<&- 2>&-", True), ("1>&-", False), ("1>&- 2>&-", False)]
+)
+def test_a_closed_stream_does_not_stop_training(closed, shown, tmp_path):
+    done = run_shell(f"train xor --plot '' --device cpu {closed}")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (b"accuracy 100.00 %" in done.stdout) == shown
+    assert bp.load(tmp_path / "xor.safetensors").network.sizes[0] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the shell of this system closes no stream")
+@pytest.mark.parametrize(("arguments", "status"), [("train nothing", 1), ("train", 2)])
+def test_an_error_does_not_go_to_stdout_where_stderr_is_closed(arguments, status):
+    done = run_shell(f"{arguments} 2>&-")
+    assert (done.returncode, done.stdout) == (status, b"")
+
+
+def test_closed_streams_are_none_again_afterwards(monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert main(["devices"]) == 0
+    assert sys.stdin is sys.stdout is sys.stderr is None
+
+
+def test_defaults_are_those_of_the_options():
+    for command, options in (("train", TrainOptions("xor")), ("predict", PredictOptions("m", "x"))):
+        given = [name for name in ("model", "data") if name in vars(options)]
+        parsed = vars(parser().parse_args([command, *(vars(options)[name] for name in given)]))
+        assert {**vars(options), **parsed} == {**vars(options), "command": command}
+        without_default = {name for name, value in vars(options).items() if value is None}
+        assert set(parsed) == {*vars(options), "command"} - without_default - {"progress"}
 
 
 # ---------------------------------------------------------------------------------------------

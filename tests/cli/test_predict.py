@@ -173,4 +173,7 @@ def test_data_that_do_not_fit_the_model(flower_model, refused):
     bp.save("five.safetensors", net, net.init())
     assert "2 columns" in refused("predict", "five.safetensors", "short.csv")
     assert "--out" in refused("predict", flower_model, "flowers.csv", "--out", "no/where.csv")
+    assert "Use 'kinds.csv'" in refused(
+        "predict", flower_model, "flowers.csv", "--out", "kinds.xlsx"
+    )
     assert "'gpu'" in refused("predict", flower_model, "flowers.csv", "--device", "gpu")

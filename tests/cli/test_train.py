@@ -13,6 +13,7 @@ from backprop_xp.advice import install_command
 from backprop_xp.cli.main import main
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import model_file
+from backprop_xp.losses import LOSSES
 
 needs_sklearn = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="scikit-learn, with the digits, is missing"
@@ -166,12 +167,53 @@ def test_what_is_held_out_is_not_trained_on(monkeypatch):
         (["--out", "."], "not of a folder or device"),
         (["--plot", "missing/xor.png"], "an existing folder 'missing'"),
         (["--plot", "xor.bmp"], "--plot: got 'xor.bmp'"),
-        (["--out", "xor.png", "--plot", "xor.png"], "--plot: got 'xor.png'"),
+        (
+            ["--out", "xor.onnx"],
+            "a name in .safetensors, which is what is written. Use 'xor.safeten",
+        ),
+        (["--out", "xor.pt"], "Use 'xor.safetensors'"),
+        (["--out", "xor.PKL"], "Use 'xor.safetensors'"),
+        (["--out", "xor.csv"], "Use 'xor.safetensors'"),
+        (["--header"], "--header: got DATA 'xor'; expected a .csv file"),
+        (["--no-header"], "--no-header: got DATA 'xor'"),
+        (["--out", "xor.png", "--plot", "xor.png"], "--out: got 'xor.png'"),
         (["--loss", "cross_entropy"], "classes, or shares that sum to 1"),
     ],
 )
 def test_options_that_cannot_be_used(options, message, refused):
     assert message in refused("train", "xor", "--plot", "", *options)
+
+
+def test_the_option_header_decides_about_an_ambiguous_line(refused):
+    write_csv(
+        "new.csv", None, [["1", "<1", "0"], *([str(i), str(i % 7), str(i % 2)] for i in range(60))]
+    )
+    once = ["--epochs", "1", "--plot", ""]
+    assert "pass header=True (--header)" in refused("train", "new.csv", *once)
+    assert "line 1, column 2: got the text '<1'" in refused(
+        "train", "new.csv", "--no-header", *once
+    )
+    assert main(["train", "new.csv", "--header", *once]) == 0
+    assert main(["predict", "new.safetensors", "new.csv"]) == 0  # the names are known now
+    write_csv("other.csv", None, [["-", "2"], ["3", "4"]])
+    assert main(["train", "new.csv", "--header", "--out", "named", *once]) == 0
+    write_csv("plain.csv", None, [[str(i), str(i % 7), str(i % 2)] for i in range(60)])
+    assert main(["train", "plain.csv", "--no-header", *once]) == 0
+    command = ["predict", "plain.safetensors", "other.csv"]
+    assert "ambiguous" in refused(*command)
+    assert "got the text '-'" in refused(*command, "--no-header")
+    assert main([*command, "--header"]) == 0
+    assert len(read_csv("predictions.csv")[1]) == 1
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_has_its_outputs(loss):
+    options = ["--hidden", "", "--epochs", "1", "--plot", "", "--learning-rate", "1e-3"]
+    write_csv("classes.csv", ["x", "kind"], [[i, "ab"[i % 2]] for i in range(9)])
+    data = "classes.csv" if loss == "cross_entropy" else "symmetry"
+    assert main(["train", data, "--loss", loss, "--out", "model", *options]) == 0
+    pairs = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "poisson": "exp"}
+    assert bp.load("model").network.output.name == pairs.get(loss, "identity")
 
 
 def test_a_network_that_overflows_at_its_last_update_is_not_written(refused):
@@ -187,7 +229,7 @@ def test_a_network_that_overflows_at_its_last_update_is_not_written(refused):
 @pytest.mark.parametrize("command", [["train"], ["predict", "model.safetensors"]])
 def test_data_that_do_not_exist(command, refused):
     assert "Did you mean 'digits'?" in refused(*command, "digitz")
-    assert "'none.csv', where there is no file" in refused(*command, "none.csv")
+    assert "'none.csv', no such file" in refused(*command, "none.csv")
 
 
 @pytest.mark.parametrize(

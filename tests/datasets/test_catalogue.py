@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from backprop_xp import datasets
+from backprop_xp import datasets, errors
 
 
 def test_read_file(tmp_path):
@@ -32,3 +32,11 @@ def test_importing_the_module_loads_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_read_file_with_a_line_that_may_be_a_row(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("1,<1\n2,3\n")
+    with pytest.raises(errors.DataError, match="ambiguous"):
+        datasets.read_file(path)
+    assert datasets.read_file(path, header=True).X.tolist() == [[2]]

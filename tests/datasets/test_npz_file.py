@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from backprop_xp.datasets import npz_file
 from backprop_xp.datasets.npz_file import read_array
+from backprop_xp.datasets.tables import read_table
 from backprop_xp.errors import DataError, OptionError
 
 
@@ -105,6 +107,40 @@ def test_bombs_are_not_unpacked(tmp_path, monkeypatch):
         read_array(path, "X")
     path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(2**18))}, zipfile.ZIP_STORED)
     assert read_array(path, "X").shape == (2**18,)
+
+
+@pytest.mark.parametrize("m", [1, 30_000_000, 2**62])
+def test_texts_that_take_no_bytes_are_refused(tmp_path, m):
+    stream = io.BytesIO()
+    header = {"descr": "<U0", "fortran_order": False, "shape": (m,)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    path = archive(tmp_path / "a.npz", {"X": npy(np.eye(2)), "Y": stream.getvalue()})
+    with pytest.raises(DataError, match="texts without a letter"):
+        read_array(path, "Y")
+
+
+def test_a_header_is_not_unpacked_before_its_size_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz_file, "_LARGE", 2**20)
+    header = b"\x93NUMPY\x02\x00" + (2**25).to_bytes(4, "little") + b" " * 2**25
+    path = archive(tmp_path / "a.npz", {"X": header})
+    tracemalloc.start()
+    with pytest.raises(DataError, match="at most 100 times the file"):
+        read_array(path, "X")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_labels_take_little_beside_their_array(tmp_path):
+    labels = np.tile(np.arange(4, dtype=np.uint8), 2**18)
+    np.savez(tmp_path / "a.npz", X=labels[:, None].astype(np.float32), Y=labels)
+    tracemalloc.start()
+    table = read_table(tmp_path / "a.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(table.Y, labels)
+    assert table.class_names == ("0", "1", "2", "3")
+    assert peak < 32 * len(labels)  # X has 4 bytes a row, Y 8; a list of texts would take 64
 
 
 def test_unusual_packing_is_refused(tmp_path):

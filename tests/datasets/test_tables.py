@@ -1,5 +1,9 @@
 """Tables from files: columns by name or number, targets, and what is refused."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -130,6 +134,100 @@ class TestCSV:
             read_table(save(FLOWERS), class_names=("setosa", "versicolor"))
 
 
+VALUES = ["#N/A", "-", "<1", '"1,234"', "5%", "$5", "TRUE", "None", "2020-01-31", "\N{MINUS SIGN}1"]
+VALUES += ["?", "NA", "<NA>", "#DIV/0!", "false", "12:30", "1 234", "5kg", "Jan 5 2020", "n.a."]
+
+
+class TestFirstLine:
+    @pytest.mark.parametrize("cell", VALUES)
+    @pytest.mark.parametrize("line", ["1,{},3", "{},2,3", "1,2,{}", "{0},{0},{0}"])
+    def test_a_line_that_may_be_a_row_is_refused(self, save, cell, line):
+        path = save(f"{line.format(cell)}\n4,5,6\n7,8,9\n")
+        with pytest.raises(DataError, match=r"line 1, .*ambiguous: pass header=True \(--header\)"):
+            read_table(path)
+        with pytest.raises(DataError, match="ambiguous"):
+            read_features(path)
+        with pytest.raises(DataError, match=r"a\.csv, line 1, column"):
+            read_table(path, header=False)
+
+    @pytest.mark.parametrize("cell", VALUES)
+    def test_the_option_decides(self, save, cell):
+        path = save(f"1,{cell},3\n4,5,6\n7,8,9\n")
+        table = read_table(path, header=True)
+        assert (table.X.tolist(), table.Y.tolist()) == ([[4, 5], [7, 8]], [[6], [9]])
+        assert table.feature_names == ("1", cell.strip('"'))
+        assert read_features(path, header=True).tolist() == [[4, 5, 6], [7, 8, 9]]
+
+    @pytest.mark.parametrize("header", [True, False])
+    def test_a_line_of_numbers_or_names(self, save, header):
+        found = read_table(save("0,1,2\n3,4,5\n"), header=header)
+        assert len(found.X) == 2 - header
+        assert found.feature_names == (("0", "1") if header else ())
+        of_classes = save("5.1,setosa\n6.2,virginica\n4.0,setosa\n")
+        assert len(read_table(of_classes, header=header).X) == 3 - header
+
+    @pytest.mark.parametrize("text", ["5,unknown,1", "2.5,a,b", "a,7,b", "0,2,a"])
+    def test_numbers_beside_texts_are_ambiguous(self, save, text):
+        with pytest.raises(DataError, match=r"and a text, .*ambiguous"):
+            read_table(save(f"{text}\n1,2,3\n4,5,6\n"))
+
+    @pytest.mark.parametrize(
+        "names",
+        ["label,1x1,1x2", "0,1,label", "name,0,1", "_id,%fat,y", "Höhe,高さ,y", "na_1,no,Na"],
+    )
+    def test_unusual_headers(self, save, names):
+        table = read_table(save(f"{names}\n1,2,3\n4,5,6\n"))
+        assert table.X.tolist() == [[1, 2], [4, 5]]
+        assert table.feature_names == tuple(names.split(","))[:2]
+
+    def test_names_that_the_caller_knows_make_a_header(self, save):
+        path = save("2020-01-31,5%,y\n1,2,3\n")
+        assert read_table(path, "y").feature_names == ("2020-01-31", "5%")
+        names = ["5%", "2020-01-31"]
+        assert read_table(path, feature_names=names).X.tolist() == [[2, 1]]
+        assert read_features(path, feature_names=names).tolist() == [[2, 1]]
+
+    def test_a_name_of_the_target_needs_a_header(self, save):
+        with pytest.raises(OptionError, match="an index without a header"):
+            read_table(save(FLOWERS), "kind", header=False)
+
+    def test_the_option_is_a_bool_and_for_csv(self, save, savez):
+        with pytest.raises(OptionError, match=r"read_file\(header\): got 1; expected True"):
+            read_table(save(FLOWERS), header=1)
+        with pytest.raises(OptionError, match="for an NPZ file"):
+            read_features(savez(X=np.eye(2)), header=True)
+
+    def test_a_line_that_names_the_separator(self, save):
+        for text in (
+            "sep=;\na;b;y\n1;2;3\n",
+            '\n"sep=|"\r\n\na|b|y\n1|2|3\n',
+            "SEP=,\na,b,y\n1,2,3",
+        ):
+            table = read_table(save(text))
+            assert (table.X.tolist(), table.feature_names) == ([[1, 2]], ("a", "b"))
+        with pytest.raises(DataError, match=r"line 4, column 2 \('b'\): got the text 'x'"):
+            read_table(save("sep=;\na;b;y\n1;2;3\n1;x;3\n"))
+
+    @pytest.mark.parametrize(
+        "text", ["a b y\n1 2 3\n", "a|b|y\n1|2|3\n", "A table\na;b;y\n1;2;3\n"]
+    )
+    @pytest.mark.parametrize("target", [None, "y"])
+    def test_another_separator_or_a_title(self, save, text, target):
+        with pytest.raises((DataError, OptionError)) as caught:
+            read_table(save(text), target)
+        words = f"line 1 is one cell, {text.splitlines()[0]!r}, with a comma as the separator"
+        assert words in str(caught.value)
+        assert "a tab, a semicolon, a comma" in str(caught.value)
+
+    @pytest.mark.parametrize("title", ["A table", "A table, of 2024"])
+    def test_a_title_of_another_width(self, save, title):
+        with pytest.raises(DataError) as caught:
+            read_table(save(f"{title}\na,b,y\n1,2,3\n"))
+        assert "as in line 1, with a comma between cells" in str(caught.value)
+        assert "delete line 1 if it is a title" in str(caught.value)
+        assert "a tab, a semicolon, a comma" in str(caught.value)
+
+
 class TestFeatures:
     @pytest.mark.parametrize(
         ("text", "target", "names"),
@@ -231,6 +329,74 @@ class TestNPZ:
     def test_known_classes_want_labels(self, savez):
         with pytest.raises(DataError, match=r"expected class labels \(m,\)"):
             read_table(savez(X=np.eye(2), Y=np.array([0.0, 1.0])), class_names=("a", "b"))
+
+
+USED = """
+import resource, sys, time
+import numpy as np
+from backprop_xp.datasets.tables import read_table
+from backprop_xp.errors import BackpropError
+before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+try:
+    read_table(sys.argv[1])
+except BackpropError as error:
+    print(error, file=sys.stderr)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.process_time() - start)
+"""
+
+
+def used(path):
+    """Return the bytes and the seconds that reading a file takes in a process of its own."""
+    pytest.importorskip("resource", reason="this system does not measure memory")
+    command = [sys.executable, "-c", USED, str(path)]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    memory, seconds = map(float, done.stdout.split())
+    return memory * (1 if sys.platform == "darwin" else 1024), seconds, done.stderr
+
+
+class TestHostileFiles:
+    """The bounds are ten times what was measured, and a tenth of what the faults took."""
+
+    def test_a_line_of_millions_of_cells(self, save):
+        memory, seconds, error = used(save(",".join(["1"] * 7_500_000) + "\n"))
+        assert "line 1: got 7,500,000 cells; expected at most 1,048,576 columns" in error
+        assert memory < 2**27
+        assert seconds < 3
+
+    @pytest.mark.parametrize("above", ["", "a,y\n1,2\n"])
+    def test_empty_lines(self, save, above):
+        memory, seconds, error = used(save(above + "\n" * 30_000_000))
+        assert "more than 1,048,576 empty lines" in error
+        assert memory < 2**26
+        assert seconds < 8
+
+    def test_a_header_of_many_names(self, save):
+        names, values = (
+            ",".join(map(str, row)) for row in ([f"n{i}" for i in range(40_000)], range(40_000))
+        )
+        memory, seconds, error = used(save(f"{names}\n{values}\n"))
+        assert (error, memory < 2**27) == ("", True)
+        assert seconds < 4  # it was 20 for twice as few names squared
+
+    def test_an_unknown_name_of_many(self, save):
+        path = save(",".join(f"n{i}" for i in range(20_000)) + "\n")
+        with pytest.raises(OptionError, match="Did you mean 'n1'"):
+            read_table(path, "n1 ")
+
+    def test_a_long_cell_is_cut_in_the_error(self, save):
+        with pytest.raises(DataError) as caught:
+            read_table(save("a,y\n1,2\n" + "x" * 100_000 + ",3\n"))
+        assert len(str(caught.value)) < 500
+
+
+def test_a_folder_and_a_pipe_are_no_files(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(MissingFileError, match=r"a.csv', a folder; expected a .csv or .npz file"):
+        read_table(tmp_path / "a.csv")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "b.csv")
+        with pytest.raises(MissingFileError, match=r"b.csv', a pipe, socket or device"):
+            read_features(tmp_path / "b.csv")
 
 
 @pytest.mark.parametrize("read", [read_table, read_features])

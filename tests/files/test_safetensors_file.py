@@ -141,8 +141,27 @@ def test_a_name_that_no_file_can_have(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_not_waited_for(path):
     os.mkfifo(path)
-    with pytest.raises(MissingFileError):
+    with pytest.raises(MissingFileError, match="got a pipe, socket or device, no ordinary file"):
         bp.load(path)
+
+
+def test_a_folder_is_named_as_one(tmp_path):
+    with pytest.raises(MissingFileError, match="got a folder; expected a model file"):
+        bp.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "suffix", [".onnx", ".pt", ".PTH", ".pkl", ".npz", ".h5", ".joblib", ".csv"]
+)
+def test_a_name_of_another_format_is_refused(tmp_path, suffix):
+    net = bp.Network([2, 1])
+    with pytest.raises(OptionError, match=r"Use '.*model\.safetensors'") as caught:
+        bp.save(tmp_path / f"model{suffix}", net, net.init())
+    assert caught.value.parts[0] == "save(path)"
+    assert not list(tmp_path.iterdir())
+    for name in ("model", "model.safetensors", "model.v1.2", "model.bin"):
+        bp.save(tmp_path / name, net, net.init())
+        assert bp.load(tmp_path / name).network == net
 
 
 N = 2**20  # characters: 64 MiB by the bound, beside which 16 MiB for Python's own are little
