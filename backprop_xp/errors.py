@@ -5,15 +5,9 @@ Every error that this library raises on purpose is a `BackpropError`. It is also
 that Python programmers expect at that place, so that ``except ValueError`` works too.
 """
 
-import difflib
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
-
-from backprop_xp.advice import install_command, name_here, place_of_keyword
+from typing import Any
 
 __all__ = [
     "BackpropError",
@@ -32,16 +26,8 @@ __all__ = [
     "ShapeError",
     "StackIndexError",
     "check_is_file",
-    "checks_keywords",
     "first_line",
-    "metric_advice",
-    "missing_attribute",
-    "nearest_name",
-    "needs_extra",
 ]
-
-F = TypeVar("F", bound=Callable[..., Any])
-_COMPARED: Final = 100  # characters of a name that is compared with known names
 
 
 class BackpropError(Exception):
@@ -308,41 +294,6 @@ class OutOfMemoryError(BackpropError, MemoryError):
     history: dict[str, list[Any]] | None = None
 
 
-@contextmanager
-def needs_extra(
-    extra: str, where: str, came: str, expected: str, or_else: str = ""
-) -> Iterator[None]:
-    """Raise a failed import of the ``with`` block as the error that names the install command.
-
-    Parameters
-    ----------
-    extra : str
-        The optional dependency of this package, such as ``"plot"``.
-    where, came, expected : str
-        As `BackpropError` takes them.
-    or_else : str
-        Another way out, after the command.
-
-    Raises
-    ------
-    MissingExtraError
-        The block raised an ImportError.
-
-    Examples
-    --------
-    >>> with needs_extra("plot", "draw()", "no cairo", "cairo"):  # doctest: +ELLIPSIS
-    ...     raise ImportError
-    Traceback (most recent call last):
-    backprop_xp.errors.MissingExtraError: ...Run: python -m pip install ...[plot]'.
-    """
-    try:
-        yield
-    except ImportError as error:
-        advice = f"Run: {install_command(extra)}"
-        advice += f". {or_else}" if or_else else ""
-        raise MissingExtraError(where, came, expected, advice) from error
-
-
 def first_line(error: BaseException) -> str:
     r"""Return the first line of another library's message, or the type of an error without one.
 
@@ -387,100 +338,3 @@ def check_is_file(path: Path, where: str, expected: str, prefix: str = "") -> No
     elif path.exists():
         came, advice = "a pipe, socket or device, no ordinary file", "Write its bytes to a file"
     raise MissingFileError(where, prefix + came, expected, advice)
-
-
-def nearest_name(name: object, known: Iterable[str]) -> str:
-    """Return the advice for an unknown name: its name here, or a known name that is similar.
-
-    Examples
-    --------
-    >>> nearest_name("sigmod", ["relu", "sigmoid"])
-    "Did you mean 'sigmoid'?"
-    >>> nearest_name("swish", ["relu", "silu"])
-    "Its name here is 'silu'"
-    >>> nearest_name("quux", ["relu", "sigmoid"])
-    'Use one of the known names'
-    """
-    known = list(known)
-    here = name_here(name, known)
-    if here is not None:
-        return f"Its name here is {here!r}"
-    wanted = str(name).lower()[:_COMPARED]  # the time of a comparison is not linear in the length
-    short = [one for one in known if len(one) <= _COMPARED]
-    near = difflib.get_close_matches(wanted, short, n=1)
-    return f"Did you mean {near[0]!r}?" if near else "Use one of the known names"
-
-
-def metric_advice(name: object, recorded: Iterable[str]) -> str:
-    """Return the advice for a metric that the history does not have.
-
-    Examples
-    --------
-    >>> metric_advice("val_loss", ["cost"])
-    "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)"
-    >>> metric_advice("validation_cost", ["cost"])
-    'Train with validation=(X_val, Y_val)'
-    >>> metric_advice("loss", ["cost"])
-    "Its name here is 'cost'"
-    """
-    recorded = list(recorded)
-    absent = [x for x in ("validation_cost", "validation_accuracy") if x not in recorded]
-    here, validate = name_here(name, absent), "rain with validation=(X_val, Y_val)"
-    if name in absent:
-        return f"T{validate}"
-    return f"Its name here is {here!r}; t{validate}" if here else nearest_name(name, recorded)
-
-
-def checks_keywords(function: F) -> F:
-    """Decorate a function, or a class, so that unknown keywords raise an error with advice.
-
-    Examples
-    --------
-    >>> @checks_keywords
-    ... def train(epochs):
-    ...     return epochs
-    >>> train(n_epochs=3)
-    Traceback (most recent call last):
-    backprop_xp.errors.CallError: train(n_epochs): got an unknown keyword; expected one of epochs.
-        Its name here is 'epochs'.
-    """
-    if isinstance(function, type):
-        kind: Any = function
-        kind.__init__ = _with_known_keywords(kind.__init__, kind.__name__)
-        return function
-    return _with_known_keywords(function, function.__name__)
-
-
-def _with_known_keywords(function: F, where: str) -> F:
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
-    @functools.wraps(function)
-    def call(*values: Any, **keywords: Any) -> Any:
-        for name in keywords:
-            if name not in known:
-                expected, advice = f"one of {', '.join(known)}", nearest_name(name, known)
-                if name_here(name, known) is None:
-                    advice = place_of_keyword(name) or advice
-                raise CallError(f"{where}({name})", "an unknown keyword", expected, advice)
-        return function(*values, **keywords)
-
-    return cast(F, call)
-
-
-def missing_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
-    """Return the error for an attribute that an object does not have.
-
-    Parameters
-    ----------
-    owner : object
-    name : str
-        The attribute.
-    elsewhere : mapping of str to str
-        Attributes that other libraries have, with the advice for each.
-    """
-    kind = type(owner).__name__
-    if name not in elsewhere:
-        return AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=owner)
-    own = sorted({*dir(type(owner)), *vars(owner)})
-    expected = f"one of {', '.join(one for one in own if not one.startswith('_'))}"
-    return MissingMethodError(f"{kind}.{name}", "no such attribute", expected, elsewhere[name])

@@ -19,9 +19,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import named
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.errors import OptionError
 
 __all__ = [
     "INITIALIZERS",

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from backprop_xp import errors
-from backprop_xp.errors import BackpropError, DivergenceError, MissingFileError, nearest_name
+from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.errors import BackpropError, DivergenceError, MissingFileError
 
 FAMILY = {
     "ShapeError": (ValueError,),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 
 MODULES = sorted(one.name for one in pkgutil.walk_packages(bp.__path__, "backprop_xp."))
 PLAIN = [name for name in MODULES if not hasattr(importlib.import_module(name), "__path__")]

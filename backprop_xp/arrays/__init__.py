@@ -13,6 +13,7 @@ other modules of the package ask it for the namespace of an array.
     threads           threads of matrix products on a CPU
     native            functions of a training step, straight from each library
     requirements      checks of arrays: real, dense, unmasked, on one device
+    advice            advice of errors: names of other libraries, the command that installs
     data_frames       data frames and series as NumPy arrays
     scalars           checks of options: whole numbers, names, dtypes
     shapes            checks of the shapes that an equation takes

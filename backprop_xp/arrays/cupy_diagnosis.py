@@ -21,7 +21,7 @@ import sys
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.errors import first_line
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import array_api_compat
 
-from backprop_xp.advice import install_command
 from backprop_xp.arrays import cupy_diagnosis
+from backprop_xp.arrays.advice import install_command, nearest_name
 from backprop_xp.arrays.backend import Namespace
 from backprop_xp.arrays.tf32 import set_tf32
-from backprop_xp.errors import BackpropError, DeviceError, first_line, nearest_name
+from backprop_xp.errors import BackpropError, DeviceError, first_line
 
 __all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceStatus", "devices", "select_device"]
 

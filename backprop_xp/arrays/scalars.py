@@ -6,8 +6,9 @@ import operator
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.backend import dtype_name
-from backprop_xp.errors import DTypeError, OptionError, nearest_name
+from backprop_xp.errors import DTypeError, OptionError
 
 __all__ = ["check_count", "check_flag", "finite_number", "float_name", "named"]
 

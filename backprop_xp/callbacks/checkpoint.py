@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.callback import is_built_in
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError, checks_keywords
+from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
 from backprop_xp.files.atomic_write import remove_abandoned_parts
 from backprop_xp.files.locks import claimed
 from backprop_xp.files.training_state import Snapshot, write_snapshot

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import from_host_like, to_host
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import OptionError, checks_keywords
+from backprop_xp.errors import OptionError
 
 __all__ = ["EarlyStopping"]
 

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, OptionError, needs_extra
+from backprop_xp.errors import CheckpointWarning, OptionError
 
 __all__ = ["CSVLog", "TensorBoardLog"]
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.advice import metric_advice
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import OptionError, metric_advice
+from backprop_xp.errors import OptionError
 
 __all__ = ["check_metric", "entry_of", "is_better"]
 

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 
 from backprop_xp.activations import find_activation
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.destinations import check_destination
-from backprop_xp.errors import MissingExtraError, OptionError, nearest_name
+from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.files.formats import check_format
 from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES

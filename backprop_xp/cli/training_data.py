@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp import datasets
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.model_notes import ModelNotes
 from backprop_xp.datasets.csv_file import first_rows
 from backprop_xp.datasets.tables import read_table
-from backprop_xp.errors import DataError, OptionError, check_is_file, nearest_name
+from backprop_xp.errors import DataError, OptionError, check_is_file
 
 __all__ = [
     "SHARE",

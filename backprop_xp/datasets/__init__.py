@@ -16,7 +16,7 @@ Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
     npz_file           an array of an NPZ archive
     cells              the text of a cell as a number, a class or a missing value
 
-Read `dataset` and `problems` first. The room imports `errors` alone.
+Read `dataset` and `problems` first. The room imports `errors`, and the advice of `arrays`.
 """
 
 from backprop_xp.datasets.catalogue import NAMES, read_file

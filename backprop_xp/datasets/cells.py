@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import DataError, nearest_name
+from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.errors import DataError
 
 __all__ = [
     "class_names_in",

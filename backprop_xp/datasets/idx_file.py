@@ -19,7 +19,8 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import DataError, MissingFileError, check_is_file, needs_extra
+from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.errors import DataError, MissingFileError, check_is_file
 
 __all__ = ["MAX_BYTES", "read_idx", "read_mnist"]
 

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
+from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.idx_file import read_mnist
-from backprop_xp.errors import needs_extra
 
 __all__ = ["digits", "mnist"]
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import BackpropError, DataError, OptionError, nearest_name
+from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.errors import BackpropError, DataError, OptionError
 
 __all__ = ["read_array"]
 

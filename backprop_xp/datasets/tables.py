@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.datasets.cells import shown, targets_in
 from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
 from backprop_xp.datasets.header import (
@@ -22,7 +23,7 @@ from backprop_xp.datasets.header import (
     one_cell,
 )
 from backprop_xp.datasets.npz_file import read_array
-from backprop_xp.errors import DataError, OptionError, check_is_file, nearest_name
+from backprop_xp.errors import DataError, OptionError, check_is_file
 
 __all__ = ["Table", "read_features", "read_table"]
 

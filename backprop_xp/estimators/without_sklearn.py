@@ -6,7 +6,7 @@ error that names the install command.
 
 from typing import Any, NoReturn
 
-from backprop_xp.errors import needs_extra
+from backprop_xp.arrays.advice import needs_extra
 
 __all__ = ["stand_ins"]
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.errors import OptionError, needs_extra
+from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.errors import OptionError
 from backprop_xp.files.atomic_write import write_atomically
 
 __all__ = ["FORMATS", "check_plotting", "learning_curve", "save_figure"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_xp.activations import Activation, Sigmoid, find_activation
 from backprop_xp.arrays import requirements
+from backprop_xp.arrays.advice import checks_keywords, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
     astype,
@@ -21,15 +22,7 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.errors import (
-    CallError,
-    DataError,
-    DTypeError,
-    OptionError,
-    ShapeError,
-    checks_keywords,
-    missing_attribute,
-)
+from backprop_xp.errors import CallError, DataError, DTypeError, OptionError, ShapeError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
 from backprop_xp.network import backpropagation, chunks, columns, parameters

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.cache_pieces import piecewise
 from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import State

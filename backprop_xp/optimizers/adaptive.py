@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.cache_pieces import piecewise
 from backprop_xp.optimizers.hyperparameters import Hyperparameters, WithMomentum
 from backprop_xp.optimizers.protocol import State

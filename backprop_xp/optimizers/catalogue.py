@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from backprop_xp.errors import OptionError, nearest_name
+from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.optimizers.lbfgs import LBFGS

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array
 from backprop_xp.arrays.scalars import check_count, finite_number
-from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (
     AT_LEAST_0,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.arrays.native import astype
-from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import (

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.errors import checks_keywords
 from backprop_xp.optimizers.hyperparameters import WithMomentum
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import AT_LEAST_0, BELOW_1, Range, Setting

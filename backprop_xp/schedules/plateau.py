@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords, metric_advice, nearest_name
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.errors import OptionError, checks_keywords, metric_advice, nearest_name
+from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import AT_LEAST_0, BETWEEN_0_AND_1, check_range, constant
 
 __all__ = ["Listener", "ReduceOnPlateau", "find_listeners", "with_values"]

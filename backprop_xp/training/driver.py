@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.advice import metric_advice
 from backprop_xp.arrays.backend import copied, with_derivatives
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.progress_bar import ProgressBar
-from backprop_xp.errors import CheckpointWarning, OptionError, metric_advice
+from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.backend import (
     Array,
     HostArray,
@@ -18,7 +19,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
-from backprop_xp.errors import OptionError, needs_extra
+from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.driver import Driver

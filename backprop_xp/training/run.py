@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import array_api_compat
 import numpy as np
 
+from backprop_xp.arrays.advice import metric_advice, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
     HostArray,
@@ -15,13 +16,7 @@ from backprop_xp.arrays.backend import (
     to_host,
 )
 from backprop_xp.callbacks.progress import History
-from backprop_xp.errors import (
-    OptionError,
-    ShapeError,
-    StackIndexError,
-    metric_advice,
-    missing_attribute,
-)
+from backprop_xp.errors import OptionError, ShapeError, StackIndexError
 from backprop_xp.network.network import Network
 
 __all__ = ["Run", "network_numbers"]

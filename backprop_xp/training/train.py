@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.devices import Device
-from backprop_xp.errors import checks_keywords
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS

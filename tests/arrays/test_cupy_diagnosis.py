@@ -18,9 +18,9 @@ from broken_libraries import absent
 from needs import needs
 
 import backprop_xp as bp
-from backprop_xp.advice import install_command
 from backprop_xp.arrays import cupy_diagnosis
 from backprop_xp.arrays import devices as module
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.arrays.cupy_diagnosis import builds, driver_version, no_such_index, two_builds
 from backprop_xp.arrays.devices import (
     devices,

@@ -8,8 +8,8 @@ import array_api_compat.numpy
 import pytest
 from broken_libraries import absent
 
-from backprop_xp.advice import install_command
 from backprop_xp.arrays import devices as module
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.arrays.devices import (
     ENVIRONMENT_VARIABLE,
     Device,

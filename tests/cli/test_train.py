@@ -9,7 +9,7 @@ import pytest
 from cli_cases import flowers, houses, read_csv, write_csv
 
 import backprop_xp as bp
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.cli.main import main
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import model_file

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.datasets import idx_file
 from backprop_xp.errors import BackpropError, DataError, MissingExtraError, MissingFileError
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backprop_xp import datasets
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.errors import MissingExtraError
 
 

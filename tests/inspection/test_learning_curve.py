@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.inspection.learning_curve import (
     FORMATS,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.advice import install_command
+from backprop_xp.arrays.advice import install_command
 from backprop_xp.errors import DivergenceError, MissingExtraError, OptionError
 
 scipy_optimize = pytest.importorskip("scipy.optimize", reason="scipy is not installed")

@@ -7,9 +7,9 @@ import re
 import pytest
 
 import backprop_xp as bp
-from backprop_xp import advice
 from backprop_xp.activations import ACTIVATIONS
-from backprop_xp.errors import checks_keywords, missing_attribute
+from backprop_xp.arrays import advice
+from backprop_xp.arrays.advice import checks_keywords, missing_attribute
 from backprop_xp.initializers import INITIALIZERS
 from backprop_xp.losses import LOSSES
 
