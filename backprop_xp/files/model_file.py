@@ -103,8 +103,9 @@ def save(
     >>> model.network == net, bool((model.theta == theta).all())
     (True, True)
     """
+    contents = model_contents(net, theta, notes)  # whose advice fits a path in θ's place
     check_format(path, "save(path)", ".safetensors")
-    write_contents(path, *model_contents(net, theta, notes))
+    write_contents(path, *contents)
 
 
 def model_contents(

@@ -14,7 +14,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.memory_errors import memory_errors
-from backprop_xp.arrays.requirements import is_sparse
+from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
 from backprop_xp.callbacks.checkpoint import file_to_resume
@@ -121,6 +121,7 @@ def _place(
     elif resumed is not None:
         dtype = float_name(resumed.theta.dtype, "train(resume)")
     elif theta is not None:
+        check_real(theta, "train(theta)")
         dtype = float_name(theta.dtype, "train(theta)")
     else:
         dtype = dtype_name(like.dtype) if is_floating(like) else "float32"
