@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from backprop_xp.datasets.cells import is_missing, is_number, targets_in
 from backprop_xp.datasets.csv_file import first_rows, place, read_columns
+from backprop_xp.datasets.dataset import Targets
 from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.errors import DataError, MissingFileError, OptionError, nearest_name
 
 __all__ = ["Table", "read_features", "read_table"]
 
 Target: TypeAlias = str | int | None
-Targets: TypeAlias = NDArray[np.int64] | NDArray[np.floating[Any]]
 Names: TypeAlias = tuple[str, ...]
 
 

@@ -6,11 +6,13 @@ larger than memory.
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT,
+    ArrayT_co,
     context,
     detached,
     device_of,
@@ -33,7 +35,7 @@ BLOCK_BYTES = 32 * 1024**2  # of inputs in θ's dtype, read and moved at one tim
 _FEWER = "Pass fewer rows at a time, or fewer networks"
 
 
-class Ensemble(NamedTuple):
+class Ensemble(NamedTuple, Generic[ArrayT_co]):
     """What the networks of a stack say together.
 
     Attributes
@@ -45,12 +47,12 @@ class Ensemble(NamedTuple):
         not a sample of others.
     """
 
-    mean: Array
-    spread: Array
+    mean: ArrayT_co
+    spread: ArrayT_co
 
 
 @ignore_overflow
-def predict(net: Network, theta: Array, X: Any) -> Array:
+def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
     """Return the outputs as rows, (..., m, n_out), for inputs of any library, device or file.
 
     As `Network.forward`, for inputs that need not be where θ is, and bounded in memory: the inputs
@@ -92,11 +94,12 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
     """
     _checked(net, theta, "predict")
     with context(theta), memory_errors("predict(X)", "room for the outputs", _FEWER):
-        return joined(list(_outputs(net, theta, X, "predict")))
+        a_out: ArrayT = joined(list(_outputs(net, theta, X, "predict")))
+        return a_out
 
 
 @ignore_overflow
-def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
+def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
     """Return the mean of a stack's outputs and their spread over the networks, (m, n_out) each.
 
     For the outputs a_k of K networks: ā = Σ_k a_k / K and s = √(Σ_k (a_k − ā)² / K). All leading
@@ -145,7 +148,8 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
             f"a stack of them {requirements.shape_text('...', net.parameter_count)}",
             "Use predict, or train with stack=",
         )
-    means, spreads = [], []
+    means: list[Any] = []
+    spreads: list[Any] = []
     with context(theta), memory_errors("ensemble(X)", "room for the outputs", _FEWER):
         for a in _outputs(net, theta, X, "ensemble", shared=True):
             mean = xp.mean(a, axis=networks)
@@ -163,7 +167,7 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
     return columns.check_theta(theta, net.parameter_count, where)
 
 
-def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
+def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Any]:
     """Yield the outputs of some cases after the other, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
     theta, rows = detached(theta), rows_of(X, name)

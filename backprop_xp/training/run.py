@@ -1,13 +1,14 @@
 """What training returns: parameters, what was recorded on the way, networks of a stack."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic
 
 import array_api_compat
 import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT_co,
     HostArray,
     context,
     from_host_like,
@@ -22,7 +23,7 @@ __all__ = ["Run", "network_numbers"]
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[ArrayT_co]):
     """What training returns.
 
     Attributes
@@ -58,13 +59,13 @@ class Run:
     True
     """
 
-    theta: Any = field(repr=False)
+    theta: ArrayT_co = field(repr=False)
     history: History = field(repr=False)
     network: Network
     stopped: str = ""
     epoch: Any = None
 
-    def __getitem__(self, key: Any) -> "Run":
+    def __getitem__(self, key: Any) -> "Run[ArrayT_co]":
         """Return the run of some networks of a stack, which shares no memory with this one.
 
         Parameters
@@ -86,13 +87,14 @@ class Run:
             name: [_picked_entry(entry, lead, numbers) for entry in entries]
             for name, entries in self.history.items()
         }
-        theta, epoch = _picked_theta(self.theta, numbers), self.epoch
+        theta: Any = _picked_theta(self.theta, numbers)
+        epoch = self.epoch
         if epoch is not None and np.ndim(epoch):
             epoch = np.reshape(epoch, -1)[numbers]
             epoch = int(epoch) if numbers.ndim == 0 else epoch
         return replace(self, theta=theta, history=history, epoch=epoch)
 
-    def best(self, name: str = "validation_cost") -> "Run":
+    def best(self, name: str = "validation_cost") -> "Run[ArrayT_co]":
         """Return the run of the network of a stack whose entry of a history is the best.
 
         Parameters
