@@ -15,10 +15,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
+from backprop_xp.activations import Activation
+from backprop_xp.arrays.backend import Array
 from backprop_xp.arrays.devices import Device, DeviceStatus, devices, select_device
+from backprop_xp.callbacks.callback import Callback
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
+from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import (
     BackpropError,
     CallError,
@@ -37,12 +41,15 @@ from backprop_xp.errors import (
     StackIndexError,
 )
 from backprop_xp.files import old_paths
+from backprop_xp.initializers import Initializer
+from backprop_xp.losses import Loss
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.network.prediction import Ensemble, ensemble, predict
 from backprop_xp.optimizers.adam import Adam, AdamW, NAdam
 from backprop_xp.optimizers.adaptive import Adagrad, RMSprop
 from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.rprop import Rprop
 from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.training.run import Run
@@ -62,12 +69,15 @@ __version__ = "0.1.0"
 __all__ = [
     "LBFGS",
     "SGD",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Array",
     "BackpropError",
     "CSVLog",
     "CallError",
+    "Callback",
     "Checkpoint",
     "CheckpointWarning",
     "DTypeError",
@@ -79,7 +89,9 @@ __all__ = [
     "EarlyStopping",
     "Ensemble",
     "GradientCheck",
+    "Initializer",
     "Layer",
+    "Loss",
     "MLPClassifier",
     "MLPRegressor",
     "MissingExtraError",
@@ -89,8 +101,10 @@ __all__ = [
     "ModelFileError",
     "NAdam",
     "Network",
+    "Optimizer",
     "OptionError",
     "OutOfMemoryError",
+    "Progress",
     "RMSprop",
     "Rprop",
     "Run",

@@ -26,10 +26,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import unwrap
-from typing import ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
-from backprop_xp.arrays.backend import Array, ignore_overflow, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, ignore_overflow, namespace
 from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
 from backprop_xp.arrays.scalars import finite_number, named
 from backprop_xp.errors import OptionError
@@ -78,10 +78,10 @@ class ElementwiseActivation(Protocol):
     def name(self) -> str:
         """The name in files and error messages."""
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Any, /) -> Array:
         """Return a = σ(z), (..., n, m), without changing z."""
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: Any, a: Any, /) -> Array:
         """Return ∂a/∂z, (..., n, m), without changing z or a."""
 
 
@@ -108,10 +108,10 @@ class CoupledActivation(Protocol):
     def name(self) -> str:
         """The name in files and error messages."""
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Any, /) -> Array:
         """Return a, (..., n, m), without changing z."""
 
-    def vjp(self, dE_da: Array, a: Array) -> Array:
+    def vjp(self, dE_da: Any, a: Any, /) -> Array:
         """Return δ = ∂E/∂z, (..., n, m), without changing ∂E/∂a or a."""
 
 
@@ -158,15 +158,15 @@ class Sigmoid:
     (array([[0. , 0.5]]), array([[0.  , 0.25]]))
     """
 
-    name: ClassVar[str] = "sigmoid"
+    name = "sigmoid"
 
     @ignore_overflow
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         one = constant(1.0, z)
-        a: Array = one / (one + namespace(z).exp(-z))
+        a: ArrayT = one / (one + namespace(z).exp(-z))
         return a
 
-    def log(self, z: Array) -> Array:
+    def log(self, z: ArrayT) -> ArrayT:
         """Return ln a = −ln(1 + e^(−z)), (..., n, m), which is finite where a rounds to 0.
 
         ln(1 − a) is ``log(-z)``.
@@ -177,10 +177,11 @@ class Sigmoid:
         >>> Sigmoid().log(np.array([[-1000.0, 0.0]]))
         array([[-1.00000000e+03, -6.93147181e-01]])
         """
-        return -Softplus()(-z)
+        log_a: ArrayT = -Softplus()(-z)
+        return log_a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
-        slope: Array = a * (constant(1.0, a) - a)
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
+        slope: ArrayT = a * (constant(1.0, a) - a)
         return slope
 
 
@@ -197,14 +198,14 @@ class Tanh:
     (array([[-1.,  0.]]), array([[0., 1.]]))
     """
 
-    name: ClassVar[str] = "tanh"
+    name = "tanh"
 
-    def __call__(self, z: Array) -> Array:
-        a: Array = namespace(z).tanh(z)
+    def __call__(self, z: ArrayT) -> ArrayT:
+        a: ArrayT = namespace(z).tanh(z)
         return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
-        slope: Array = constant(1.0, a) - a * a
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
+        slope: ArrayT = constant(1.0, a) - a * a
         return slope
 
 
@@ -221,13 +222,13 @@ class ReLU:
     (array([[0., 2.]]), array([[0., 1.]]))
     """
 
-    name: ClassVar[str] = "relu"
+    name = "relu"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         return maximum(z, zero_for(z))
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         return step(z)
 
 
@@ -259,20 +260,21 @@ class LeakyReLU:
     """
 
     negative_slope: float = 0.01
-    name: ClassVar[str] = "leaky_relu"
+    name = "leaky_relu"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __post_init__(self) -> None:
         slope = finite_number(self.negative_slope, "LeakyReLU(negative_slope)")
         object.__setattr__(self, "negative_slope", slope)
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         xp = namespace(z)
-        a: Array = xp.maximum(z, 0.0) + self.negative_slope * xp.minimum(z, 0.0)
+        a: ArrayT = xp.maximum(z, 0.0) + self.negative_slope * xp.minimum(z, 0.0)
         return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
-        return self.negative_slope + (1 - self.negative_slope) * step(z)
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
+        slope: ArrayT = self.negative_slope + (1 - self.negative_slope) * step(z)
+        return slope
 
 
 @dataclass(frozen=True)
@@ -306,21 +308,21 @@ class ELU:
     """
 
     alpha: float = 1.0
-    name: ClassVar[str] = "elu"
+    name = "elu"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "alpha", finite_number(self.alpha, "ELU(alpha)"))
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         xp = namespace(z)
-        a: Array = xp.maximum(z, 0.0) + self.alpha * xp.expm1(xp.minimum(z, 0.0))
+        a: ArrayT = xp.maximum(z, 0.0) + self.alpha * xp.expm1(xp.minimum(z, 0.0))
         return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         xp = namespace(z)
         above = step(z)
-        slope: Array = above + (1 - above) * (self.alpha * xp.exp(xp.minimum(z, 0.0)))
+        slope: ArrayT = above + (1 - above) * (self.alpha * xp.exp(xp.minimum(z, 0.0)))
         return slope
 
 
@@ -333,7 +335,7 @@ class GELU:
     Notes
     -----
     The tanh form differs from the exact form, a = z Φ(z), by less than 5e-4. The exact form needs
-    the error function, which is not in the Array API standard.
+    the error function, which is not in the ArrayT API standard.
 
     References
     ----------
@@ -348,28 +350,30 @@ class GELU:
     (array([[-0.15880801,  1.95459769]]), array([[-0.08296408,  1.08609926]]))
     """
 
-    name: ClassVar[str] = "gelu"
+    name = "gelu"
 
     @staticmethod
-    def _bounded(z: Array) -> Array:
+    def _bounded(z: ArrayT) -> ArrayT:
         # beyond |z| = 10, tanh u is ±1 to the last bit, and z³ may overflow
         xp = namespace(z)
-        bounded: Array = xp.minimum(xp.maximum(z, -10.0), 10.0)
+        bounded: ArrayT = xp.minimum(xp.maximum(z, -10.0), 10.0)
         return bounded
 
     @staticmethod
-    def _tanh_u(z: Array) -> Array:
-        t: Array = namespace(z).tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * (z * z * z)))
+    def _tanh_u(z: ArrayT) -> ArrayT:
+        t: ArrayT = namespace(z).tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * (z * z * z)))
         return t
 
-    def __call__(self, z: Array) -> Array:
-        return 0.5 * z * (1 + self._tanh_u(self._bounded(z)))
+    def __call__(self, z: ArrayT) -> ArrayT:
+        a: ArrayT = 0.5 * z * (1 + self._tanh_u(self._bounded(z)))
+        return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         near = self._bounded(z)
         t = self._tanh_u(near)
         du_dz = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * (near * near))
-        return 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * du_dz
+        slope: ArrayT = 0.5 * (1 + t) + 0.5 * near * (1 - t * t) * du_dz
+        return slope
 
 
 @dataclass(frozen=True)
@@ -392,14 +396,16 @@ class SiLU:
     (array([[-0.26894142,  1.76159416]]), array([[0.07232949, 1.09078425]]))
     """
 
-    name: ClassVar[str] = "silu"
+    name = "silu"
 
-    def __call__(self, z: Array) -> Array:
-        return z * Sigmoid()(z)
+    def __call__(self, z: ArrayT) -> ArrayT:
+        a: ArrayT = z * Sigmoid()(z)
+        return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         s = Sigmoid()(z)
-        return s + a * (1 - s)
+        slope: ArrayT = s + a * (1 - s)
+        return slope
 
 
 @dataclass(frozen=True)
@@ -417,14 +423,14 @@ class Softplus:
     (array([[0.31326169, 2.12692801]]), array([[0.26894142, 0.88079708]]))
     """
 
-    name: ClassVar[str] = "softplus"
+    name = "softplus"
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         xp = namespace(z)
-        a: Array = xp.maximum(z, 0.0) + xp.log1p(xp.exp(-abs(z)))
+        a: ArrayT = xp.maximum(z, 0.0) + xp.log1p(xp.exp(-abs(z)))
         return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         return Sigmoid()(z)
 
 
@@ -441,13 +447,13 @@ class Identity:
     (array([[-1.,  2.]]), array([[1., 1.]]))
     """
 
-    name: ClassVar[str] = "identity"
+    name = "identity"
 
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: ArrayT) -> ArrayT:
         return z
 
-    def da_dz(self, z: Array, a: Array) -> Array:
-        ones: Array = namespace(z).ones_like(z)
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
+        ones: ArrayT = namespace(z).ones_like(z)
         return ones
 
 
@@ -464,14 +470,14 @@ class Exp:
     (array([[0.36787944, 7.3890561 ]]), array([[0.36787944, 7.3890561 ]]))
     """
 
-    name: ClassVar[str] = "exp"
+    name = "exp"
 
     @ignore_overflow
-    def __call__(self, z: Array) -> Array:
-        a: Array = namespace(z).exp(z)
+    def __call__(self, z: ArrayT) -> ArrayT:
+        a: ArrayT = namespace(z).exp(z)
         return a
 
-    def da_dz(self, z: Array, a: Array) -> Array:
+    def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:
         return a
 
 
@@ -494,13 +500,14 @@ class Softmax:
            [-0.25]])
     """
 
-    name: ClassVar[str] = "softmax"
+    name = "softmax"
 
-    def __call__(self, z: Array) -> Array:
-        e: Array = namespace(z).exp(z - largest(z, axis=-2))
-        return e / total(e, axis=-2)
+    def __call__(self, z: ArrayT) -> ArrayT:
+        e: ArrayT = namespace(z).exp(z - largest(z, axis=-2))
+        a: ArrayT = e / total(e, axis=-2)
+        return a
 
-    def log(self, z: Array) -> Array:
+    def log(self, z: ArrayT) -> ArrayT:
         """Return ln a = z − ln Σ e^z, (..., n, m), which is finite where a rounds to 0.
 
         Examples
@@ -511,12 +518,13 @@ class Softmax:
                [-1000.]])
         """
         xp, z = namespace(z), z - largest(z, axis=-2)
-        log_a: Array = z - xp.log(total(xp.exp(z), axis=-2))
+        log_a: ArrayT = z - xp.log(total(xp.exp(z), axis=-2))
         return log_a
 
-    def vjp(self, dE_da: Array, a: Array) -> Array:
+    def vjp(self, dE_da: ArrayT, a: ArrayT) -> ArrayT:
         """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), with the sum over the units of a case."""
-        return a * (dE_da - total(a * dE_da, axis=-2))
+        delta: ArrayT = a * (dE_da - total(a * dE_da, axis=-2))
+        return delta
 
 
 ACTIVATIONS: dict[str, Callable[..., Activation]] = {

@@ -20,7 +20,7 @@ References
 .. [2] Nielsen, "Neural Networks and Deep Learning" (2015), chapter 2, equations BP1 to BP4.
 """
 
-from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.backend import ArrayT, namespace
 from backprop_xp.arrays.native import product
 from backprop_xp.arrays.shapes import takes
 
@@ -28,7 +28,7 @@ __all__ = ["bias_gradient", "error", "input_gradient", "weight_gradient", "weigh
 
 
 @takes(W=("n_out", "n_in"), a_prev=("n_in", "m"), b=("n_out", 1))
-def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
+def weighted_input(W: ArrayT, a_prev: ArrayT, b: ArrayT) -> ArrayT:
     """Return the weighted inputs of layer l, z^l = W^l a^(l−1) + b^l.
 
     Parameters
@@ -52,13 +52,13 @@ def weighted_input(W: Array, a_prev: Array, b: Array) -> Array:
     >>> weighted_input(np.array([[2.0, 3.0]]), np.array([[1.0], [10.0]]), np.array([[0.5]]))
     array([[32.5]])
     """
-    z = W @ a_prev
+    z: ArrayT = W @ a_prev
     z += b
     return z
 
 
 @takes(dE_da=("n", "m"), da_dz=("n", "m"))
-def error(dE_da: Array, da_dz: Array) -> Array:
+def error(dE_da: ArrayT, da_dz: ArrayT) -> ArrayT:
     """Return the error of layer l, δ^l = ∂E/∂a^l ⊙ ∂a^l/∂z^l.
 
     The elementwise product ⊙ holds where each activation depends on its own weighted input alone.
@@ -89,11 +89,12 @@ def error(dE_da: Array, da_dz: Array) -> Array:
     array([[0.5],
            [1.5]])
     """
-    return dE_da * da_dz
+    delta: ArrayT = dE_da * da_dz
+    return delta
 
 
 @takes(W=("n_out", "n_in"), delta=("n_out", "m"))
-def input_gradient(W: Array, delta: Array) -> Array:
+def input_gradient(W: ArrayT, delta: ArrayT) -> ArrayT:
     """Return the gradient for the layer below, ∂E/∂a^(l−1) = (W^l)ᵀ δ^l.
 
     Unit s below feeds every unit d above through ``W[d, s]``, so that the chain rule sums over d:
@@ -124,11 +125,12 @@ def input_gradient(W: Array, delta: Array) -> Array:
     array([[1. ],
            [1.5]])
     """
-    return W.mT @ delta
+    dE_da: ArrayT = W.mT @ delta
+    return dE_da
 
 
 @takes(delta=("n_out", "m"))
-def bias_gradient(delta: Array, ones: Array | None = None, out: Array | None = None) -> Array:
+def bias_gradient(delta: ArrayT, ones: ArrayT | None = None, out: ArrayT | None = None) -> ArrayT:
     """Return the gradient for the biases, ∂E/∂b^l = Σ_c δ^l_c, summed over the cases c.
 
     A bias is the weight of an input that is always 1. The sum is therefore `weight_gradient` for
@@ -168,7 +170,7 @@ def bias_gradient(delta: Array, ones: Array | None = None, out: Array | None = N
 
 
 @takes(delta=("n_out", "m"), a_prev=("n_in", "m"))
-def weight_gradient(delta: Array, a_prev: Array, out: Array | None = None) -> Array:
+def weight_gradient(delta: ArrayT, a_prev: ArrayT, out: ArrayT | None = None) -> ArrayT:
     """Return the gradient for the weights, ∂E/∂W^l = δ^l (a^(l−1))ᵀ, summed over the cases.
 
     Parameters
@@ -198,4 +200,5 @@ def weight_gradient(delta: Array, a_prev: Array, out: Array | None = None) -> Ar
     array([[1. , 1.5],
            [2. , 3. ]])
     """
-    return product(delta, a_prev.mT, out)
+    dE_dW: ArrayT = product(delta, a_prev.mT, out)
+    return dE_dW

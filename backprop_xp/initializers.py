@@ -47,7 +47,7 @@ class Initializer(Protocol):
     """
 
     def __call__(
-        self, rng: "np.random.Generator", n_in: int, n_out: int
+        self, rng: "np.random.Generator", n_in: int, n_out: int, /
     ) -> tuple[HostArray, HostArray]:
         """Return W (n_out, n_in) and b (n_out, 1), float64."""
 

@@ -23,9 +23,9 @@ set is E = Σ_c w_c E_c with a weight w_c for each case.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, namespace
 from backprop_xp.arrays.native import total
 from backprop_xp.arrays.scalars import finite_number, named
 from backprop_xp.errors import OptionError
@@ -68,14 +68,14 @@ class Loss(Protocol):
     def name(self) -> str:
         """The name in files and error messages."""
 
-    def __call__(self, a: Array, y: Array) -> Array:
+    def __call__(self, a: Any, y: Any, /) -> Array:
         """Return E_c, (..., m), the sum over the output units."""
 
-    def dE_da(self, a: Array, y: Array) -> Array:
+    def dE_da(self, a: Any, y: Any, /) -> Array:
         """Return ∂E_c/∂a, (..., n_out, m)."""
 
 
-def over_units(x: Array) -> Array:
+def over_units(x: ArrayT) -> ArrayT:
     """Return the sum of x (..., n_out, m) over the output units, (..., m).
 
     Examples
@@ -84,17 +84,18 @@ def over_units(x: Array) -> Array:
     >>> over_units(np.array([[1.0, 2.0], [10.0, 20.0]]))
     array([11., 22.])
     """
-    return total(x, axis=-2)[..., 0, :]
+    summed: ArrayT = total(x, axis=-2)[..., 0, :]
+    return summed
 
 
-def _above_zero(a: Array) -> Array:
+def _above_zero(a: ArrayT) -> ArrayT:
     """Return max(a, ε), since ln 0 is infinite.
 
     ε is 4e-4 in float16, 4e-31 in float32 and 2e-246 in float64. 1/ε is far below the greatest
     number, so that y/a times the weight of a case stays finite.
     """
     xp = namespace(a)
-    above: Array = xp.maximum(a, float(xp.finfo(a.dtype).smallest_normal) ** 0.8)
+    above: ArrayT = xp.maximum(a, float(xp.finfo(a.dtype).smallest_normal) ** 0.8)
     return above
 
 
@@ -114,14 +115,16 @@ class SquaredError:
     (array([2.]), array([[2.], [0.]]))
     """
 
-    name: ClassVar[str] = "squared_error"
+    name = "squared_error"
 
-    def __call__(self, a: Array, y: Array) -> Array:
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
         r = a - y
-        return 0.5 * over_units(r * r)
+        E_c: ArrayT = 0.5 * over_units(r * r)
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
-        return a - y
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        difference: ArrayT = a - y
+        return difference
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,16 @@ class CrossEntropy:
     (array([0.69314718]), array([[-2.], [-0.]]))
     """
 
-    name: ClassVar[str] = "cross_entropy"
+    name = "cross_entropy"
     target_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __call__(self, a: Array, y: Array) -> Array:
-        return -over_units(y * namespace(a).log(_above_zero(a)))
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        E_c: ArrayT = -over_units(y * namespace(a).log(_above_zero(a)))
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
-        return -y / _above_zero(a)
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        dE_da: ArrayT = -y / _above_zero(a)
+        return dE_da
 
 
 @dataclass(frozen=True)
@@ -160,16 +165,18 @@ class BinaryCrossEntropy:
     (array([1.38629436]), array([[-2.], [ 2.]]))
     """
 
-    name: ClassVar[str] = "binary_cross_entropy"
+    name = "binary_cross_entropy"
     target_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
-    def __call__(self, a: Array, y: Array) -> Array:
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
         xp = namespace(a)
         on, off = xp.log(_above_zero(a)), xp.log(_above_zero(1 - a))
-        return -over_units(y * on + (1 - y) * off)
+        E_c: ArrayT = -over_units(y * on + (1 - y) * off)
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
-        return (1 - y) / _above_zero(1 - a) - y / _above_zero(a)
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        dE_da: ArrayT = (1 - y) / _above_zero(1 - a) - y / _above_zero(a)
+        return dE_da
 
 
 @dataclass(frozen=True)
@@ -186,14 +193,16 @@ class Poisson:
     (array([-0.77258872]), array([[-1.]]))
     """
 
-    name: ClassVar[str] = "poisson"
+    name = "poisson"
     target_range: ClassVar[tuple[float, float]] = (0.0, math.inf)
 
-    def __call__(self, a: Array, y: Array) -> Array:
-        return over_units(a - y * namespace(a).log(_above_zero(a)))
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        E_c: ArrayT = over_units(a - y * namespace(a).log(_above_zero(a)))
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
-        return 1 - y / _above_zero(a)
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        dE_da: ArrayT = 1 - y / _above_zero(a)
+        return dE_da
 
 
 @dataclass(frozen=True)
@@ -208,15 +217,16 @@ class AbsoluteError:
     (array([2.]), array([[1.], [0.]]))
     """
 
-    name: ClassVar[str] = "absolute_error"
+    name = "absolute_error"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
-    def __call__(self, a: Array, y: Array) -> Array:
-        return over_units(abs(a - y))
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
+        E_c: ArrayT = over_units(abs(a - y))
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
         xp = namespace(a)
-        sign: Array = xp.astype(a > y, a.dtype) - xp.astype(a < y, a.dtype)
+        sign: ArrayT = xp.astype(a > y, a.dtype) - xp.astype(a < y, a.dtype)
         return sign
 
 
@@ -249,7 +259,7 @@ class Huber:
     """
 
     threshold: float = 1.0
-    name: ClassVar[str] = "huber"
+    name = "huber"
 
     def __post_init__(self) -> None:
         threshold = finite_number(self.threshold, "Huber(threshold)")
@@ -262,14 +272,15 @@ class Huber:
         """The errors a − y where the slope of h is not differentiable, −Δ and Δ."""
         return -self.threshold, self.threshold
 
-    def __call__(self, a: Array, y: Array) -> Array:
+    def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:
         size = abs(a - y)
         inner = namespace(a).minimum(size, self.threshold)
-        return over_units(inner * (size - 0.5 * inner))
+        E_c: ArrayT = over_units(inner * (size - 0.5 * inner))
+        return E_c
 
-    def dE_da(self, a: Array, y: Array) -> Array:
+    def dE_da(self, a: ArrayT, y: ArrayT) -> ArrayT:
         xp = namespace(a)
-        bounded: Array = xp.minimum(xp.maximum(a - y, -self.threshold), self.threshold)
+        bounded: ArrayT = xp.minimum(xp.maximum(a - y, -self.threshold), self.threshold)
         return bounded
 
 

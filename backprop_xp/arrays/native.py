@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, HostArray, Namespace, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, HostArray, Namespace, namespace
 
 __all__ = [
     "astype",
@@ -36,13 +36,13 @@ MOST_ZEROS = 2**16  # elements of the largest matrix of zeros in the cache of `_
 class _Functions(NamedTuple):
     """The functions of one library, where `sum` and `max` keep the reduced axis with length 1."""
 
-    matmul: Callable[..., Array]
-    astype: Callable[..., Array]
-    sum: Callable[..., Array]
-    max: Callable[..., Array]
-    maximum: Callable[..., Array]
-    take: Callable[..., Array]
-    step: Callable[[Array], Array]
+    matmul: Callable[..., Any]
+    astype: Callable[..., Any]
+    sum: Callable[..., Any]
+    max: Callable[..., Any]
+    maximum: Callable[..., Any]
+    take: Callable[..., Any]
+    step: Callable[[Any], Any]
     constant: Callable[[float, Any], Any]
 
 
@@ -161,39 +161,46 @@ def writes_products(xp: Namespace) -> bool:
     return any(is_it(xp) for is_it in has)
 
 
-def product(A: Array, B: Array, out: Array | None = None) -> Array:
+def product(A: ArrayT, B: ArrayT, out: ArrayT | None = None) -> ArrayT:
     """Return the matrix product A B, in `out` where it is given, which needs `writes_products`."""
-    return A @ B if out is None else _functions_of(A).matmul(A, B, out)
+    C: ArrayT = A @ B if out is None else _functions_of(A).matmul(A, B, out)
+    return C
 
 
-def astype(x: Array, dtype: Any) -> Array:
+def astype(x: ArrayT, dtype: Any) -> ArrayT:
     """Return `x` in another dtype."""
-    return _functions_of(x).astype(x, dtype)
+    converted: ArrayT = _functions_of(x).astype(x, dtype)
+    return converted
 
 
-def total(x: Array, axis: int) -> Array:
+def total(x: ArrayT, axis: int) -> ArrayT:
     """Return the sum along an axis, which keeps length 1."""
-    return _functions_of(x).sum(x, axis)
+    summed: ArrayT = _functions_of(x).sum(x, axis)
+    return summed
 
 
-def largest(x: Array, axis: int) -> Array:
+def largest(x: ArrayT, axis: int) -> ArrayT:
     """Return the maximum along an axis, which keeps length 1."""
-    return _functions_of(x).max(x, axis)
+    most: ArrayT = _functions_of(x).max(x, axis)
+    return most
 
 
-def maximum(x: Array, y: Any) -> Array:
+def maximum(x: ArrayT, y: Any) -> ArrayT:
     """Return the greater of x and y, element by element."""
-    return _functions_of(x).maximum(x, y)
+    greater: ArrayT = _functions_of(x).maximum(x, y)
+    return greater
 
 
-def rows(x: Array, places: Array) -> Array:
+def rows(x: ArrayT, places: Array) -> ArrayT:
     """Return the rows of x (..., m, n) at the indices `places` (k,), as an array (..., k, n)."""
-    return _functions_of(x).take(x, places, -2)
+    taken: ArrayT = _functions_of(x).take(x, places, -2)
+    return taken
 
 
-def step(z: Array) -> Array:
+def step(z: ArrayT) -> ArrayT:
     """Return 1 where z > 0, else 0, in z's dtype."""
-    return _functions_of(z).step(z)
+    steps: ArrayT = _functions_of(z).step(z)
+    return steps
 
 
 def constant(value: float, like: Array) -> Any:

@@ -16,7 +16,8 @@ class Callback(Protocol):
 
     A callback with ``on_batch_end`` forces blocks of one batch, which is slower. A callback without
     it costs a step nothing. A callback with a memory, for resumed runs, defines `state` and
-    `restore` too.
+    `restore` too. A class need not inherit from `Callback`; one that does has the other methods,
+    which do nothing.
 
     Examples
     --------
@@ -33,27 +34,34 @@ class Callback(Protocol):
 
     def on_train_start(self, progress: Progress) -> None:
         """Act before the first epoch of a run, new or resumed."""
+        return
 
     def on_epoch_start(self, progress: Progress) -> None:
         """Act before each epoch."""
+        return
 
     def on_batch_end(self, progress: Progress) -> None:
         """Act after each batch."""
+        return
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Act after each epoch, when its entries are in the history."""
+        return
 
     def on_train_end(self, progress: Progress) -> None:
         """Act after the last epoch."""
+        return
 
     def state(self) -> Mapping[str, Any]:
         """Return the callback's memory by name, for a checkpoint.
 
         It holds numbers, texts, arrays, and dicts, lists and tuples of them.
         """
+        return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a memory that `state` returned, before a resumed run."""
+        return
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
-from backprop_xp.arrays.backend import Array
 from backprop_xp.network.network import Network
 
 __all__ = ["History", "Progress"]
@@ -57,7 +56,7 @@ class Progress(Protocol):
     epochs: int
     epoch: int
     batch: int
-    state: tuple[Array, ...]
+    state: tuple[Any, ...]
     history: History
     stopped: str
     stopped_by: Any
@@ -68,10 +67,10 @@ class Progress(Protocol):
         """The network that is trained."""
 
     @property
-    def theta(self) -> Array:
+    def theta(self) -> Any:
         """A copy of θ, (*stack, P), which a callback may keep."""
 
-    def take(self, theta: Array, epoch: Any = None) -> None:
+    def take(self, theta: Any, epoch: Any = None) -> None:
         """Replace θ by `theta`, (*stack, P).
 
         `epoch` is the epoch after which θ was `theta`, a number for each network; it becomes

@@ -1,13 +1,13 @@
 """`Dataset`, inputs X and targets Y, and `Split`, a data set to train on and one to test on."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Dataset", "Split", "Targets"]
 
-Targets: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
+Targets: TypeAlias = NDArray[Any]  # int64 labels or float32 targets
 
 
 class Dataset(NamedTuple):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.datasets.cells import shown, targets_in
 from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.dataset import Targets
 from backprop_xp.datasets.header import (
     advice_for_one_cell,
     check_names,
@@ -28,7 +29,6 @@ from backprop_xp.errors import DataError, OptionError, check_is_file
 __all__ = ["Table", "read_features", "read_table"]
 
 Target: TypeAlias = str | int | None
-Targets: TypeAlias = NDArray[np.int64] | NDArray[np.floating[Any]]
 Names: TypeAlias = tuple[str, ...]
 
 

@@ -9,12 +9,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backprop_xp import activations, losses
-from backprop_xp.arrays.backend import Array, HostArray, dtype_name, from_host, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    ArrayT_co,
+    HostArray,
+    dtype_name,
+    from_host,
+    to_host,
+)
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import ModelFileError, OptionError
@@ -40,7 +48,7 @@ TRAINING = "training."  # prefix of the arrays of a checkpoint that are no part 
 _KEY = "backprop_xp"
 
 
-class Model(NamedTuple):
+class Model(NamedTuple, Generic[ArrayT_co]):
     """A network and its parameters, as `load` returns them.
 
     Attributes
@@ -57,7 +65,7 @@ class Model(NamedTuple):
     """
 
     network: Network
-    theta: Array
+    theta: ArrayT_co
 
 
 def save(
@@ -148,11 +156,23 @@ def write_contents(
     write_atomically(path, safetensors_file.to_bytes(tensors, metadata))
 
 
+@overload
+def load(
+    path: str | os.PathLike[str],
+    device: Literal["cpu"] = "cpu",
+    own: Mapping[str, Any] | None = None,
+) -> Model[NDArray[Any]]: ...
+@overload
+def load(
+    path: str | os.PathLike[str],
+    device: str | Device,
+    own: Mapping[str, Any] | None = None,
+) -> Model[Array]: ...
 def load(
     path: str | os.PathLike[str],
     device: str | Device = "cpu",
     own: Mapping[str, Any] | None = None,
-) -> Model:
+) -> Model[Array]:
     """Return the network and the parameters in a file that `save` wrote.
 
     The file may come from a stranger: no code in it is run, and the sizes that it claims are

@@ -3,7 +3,7 @@
 import numbers
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from backprop_xp import equations
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT,
+    ArrayT_co,
     context,
     copied,
     detached,
@@ -31,7 +33,7 @@ __all__ = ["Trace", "trace"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trace:
+class Trace(Generic[ArrayT_co]):
     """Every quantity of one forward and one backward pass.
 
     Arrays that all networks of a stack share have no leading axes. ``print(trace)`` shows the text
@@ -66,12 +68,12 @@ class Trace:
     """
 
     network: Network
-    E: Array
-    E_c: Array
-    a_in: Array
-    y: Array
-    w: Array
-    layers: tuple[TracedLayer, ...]
+    E: ArrayT_co
+    E_c: ArrayT_co
+    a_in: ArrayT_co
+    y: ArrayT_co
+    w: ArrayT_co
+    layers: tuple[TracedLayer[ArrayT_co], ...]
 
     def to_text(
         self,
@@ -141,7 +143,7 @@ class Trace:
 
 
 @ignore_overflow
-def trace(net: Network, theta: Array, x: Any, y: Any, case_weights: Any = None) -> Trace:
+def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None) -> Trace[ArrayT]:
     """Return every quantity of one forward and one backward pass.
 
     Parameters

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 from backprop_xp.activations import Activation
-from backprop_xp.arrays.backend import Array, context, to_host
+from backprop_xp.arrays.backend import Array, ArrayT_co, context, to_host
 from backprop_xp.inspection.rendering import Section, Step
 from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy
 
@@ -20,7 +20,7 @@ NOTE = (
 
 
 @dataclass(frozen=True, eq=False)
-class TracedLayer:
+class TracedLayer(Generic[ArrayT_co]):
     """A layer's parameters, its quantities in both passes, and its gradients.
 
     n is the number of units, n_in of units in the layer below, m of cases. Each case is a column.
@@ -54,16 +54,16 @@ class TracedLayer:
     (array([[6.5]]), array([[0.5]]), array([[1.5]]))
     """
 
-    W: Array
-    b: Array
-    z: Array
-    a: Array
-    dE_da: Array | None
-    da_dz: Array | None
-    delta: Array
-    dE_dW: Array
-    dE_db: Array
-    exists: Array | None
+    W: ArrayT_co
+    b: ArrayT_co
+    z: ArrayT_co
+    a: ArrayT_co
+    dE_da: ArrayT_co | None
+    da_dz: ArrayT_co | None
+    delta: ArrayT_co
+    dE_dW: ArrayT_co
+    dE_db: ArrayT_co
+    exists: ArrayT_co | None
 
 
 def sections(

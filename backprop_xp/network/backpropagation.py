@@ -168,7 +168,8 @@ def parameter_gradients(
     -------
     list of L Layer
     """
-    into: Sequence[tuple[Array | None, Array | None]] = out or [(None, None)] * len(deltas)
+    nowhere: Sequence[tuple[None, None]] = [(None, None)] * len(deltas)
+    into: Sequence[tuple[Array | None, Array | None]] = out or nowhere
     return [
         Layer(weight_gradient(delta, a_prev, W), bias_gradient(delta, ones, b))
         for delta, a_prev, (W, b) in zip(deltas, a, into, strict=False)  # a^L feeds no layer

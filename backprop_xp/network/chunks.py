@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, is_on_cpu, item_bytes, namespace
 
 __all__ = ["cases_at_once", "joined", "pieces"]
 
@@ -63,9 +63,9 @@ def pieces(rows: Any, length: int) -> Iterator[Any]:
         yield rows[..., start : min(start + length, m), :]
 
 
-def joined(parts: Sequence[Array]) -> Array:
+def joined(parts: Sequence[ArrayT]) -> ArrayT:
     """Return the parts (..., rows, n) joined along the rows, the inverse of `pieces`."""
     if len(parts) == 1:
         return parts[0]
-    whole: Array = namespace(parts[0]).concat(parts, axis=-2)
+    whole: ArrayT = namespace(parts[0]).concat(parts, axis=-2)
     return whole

@@ -94,7 +94,8 @@ def columns(X: Any, theta: Array, n_in: int, where: str) -> Array:
     """
     rows = like_theta(X, theta, where)
     check_shape_of_inputs(rows, tuple(theta.shape[:-1]), n_in, where)
-    return rows.mT
+    a_in: Array = rows.mT
+    return a_in
 
 
 def check_shape_of_inputs(X: Any, lead: tuple[int, ...], n_in: int, where: str) -> None:
@@ -174,7 +175,8 @@ def columns_of_targets(Y: Any, theta: Array, m: int, n_out: int, where: str) -> 
     check_real(Y, where)
     kind = kind_of_targets(Y, m, n_out, tuple(theta.shape[:-1]), where)
     if kind == "targets":
-        return astype(Y, theta.dtype).mT
+        y: Array = astype(Y, theta.dtype).mT
+        return y
     return one_hot(Y, theta, n_out)
 
 

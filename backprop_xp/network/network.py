@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import array_api_compat
 import numpy as np
+from numpy.typing import NDArray
 
 from backprop_xp.activations import Activation, Sigmoid, find_activation
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.advice import checks_keywords, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT,
     astype,
     context,
     from_host,
@@ -134,6 +136,24 @@ class Network:
         """The output activation with the loss, as a canonical pair where they form one."""
         return output_of(self.output, self.loss)
 
+    @overload
+    def init(
+        self,
+        seed: int = 0,
+        initializer: str | Initializer = "glorot",
+        device: Literal["cpu"] = "cpu",
+        dtype: Any = "float32",
+        stack: int | Sequence[int] = (),
+    ) -> NDArray[Any]: ...
+    @overload
+    def init(
+        self,
+        seed: int = 0,
+        initializer: str | Initializer = "glorot",
+        device: str | Device = "cpu",
+        dtype: Any = "float32",
+        stack: int | Sequence[int] = (),
+    ) -> Array: ...
     def init(
         self,
         seed: int = 0,
@@ -190,7 +210,7 @@ class Network:
         theta = theta.reshape(*shape, self.parameter_count)
         return from_host(theta, chosen.xp, chosen.handle, name)
 
-    def unpack(self, theta: Array) -> tuple[Layer, ...]:
+    def unpack(self, theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
         """Return the layers (W, b) in θ, as views where the library has views.
 
         Parameters
@@ -220,7 +240,7 @@ class Network:
         with context(theta):
             return parameters.unpack(self.sizes, theta)
 
-    def pack(self, layers: Sequence[Layer | tuple[Array, Array]]) -> Array:
+    def pack(self, layers: Sequence[tuple[ArrayT, ArrayT]]) -> ArrayT:
         """Return θ (..., P), which holds the layers (W, b): the inverse of `unpack`.
 
         Parameters
@@ -250,7 +270,7 @@ class Network:
             return parameters.pack(named)
 
     @ignore_overflow
-    def forward(self, theta: Array, X: Any) -> Array:
+    def forward(self, theta: ArrayT, X: Any) -> ArrayT:
         """Return the outputs as rows, (..., m, n_out), for inputs in rows.
 
         Many cases pass through the layers in chunks (`chunks`), so that z and a of the hidden
@@ -300,14 +320,16 @@ class Network:
         if m > chunks.LEAST_CASES and not array_api_compat.is_jax_namespace(xp):
             length = chunks.cases_at_once(self.sizes, theta)
         with context(theta):
-            layers, parts = self.layers(theta, self.existing(theta)), []
+            layers = self.layers(theta, self.existing(theta))
+            parts: list[Any] = []
             for piece in chunks.pieces(rows, length):
                 a_in = astype(piece, theta.dtype).mT
                 parts.append(backpropagation.outputs(layers, self.activations, a_in).mT)
-            return chunks.joined(parts)
+            a_out: ArrayT = chunks.joined(parts)
+            return a_out
 
     @ignore_overflow
-    def cost(self, theta: Array, X: Any, Y: Any, case_weights: Any = None) -> Array:
+    def cost(self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None) -> ArrayT:
         """Return the cost E = Σ_c w_c E_c, (...), a 0-d array for a single network.
 
         Parameters
@@ -350,12 +372,14 @@ class Network:
             a_in, y, w = self.in_columns(theta, X, Y, case_weights, "cost")
             layers = self.layers(theta, self.existing(theta))
             z_out = backpropagation.output_weighted_input(layers, self.activations, a_in)
-            return total_cost(self.output_with_loss.cost(z_out, y), w)
+            E_c: Any = self.output_with_loss.cost(z_out, y)
+            E: ArrayT = total_cost(E_c, w)
+            return E
 
     @ignore_overflow
     def gradient(
-        self, theta: Array, X: Any, Y: Any, case_weights: Any = None
-    ) -> tuple[Array, Array]:
+        self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None
+    ) -> tuple[ArrayT, ArrayT]:
         """Return the cost E (...) and its gradient ∂E/∂θ (..., P), by backpropagation.
 
         Parameters and errors are the same as in `cost`.
@@ -386,7 +410,8 @@ class Network:
                 self.layers(theta, exists), self.activations, self.output_with_loss, a_in, y, w
             )
             dE_dtheta = parameters.pack(gradients)
-            E = total_cost(self.output_with_loss.cost(z_out, y), w)
+            E_c: Any = self.output_with_loss.cost(z_out, y)
+            E = total_cost(E_c, w)
             return E, dE_dtheta if exists is None else dE_dtheta * exists
 
     # -----------------------------------------------------------------------------------------
@@ -401,7 +426,7 @@ class Network:
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
         return from_host_like(parameters.pack(ones), theta)
 
-    def layers(self, theta: Array, exists: Array | None) -> tuple[Layer, ...]:
+    def layers(self, theta: ArrayT, exists: Array | None) -> tuple[Layer[ArrayT], ...]:
         """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0."""
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 

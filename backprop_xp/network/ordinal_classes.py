@@ -14,19 +14,27 @@ Frank, Hall, "A simple approach to ordinal classification", ECML (2001). They tr
 for each k, and their P(y > k) may rise with k, which no probability does. Here it cannot.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, overload
 
 import array_api_compat
+from numpy.typing import NDArray
 
 from backprop_xp.arrays import requirements
-from backprop_xp.arrays.backend import Array, context, device_of, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, context, device_of, namespace
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.errors import DataError, DTypeError, ShapeError
 
 __all__ = ["ordinal_probabilities", "ordinal_targets"]
 
 
+@overload
+def ordinal_targets(
+    labels: NDArray[Any] | Sequence[Any], classes: int, dtype: Any = "float32"
+) -> NDArray[Any]: ...
+@overload
+def ordinal_targets(labels: ArrayT, classes: int, dtype: Any = "float32") -> ArrayT: ...
 def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
     """Return the targets (..., m, K − 1): y_k is 1 where the label is above k, else 0.
 
@@ -87,7 +95,7 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
         return targets
 
 
-def ordinal_probabilities(a_out: Array) -> Array:
+def ordinal_probabilities(a_out: ArrayT) -> ArrayT:
     """Return the probability of each class, P(y = k) = P(y > k − 1) − P(y > k), (..., m, K).
 
     P(y > −1) is 1 and P(y > K − 1) is 0. An output above an earlier one counts as equal to it, so
@@ -118,21 +126,21 @@ def ordinal_probabilities(a_out: Array) -> Array:
            [0.5 , 0.  , 0.25, 0.25]])
     """
     where = "ordinal_probabilities(a_out)"
-    if not array_api_compat.is_array_api_obj(a_out):
-        a_out = requirements.real_host_array(a_out, where)
-    requirements.check_dense(a_out, where)
-    xp = namespace(a_out)
-    if not xp.isdtype(a_out.dtype, "real floating"):
-        came = f"dtype {a_out.dtype}"
+    is_array = array_api_compat.is_array_api_obj(a_out)
+    P: Any = a_out if is_array else requirements.real_host_array(a_out, where)
+    requirements.check_dense(P, where)
+    xp = namespace(P)
+    if not xp.isdtype(P.dtype, "real floating"):
+        came = f"dtype {P.dtype}"
         raise DTypeError(where, came, "floats", "Pass the outputs of net.forward")
-    if a_out.ndim == 0 or a_out.shape[-1] == 0:
-        came = f"shape {tuple(a_out.shape)}"
+    if P.ndim == 0 or P.shape[-1] == 0:
+        came = f"shape {tuple(P.shape)}"
         raise ShapeError(where, came, "(m, K - 1)", "Pass the outputs of net.forward")
-    with context(a_out):
-        above = [a_out[..., :1]]
-        for k in range(1, a_out.shape[-1]):
-            above.append(xp.minimum(above[-1], a_out[..., k : k + 1]))
+    with context(P):
+        above = [P[..., :1]]
+        for k in range(1, P.shape[-1]):
+            above.append(xp.minimum(above[-1], P[..., k : k + 1]))
         lowest, highest = 1 - above[0], above[-1]
         between = [lower - upper for lower, upper in pairwise(above)]
-        probabilities: Array = xp.concat([lowest, *between, highest], axis=-1)
+        probabilities: ArrayT = xp.concat([lowest, *between, highest], axis=-1)
         return probabilities

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from backprop_xp import activations
 from backprop_xp.activations import Activation, Exp, Identity, Sigmoid, Softmax
-from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.backend import Array, ArrayT, namespace
 from backprop_xp.arrays.native import largest, total
 from backprop_xp.losses import (
     BinaryCrossEntropy,
@@ -67,7 +67,8 @@ class _CanonicalPair(Output):
     """An output activation with its own loss, for which δ = w (a − y)."""
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
-        return w * (a - y)
+        delta: Array = w * (a - y)
+        return delta
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class SigmoidBinaryCrossEntropy(_CanonicalPair):
 
     def cost_of_shifted(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
-        return over_units((xp.maximum(z, 0.0) - y * z) + xp.log1p(xp.exp(-abs(z))))
+        E_c: Array = over_units((xp.maximum(z, 0.0) - y * z) + xp.log1p(xp.exp(-abs(z))))
+        return E_c
 
 
 @dataclass(frozen=True)
@@ -112,15 +114,18 @@ class SoftmaxCrossEntropy(_CanonicalPair):
     classes: bool = False
 
     def shifted(self, z: Array) -> Array:
-        return z - largest(z, axis=-2)
+        below_zero: Array = z - largest(z, axis=-2)
+        return below_zero
 
     def cost_of_shifted(self, z: Array, y: Array) -> Array:
         xp = namespace(z)
-        log_total: Array = xp.log(over_units(xp.exp(z)))
-        return (log_total if self.classes else log_total * over_units(y)) - over_units(y * z)
+        log_total = xp.log(over_units(xp.exp(z)))
+        E_c: Array = (log_total if self.classes else log_total * over_units(y)) - over_units(y * z)
+        return E_c
 
     def error(self, z: Array, a: Array, y: Array, w: Array) -> Array:
-        return w * ((a if self.classes else a * total(y, axis=-2)) - y)
+        delta: Array = w * ((a if self.classes else a * total(y, axis=-2)) - y)
+        return delta
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ class ExpPoisson(_CanonicalPair):
     loss: Loss = Poisson()
 
     def cost_of_shifted(self, z: Array, y: Array) -> Array:
-        return over_units(self.activation(z) - y * z)
+        E_c: Array = over_units(self.activation(z) - y * z)
+        return E_c
 
 
 CANONICAL_PAIRS: tuple[Output, ...] = (
@@ -157,8 +163,8 @@ def output_of(activation: Activation, loss: Loss) -> Output:
     return Output(activation, loss)
 
 
-def total_cost(E_c: Array, w: Array) -> Array:
+def total_cost(E_c: ArrayT, w: Array) -> ArrayT:
     """Return E = Σ_c w_c E_c, (...), from E_c (..., m) and weights w (..., 1, m)."""
     E = namespace(E_c).sum(w[..., 0, :] * E_c, axis=-1, keepdims=True)
-    total: Array = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
+    total: ArrayT = E[..., 0]  # a 0-d array, where NumPy's sum would be a scalar
     return total

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
-from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.arrays.backend import ArrayT, ArrayT_co, namespace
 from backprop_xp.errors import ShapeError
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-class Layer(NamedTuple):
+class Layer(NamedTuple, Generic[ArrayT_co]):
     """The parameters of one layer, or their gradients.
 
     Attributes
@@ -34,8 +34,8 @@ class Layer(NamedTuple):
     [((3, 4), (3, 1)), ((2, 3), (2, 1))]
     """
 
-    W: Array
-    b: Array
+    W: ArrayT_co
+    b: ArrayT_co
 
 
 def layer_shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -71,7 +71,7 @@ def piece_lengths(sizes: Sequence[int]) -> list[int]:
     return [n for n_out, n_in in layer_shapes(sizes) for n in (n_out * n_in, n_out)]
 
 
-def unpack(sizes: Sequence[int], theta: Array) -> tuple[Layer, ...]:
+def unpack(sizes: Sequence[int], theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
     """Return the layers in θ (..., P), as views where the library has views."""
     xp, lead = namespace(theta), tuple(theta.shape[:-1])
     layers, start = [], 0
@@ -85,11 +85,11 @@ def unpack(sizes: Sequence[int], theta: Array) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def pack(layers: Sequence[Layer]) -> Array:
+def pack(layers: Sequence[Layer[ArrayT]]) -> ArrayT:
     """Return θ (..., P), the inverse of `unpack`."""
     xp, lead = namespace(layers[0].W), tuple(layers[0].W.shape[:-2])
     parts = [xp.reshape(part, (*lead, -1)) for layer in layers for part in layer]
-    theta: Array = xp.concat(parts, axis=-1)
+    theta: ArrayT = xp.concat(parts, axis=-1)
     return theta
 
 

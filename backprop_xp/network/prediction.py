@@ -6,11 +6,13 @@ be larger than memory.
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from backprop_xp.arrays import requirements
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT,
+    ArrayT_co,
     context,
     detached,
     device_of,
@@ -34,7 +36,7 @@ BLOCK_BYTES = 32 * 1024**2  # inputs in θ's dtype that are read and moved at a 
 _FEWER = "Pass fewer rows at a time, or fewer networks"
 
 
-class Ensemble(NamedTuple):
+class Ensemble(NamedTuple, Generic[ArrayT_co]):
     """Mean and spread of the outputs of the networks of a stack.
 
     Attributes
@@ -55,12 +57,12 @@ class Ensemble(NamedTuple):
     (array([[20.]]), array([[10.]]))
     """
 
-    mean: Array
-    spread: Array
+    mean: ArrayT_co
+    spread: ArrayT_co
 
 
 @ignore_overflow
-def predict(net: Network, theta: Array, X: Any) -> Array:
+def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
     """Return the outputs as rows, (..., m, n_out), for inputs of any library, device or file.
 
     The result is that of `Network.forward`, but the inputs may be on another device than θ, and the
@@ -103,11 +105,12 @@ def predict(net: Network, theta: Array, X: Any) -> Array:
     """
     _checked(net, theta, "predict")
     with context(theta), memory_errors("predict(X)", "room for the outputs", _FEWER):
-        return joined(list(_outputs(net, theta, X, "predict")))
+        a_out: ArrayT = joined(list(_outputs(net, theta, X, "predict")))
+        return a_out
 
 
 @ignore_overflow
-def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
+def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
     """Return the mean of a stack's outputs and their spread over the networks, (m, n_out) each.
 
     For the outputs a_k of K networks, ā = Σ_k a_k / K and s = √(Σ_k (a_k − ā)² / K). All leading
@@ -156,7 +159,8 @@ def ensemble(net: Network, theta: Array, X: Any) -> Ensemble:
             f"a stack of them {requirements.shape_text('...', net.parameter_count)}",
             "Use predict, or train with stack=",
         )
-    means, spreads = [], []
+    means: list[Any] = []
+    spreads: list[Any] = []
     with context(theta), memory_errors("ensemble(X)", "room for the outputs", _FEWER):
         for a in _outputs(net, theta, X, "ensemble", shared=True):
             mean = xp.mean(a, axis=networks)
@@ -174,7 +178,7 @@ def _checked(net: Any, theta: Any, where: str) -> Any:
     return xp
 
 
-def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Array]:
+def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False) -> Iterator[Any]:
     """Yield the outputs of one chunk of cases after another, (..., cases, n_out)."""
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
     theta, rows = detached(theta), rows_of(X, name)
@@ -182,7 +186,7 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
 
-    def of_piece(piece: Array) -> Array:
+    def of_piece(piece: Array) -> Any:
         with limited_threads(theta, net.sizes, piece.shape[-2]):
             return backpropagation.outputs(layers, net.activations, piece.mT).mT
 

@@ -23,16 +23,36 @@ class Optimizer(Protocol):
     - ``of_weights``, a tuple of names: training passes 0 for biases in place of these
       hyperparameters, unless its own `decay_biases` is True.
     - ``full_batch``: training refuses mini-batches where it is True.
+
+    Type checkers accept an optimiser whose methods are annotated with the arrays of one library,
+    and whose `update` names its hyperparameters.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> class SignDescent:
+    ...     def settings(self, step):
+    ...         return {"learning_rate": 0.01}
+    ...
+    ...     def init(self, theta):
+    ...         return ()
+    ...
+    ...     def update(self, theta, state, dE_dtheta, learning_rate):
+    ...         return theta - learning_rate * dE_dtheta / (abs(dE_dtheta) + 1e-12), state
+    >>> X, Y = bp.datasets.xor()
+    >>> run = bp.train(bp.Network([2, 2]), X, Y[:, 0].astype(int), optimizer=SignDescent())
+    >>> run.theta.shape
+    (6,)
     """
 
-    def settings(self, step: int) -> Mapping[str, Any]:
+    def settings(self, step: int, /) -> Mapping[str, Any]:
         """Return the hyperparameters of `update` by name, after `step` updates."""
 
-    def init(self, theta: Array) -> State:
+    def init(self, theta: Any, /) -> State:
         """Return the state before the first update, a tuple of arrays (..., P)."""
 
-    def update(
-        self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
+    def update(  # *others is never passed: with it, checkers take any names for **settings
+        self, theta: Any, state: Any, dE_dtheta: Any, /, *others: Any, **settings: Any
     ) -> tuple[Array, State]:
         """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
 

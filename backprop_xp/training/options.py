@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from backprop_xp.schedules.ranges import (
     on_host,
 )
 
-__all__ = ["Options", "Regularisation"]
+__all__ = ["Keywords", "Options", "Regularisation"]
 
 _PROBABILITY = BELOW_1._replace(text="probabilities >= 0 and < 1")
 _BOUND = ABOVE_0._replace(text="None or finite numbers > 0")
@@ -129,3 +129,30 @@ class Options:
         check_count(self.seed, "train(seed)", least=0)
         check_flag(self.progress, "train(progress)")
         object.__setattr__(self, "callbacks", tuple(checked_callbacks(self.callbacks)))
+
+
+class Keywords(TypedDict, total=False):
+    """The types of the keywords of `train.train` beside `device`, for its overloads."""
+
+    optimizer: Optimizer | LBFGS
+    epochs: int
+    batch_size: int | None
+    validation: tuple[Any, Any] | None
+    case_weights: Any
+    class_weights: Any
+    l2: Setting
+    dropout: Setting
+    l1: Setting
+    shrinkage: Setting
+    decay_biases: bool
+    input_dropout: Setting
+    label_smoothing: Setting
+    clip_value: Setting
+    clip_norm: Setting
+    max_norm: Setting
+    seed: int
+    dtype: Any
+    stack: int | Sequence[int]
+    callbacks: Sequence[Any]
+    progress: bool
+    resume: Any

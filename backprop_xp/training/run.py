@@ -1,7 +1,7 @@
 """The result of training: parameters, history, and the choice of networks of a stack."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import array_api_compat
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from backprop_xp.arrays.advice import metric_advice, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
+    ArrayT_co,
     HostArray,
     context,
     from_host_like,
@@ -35,7 +36,7 @@ _ELSEWHERE = {
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[ArrayT_co]):
     """The result of training: the parameters, the history, and why training stopped.
 
     Attributes
@@ -71,13 +72,13 @@ class Run:
     True
     """
 
-    theta: Any = field(repr=False)
+    theta: ArrayT_co = field(repr=False)
     history: History = field(repr=False)
     network: Network
     stopped: str = ""
     epoch: Any = None
 
-    def __getitem__(self, key: Any) -> "Run":
+    def __getitem__(self, key: Any) -> "Run[ArrayT_co]":
         """Return the run of some networks of a stack; it shares no memory with this run.
 
         Parameters
@@ -100,7 +101,8 @@ class Run:
             name: [_picked_entry(entry, lead, numbers) for entry in entries]
             for name, entries in self.history.items()
         }
-        theta, epoch = _picked_theta(self.theta, numbers), self.epoch
+        theta: Any = _picked_theta(self.theta, numbers)
+        epoch = self.epoch
         if epoch is not None and np.ndim(epoch):
             epoch = np.reshape(epoch, -1)[numbers]
             epoch = int(epoch) if numbers.ndim == 0 else epoch
@@ -111,7 +113,7 @@ class Run:
         def __getattr__(self, name: str) -> Any:
             raise missing_attribute(self, name, _ELSEWHERE)
 
-    def best(self, name: str = "validation_cost") -> "Run":
+    def best(self, name: str = "validation_cost") -> "Run[ArrayT_co]":
         """Return the run of the best network of a stack, by an entry of the history.
 
         Parameters

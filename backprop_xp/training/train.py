@@ -1,9 +1,12 @@
 """`train`: check the options, prepare the task, and let a driver train."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, Never, Unpack, overload
+
+from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import checks_keywords
+from backprop_xp.arrays.backend import Array, ArrayT
 from backprop_xp.arrays.devices import Device
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
@@ -15,7 +18,7 @@ from backprop_xp.training.driver import Driver
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.lbfgs import Minimisation
 from backprop_xp.training.loop import Loop
-from backprop_xp.training.options import Options, Regularisation
+from backprop_xp.training.options import Keywords, Options, Regularisation
 from backprop_xp.training.resume import claimed_folders
 from backprop_xp.training.run import Run
 from backprop_xp.training.task import Task, prepared
@@ -23,6 +26,56 @@ from backprop_xp.training.task import Task, prepared
 __all__ = ["driver_of", "train"]
 
 
+@overload
+def train(  # X is untyped, as arrays of CuPy are: Never takes Any alone
+    net: Network,
+    X: Never,
+    Y: Any,
+    theta: Any = None,
+    *,
+    device: None = None,
+    **keywords: Unpack[Keywords],
+) -> Run[Any]: ...
+@overload
+def train(
+    net: Network,
+    X: NDArray[Any],
+    Y: Any,
+    theta: Any = None,
+    *,
+    device: None = None,
+    **keywords: Unpack[Keywords],
+) -> Run[NDArray[Any]]: ...
+@overload
+def train(
+    net: Network,
+    X: ArrayT,
+    Y: Any,
+    theta: Any = None,
+    *,
+    device: None = None,
+    **keywords: Unpack[Keywords],
+) -> Run[ArrayT]: ...
+@overload
+def train(
+    net: Network,
+    X: Any,
+    Y: Any,
+    theta: Any = None,
+    *,
+    device: Literal["cpu"] | None = None,
+    **keywords: Unpack[Keywords],
+) -> Run[NDArray[Any]]: ...
+@overload
+def train(
+    net: Network,
+    X: Any,
+    Y: Any,
+    theta: Any = None,
+    *,
+    device: str | Device,
+    **keywords: Unpack[Keywords],
+) -> Run[Array]: ...
 @checks_keywords
 def train(
     net: Network,
@@ -53,7 +106,7 @@ def train(
     callbacks: Sequence[Any] = (),
     progress: bool = False,
     resume: Any = None,
-) -> Run:
+) -> Run[Any]:
     """Train a network, or a stack of networks at once, and return a `Run`.
 
     Parameters

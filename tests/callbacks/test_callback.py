@@ -68,6 +68,21 @@ def test_who_wants_batches():
     assert not wants_batches(bp.EarlyStopping())
 
 
+def test_a_callback_that_inherits_does_nothing_more_and_has_no_memory(tmp_path):
+    class Counting(bp.Callback):
+        epochs = 0
+
+        def on_epoch_end(self, progress):
+            self.epochs = progress.epoch
+
+    counting = Counting()
+    bp.train(NET, X, Y, epochs=2, callbacks=[counting, bp.Checkpoint(tmp_path)], **CHOSEN)
+    resumed = bp.train(NET, X, Y, epochs=3, callbacks=[counting], resume=tmp_path, **CHOSEN)
+    assert counting.epochs == 3
+    assert not wants_batches(counting)
+    np.testing.assert_array_equal(resumed.theta, bp.train(NET, X, Y, epochs=3, **CHOSEN).theta)
+
+
 @pytest.mark.parametrize("callbacks", [[bp.EarlyStopping], [print], ["csv"], 3, bp.EarlyStopping()])
 def test_what_is_no_callback_is_refused(callbacks):
     if isinstance(callbacks, bp.EarlyStopping):

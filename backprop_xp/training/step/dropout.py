@@ -100,7 +100,8 @@ def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
     >>> dropped_inputs(np.array([[3.0, 5.0]]), np.array([[0.2, 0.7]]), np.array(0.5))
     array([[ 0., 10.]])
     """
-    return _kept(noise, p[..., None]) * a_in
+    a: Array = _kept(noise, p[..., None]) * a_in
+    return a
 
 
 def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) -> Noise:

@@ -190,7 +190,8 @@ def bounded(sizes: Sequence[int], theta: Array, norm: Array) -> Array:
     """
     layers, norm = unpack(sizes, theta), norm[..., None]
     if not writes_products(namespace(theta)):
-        return pack([Layer(W * within(W, norm), b) for W, b in layers])
+        inside: Array = pack([Layer(W * within(W, norm), b) for W, b in layers])
+        return inside
     for W, _ in layers:  # views of θ
         W *= within(W, norm)  # noqa: PLW2901  W is a view that is written into
     return theta
@@ -220,4 +221,5 @@ def smoothed(y: Array, share: Array) -> Array:
     (array([[0.875, 0.125]]), array([[0.75]]))
     """
     classes = max(y.shape[-2], 2)
-    return (1 - share) * y + share * (1 / classes)
+    smooth: Array = (1 - share) * y + share * (1 / classes)
+    return smooth
