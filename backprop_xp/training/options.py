@@ -134,7 +134,7 @@ class Options:
 class Keywords(TypedDict, total=False):
     """The types of the keywords of `train.train` beside `device`, for its overloads."""
 
-    optimizer: Optimizer | LBFGS
+    optimizer: Optimizer | LBFGS | str
     epochs: int
     batch_size: int | None
     validation: tuple[Any, Any] | None
