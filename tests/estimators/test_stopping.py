@@ -57,3 +57,12 @@ def test_where_cases_are_held_out_the_best_is_kept():
     assert watch.scores == [1.0, 1.1, 1.2, 0.0]
     assert (watch.best, watch.theta.tolist()) == (1.2, [1.2])
     assert told.why == "no gain of 0.5 for 1 epochs"
+
+
+@pytest.mark.parametrize("patience", [1, 4, 5, 6, 7, 10, 30])
+def test_it_ends_after_more_epochs_than_its_patience(patience):
+    watch, told = Watch(0.5, patience, None), Told()
+    for epoch in range(patience + 5):
+        told.history["cost"].append(5.0)
+        watch.on_epoch_end(told)
+        assert (told.why is None) == (epoch <= patience)
