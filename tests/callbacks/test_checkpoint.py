@@ -24,6 +24,7 @@ from backprop_xp.errors import (
     OptionError,
 )
 from backprop_xp.files import safetensors_file
+from backprop_xp.files.model_file import read_notes
 from backprop_xp.files.training_state import KEY, read_snapshot, write_snapshot
 
 _rng = np.random.default_rng(0)
@@ -573,3 +574,70 @@ def test_a_checkpoint_of_a_stack_has_the_axes_of_the_stack(stack, tmp_path):
     assert theta.shape == (*stack, net.parameter_count)
     third = bp.train(NET, X, Y, epochs=3, **{**CHOSEN, "stack": stack})
     np.testing.assert_array_equal(theta, third.theta)
+
+
+def test_the_best_of_a_stack_is_that_of_its_mean(tmp_path):
+    # means of 3, 2, 2.5; the largest falls to the end, the smallest rises
+    entries = Numbered(metric=[[0.0, 6.0], [1.0, 3.0], [2.5, 2.5]])
+    saving = bp.Checkpoint(tmp_path, metric="metric")
+    bp.train(NET, X, Y, epochs=3, stack=2, callbacks=[entries, saving], **CHOSEN)
+    assert read_snapshot(tmp_path / "best.safetensors").epoch == 2
+
+
+RESUMED = {
+    "batch_size": (6, 5),
+    "optimizer": (bp.Adam(0.05), bp.Adam(0.05, beta1=0.8)),
+    "case_weights": (np.ones(20), np.arange(1.0, 21.0)),
+    "class_weights": ({0: 1.0, 1: 2.0}, {0: 1.0, 1: 3.0}),
+    "l1": (0.01, 0.02),
+    "l2": (0.01, 0.02),
+    "shrinkage": (0.01, 0.02),
+    "decay_biases": (False, True),
+    "max_norm": (2.0, 3.0),
+    "dropout": (0.2, 0.3),
+    "input_dropout": (0.2, 0.3),
+    "label_smoothing": (0.1, 0.2),
+    "clip_value": (0.5, 0.6),
+    "clip_norm": (0.5, 0.6),
+    "seed": (3, 4),
+    "stack": ((2, 3), (6,)),
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_any_other_argument_is_refused_by_its_name(name, tmp_path):
+    before, after = RESUMED[name]
+    chosen = {"optimizer": bp.SGD(0.1), "batch_size": 6, "epochs": 2}
+    bp.train(NET, X, Y, callbacks=[bp.Checkpoint(tmp_path)], **{**chosen, name: before})
+    bp.train(NET, X, Y, resume=tmp_path, **{**chosen, name: before})
+    with pytest.raises(OptionError, match=rf"train\(resume\): got (.*; )?{name}="):
+        bp.train(NET, X, Y, resume=tmp_path, **{**chosen, name: after})
+
+
+def test_a_checkpoint_has_no_notes_of_the_user(tmp_path):
+    bp.train(NET, X, Y, epochs=1, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    assert read_notes(newest(tmp_path)) == {}
+
+
+def test_arrays_in_columns_come_back_as_they_were(tmp_path):
+    rows = np.arange(6.0).reshape(2, 3)
+
+    class Own:
+        """A callback of a user, whose memory is no array in rows."""
+
+        kept = None
+
+        def on_epoch_end(self, _):
+            self.kept = {"columns": np.asfortranarray(rows), "part": rows[:, ::2], "one": rows[0]}
+
+        def state(self):
+            return self.kept
+
+        def restore(self, state):
+            self.kept = state
+
+    bp.train(NET, X, Y, epochs=1, callbacks=[Own(), bp.Checkpoint(tmp_path)], **CHOSEN)
+    own = Own()
+    bp.train(NET, X, Y, epochs=1, callbacks=[own], resume=tmp_path, **CHOSEN)
+    for name, expected in {"columns": rows, "part": rows[:, ::2], "one": rows[0]}.items():
+        np.testing.assert_array_equal(own.kept[name], expected, strict=True)

@@ -117,3 +117,8 @@ def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
         read_columns(save(text), True, [0, 1], 2)
     assert caught.value.parts[0] == "a.csv, line 3, column 1 ('a')"
     assert caught.value.parts[1].endswith("a missing value")
+
+
+def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
+    assert first_rows(save("a;1,b\tc;2,d\n")) == (["a;1,b", "c;2,d"], [])
+    assert first_rows(save("a,1;b,2\n")) == (["a,1", "b,2"], [])

@@ -161,3 +161,11 @@ def test_small_arrays_may_be_packed_at_will(tmp_path, monkeypatch):
             continue
         with pytest.raises(DataError, match="packed into a file of 1,000; expected at most 100"):
             read_array(path, "X")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_a_header_is_read(tmp_path, version):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.arange(3.0), version)
+    path = archive(tmp_path / "a.npz", {"X": stream.getvalue()})
+    np.testing.assert_array_equal(read_array(path, "X"), np.arange(3.0), strict=True)

@@ -289,3 +289,18 @@ def test_the_last_entries_of_a_stack_are_those_of_its_thetas():
     np.testing.assert_allclose(run.history["cost"][-1], costs + penalties, rtol=1e-12)
     assert len(run.history["cost"]) > 3
     assert len({float(cost[0]) for cost in run.history["cost"]}) == 1
+
+
+def test_scipy_is_given_the_numbers_of_lbfgs(monkeypatch):
+    given = []
+
+    def minimize(*args, options, **settings):
+        given.append(options)
+        return scipy_optimize.minimize(*args, options=options, **settings)
+
+    monkeypatch.setattr("backprop_xp.training.lbfgs._minimize", lambda: minimize)
+    trained(optimizer=bp.LBFGS(5, 77, 1e-3, 1e-4, 3), epochs=8)
+    trained(optimizer=bp.LBFGS(50), epochs=8)
+    expected = {"maxiter": 5, "maxfun": 77, "gtol": 1e-3, "ftol": 1e-4, "maxcor": 3}
+    by_default = {"maxiter": 8, "maxfun": 15_000, "gtol": 1e-5, "ftol": 2.22e-9, "maxcor": 10}
+    assert given == [expected, by_default]
