@@ -5,7 +5,9 @@ between them allow; what a copy moves and what a step reads is what lies there w
 """
 
 import importlib
+import sys
 from collections import deque
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -102,8 +104,14 @@ class ActedCupy:
     def alloc_pinned_memory(self, nbytes):
         return np.full(nbytes, 255, np.uint8)
 
+    def give_back(self, memory):
+        self._pool.append(memory)
+
     def empty(self, nbytes, dtype):
-        return DeviceArray(np.full(nbytes, 255, np.uint8), dtype, (nbytes,))
+        large = [memory for memory in self._pool if memory.size >= nbytes]
+        memory = large[0] if large else np.full(nbytes, 255, np.uint8)
+        self._pool = [one for one in self._pool if one is not memory]
+        return DeviceArray(memory, dtype, (nbytes,))
 
     def ndarray(self, shape, dtype, memptr):
         return DeviceArray(memptr, dtype, shape)
@@ -296,3 +304,33 @@ def test_predictions_are_moved_block_after_block(monkeypatch):
     monkeypatch.setattr(prediction, "_block_length", lambda *_: 128)
     np.testing.assert_allclose(bp.predict(net, theta, X), expected, rtol=1e-5)
     assert moved == [(128, 3)] * 3 + [(116, 3)]
+
+
+def test_memory_from_the_pool_is_filled_after_the_steps_that_read_it():
+    # a step's array is given back to the pool as soon as the host is done with it, before the step
+    for seed in range(50):
+        cupy = ActedCupy(np.random.default_rng(seed).integers)
+        read = []
+        moving = Mover(cupy, cupy)
+        for number, size in enumerate((2, 2, 5, 7)):  # the third and fourth are larger than before
+            of_step = np.full(10 * 12, number, np.uint8)
+            cupy.main.add(lambda x=of_step, read=read: read.append(x.copy()))
+            cupy.give_back(of_step)
+            moving(np.full((size, 3), 99.0), "float32")
+        cupy.finish()
+        assert [set(x.tolist()) for x in read] == [{0}, {1}, {2}, {3}]
+
+
+@pytest.mark.parametrize("given", ["float16", "float32", "float64", "int8", "int64", "bool"])
+@pytest.mark.parametrize(("dtype", "nbytes"), [("float32", 400), ("float64", 800)])
+def test_data_take_the_memory_of_thetas_dtype(given, dtype, nbytes, monkeypatch):
+    # of a CuPy that is acted here too; half of the free memory must hold the data
+    x = np.zeros((20, 5), given)
+    pool = SimpleNamespace(free_bytes=lambda: 100)
+    acted = SimpleNamespace(get_default_memory_pool=lambda: pool)
+    monkeypatch.setitem(sys.modules, "cupy", acted)
+    xp = ModuleType("cupy")
+    for free, whole in ((2 * nbytes - 100, True), (2 * nbytes - 101, False)):
+        device = SimpleNamespace(mem_info=(free, 10**9))
+        assert fits(x, xp, device, dtype) == whole
+        assert fits([[1.0]], xp, device, dtype)

@@ -112,3 +112,29 @@ def test_nan_after_nan_is_no_improvement(metric):
     run = bp.train(NET, X, Y, epochs=8, stack=2, callbacks=[Metric(entries), stop], **CHOSEN)
     assert len(run.history["cost"]) == 6  # three after the only number of the first network
     assert run.epoch.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("patience", [1, 4, 5, 6, 7, 10, 30])
+def test_it_stops_after_as_many_epochs_as_its_patience(patience):
+    noting = Entries([2.0, 1.0, *[1.0] * (patience + 5)])
+    stop = bp.EarlyStopping("metric", patience=patience)
+    epochs = len(noting.entries)
+    run = bp.train(NET, X, Y, epochs=epochs, callbacks=[noting, stop], **CHOSEN)
+    assert len(run.history["metric"]) == 2 + patience
+    assert (run.epoch, run.stopped) == (2, f"metric has not improved for {patience} epochs")
+
+
+def test_a_memory_is_taken_over_as_a_whole():
+    state = {
+        "best": np.array([1.5, 2.5]),
+        "waited": np.array([3, 0]),
+        "theta": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
+        "epoch": np.array([2, 5]),
+    }
+    stop = bp.EarlyStopping("metric")
+    stop.restore(state)
+    assert stop.state().keys() == state.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(stop.state()[name], value, strict=True)
+    stop.restore({})
+    assert stop.state() == {}

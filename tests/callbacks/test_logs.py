@@ -3,6 +3,7 @@
 import csv
 import sys
 import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,3 +185,36 @@ def test_tensorboard_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
     with pytest.raises(MissingExtraError, match=r"pip install .*\[tensorboard\]"):
         bp.TensorBoardLog(tmp_path)
+
+
+@pytest.mark.parametrize(("each", "labels"), [(0, 1), (2, 1), (3, 4)])
+def test_events_are_the_mean_and_each_network_of_a_small_stack(each, labels, tmp_path, monkeypatch):
+    # of a TensorBoard that is acted
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            assert folder == str(tmp_path)
+
+        def add_scalar(self, *scalar):
+            written.append(scalar)
+
+        def flush(self):
+            written.append("flush")
+
+        def close(self):
+            written.append("close")
+
+    acted = SimpleNamespace(Writer=Writer)
+    monkeypatch.setitem(sys.modules, "tensorboard", SimpleNamespace(summary=acted))
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", acted)
+    log = bp.TensorBoardLog(tmp_path, each)
+    run = bp.train(NET, X, Y, epochs=2, stack=3, callbacks=[log], **CHOSEN)
+    expected = []
+    for epoch in (1, 2):
+        for name, of in run.history.items():
+            entry = of[epoch - 1]
+            every = [(f"{name}/{k}", float(entry[k]), epoch) for k in range(3)]
+            expected += [(name, float(np.mean(entry)), epoch), *every][:labels]
+        expected.append("flush")
+    assert written == [*expected, "close"]

@@ -46,3 +46,14 @@ def test_a_bar_is_left_in_order(capsys):
     with pytest.raises(bp.DivergenceError):
         bp.train(line, short.X, short.X[:, :1], epochs=9, progress=True, optimizer=bp.SGD(1e30))
     assert "2/2" in capsys.readouterr().err
+
+
+def test_the_bar_of_a_resumed_run_begins_where_the_run_was(tmp_path, capsys):
+    saving = bp.Checkpoint(tmp_path)
+    for epochs in (2, 5):
+        chosen = {"callbacks": [saving], "resume": saving, "progress": True, **short.CHOSEN}
+        bp.train(short.NET, short.X, short.Y, epochs=epochs, **chosen)
+    shown = capsys.readouterr().err
+    assert "2/5" in shown
+    assert shown.rstrip().split("\r")[-1].count(" 5/5 ") == 1
+    assert " 0/5 " not in shown

@@ -108,3 +108,18 @@ def test_any_bytes_give_a_table_or_one_clear_error(tmp_path_factory, data):
     except DataError:
         return
     assert np.isfinite(columns.X).all()
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("row", ["{0}{0}", " {0} {0}  "])
+def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
+    text = "\n".join(["a,b,c", "1,2,3", row.format(","), "4,5,6"]).replace(",", mark)
+    with pytest.raises(DataError) as caught:
+        read_columns(save(text), True, [0, 1], 2)
+    assert caught.value.parts[0] == "a.csv, line 3, column 1 ('a')"
+    assert caught.value.parts[1].endswith("a missing value")
+
+
+def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
+    assert first_rows(save("a;1,b\tc;2,d\n")) == (["a;1,b", "c;2,d"], [])
+    assert first_rows(save("a,1;b,2\n")) == (["a,1", "b,2"], [])

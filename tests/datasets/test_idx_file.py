@@ -235,3 +235,15 @@ def test_the_real_mnist():
     assert np.bincount(Y).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert Y[:5].tolist() == [5, 0, 4, 1, 9]
     assert Y_test[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_the_most_bytes_are_read_and_one_more_is_refused(tmp_path, monkeypatch):
+    assert idx_file.MAX_BYTES == 2**30
+    monkeypatch.setattr(idx_file, "MAX_BYTES", 12)
+    for dtype, count in (("u1", 12), ("i4", 3), ("f8", 1)):
+        path = tmp_path / "a"
+        path.write_bytes(idx_bytes(np.ones(count, dtype)))
+        assert idx_file.read_idx(path).shape == (count,)
+        path.write_bytes(idx_bytes(np.ones(count + 1, dtype)))
+        with pytest.raises(DataError, match="at most 12 bytes"):
+            idx_file.read_idx(path)

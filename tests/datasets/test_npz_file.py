@@ -164,3 +164,44 @@ def test_damaged_bytes_give_an_array_or_one_clear_error(tmp_path_factory, data):
     except (DataError, OptionError):
         return
     assert read.dtype.kind in "biufU"
+
+
+def packed(path, nbytes, file_bytes):
+    """Write an archive of so many bytes with an array X of `nbytes` zeros."""
+    filler = 0
+    for _ in range(2):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as held:
+            held.writestr("X.npy", npy(np.zeros(nbytes, "u1")))
+            held.writestr("filler", bytes(filler), zipfile.ZIP_STORED)
+        filler += file_bytes - path.stat().st_size
+    assert path.stat().st_size == file_bytes
+    return path
+
+
+def test_the_limit_of_packing_is_100_times_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(npz_file, "_LARGE", 0)
+    assert read_array(packed(tmp_path / "a.npz", 200_000, 2000), "X").shape == (200_000,)
+    for nbytes, file_bytes in ((200_001, 2000), (200_000, 1999)):
+        path = packed(tmp_path / "b.npz", nbytes, file_bytes)
+        with pytest.raises(DataError, match="at most 100 times the file"):
+            read_array(path, "X")
+
+
+def test_small_arrays_may_be_packed_at_will(tmp_path, monkeypatch):
+    path = packed(tmp_path / "a.npz", 200_000, 1000)
+    assert read_array(path, "X").shape == (200_000,)
+    for large, fits in ((200_000, True), (199_999, False)):
+        monkeypatch.setattr(npz_file, "_LARGE", large)
+        if fits:
+            assert read_array(path, "X").shape == (200_000,)
+            continue
+        with pytest.raises(DataError, match="packed into a file of 1,000; expected at most 100"):
+            read_array(path, "X")
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_a_header_is_read(tmp_path, version):
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.arange(3.0), version)
+    path = archive(tmp_path / "a.npz", {"X": stream.getvalue()})
+    np.testing.assert_array_equal(read_array(path, "X"), np.arange(3.0), strict=True)

@@ -405,3 +405,8 @@ def test_no_such_file(tmp_path, read):
         read(tmp_path / "absent.csv")
     with pytest.raises(OptionError, match=r"expected a name in \.csv or \.npz"):
         read(tmp_path / "a.xlsx")
+
+
+def test_numbers_of_more_digits_than_float64_become_float64(savez):
+    table = read_table(savez(X=np.ones((2, 3), np.longdouble), Y=np.ones((2, 1), np.longdouble)))
+    assert (table.X.dtype, table.Y.dtype) == (np.float64, np.float64)

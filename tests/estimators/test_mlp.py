@@ -625,3 +625,36 @@ def test_losses_that_do_not_fit_are_refused():
 def test_one_class_is_refused():
     with pytest.raises(bp.DataError, match=r"fit\(y\): got one class, x;"):
         bp.MLPClassifier().fit(X, np.full(90, "x"))
+
+
+@quick
+@pytest.mark.parametrize("batch_size", [30, "auto"])
+@pytest.mark.parametrize("solver", [bp.Rprop(), bp.LBFGS()], ids=["rprop", "lbfgs"])
+def test_a_full_batch_solver_takes_all_cases_whatever_the_batch_size(solver, batch_size):
+    rows = np.resize(np.arange(90), 250)  # more than the 200 of "auto"
+    chosen = {"alpha": 0.5, "max_iter": 5, "random_state": 0, "tol": 0.0}
+    mlp = bp.MLPRegressor([4], "tanh", solver=solver, batch_size=batch_size, **chosen)
+    mlp.fit(X[rows], NUMBERS[rows])
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    whole = {"batch_size": None, "l2": 0.5 / 250, "seed": seed, "epochs": 5, "optimizer": solver}
+    run = bp.train(mlp.network_, X[rows], NUMBERS[rows][:, None], **whole)
+    np.testing.assert_array_equal(mlp.theta_, run.theta)
+
+
+@quick
+def test_one_case_held_out_has_no_r_squared():
+    chosen = {"early_stopping": True, "max_iter": 2, "random_state": 0}
+    one = bp.MLPRegressor([4], validation_fraction=0.1, **chosen)
+    with pytest.raises(bp.DataError, match=r"got 1 case held out; expected at least two, for R²"):
+        one.fit(X[:10], NUMBERS[:10])
+    assert len(one.fit(X[:20], NUMBERS[:20]).validation_scores_) == 2  # of two cases
+
+
+@quick
+@pytest.mark.parametrize("labels", [1, 2], ids=["two classes", "labels"])
+def test_outputs_of_just_one_half_are_the_first_class(labels):
+    y = TWO if labels == 1 else np.stack([FIRST, SECOND], axis=1).astype(int)
+    mlp = bp.MLPClassifier((), max_iter=1, random_state=0).fit(X, y)
+    mlp.theta_ = np.zeros_like(mlp.theta_)
+    assert (mlp.predict_proba(X) == 0.5).all()
+    assert not mlp.predict(X).any()

@@ -38,3 +38,11 @@ def test_cross_entropy_of_one_unit_is_binary(loss):
 def test_a_loss_of_classes_is_none_of_numbers(loss):
     with pytest.raises(bp.OptionError, match=r"^loss: got .* expected a loss of numbers"):
         Head(1, "identity", "squared_error").loss_for(loss)
+
+
+@pytest.mark.parametrize(("units", "flat"), [(1, True), (1, False), (3, False)])
+def test_just_one_half_is_the_first_class(units, flat):
+    head = Head(units, "sigmoid", BINARY, np.arange(2), flat=flat)
+    half, above = np.full((2, units), 0.5), np.full((2, units), np.nextafter(0.5, 1))
+    assert not head.decide(half).any()
+    assert head.decide(above).all()

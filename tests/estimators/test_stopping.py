@@ -70,3 +70,12 @@ def test_a_score_that_is_no_number_is_no_gain():
     told.theta = np.array([np.nan])
     watch.on_epoch_end(told)
     assert told.why == "no gain of 0.0 for 2 epochs"
+
+
+@pytest.mark.parametrize("patience", [1, 4, 5, 6, 7, 10, 30])
+def test_it_ends_after_more_epochs_than_its_patience(patience):
+    watch, told = Watch(0.5, patience, None), Told()
+    for epoch in range(patience + 5):
+        told.history["cost"].append(5.0)
+        watch.on_epoch_end(told)
+        assert (told.why is None) == (epoch <= patience)

@@ -419,3 +419,19 @@ def test_a_file_that_fails_for_another_reason_says_so():
 
     with pytest.raises(RuntimeError, match="a bad sector"):
         bp.predict(NET, THETA, Broken(X))
+
+
+@pytest.mark.parametrize(("lead", "rows"), [((), 384), ((1,), 384), ((3,), 128), ((3, 2), 128)])
+def test_a_block_of_inputs_of_each_network_is_shorter(lead, rows, monkeypatch):
+    # a block holds the inputs of all networks: 384 rows of 5 numbers of 4 bytes for one of them
+    monkeypatch.setattr(prediction, "BLOCK_BYTES", 384 * 5 * 4)
+    theta, X = np.zeros((*lead, 7), "float32"), np.zeros((*lead, 1000, 5), "float32")
+    assert prediction._block_length(X, theta, 128) == rows
+    assert prediction._block_length(X, theta.astype("float64"), 128) == 128
+
+
+def test_a_chunk_of_a_stack_is_shorter():
+    sizes, item = (10, 1024, 3), 4
+    for lead, networks in (((), 1), ((2,), 2), ((2, 1), 2), ((50,), 50)):
+        found = cases_at_once(sizes, np.zeros((*lead, 5), "float32"))
+        assert found == max(2 * 2**20 // (networks * 1024 * item), 128)

@@ -256,3 +256,15 @@ def test_a_resumed_training_goes_on_with_what_was_told(stack, tmp_path):
     resumed = bp.train(net, X, Y, epochs=12, callbacks=[checkpoint], resume=checkpoint, **chosen)
     np.testing.assert_array_equal(resumed.theta, whole.theta)
     np.testing.assert_array_equal(resumed.history["cost"], whole.history["cost"])
+
+
+@pytest.mark.parametrize("patience", [0, 1, 4, 5, 6, 7, 10, 30, 100])
+@pytest.mark.parametrize("against", ["improvement", "lowest"])
+def test_any_patience_is_waited_for_to_the_epoch(patience, against):
+    # the first epoch is the best; after patience + 1 more epochs it falls, and is counted anew
+    found = told(ReduceOnPlateau(1.0, 0.5, patience, against=against), [1.0] * (2 * patience + 3))
+    assert found == [1.0] * (patience + 1) + [0.5] * (patience + 1) + [0.25]
+
+
+def test_the_patience_by_default_is_10():
+    assert told(ReduceOnPlateau(1.0), [1.0] * 12) == [1.0] * 11 + [0.5]

@@ -203,3 +203,10 @@ def test_training_ends_with_finite_parameters_or_says_so(
         run = error
     assert np.isfinite(run.theta).all()
     assert all(np.isfinite(value) for of in run.history.values() for value in of)
+
+
+def test_the_last_good_theta_is_not_the_callers_array():
+    start = np.array([1e200, 0.0])
+    error = diverged(LINEAR, np.ones((2, 1)), np.zeros((2, 1)), start, batch_size=1)
+    np.testing.assert_array_equal(error.theta, start)
+    assert not np.shares_memory(error.theta, start)

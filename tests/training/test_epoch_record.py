@@ -25,6 +25,7 @@ from training_cases import (
 import backprop_xp as bp
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.training import scoring
+from backprop_xp.training.epoch_record import EpochRecord
 
 # ---------------------------------------------------------------------------------------------
 # history
@@ -293,3 +294,35 @@ def test_balanced_classes_are_as_likely_whatever_the_batch(batch_size):
         p.append(net.forward(run.theta, X[:1])[0, 0])
     # an epoch moves the logit by 0.4 at most, for class 1 by the order of the cases: 0.02 in p
     assert np.mean(p) == pytest.approx(0.5, abs=0.03)
+
+
+def costs_of(costs, theta=(0.0,), sizes=None):
+    """Return the costs of an epoch with a block for each batch, for costs (batches, ...)."""
+    record = EpochRecord()
+    for cost, size in zip(costs, sizes or [1] * len(costs), strict=True):
+        record.add(scoring.Scores(np.array([cost]), None), None, size)
+    with np.errstate(invalid="ignore"):  # as training does
+        return record.batch_costs(np.array(theta))
+
+
+@pytest.mark.parametrize(
+    ("costs", "theta", "first_bad", "networks", "good_start"),
+    [
+        ([1.0, 2.0, 3.0], [0.0], None, [], True),
+        ([1.0, np.inf, 3.0], [0.0], 1, [0], True),
+        ([np.nan, 2.0, 3.0], [0.0], 0, [0], False),
+        ([1.0, 2.0, np.nan], [0.0], 2, [0], True),
+        ([1.0, 2.0, 3.0], [np.inf], 2, [0], True),  # after the last update
+        ([[1.0, 2.0], [np.nan, 2.0]], [[0.0], [0.0]], 1, [0], True),
+        ([[1.0, 2.0], [1.0, 2.0]], [[0.0], [np.nan]], 1, [1], True),
+        ([[1.0, np.inf], [1.0, 2.0]], [[np.nan], [0.0]], 0, [0, 1], False),
+    ],
+)
+def test_where_an_epoch_is_bad_first(costs, theta, first_bad, networks, good_start):
+    found = costs_of(costs, theta)
+    assert (found.first_bad, found.bad_networks) == (first_bad, networks)
+    assert (found.good_start, found.batches) == (good_start, len(costs))
+
+
+def test_a_batch_counts_by_its_cases():
+    assert costs_of([1.0, 2.0, 6.0], sizes=[4, 4, 2]).mean == 2.4

@@ -198,3 +198,26 @@ def test_a_partial_of_ones_own_function():
 
     assert described(partial(rate, first=1)) == described(partial(rate, first=1))
     assert described(partial(rate, first=1)) != described(partial(rate, first=2))
+
+
+def test_arrays_of_the_same_bytes_are_told_apart():
+    zeros = [np.zeros(4), np.zeros((2, 2)), np.zeros((4, 1)), np.zeros(8, "float32")]
+    zeros += [np.zeros(4, "int64"), np.zeros(4, ">f8"), np.zeros(32, "int8")]
+    assert len({described(one) for one in zeros}) == len(zeros)
+
+
+def test_functions_that_differ_in_a_default_or_a_constant_are_told_apart():
+    def made(source):
+        found = {}
+        exec(source, found)  # noqa: S102  its own
+        return found["rate"]
+
+    sources = [
+        "def rate(step, start=0.1): return start / (1 + step)",
+        "def rate(step, start=0.2): return start / (1 + step)",
+        "def rate(step, start=0.1): return start / (2 + step)",
+        "def rate(step, start=0.1): return start * (1 + step)",
+    ]
+    texts = [described(made(source)) for source in sources]
+    assert len(set(texts)) == len(texts)
+    assert texts == [described(made(source)) for source in sources]

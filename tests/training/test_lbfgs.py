@@ -11,6 +11,7 @@ import pytest
 import backprop_xp as bp
 from backprop_xp.arrays.advice import install_command
 from backprop_xp.errors import DivergenceError, MissingExtraError, OptionError
+from backprop_xp.training.lbfgs import _joined
 
 scipy_optimize = pytest.importorskip("scipy.optimize", reason="scipy is not installed")
 
@@ -295,3 +296,47 @@ def test_ctrl_c_returns_what_was_reached():
     assert len(run.history["cost"]) == 3
     expected = bp.train(net, X, Y, epochs=3, **chosen)
     np.testing.assert_array_equal(run.theta, expected.theta)
+
+
+def test_a_network_that_ended_repeats_its_last_entry():
+    # the initial entry is left out; the networks end after 1, 3 and 0 iterations
+    histories = [
+        {"cost": [9.0, 8.0], "accuracy": [0.0, 0.5]},
+        {"cost": [7.0, 6.0, 5.0, 4.0], "accuracy": [0.1, 0.2, 0.3, 0.4]},
+        {"cost": [3.0], "accuracy": [1.0]},
+    ]
+    found = _joined(histories, (3, 1))
+    assert np.reshape(found["cost"], (3, 3)).tolist() == [[8, 6, 3], [8, 5, 3], [8, 4, 3]]
+    expected = [[0.5, 0.2, 1.0], [0.5, 0.3, 1.0], [0.5, 0.4, 1.0]]
+    assert np.reshape(found["accuracy"], (3, 3)).tolist() == expected
+    assert {entry.shape for of in found.values() for entry in of} == {(3, 1)}
+    assert _joined([], (3,)) == {}
+
+
+def test_the_last_entries_of_a_stack_are_those_of_its_thetas():
+    # the first network is at its minimum from the start, the others are not
+    l2 = np.array([0.05, 0.5, 0.0])
+    start = CLASSES.init(seed=1, dtype="float64", stack=(3,))
+    start[0] = trained(theta=start[0], l2=0.05, epochs=500).theta
+    run = trained(theta=start, l2=l2, epochs=40)
+    costs = CLASSES.cost(run.theta, X, LABELS)
+    penalties = 0.5 * l2 * np.sum(CLASSES.is_weight(run.theta) * run.theta**2, axis=-1)
+    # rounding of sums over 20 cases
+    np.testing.assert_allclose(run.history["cost"][-1], costs + penalties, rtol=1e-12)
+    assert len(run.history["cost"]) > 3
+    assert len({float(cost[0]) for cost in run.history["cost"]}) == 1
+
+
+def test_scipy_is_given_the_numbers_of_lbfgs(monkeypatch):
+    given = []
+
+    def minimize(*args, options, **settings):
+        given.append(options)
+        return scipy_optimize.minimize(*args, options=options, **settings)
+
+    monkeypatch.setattr("backprop_xp.training.lbfgs._minimize", lambda: minimize)
+    trained(optimizer=bp.LBFGS(5, 77, 1e-3, 1e-4, 3), epochs=8)
+    trained(optimizer=bp.LBFGS(50), epochs=8)
+    expected = {"maxiter": 5, "maxfun": 77, "gtol": 1e-3, "ftol": 1e-4, "maxcor": 3}
+    by_default = {"maxiter": 8, "maxfun": 15_000, "gtol": 1e-5, "ftol": 2.22e-9, "maxcor": 10}
+    assert given == [expected, by_default]

@@ -194,3 +194,14 @@ def test_the_best_is_judged_by_the_entries_that_go_with_theta():
     run = bp.Run(theta, history, NET, epoch=np.array([2, 1]))
     assert run.best().epoch == 1
     np.testing.assert_array_equal(run.best().theta, theta[1])
+
+
+def test_the_best_of_networks_whose_theta_is_of_no_epoch():
+    # epoch 0 is θ before training, which is judged by the first entry, never by the last
+    history = {"cost": [np.array([3.0, 2.0]), np.array([0.0, 2.5])]}
+    theta = np.arange(2.0 * P).reshape(2, P)
+    run = bp.Run(theta, history, NET, epoch=np.array([0, 2]))
+    assert run.best("cost").epoch == 2
+    np.testing.assert_array_equal(run.best("cost").theta, theta[1])
+    history["cost"][0][0] = 1.0
+    assert run.best("cost").epoch == 0

@@ -214,3 +214,9 @@ def test_memory_does_not_grow_with_the_file():
     # the rows of a group, of a block and what is made of it, twice in passing; labels as int64
     for m, peak in zip((100_000, 400_000), peaks, strict=True):
         assert peak < 2 * file_order.GROUP_BYTES + 8 * m
+
+
+@pytest.mark.parametrize(("lead", "bytes_of_a_row"), [((), 12), ((4,), 48)])
+def test_the_bytes_of_a_row_are_those_of_all_networks(lead, bytes_of_a_row):
+    X = np.zeros((*lead, 5, 3), "float32")
+    assert Cases(X, np.zeros(5, "int32"), 2, labelled=True).row_bytes == bytes_of_a_row

@@ -208,3 +208,10 @@ def test_resident_memory_does_not_grow_with_the_file(tmp_path, mode):
     command = [sys.executable, "-c", SWEEP, str(path), mode]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 150
+
+
+def test_a_run_is_as_near_to_its_length_as_whole_chunks_allow():
+    whole = file_order.RUN_BYTES // (1000 + file_order.ORDER_BYTES)
+    assert whole == 260
+    for chunk, run_rows in ((1, 260), (100, 300), (110, 220), (150, 300), (180, 180), (700, 700)):
+        assert plan(1000, chunk).run_rows == run_rows

@@ -418,3 +418,16 @@ def test_a_dropped_network_learns():
     run = bp.train(net, points, labels, dropout=0.5, epochs=60, batch_size=5)
     assert np.mean(net.forward(run.theta, points).argmax(axis=1) == labels) == 1
     assert net.cost(run.theta, points, labels) < 0.05
+
+
+def test_the_noise_of_inputs_has_a_stream_of_its_own(xp):
+    # the fifth of the seed's streams; whether it is drawn changes no noise of hidden units
+    theta = xp.array(THETA, "float32")
+    key = np.random.SeedSequence(8, spawn_key=(4, 5))
+    expected = np.random.default_rng(key).random((4, 5, 6), dtype="float32")
+    (alone,) = noise_of_epoch(SIZES, 8, 5, theta)(4, 6, hidden=False, inputs=True)
+    *hidden, beside = noise_of_epoch(SIZES, 8, 5, theta)(4, 6, inputs=True)
+    for inputs in (alone, beside):
+        np.testing.assert_array_equal(xp.host(inputs), expected)
+    for part, without in zip(hidden, drawn(8, 5, theta=theta), strict=True):
+        np.testing.assert_array_equal(xp.host(part), xp.host(without))

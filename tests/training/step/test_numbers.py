@@ -331,3 +331,29 @@ def test_a_block_has_the_numbers_of_its_steps(optimizer, l2):
             np.testing.assert_array_equal(x, y)
     constant = type(optimizer) is not Halving and optimizer.never_change and not callable(l2)
     assert (len({id(numbers) for numbers in found}) == 1) == constant
+
+
+def test_a_state_that_was_taken_does_not_change():
+    class Counting:
+        """A schedule of a user that writes into its own state."""
+
+        def start(self):
+            return {"epochs": [0]}
+
+        def after_epoch(self, state, _):
+            state["epochs"][0] += 1
+            return state
+
+        def value(self, state):
+            return 0.5 / (1 + state["epochs"][0])
+
+        def __call__(self, _):
+            raise AssertionError
+
+    numbers = numbers_of(SGD(Counting()), np.zeros(3))
+    taken = numbers.state()
+    numbers.after_epoch({"cost": [1.0]})
+    assert taken["schedules"] == {"optimizer.learning_rate": {"epochs": [0]}}
+    numbers.restore(taken)
+    numbers.after_epoch({"cost": [1.0]})
+    assert taken["schedules"] == {"optimizer.learning_rate": {"epochs": [0]}}

@@ -278,3 +278,15 @@ def test_numbers_in_arrays_of_any_library(xp):
             for one in (xp.array(number), number)
         )
         np.testing.assert_array_equal(xp.host(found.theta), xp.host(expected.theta))
+
+
+@pytest.mark.parametrize("decay_biases", [False, True])
+@pytest.mark.parametrize("stack", [(), 3], ids=["one", "stack"])
+def test_shrinkage_takes_its_share_at_each_step(decay_biases, stack):
+    # no rate, so that shrinkage alone changes θ: ¾ at each of 6 steps
+    start = CLASSES.init(seed=0, dtype="float64", stack=stack) + 1.0
+    chosen = {"optimizer": bp.SGD(0.0), "shrinkage": 0.25, "decay_biases": decay_biases}
+    run = bp.train(CLASSES, X[:8], LABELS[:8], start, epochs=3, batch_size=4, **chosen)
+    is_weight = CLASSES.is_weight(start)
+    share = 0.75**6 if decay_biases else np.where(is_weight == 1, 0.75**6, 1.0)
+    np.testing.assert_allclose(run.theta, share * start, rtol=1e-14)  # six roundings
