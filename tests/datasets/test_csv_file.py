@@ -121,5 +121,5 @@ def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
 
 
 def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
-    assert first_rows(save("a;1,b\tc;2,d\n")) == (["a;1,b", "c;2,d"], [])
-    assert first_rows(save("a,1;b,2\n")) == (["a,1", "b,2"], [])
+    assert first_rows(save("a;1,b\tc;2,d\n")).first == ["a;1,b", "c;2,d"]
+    assert first_rows(save("a,1;b,2\n")).first == ["a,1", "b,2"]

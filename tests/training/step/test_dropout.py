@@ -389,7 +389,7 @@ def test_a_schedule_of_dropout_out_of_range():
 
 
 def test_an_array_of_dropout_that_does_not_fit():
-    with pytest.raises(ShapeError, match=r"dropout: got an array of shape \(3,\)"):
+    with pytest.raises(ShapeError, match=r"train\(dropout\): got an array of shape \(3,\)"):
         train(dropout=np.array([0.1, 0.2, 0.3]), stack=4)
     with pytest.raises(BackpropError, match="dropout"):
         train(dropout=np.array([[0.1], [0.2]]), stack=3)

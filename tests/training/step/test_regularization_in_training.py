@@ -212,7 +212,7 @@ def test_targets_that_are_no_classes_are_not_smoothed(net, targets):
 def test_numbers_of_each_network_in_the_shape_of_the_stack(name):
     own = np.array([0.1, 0.2, 0.4])
     same(train(stack=3, **{name: own}), train(stack=3, **{name: own[:, None]}))
-    with pytest.raises(ShapeError, match=f"{name}: got an array of shape"):
+    with pytest.raises(ShapeError, match=rf"train\({name}\): got an array of shape"):
         train(stack=4, **{name: own})
 
 
