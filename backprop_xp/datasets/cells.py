@@ -116,9 +116,9 @@ def shown(cell: str) -> str:
     Examples
     --------
     >>> shown("setosa"), len(shown("a" * 1000))
-    ("'setosa'", 84)
+    ("'setosa'", 86)
     """
-    return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} …"
+    return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} ..."
 
 
 def class_names_in(cells: Sequence[str], count: int | None = None) -> Names:

@@ -284,7 +284,7 @@ class _MLP(BaseEstimator):
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
         advice = "pass a larger max_iter, or a larger tol"
         if stopped.startswith(Watch.DIVERGED):
-            why += ", and the θ of the best score of the cases held out is kept"
+            why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=4)
 

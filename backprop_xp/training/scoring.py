@@ -112,9 +112,9 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     hits = _classes(output, z_out) == _for_networks(block.labels, 1, networks)
     if block.w.ndim == 1:
         return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
-    dtype = xp.float32 if dtype_name(z_out.dtype) == "float16" else z_out.dtype  # counts to 65,504
-    weights = xp.astype(_for_networks(rows, 1, networks), dtype)
-    shares = xp.sum(xp.astype(hits, dtype) * weights, axis=(0, -1))
+    if dtype_name(rows.dtype) == "float16":  # which counts to 65,504 alone
+        rows = xp.astype(rows, xp.float32)
+    shares = xp.sum(xp.astype(hits, rows.dtype) * _for_networks(rows, 1, networks), axis=(0, -1))
     return Scores(cost, block.size * shares)
 
 
