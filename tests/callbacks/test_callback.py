@@ -161,3 +161,17 @@ def test_parameters_that_do_not_fit_are_not_taken(theta):
 
     with pytest.raises(bp.ShapeError, match=r"progress.take"):
         bp.train(NET, X, Y, epochs=3, callbacks=[Takes()], **CHOSEN)
+
+
+@pytest.mark.parametrize("stack", [(), (2, 3)])
+def test_training_keeps_a_copy_of_the_theta_that_it_takes(stack):
+    class Taking:
+        def on_epoch_end(self, progress):
+            theta = progress.theta
+            theta[...] = progress.epoch
+            progress.take(theta, progress.epoch)
+            theta[...] = np.nan  # the callback's own array again
+
+    chosen = {**CHOSEN, "optimizer": bp.SGD(0.0), "stack": stack}
+    run = bp.train(NET, X, Y, epochs=2, callbacks=[Taking()], **chosen)
+    np.testing.assert_array_equal(run.theta, np.full((*stack, NET.parameter_count), 2.0))

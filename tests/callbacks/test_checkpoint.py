@@ -16,7 +16,7 @@ from needs import needs
 from surface import ITEMS, optimizer_kinds, variants
 
 import backprop_xp as bp
-from backprop_xp.callbacks.checkpoint import newest
+from backprop_xp.callbacks.checkpoint import newest, snapshot_of
 from backprop_xp.errors import (
     CheckpointWarning,
     MissingFileError,
@@ -1004,3 +1004,52 @@ def test_arrays_in_columns_come_back_as_they_were(tmp_path):
     bp.train(NET, X, Y, epochs=1, callbacks=[own], resume=tmp_path, **CHOSEN)
     for name, expected in {"columns": rows, "part": rows[:, ::2], "one": rows[0]}.items():
         np.testing.assert_array_equal(own.kept[name], expected, strict=True)
+
+
+def test_a_folder_is_the_same_by_any_of_its_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "run", target_is_directory=True)
+    bp.train(NET, X, Y, epochs=1, callbacks=[bp.Checkpoint(tmp_path / "run")], **CHOSEN)
+    for epochs, resume in ((2, "run"), (3, "link"), (4, Path("run", "epoch-000003.safetensors"))):
+        callbacks = [bp.Checkpoint(tmp_path / "run")]
+        run = bp.train(NET, X, Y, epochs=epochs, callbacks=callbacks, resume=resume, **CHOSEN)
+    assert_same(bp.train(NET, X, Y, epochs=4, **CHOSEN), run)
+
+
+@pytest.mark.parametrize("stack", [(), (2, 3)])
+def test_a_snapshot_shares_no_memory_with_the_run(stack):
+    taken, thetas = [], []
+
+    class Taking:
+        def on_epoch_end(self, progress):
+            taken.append(snapshot_of(progress, {}, []))
+            thetas.append(progress.theta)
+
+    bp.train(NET, X, Y, epochs=3, callbacks=[Taking()], **{**CHOSEN, "stack": stack})
+    for snapshot, theta in zip(taken, thetas, strict=True):
+        np.testing.assert_array_equal(snapshot.theta, theta)
+    assert not np.array_equal(taken[0].theta, taken[1].theta)
+    assert not np.array_equal(taken[0].state[0], taken[1].state[0])
+
+
+@pytest.mark.parametrize("part", ["theta", "state"])
+def test_arrays_of_another_dtype_are_refused(part, tmp_path):
+    bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(tmp_path)], **CHOSEN)
+    snapshot, path = read_snapshot(newest(tmp_path)), tmp_path / "changed.safetensors"
+    write_snapshot(path, NET, snapshot)
+    bp.train(NET, X, Y, epochs=3, resume=path, **CHOSEN)
+    theta, state = snapshot.theta.astype("float32"), [x.astype("float32") for x in snapshot.state]
+    changed = {"theta": theta} if part == "theta" else {"state": tuple(state)}
+    write_snapshot(path, NET, replace(snapshot, **changed))
+    with pytest.raises(ModelFileError, match="another shape or dtype"):
+        bp.train(NET, X, Y, epochs=3, resume=path, **CHOSEN)
+
+
+def test_all_cases_in_a_batch_are_the_full_batch(tmp_path):
+    sizes = (None, 20, 1000)
+    for number, before in enumerate(sizes):
+        folder = tmp_path / str(number)
+        chosen = {**CHOSEN, "batch_size": before}
+        bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(folder)], **chosen)
+        for after in sizes:
+            bp.train(NET, X, Y, epochs=3, resume=folder, **{**CHOSEN, "batch_size": after})

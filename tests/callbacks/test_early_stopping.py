@@ -138,3 +138,14 @@ def test_a_memory_is_taken_over_as_a_whole():
         np.testing.assert_array_equal(stop.state()[name], value, strict=True)
     stop.restore({})
     assert stop.state() == {}
+
+
+def test_a_resumed_run_that_restores_nothing_returns_its_last_theta(tmp_path):
+    saving = bp.Checkpoint(tmp_path)
+    for epochs, restore_best in ((2, True), (4, False)):
+        noting = Entries([1, 2, 3, 4])
+        stop = bp.EarlyStopping("metric", restore_best=restore_best)
+        chosen = {"callbacks": [noting, stop, saving], "resume": saving, **CHOSEN}
+        run = bp.train(NET, X, Y, epochs=epochs, **chosen)
+    assert run.epoch == 4
+    np.testing.assert_array_equal(run.theta, bp.train(NET, X, Y, epochs=4, **CHOSEN).theta)

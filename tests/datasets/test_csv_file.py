@@ -123,3 +123,8 @@ def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
 def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
     assert first_rows(save("a;1,b\tc;2,d\n")).first == ["a;1,b", "c;2,d"]
     assert first_rows(save("a,1;b,2\n")).first == ["a,1", "b,2"]
+
+
+@pytest.mark.parametrize("blank", ["\n", "  \n", "\t\n", "\r\n\n"])
+def test_the_separator_is_that_of_the_first_line_with_cells(save, blank):
+    assert first_rows(save(f"{blank}a,1;b\n1;2\n"))[:2] == (["a,1", "b"], ["1", "2"])

@@ -206,3 +206,19 @@ def test_every_version_of_a_header_is_read(tmp_path, version):
     np.lib.format.write_array(stream, np.arange(3.0), version)
     path = archive(tmp_path / "a.npz", {"X": stream.getvalue()})
     np.testing.assert_array_equal(read_array(path, "X"), np.arange(3.0), strict=True)
+
+
+def test_encrypted_arrays_are_refused_by_name(tmp_path):
+    path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(3))})
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(mark) + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"X.npy: got an unusual packing; .* not encrypted"):
+        read_array(path, "X")
+
+
+def test_the_first_name_that_is_there_is_read_whatever_the_order_of_the_file(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros(3), X=np.ones(2))
+    assert read_array(tmp_path / "a.npz", "X", "x").tolist() == [1, 1]
+    assert read_array(tmp_path / "a.npz", "Z", "x", "X").tolist() == [0, 0, 0]

@@ -51,3 +51,16 @@ def test_sizes_that_cannot_be(make, n):
 def test_family_trees():
     X, Y = datasets.family_trees()
     assert (X.shape, Y.shape) == ((104, 36), (104, 24))
+
+
+@pytest.mark.parametrize("make", [datasets.parity, datasets.symmetry])
+def test_the_most_bits(make):
+    assert make(20).X.shape == (2**20, 20)
+    with pytest.raises(OptionError, match=r"got 21; expected .*20"):
+        make(21)
+
+
+def test_the_most_codes():
+    assert datasets.encoder(4096).X.shape == (4096, 4096)
+    with pytest.raises(OptionError, match=r"got 4097; expected .*4096"):
+        datasets.encoder(4097)

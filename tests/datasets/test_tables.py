@@ -410,3 +410,10 @@ def test_no_such_file(tmp_path, read):
 def test_numbers_of_more_digits_than_float64_become_float64(savez):
     table = read_table(savez(X=np.ones((2, 3), np.longdouble), Y=np.ones((2, 1), np.longdouble)))
     assert (table.X.dtype, table.Y.dtype) == (np.float64, np.float64)
+
+
+def test_the_first_number_that_is_not_finite_is_named(savez):
+    X = np.ones((4, 3))
+    X[[1, 2, 2], [2, 0, 1]] = np.nan, np.inf, np.nan
+    with pytest.raises(DataError, match=r"X\[1, 2\]: got nan"):
+        read_table(savez(X=X, Y=np.ones((4, 1))))

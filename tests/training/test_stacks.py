@@ -189,3 +189,15 @@ def test_what_a_given_theta_holds_for_removed_connections_does_not_matter(xp):
     runs = [bp.train(SPARSE, *data, xp.array(x), l2=0.1, epochs=1) for x in (theta, clean)]
     np.testing.assert_array_equal(*(xp.host(run.theta) for run in runs))
     assert runs[0].history == runs[1].history
+
+
+def test_data_of_the_last_axis_of_a_stack_serve_all_of_the_first():
+    rng = np.random.default_rng(0)
+    net, own = bp.Network([3, 4, 2], "tanh"), rng.standard_normal((3, 10, 3))
+    labels, weights = rng.integers(0, 2, (3, 10)), rng.uniform(0.5, 2, (3, 10))
+    chosen = {"stack": (2, 3), "epochs": 2, "batch_size": 4}
+    found = bp.train(net, own, labels, case_weights=weights, **chosen)
+    whole = [np.broadcast_to(x, (2, *x.shape)) for x in (own, labels, weights)]
+    expected = bp.train(net, *whole[:2], case_weights=whole[2], **chosen)
+    # the mean of the weights is summed in another order
+    np.testing.assert_allclose(found.theta, expected.theta, rtol=1e-10, atol=1e-14)

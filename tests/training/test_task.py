@@ -13,6 +13,8 @@ from backprop_xp.errors import (
     ShapeError,
 )
 from backprop_xp.training.data import loading
+from backprop_xp.training.options import Options
+from backprop_xp.training.task import prepared
 
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error")
 
@@ -315,3 +317,25 @@ def test_memory_that_does_not_suffice(where, memory_error, monkeypatch):
     assert caught.value.__cause__ is error
     assert (caught.value.theta, caught.value.epoch) == (None, None)
     np.testing.assert_array_equal(theta, THETA)
+
+
+@pytest.mark.parametrize("optimizer", [bp.Rprop(), bp.LBFGS()], ids=["rprop", "lbfgs"])
+def test_a_full_batch_is_all_cases_and_not_one_less(optimizer):
+    for size in (None, M, M + 1):
+        bp.train(TARGETS, X, Y, optimizer=optimizer, batch_size=size, epochs=1)
+    for size in (1, M - 1):
+        with pytest.raises(OptionError, match=rf"train\(batch_size\): got {size} of {M} cases"):
+            bp.train(TARGETS, X, Y, optimizer=optimizer, batch_size=size, epochs=1)
+
+
+def test_a_batch_has_no_more_cases_than_there_are():
+    for size, expected in ((None, M), (M + 5, M), (M, M), (3, 3)):
+        task = prepared(TARGETS, X, Y, None, Options(batch_size=size))
+        assert task.batch_size == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_targets_take_the_dtype_of_the_computation(dtype):
+    exact = np.full((M, 2), 1 / 3)
+    task = prepared(TARGETS, X, exact, None, Options(dtype=dtype))
+    np.testing.assert_array_equal(task.cases.Y, exact.astype(dtype), strict=True)

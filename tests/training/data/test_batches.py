@@ -330,3 +330,13 @@ def _whole(X, batch_size):
     (block,) = epochs_of_blocks(cases, max(batch_size, len(X)), 0)(0)
     np.testing.assert_array_equal(block.X[0], X)
     return not np.shares_memory(block.X, X)
+
+
+def test_blocks_are_longer_on_other_devices_than_a_cpu(monkeypatch):
+    held = Cases(np.zeros((12, 3)), np.zeros(12, "int32"), 3, labelled=True)
+    monkeypatch.setattr(module, "OUTPUT_BYTES", 4 * 24)
+    monkeypatch.setattr(module, "DEVICE_OUTPUT_BYTES", 6 * 24)
+    for on_cpu, expected in ((True, [2, 2, 2]), (False, [3, 3])):
+        monkeypatch.setattr(module, "is_on_cpu", lambda _, on_cpu=on_cpu: on_cpu)
+        made = list(epochs_of_blocks(held, 2, seed=0, output_bytes=24)(0))
+        assert [block.batches for block in made] == expected

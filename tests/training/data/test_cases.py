@@ -220,3 +220,40 @@ def test_memory_does_not_grow_with_the_file():
 def test_the_bytes_of_a_row_are_those_of_all_networks(lead, bytes_of_a_row):
     X = np.zeros((*lead, 5, 3), "float32")
     assert Cases(X, np.zeros(5, "int32"), 2, labelled=True).row_bytes == bytes_of_a_row
+
+
+def test_a_part_of_the_cases_has_what_belongs_to_its_networks():
+    X, Y = np.zeros((3, 5, 2), "float32"), np.zeros((3, 5), "int32")
+    weights = np.arange(15.0).reshape(3, 5)
+    group = slice(1, 3)
+    own = Cases(X + np.arange(3)[:, None, None], Y, 2, True, weights).part(group)
+    assert (own.X.shape, own.Y.shape) == ((2, 5, 2), (2, 5))
+    assert own.X[:, 0, 0].tolist() == [1, 2]
+    np.testing.assert_array_equal(own.weights, weights[1:])
+    shared = Cases(X[0], Y[0], 2, True, weights[0]).part(group)
+    assert (shared.X.shape, shared.Y.shape, shared.weights.shape) == ((5, 2), (5,), (5,))
+    file = FileCases(X[0], Y[0], True, Cases, weights).part(group)
+    np.testing.assert_array_equal(file.weights, weights[1:])
+    for same_for_all in (None, weights[0]):
+        one = FileCases(X[0], Y[0], True, Cases, same_for_all)
+        assert one.part(group) is one
+
+
+def test_runs_are_as_long_as_the_bytes_of_inputs_and_targets_allow(monkeypatch):
+    asked = []
+
+    def noting(row_bytes, chunk):
+        asked.append(row_bytes)
+        return file_order.plan(row_bytes, chunk)
+
+    monkeypatch.setattr("backprop_xp.training.data.cases.plan", noting)
+
+    def loaded(X, Y, weights, numbers):
+        assert len(X) == len(Y) == len(numbers)
+        return Cases(X, Y, 2, labelled=False, weights=weights)
+
+    inputs, targets = Rows(np.zeros((20, 3), "float32")), Rows(np.zeros((20, 2)))
+    for Y in (targets, np.zeros((20, 2))):
+        held = FileCases(inputs, Y, False, loaded)
+        assert sum(part.count for part in held.shuffled(8, 0, 0)) == 20
+    assert asked == [3 * 4 + 2 * 8, 3 * 4]  # targets in memory are not read
