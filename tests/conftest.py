@@ -19,7 +19,7 @@ from needs import needs
 
 from backprop_xp.training.interrupts import Interrupts
 
-collect_ignore = ["support"]  # modules that tests import
+collect_ignore = ["data", "support"]  # files that tests read, and modules that they import
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
