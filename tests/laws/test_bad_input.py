@@ -1,5 +1,6 @@
 """The guide's table of what happens on bad input: each row is a test here."""
 
+import os
 import re
 import warnings
 
@@ -44,6 +45,15 @@ def damaged(content):
         return bp.load(path)
 
     return load
+
+
+def bfloat16(x):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    return torch.asarray(x).to(torch.bfloat16)
+
+
+def on_torch(x):
+    return pytest.importorskip("torch", reason="torch is not installed").asarray(x)
 
 
 def other_library(_):
@@ -108,6 +118,43 @@ def sparse_tensor(layout):
     return call
 
 
+def frame(dtype):
+    return needs("pandas").DataFrame((X > 0).astype(int)).astype(dtype)
+
+
+def pipe(folder):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def folder_named(path):
+    path.mkdir()
+    return path
+
+
+def table(folder, text):
+    (folder / "table.csv").write_text(text)
+    return folder / "table.csv"
+
+
+def resumed(folder, **other):
+    given = {"validation": (X, Y)}
+    train(callbacks=[bp.Checkpoint(folder)], **given)
+    return train(resume=folder, **{**given, "epochs": 3, **other})
+
+
+class Second:
+    """A callback that begins a second run in the folder of the first one."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_epoch_start(self, _):
+        train(callbacks=[bp.Checkpoint(self.folder)])
+
+
 # for each row calls that are refused, and calls that are not, of a folder
 CALLS = {
     "NaN, infinity or a data frame's missing value in X or Y": (
@@ -154,6 +201,19 @@ CALLS = {
         ],
         [],
     ),
+    "a data frame of boolean, nullable, sparse or categorical numbers": (
+        [],
+        [lambda _, kind=kind: train(frame(kind)) for kind in ("boolean", "Int64", "category")]
+        + [lambda _: train(frame("Sparse[float64]")), lambda _: train(frame("Float32"))],
+    ),
+    "a θ of another float dtype than X": (
+        [],
+        [
+            lambda _: train(X.astype("float32"), theta=NET.init(dtype="float64")),
+            lambda _: train(theta=NET.init(dtype="float32")),
+        ],
+    ),
+    "numbers of bfloat16": ([lambda _: train(bfloat16(X), on_torch(Y))], []),
     "numbers beyond the range of the dtype": (
         [lambda _: train(X * 1e39, dtype="float32"), lambda _: train(X * 1e9, dtype="float16")],
         [],
@@ -185,6 +245,14 @@ CALLS = {
             lambda _: bp.activations.LeakyReLU(np.nan),
             lambda _: bp.losses.Huber(-1.0),
         ],
+        [],
+    ),
+    "an empty array where a number belongs": (
+        [lambda _: train(l2=[]), lambda _: bp.SGD(0.1, momentum=np.ones(0))],
+        [],
+    ),
+    "an unknown keyword": (
+        [lambda _: train(learning_rate=0.1), lambda _: bp.Adam(lr=0.1)],
         [],
     ),
     "an unknown activation, loss or initialiser": (
@@ -236,6 +304,34 @@ CALLS = {
         [],
     ),
     "a model file that is not there": ([lambda folder: bp.load(folder / "absent")], []),
+    "a folder or a pipe in a file's place": (
+        [
+            bp.load,
+            lambda folder: bp.load(pipe(folder)),
+            lambda folder: bp.datasets.read_file(folder_named(folder / "table.csv")),
+        ],
+        [],
+    ),
+    "a model under the name of another format, such as `model.onnx`": (
+        [lambda folder: bp.save(folder / "model.onnx", NET, NET.init())],
+        [],
+    ),
+    "a table whose first line may be a header or a row": (
+        [lambda folder: bp.datasets.read_file(table(folder, "1,#N/A,5%\n1,2,3\n"))],
+        [],
+    ),
+    "a resumed run whose settings, data or validation cases changed": (
+        [
+            lambda folder: resumed(folder, batch_size=3),
+            lambda folder: resumed(folder, X=X + 1),
+            lambda folder: resumed(folder, validation=(X + 1, Y)),
+        ],
+        [],
+    ),
+    "a second run that writes checkpoints to the folder of a first one": (
+        [lambda folder: train(callbacks=[bp.Checkpoint(folder), Second(folder)])],
+        [],
+    ),
     "NaN or too large numbers in `forward`, `cost`, `gradient` or `predict`": ([], []),
 }
 
@@ -295,142 +391,3 @@ def test_what_the_pure_functions_make_of_nan_and_of_too_large_numbers():
     E, dE_dtheta = net.gradient(theta, large, targets)
     assert np.isposinf(E)
     assert np.isposinf(dE_dtheta[:6]).all()
-
-
-def bfloat16(x):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    return torch.asarray(x).to(torch.bfloat16)
-
-
-def on_torch(x):
-    return pytest.importorskip("torch", reason="torch is not installed").asarray(x)
-
-
-def a_run():
-    return train(epochs=1)
-
-
-IN_PLACE_OF_THETA = "Pass its theta, such as run.theta"
-CLASSES = "class_weights= of bp.train"
-NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one of these"
-ADVICE = {  # what people try first, and the advice that helps them on
-    "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
-    "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
-    "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
-    "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
-    "cost(run)": (lambda _: NET.cost(a_run(), X, Y), IN_PLACE_OF_THETA),
-    "gradient(run)": (lambda _: NET.gradient(a_run(), X, Y), IN_PLACE_OF_THETA),
-    "unpack(run)": (lambda _: NET.unpack(a_run()), IN_PLACE_OF_THETA),
-    "predict(run)": (lambda _: bp.predict(NET, a_run(), X), IN_PLACE_OF_THETA),
-    "ensemble(run)": (lambda _: bp.ensemble(NET, a_run(), X), IN_PLACE_OF_THETA),
-    "trace(run)": (lambda _: bp.trace(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
-    "check_gradient(run)": (lambda _: bp.check_gradient(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
-    "save(run)": (lambda folder: bp.save(folder / "m", NET, a_run()), IN_PLACE_OF_THETA),
-    "train(run)": (lambda _: train(theta=a_run()), IN_PLACE_OF_THETA),
-    "rows of Y": (lambda _: train(Y=np.arange(1797) % 2), "X has 6 rows and Y has 1797"),
-    "rows of targets": (lambda _: train(Y=np.ones((9, 2))), "X has 6 rows and Y has 9"),
-    "rows in gradient": (lambda _: NET.cost(NET.init(), X, Y[:5]), "X has 6 rows and Y has 5"),
-    "rows of validation": (lambda _: train(validation=(X, Y[:2])), "X has 6 rows and Y has 2"),
-    "columns of Y": (lambda _: train(Y=np.ones((6, 3))), "Y has 3 columns, and the network has 2"),
-    "float labels": (lambda _: train(Y=Y.astype(float)), "Y.astype(int)"),
-    "weights of classes": (lambda _: train(case_weights={0: 1}), CLASSES),
-    "balanced": (lambda _: train(case_weights="balanced"), CLASSES),
-    "weights in cost": (lambda _: NET.cost(NET.init(), X, Y, {0: 1}), CLASSES),
-    "order of save": (lambda folder: bp.save(NET, NET.init(), folder), "bp.save(path, net, theta)"),
-    "sample_weight": (lambda _: train(sample_weight=Y), "Its name here is 'case_weights'"),
-    "class_weight": (lambda _: train(class_weight={0: 1}), "Its name here is 'class_weights'"),
-    "lr": (lambda _: train(lr=0.1), "bp.train(optimizer=bp.SGD(learning_rate=...))"),
-    "learning_rate": (lambda _: train(learning_rate=1), "optimizer=bp.SGD(learning_rate=...)"),
-    "max_iter": (lambda _: train(max_iter=3), "Its name here is 'epochs'"),
-    "weight_decay": (lambda _: train(weight_decay=0.1), "Its name here is 'l2'"),
-    "validation_data": (lambda _: train(validation_data=(X, Y)), "Its name here is 'validation'"),
-    "validation_split": (lambda _: train(validation_split=0.1), "validation=(X_val, Y_val)"),
-    "random_state": (lambda _: train(random_state=0), "Its name here is 'seed'"),
-    "verbose": (lambda _: train(verbose=1), "Its name here is 'progress'"),
-    "loss of train": (lambda _: train(loss="mse"), "bp.Network(..., loss=...)"),
-    "patience": (lambda _: train(patience=3), "bp.EarlyStopping(patience=...)"),
-    "a slip": (lambda _: train(batchsizes=3), "Did you mean 'batch_size'?"),
-    "Adam(lr)": (lambda _: bp.Adam(lr=0.1), "Its name here is 'learning_rate'"),
-    "SGD(lr)": (lambda _: bp.SGD(lr=0.1), "Its name here is 'learning_rate'"),
-    "SGD(weight_decay)": (lambda _: bp.SGD(weight_decay=0.1), "bp.train(l2=...)"),
-    "Adam(eps)": (lambda _: bp.Adam(eps=0.1), "Its name here is 'epsilon'"),
-    "RMSprop(rho)": (lambda _: bp.RMSprop(rho=0.1), "Its name here is 'decay'"),
-    "LBFGS(max_iter)": (lambda _: bp.LBFGS(max_iter=3), "Its name here is 'max_iterations'"),
-    "Network(activation)": (
-        lambda _: bp.Network([3, 2], activation="relu"),
-        "Its name here is 'hidden'",
-    ),
-    "Network(seed)": (lambda _: bp.Network([3, 2], seed=0), "net.init(seed=...)"),
-    "monitor": (lambda _: bp.EarlyStopping(monitor="cost"), "Its name here is 'metric'"),
-    "val_loss": (
-        lambda _: train(callbacks=[bp.EarlyStopping("val_loss")]),
-        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
-    ),
-    "val_loss, validated": (
-        lambda _: train(callbacks=[bp.EarlyStopping("val_loss")], validation=(X, Y)),
-        "Its name here is 'validation_cost'",
-    ),
-    "metric loss": (lambda _: train(callbacks=[bp.EarlyStopping("loss")]), "here is 'cost'"),
-    "best by val_loss": (
-        lambda _: train(stack=2).best("val_loss"),
-        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
-    ),
-    "plateau of acc": (
-        lambda _: train(optimizer=bp.SGD(bp.schedules.ReduceOnPlateau(0.1, metric="acc"))),
-        "Its name here is 'accuracy'",
-    ),
-    "mse": (lambda _: bp.Network([3, 2], loss="mse"), "Its name here is 'squared_error'"),
-    "L1Loss": (lambda _: bp.Network([3, 2], loss="L1Loss"), "Its name here is 'absolute_error'"),
-    "swish": (lambda _: bp.Network([3, 4, 2], "swish"), "Its name here is 'silu'"),
-    "linear": (lambda _: bp.Network([3, 2], output="linear"), "Its name here is 'identity'"),
-    "xavier": (lambda _: NET.init(initializer="xavier"), "Its name here is 'glorot'"),
-    "net.fit": (lambda _: NET.fit(X, Y), "Call bp.train(net, X, Y)"),
-    "net.predict": (lambda _: NET.predict(X), "Call bp.predict(net, theta, X)"),
-    "net.parameters": (lambda _: NET.parameters(), "theta = net.init()"),
-    "net(X)": (lambda _: NET(X), "Call bp.predict(net, theta, X), or net.forward(theta, X)"),
-    "run.plot": (lambda _: a_run().plot(), "learning_curve(run.history)"),
-    "run.predict": (lambda _: a_run().predict(X), "bp.predict(run.network, run.theta, X)"),
-    **{
-        f"{name} of a number": (lambda _, of=of: of()(0.5), "Convert it with numpy.asarray")
-        for name, of in bp.activations.ACTIVATIONS.items()
-        if name != "identity"
-    },
-    **{
-        f"{name} of numbers": (lambda _, of=of: of()(0.5, 0.5), "Convert it with numpy.asarray")
-        for name, of in bp.losses.LOSSES.items()
-    },
-    "an equation of numbers": (
-        lambda _: bp.equations.error(1.0, 1.0),
-        "Convert it with numpy.asarray",
-    ),
-    "bfloat16 X": (lambda _: train(bfloat16(X), on_torch(Y)), NO_FLOAT),
-    "bfloat16 targets": (lambda _: train(on_torch(X), bfloat16(np.eye(2)[Y])), NO_FLOAT),
-    "bfloat16 theta": (
-        lambda _: train(on_torch(X), on_torch(Y), theta=bfloat16(NET.init())),
-        NO_FLOAT,
-    ),
-    "bfloat16 in predict": (lambda _: bp.predict(NET, NET.init(), bfloat16(X)), NO_FLOAT),
-    "bfloat16 theta in predict": (lambda _: bp.predict(NET, bfloat16(NET.init()), X), NO_FLOAT),
-    "bfloat16 theta in save": (
-        lambda folder: bp.save(folder / "m", NET, bfloat16(NET.init())),
-        NO_FLOAT,
-    ),
-    "bfloat16 in an estimator": (lambda _: estimator(bfloat16(X)), NO_FLOAT),
-}
-
-
-def estimator(x=X, **options):
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    return bp.MLPClassifier(max_iter=1, **options).fit(x, Y)
-
-
-@pytest.mark.parametrize("tried", ADVICE)
-def test_the_advice_helps_on(tried, tmp_path):
-    call, advice = ADVICE[tried]
-    with pytest.raises(errors.BackpropError) as caught:
-        call(tmp_path)
-    assert advice in str(caught.value)
-    assert all(caught.value.parts)
-    assert "Number the classes" not in str(caught.value)
-    unknown = isinstance(caught.value, errors.CallError)
-    assert isinstance(caught.value, TypeError) or not unknown

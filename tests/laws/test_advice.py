@@ -1,0 +1,138 @@
+"""Advice in errors: each first try of a newcomer gets the words that help on."""
+
+import numpy as np
+import pytest
+from test_bad_input import NET, X, Y, bfloat16, on_torch, train
+
+import backprop_xp as bp
+from backprop_xp import errors
+
+
+def a_run():
+    return train(epochs=1)
+
+
+IN_PLACE_OF_THETA = "Pass its theta, such as run.theta"
+CLASSES = "class_weights= of bp.train"
+NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one of these"
+ADVICE = {  # what people try first, and the advice that helps them on
+    "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
+    "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
+    "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
+    "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
+    "cost(run)": (lambda _: NET.cost(a_run(), X, Y), IN_PLACE_OF_THETA),
+    "gradient(run)": (lambda _: NET.gradient(a_run(), X, Y), IN_PLACE_OF_THETA),
+    "unpack(run)": (lambda _: NET.unpack(a_run()), IN_PLACE_OF_THETA),
+    "predict(run)": (lambda _: bp.predict(NET, a_run(), X), IN_PLACE_OF_THETA),
+    "ensemble(run)": (lambda _: bp.ensemble(NET, a_run(), X), IN_PLACE_OF_THETA),
+    "trace(run)": (lambda _: bp.trace(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
+    "check_gradient(run)": (lambda _: bp.check_gradient(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
+    "save(run)": (lambda folder: bp.save(folder / "m", NET, a_run()), IN_PLACE_OF_THETA),
+    "train(run)": (lambda _: train(theta=a_run()), IN_PLACE_OF_THETA),
+    "rows of Y": (lambda _: train(Y=np.arange(1797) % 2), "X has 6 rows and Y has 1797"),
+    "rows of targets": (lambda _: train(Y=np.ones((9, 2))), "X has 6 rows and Y has 9"),
+    "rows in gradient": (lambda _: NET.cost(NET.init(), X, Y[:5]), "X has 6 rows and Y has 5"),
+    "rows of validation": (lambda _: train(validation=(X, Y[:2])), "X has 6 rows and Y has 2"),
+    "columns of Y": (lambda _: train(Y=np.ones((6, 3))), "Y has 3 columns, and the network has 2"),
+    "float labels": (lambda _: train(Y=Y.astype(float)), "Y.astype(int)"),
+    "weights of classes": (lambda _: train(case_weights={0: 1}), CLASSES),
+    "balanced": (lambda _: train(case_weights="balanced"), CLASSES),
+    "weights in cost": (lambda _: NET.cost(NET.init(), X, Y, {0: 1}), CLASSES),
+    "order of save": (lambda folder: bp.save(NET, NET.init(), folder), "bp.save(path, net, theta)"),
+    "sample_weight": (lambda _: train(sample_weight=Y), "Its name here is 'case_weights'"),
+    "class_weight": (lambda _: train(class_weight={0: 1}), "Its name here is 'class_weights'"),
+    "lr": (lambda _: train(lr=0.1), "bp.train(optimizer=bp.SGD(learning_rate=...))"),
+    "learning_rate": (lambda _: train(learning_rate=1), "optimizer=bp.SGD(learning_rate=...)"),
+    "max_iter": (lambda _: train(max_iter=3), "Its name here is 'epochs'"),
+    "weight_decay": (lambda _: train(weight_decay=0.1), "Its name here is 'l2'"),
+    "validation_data": (lambda _: train(validation_data=(X, Y)), "Its name here is 'validation'"),
+    "validation_split": (lambda _: train(validation_split=0.1), "validation=(X_val, Y_val)"),
+    "random_state": (lambda _: train(random_state=0), "Its name here is 'seed'"),
+    "verbose": (lambda _: train(verbose=1), "Its name here is 'progress'"),
+    "loss of train": (lambda _: train(loss="mse"), "bp.Network(..., loss=...)"),
+    "patience": (lambda _: train(patience=3), "bp.EarlyStopping(patience=...)"),
+    "a slip": (lambda _: train(batchsizes=3), "Did you mean 'batch_size'?"),
+    "Adam(lr)": (lambda _: bp.Adam(lr=0.1), "Its name here is 'learning_rate'"),
+    "SGD(lr)": (lambda _: bp.SGD(lr=0.1), "Its name here is 'learning_rate'"),
+    "SGD(weight_decay)": (lambda _: bp.SGD(weight_decay=0.1), "bp.train(l2=...)"),
+    "Adam(eps)": (lambda _: bp.Adam(eps=0.1), "Its name here is 'epsilon'"),
+    "RMSprop(rho)": (lambda _: bp.RMSprop(rho=0.1), "Its name here is 'decay'"),
+    "LBFGS(max_iter)": (lambda _: bp.LBFGS(max_iter=3), "Its name here is 'max_iterations'"),
+    "Network(activation)": (
+        lambda _: bp.Network([3, 2], activation="relu"),
+        "Its name here is 'hidden'",
+    ),
+    "Network(seed)": (lambda _: bp.Network([3, 2], seed=0), "net.init(seed=...)"),
+    "monitor": (lambda _: bp.EarlyStopping(monitor="cost"), "Its name here is 'metric'"),
+    "val_loss": (
+        lambda _: train(callbacks=[bp.EarlyStopping("val_loss")]),
+        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
+    ),
+    "val_loss, validated": (
+        lambda _: train(callbacks=[bp.EarlyStopping("val_loss")], validation=(X, Y)),
+        "Its name here is 'validation_cost'",
+    ),
+    "metric loss": (lambda _: train(callbacks=[bp.EarlyStopping("loss")]), "here is 'cost'"),
+    "best by val_loss": (
+        lambda _: train(stack=2).best("val_loss"),
+        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
+    ),
+    "plateau of acc": (
+        lambda _: train(optimizer=bp.SGD(bp.schedules.ReduceOnPlateau(0.1, metric="acc"))),
+        "Its name here is 'accuracy'",
+    ),
+    "mse": (lambda _: bp.Network([3, 2], loss="mse"), "Its name here is 'squared_error'"),
+    "L1Loss": (lambda _: bp.Network([3, 2], loss="L1Loss"), "Its name here is 'absolute_error'"),
+    "swish": (lambda _: bp.Network([3, 4, 2], "swish"), "Its name here is 'silu'"),
+    "linear": (lambda _: bp.Network([3, 2], output="linear"), "Its name here is 'identity'"),
+    "xavier": (lambda _: NET.init(initializer="xavier"), "Its name here is 'glorot'"),
+    "net.fit": (lambda _: NET.fit(X, Y), "Call bp.train(net, X, Y)"),
+    "net.predict": (lambda _: NET.predict(X), "Call bp.predict(net, theta, X)"),
+    "net.parameters": (lambda _: NET.parameters(), "theta = net.init()"),
+    "net(X)": (lambda _: NET(X), "Call bp.predict(net, theta, X), or net.forward(theta, X)"),
+    "run.plot": (lambda _: a_run().plot(), "learning_curve(run.history)"),
+    "run.predict": (lambda _: a_run().predict(X), "bp.predict(run.network, run.theta, X)"),
+    **{
+        f"{name} of a number": (lambda _, of=of: of()(0.5), "Convert it with numpy.asarray")
+        for name, of in bp.activations.ACTIVATIONS.items()
+        if name != "identity"
+    },
+    **{
+        f"{name} of numbers": (lambda _, of=of: of()(0.5, 0.5), "Convert it with numpy.asarray")
+        for name, of in bp.losses.LOSSES.items()
+    },
+    "an equation of numbers": (
+        lambda _: bp.equations.error(1.0, 1.0),
+        "Convert it with numpy.asarray",
+    ),
+    "bfloat16 X": (lambda _: train(bfloat16(X), on_torch(Y)), NO_FLOAT),
+    "bfloat16 targets": (lambda _: train(on_torch(X), bfloat16(np.eye(2)[Y])), NO_FLOAT),
+    "bfloat16 theta": (
+        lambda _: train(on_torch(X), on_torch(Y), theta=bfloat16(NET.init())),
+        NO_FLOAT,
+    ),
+    "bfloat16 in predict": (lambda _: bp.predict(NET, NET.init(), bfloat16(X)), NO_FLOAT),
+    "bfloat16 theta in predict": (lambda _: bp.predict(NET, bfloat16(NET.init()), X), NO_FLOAT),
+    "bfloat16 theta in save": (
+        lambda folder: bp.save(folder / "m", NET, bfloat16(NET.init())),
+        NO_FLOAT,
+    ),
+    "bfloat16 in an estimator": (lambda _: estimator(bfloat16(X)), NO_FLOAT),
+}
+
+
+def estimator(x=X, **options):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return bp.MLPClassifier(max_iter=1, **options).fit(x, Y)
+
+
+@pytest.mark.parametrize("tried", ADVICE)
+def test_the_advice_helps_on(tried, tmp_path):
+    call, advice = ADVICE[tried]
+    with pytest.raises(errors.BackpropError) as caught:
+        call(tmp_path)
+    assert advice in str(caught.value)
+    assert all(caught.value.parts)
+    assert "Number the classes" not in str(caught.value)
+    unknown = isinstance(caught.value, errors.CallError)
+    assert isinstance(caught.value, TypeError) or not unknown
