@@ -254,7 +254,7 @@ class DivergenceError(BackpropError, ArithmeticError, ValueError):
 class CheckpointWarning(UserWarning):
     """A checkpoint or a row of a log could not be written; training goes on without it.
 
-    It also tells that a resumed run ends at once, because a callback had stopped it before.
+    It is also given where a resumed run trains no further, since a callback had stopped it.
 
     Examples
     --------

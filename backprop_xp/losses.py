@@ -18,6 +18,9 @@ A loss is a small object with a ``name``. Called on the outputs a and the target
 A loss may have a ``target_range``, the least and the greatest target that it is defined for, and
 ``kinks``, the errors a − y where the loss or its slope is not differentiable. The cost of a data
 set is E = Σ_c w_c E_c with a weight w_c for each case.
+
+Where loss and output activation are a canonical pair, such as cross-entropy with softmax, the error
+is a − y at once: see `network.output_layer`.
 """
 
 import math

@@ -110,9 +110,9 @@ class _Life:
 class Recorded(HostArray):
     """An array that reports each operation on it to its tape.
 
-    Its reference to the tape is weak. The tape holds instructions, which hold views, whose `base`
-    is a `Recorded`. A strong reference would close a cycle through `base`, which the garbage
-    collector does not see.
+    Its reference to the tape is weak, since the tape leads back to it: by its instructions, their
+    views, and the `base` of a view. The garbage collector does not follow `base`, so that a strong
+    reference would keep all of them for ever.
     """
 
     _tape: "weakref.ref[Tape] | None"

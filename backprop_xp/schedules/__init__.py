@@ -1,8 +1,8 @@
 """Schedules: numbers that change from step to step, such as the learning rate after t updates.
 
 A schedule is a callable. It takes the number of updates made so far, and returns a number or an
-array with one number for each network of a stack. New values need a new array, since an array that
-was read once is not read again.
+array with one number for each network of a stack. Return a new array for new numbers: each array is
+read once.
 
 >>> import backprop_xp as bp
 >>> rate = bp.schedules.WarmUp(100, then=bp.schedules.Cosine(0.5, steps=900))

@@ -136,7 +136,7 @@ class ReduceOnPlateau:
         Parameters
         ----------
         state : dict
-            The state after the epoch before, or of `start`.
+            The state after the previous epoch; `start` returns the first one.
         history : dict of lists
             The history of training up to this epoch.
 

@@ -2,15 +2,19 @@
 
 The path of `train`:
 
-1. `options.Options` checks the options.
+1. `options.Options` checks the options. `resume.claimed_folders` claims folders of checkpoints.
 2. `task.prepared` checks the data and θ, and moves them to the device: the `Task`.
 3. `failures.Guarded` surrounds the rest, so that an error holds the last good θ.
 4. `train.driver_of` returns a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
-   `driver.Driver`, which calls the callbacks and resumes a run from a checkpoint.
-5. `Loop` cuts each epoch into blocks of batches. `Minimisation` gives SciPy the cost and the
-   gradient of one block, all cases.
-6. `Trainer.block` trains on a block. It calls the step once for each batch.
+   `driver.Driver`. It makes a `trainer.Trainer`, resumes a run from a checkpoint, calls the
+   callbacks (`run`), and returns the `run.Run` (`result`).
+5. `Loop` cuts each epoch into blocks of batches, and hands each block to `Trainer.block`.
+6. `Trainer.block` calls the step once for each batch. The room `execution` may have made the step
+   faster: recorded and replayed, compiled, or fused into CUDA kernels.
 7. The step (`step.update.step_of`) makes one update of θ.
+
+`Minimisation` takes another way after 4: SciPy asks for the cost and the gradient of all cases, and
+the step computes both.
 
 The modules, in the order in which one reads them:
 

@@ -27,7 +27,7 @@ __all__ = ["driver_of", "train"]
 
 
 @overload
-def train(  # X is untyped, as arrays of CuPy are: Never takes Any alone
+def train(  # for X without types, such as arrays of CuPy: only Any fits Never
     net: Network,
     X: Never,
     Y: Any,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_bad_input import NET, X, Y, bfloat16, on_torch, train
+from bad_input_cases import NET, X, Y, bfloat16, on_torch, train
 
 import backprop_xp as bp
 from backprop_xp import errors

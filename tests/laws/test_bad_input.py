@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from bad_input_cases import NET, X, Y, bfloat16, on_torch, train
 from code_blocks import GUIDE
 from needs import needs
 
@@ -16,14 +17,7 @@ PAGE = (GUIDE / "bad-input.md").read_text("utf-8")
 SECTION = PAGE.partition("## Case by case")[2].partition("\n## ")[0]
 ROWS = dict(re.findall(r"^\| (?!what comes in)(.+?) \| (.+) \|$", SECTION, re.MULTILINE))
 
-NET = bp.Network([3, 4, 2], "tanh")
-X = np.random.default_rng(0).standard_normal((6, 3))
-Y = np.array([0, 1, 1, 0, 1, 0])
 LINEAR = bp.Network([1, 1], output="identity", loss="squared_error")
-
-
-def train(X=X, Y=Y, net=NET, **settings):
-    return bp.train(net, X, Y, **{"epochs": 2, "batch_size": 2, **settings})
 
 
 def changed(x, place, value):
@@ -45,15 +39,6 @@ def damaged(content):
         return bp.load(path)
 
     return load
-
-
-def bfloat16(x):
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    return torch.asarray(x).to(torch.bfloat16)
-
-
-def on_torch(x):
-    return pytest.importorskip("torch", reason="torch is not installed").asarray(x)
 
 
 def other_library(_):

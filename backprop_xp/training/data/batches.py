@@ -56,7 +56,7 @@ class Block(NamedTuple):
     source : array (m, n_in) or None
         The inputs that a step gathers by the row numbers in X; None where X holds inputs.
 
-    An array that differs between the networks of a stack has one more axis, the second.
+    Where the networks of a stack have different data, the second axis is that of the networks.
     """
 
     X: Array
