@@ -75,11 +75,14 @@ class EarlyStopping:
     def on_train_start(self, progress: Progress) -> None:
         """Forget an earlier run, unless this run resumes it.
 
-        A resumed run that a smaller `patience` had stopped goes on.
+        A resumed run that a smaller `patience` had stopped goes on, unless `patience` is over for
+        another `EarlyStopping`.
         """
         if progress.epoch == 0:
             self._best = self._waited = self._theta = self._epoch = None
-        elif progress.stopped and progress.stopped == self._reason and not self._stalled:
+        elif self._stalled:
+            progress.stop(self._reason)
+        elif progress.stopped_by is self:
             progress.stopped = ""
 
     def on_epoch_end(self, progress: Progress) -> None:
@@ -112,7 +115,7 @@ class EarlyStopping:
 
     @property
     def _reason(self) -> str:
-        """The reason for a stop now; a resumed run tells its own stop by it."""
+        """The reason for a stop now."""
         waited = 0 if self._waited is None else int(self._waited.min())
         return f"{self.metric} has not improved for {waited} epochs"
 

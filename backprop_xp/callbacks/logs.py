@@ -16,6 +16,7 @@ from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, OptionError
+from backprop_xp.files.formats import check_format
 
 __all__ = ["CSVLog", "TensorBoardLog"]
 
@@ -37,7 +38,8 @@ class CSVLog:
     Raises
     ------
     OptionError
-        When training begins: `path` is no log, or is in no folder.
+        When training begins: `path` is no log, is in no folder, or has the suffix of another
+        format.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class CSVLog:
         ------
         OptionError
         """
+        check_format(self.path, "CSVLog(path)", ".csv")
         self._columns = []
         self._epochs = self._epochs if progress.epoch else {}
         for name, entries in progress.history.items():  # of which no memory tells the epochs

@@ -77,9 +77,8 @@ class Driver(ABC):
     def run(self) -> None:
         """Train, with the calls of callbacks at the start and the end of the run."""
         with self.interrupts:
-            before = self.progress.stopped
             self.tell("on_train_start")
-            if before and self.progress.stopped and self.progress.epoch < self.progress.epochs:
+            if self.progress.stopped and 0 < self.progress.epoch < self.progress.epochs:
                 _warn_of_stop(self.progress)
             self.train()
             self.guard.reached(self.progress.weights, self.progress.epoch)

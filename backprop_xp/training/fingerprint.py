@@ -71,7 +71,9 @@ class _Description:
         self._met: dict[int, Any] = {}  # functions and classes by their id
 
     def __call__(self, value: Any) -> str:
-        if value is None or isinstance(value, bool | int | float | complex | str | np.generic):
+        if isinstance(value, np.generic) and not isinstance(value, np.void):
+            value = value.item()  # float16(0.1) is another number than 0.1
+        if value is None or isinstance(value, bool | int | float | complex | str):
             return str(value)
         array = _as_array(value)
         if array is not None:

@@ -1,5 +1,6 @@
 """A resumed run remembers its best theta, its files, and each of its arguments."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from checkpoint_cases import CHOSEN, NET, X, Y, assert_same, law, names
 import backprop_xp as bp
 from backprop_xp.callbacks.checkpoint import newest, snapshot_of
 from backprop_xp.errors import (
+    CheckpointWarning,
     ModelFileError,
     OptionError,
 )
@@ -262,3 +264,32 @@ def test_all_cases_in_a_batch_are_the_full_batch(tmp_path):
         bp.train(NET, X, Y, epochs=2, callbacks=[bp.Checkpoint(folder)], **chosen)
         for after in sizes:
             bp.train(NET, X, Y, epochs=3, resume=folder, **{**CHOSEN, "batch_size": after})
+
+
+@pytest.mark.parametrize("patiences", [(10, 2), (2, 10)])
+def test_a_run_that_one_of_two_stopped_stays_stopped(patiences, tmp_path):
+    for _ in range(3):
+        stops = [bp.EarlyStopping("cost", patience=n, min_delta=9.0) for n in patiences]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", CheckpointWarning)
+            run = resumed_by(tmp_path, *stops)
+        assert (len(run.history["cost"]), run.stopped) == (3, "cost has not improved for 2 epochs")
+    assert "stays at epoch 3 of 20" in str(caught[-1].message)
+
+
+def test_a_larger_patience_does_not_outlive_that_of_another_metric(tmp_path):
+    for patience, epochs in ((2, 3), (9, 3)):
+        stops = [
+            bp.EarlyStopping("cost", patience=patience, min_delta=9.0),
+            bp.EarlyStopping("accuracy", patience=2, min_delta=9.0),
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CheckpointWarning)
+            run = resumed_by(tmp_path, *stops)
+        assert len(run.history["cost"]) == epochs
+    assert run.stopped == "accuracy has not improved for 2 epochs"
+
+
+def resumed_by(folder, *callbacks):
+    saving = bp.Checkpoint(folder)
+    return bp.train(NET, X, Y, epochs=20, callbacks=[*callbacks, saving], resume=saving, **CHOSEN)

@@ -218,3 +218,10 @@ def test_events_are_the_mean_and_each_network_of_a_small_stack(each, labels, tmp
             expected += [(name, float(np.mean(entry)), epoch), *every][:labels]
         expected.append("flush")
     assert written == [*expected, "close"]
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".xlsx", ".json"])
+def test_a_log_has_no_name_of_another_format(suffix, tmp_path):
+    with pytest.raises(OptionError, match=r"CSVLog\(path\): got .*a name of another format"):
+        bp.train(NET, X, Y, epochs=1, callbacks=[bp.CSVLog(tmp_path / f"log{suffix}")])
+    assert list(tmp_path.iterdir()) == []

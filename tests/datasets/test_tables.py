@@ -134,7 +134,21 @@ class TestCSV:
             read_table(save(FLOWERS), class_names=("setosa", "versicolor"))
 
 
-VALUES = ["#N/A", "-", "<1", '"1,234"', "5%", "$5", "TRUE", "None", "2020-01-31", "\N{MINUS SIGN}1"]
+VALUES = [
+    "#N/A",
+    "Null",
+    "N/a",
+    "NaT",
+    "-",
+    "<1",
+    '"1,234"',
+    "5%",
+    "$5",
+    "TRUE",
+    "None",
+    "2020-01-31",
+    "\N{MINUS SIGN}1",
+]
 VALUES += ["?", "NA", "<NA>", "#DIV/0!", "false", "12:30", "1 234", "5kg", "Jan 5 2020", "n.a."]
 
 

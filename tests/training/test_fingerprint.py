@@ -200,6 +200,13 @@ def test_a_partial_of_ones_own_function():
     assert described(partial(rate, first=1)) != described(partial(rate, first=2))
 
 
+def test_a_number_is_described_by_its_value():
+    texts = {np.float64: "0.1", np.float32: "0.10000000149011612", np.float16: "0.0999755859375"}
+    assert {kind: described(kind(0.1)) for kind in texts} == texts
+    assert described(np.int64(3)) == described(3)
+    assert described(bp.SGD(np.float16(0.1))) != described(bp.SGD(0.1))
+
+
 def test_arrays_of_the_same_bytes_are_told_apart():
     zeros = [np.zeros(4), np.zeros((2, 2)), np.zeros((4, 1)), np.zeros(8, "float32")]
     zeros += [np.zeros(4, "int64"), np.zeros(4, ">f8"), np.zeros(32, "int8")]
