@@ -26,8 +26,9 @@ Names: TypeAlias = tuple[str, ...]
 _MISSING: Final = frozenset(  # without Na, which is sodium
     ["", "?", "na", "NA", "n/a", "N/A", "nan", "NaN", "NAN", "null", "NULL", "#N/A", "#NA", "<NA>"]
 )
-_VALUES: Final = frozenset(  # in lower case, of any case
-    "true false yes none nil null n/a nat n.a. n.d. nan(ind) div/0 undefined".split()
+_TRUTHS: Final = frozenset(["true", "false", "yes"])  # in lower case, of any case
+_VALUES: Final = _TRUTHS | frozenset(
+    ["none", "nil", "null", "undefined", "n/a", "nat", "n.a.", "n.d.", "nan(ind)", "div/0"]
 )
 _DATE: Final = re.compile(
     r"((mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}[ ,.]+)?"
