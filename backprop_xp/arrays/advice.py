@@ -91,6 +91,15 @@ _ELSEWHERE = {
     "max_iterations": "max_iter maxiter",
     "momentum_decay": "schedule_decay",
     "nesterov": "nesterovs_momentum use_nesterov",
+    # keywords of the estimators
+    "alpha": "l2 weight_decay",
+    "hidden_layer_sizes": "hidden layer_sizes layers sizes units",
+    "learning_rate_init": "eta eta0 learning_rate lr",
+    "max_iter": "epochs max_epochs n_epochs nb_epoch num_epochs",
+    "n_iter_no_change": "patience",
+    "nesterovs_momentum": "nesterov use_nesterov",
+    "random_state": "random_seed rng seed",
+    "solver": "opt optimiser optimizer",
     # keywords of callbacks and of ReduceOnPlateau
     "factor": "gamma",
     "folder": "dirpath filepath",
@@ -125,7 +134,7 @@ _TAKEN_BY = {
 _DONE_OTHERWISE = {
     "early_stopping": "Pass callbacks=[bp.EarlyStopping()]",
     "metrics": "The history has the cost and, for class labels, the accuracy",
-    "shuffle": "Each epoch has another order of the cases, which follows from seed=",
+    "shuffle": "Each epoch has another order of the cases, which follows from the seed",
     "validation_fraction": "Split the cases yourself, and pass validation=(X_val, Y_val)",
     "validation_split": "Split the cases yourself, and pass validation=(X_val, Y_val)",
 }

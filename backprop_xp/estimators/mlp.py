@@ -16,6 +16,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Activation, Identity
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.requirements import check_real
@@ -311,6 +312,7 @@ class _MLP(BaseEstimator):
         return to_host(predict(net, moved, X))
 
 
+@checks_keywords
 class MLPClassifier(ClassifierMixin, _MLP):
     """A network that classifies, trained by backpropagation on any device.
 
@@ -458,6 +460,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         return tags
 
 
+@checks_keywords
 class MLPRegressor(RegressorMixin, _MLP):
     """A network that predicts numbers, trained by backpropagation on any device.
 

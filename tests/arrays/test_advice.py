@@ -55,7 +55,8 @@ def test_the_table_names_what_is_here():
     here |= {*ACTIVATIONS, *LOSSES, *INITIALIZERS}
     for function in (bp.train, bp.Network, bp.Network.init, bp.EarlyStopping, bp.Checkpoint):
         here |= keywords(function)
-    for kind in (bp.Adam, bp.RMSprop, bp.SGD, bp.NAdam, bp.LBFGS, bp.schedules.ReduceOnPlateau):
+    optimizers = (bp.Adam, bp.RMSprop, bp.SGD, bp.NAdam, bp.LBFGS)
+    for kind in (*optimizers, bp.schedules.ReduceOnPlateau, bp.MLPClassifier):
         here |= keywords(kind)
     assert set(advice._ELSEWHERE) - here == set()
     assert set(advice._TAKEN_BY) - here == set()

@@ -19,6 +19,8 @@ ADVICE = {  # what people try first, and the advice that helps them on
     "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
     "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
     "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
+    "estimator lr": (lambda _: estimator(lr=0.1), "Its name here is 'learning_rate_init'"),
+    "estimator epochs": (lambda _: estimator(epochs=3), "Its name here is 'max_iter'"),
     "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
     "cost(run)": (lambda _: NET.cost(a_run(), X, Y), IN_PLACE_OF_THETA),
     "gradient(run)": (lambda _: NET.gradient(a_run(), X, Y), IN_PLACE_OF_THETA),
