@@ -87,6 +87,25 @@ class TestCheckpoint:
         np.testing.assert_array_equal(again.state()["theta"], first.state()["theta"])
 
 
+@pytest.mark.parametrize("changed", [None, "X", "Y", "case_weights"])
+def test_data_that_were_lists(changed):
+    # exclusive or, two epochs; the file describes lists number by number, today as arrays
+    given = {
+        "X": [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]],
+        "Y": [0, 1, 1, 0],
+        "case_weights": [1.0, 2.0, 1.0, 1.0],
+    }
+    net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    if changed is None:
+        run = bp.train(net, epochs=4, resume=DATA / "training-lists-v1.safetensors", **given)
+        whole = bp.train(net, epochs=4, **given)  # another CPU may round otherwise
+        np.testing.assert_allclose(run.theta, whole.theta, rtol=1e-12)
+        return
+    other = {**given, changed: given[changed][::-1] if changed != "Y" else [1, 1, 1, 0]}
+    with pytest.raises(bp.OptionError, match=rf"train\(resume\): got {changed}="):
+        bp.train(net, epochs=4, resume=DATA / "training-lists-v1.safetensors", **other)
+
+
 class TestPickles:
     """Of estimators, and of the parts that they and `train` take."""
 

@@ -60,7 +60,8 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
     made_with = _made_with(task, options)
     file, snapshot = file_to_resume(options.resume), task.resumed
     if snapshot is not None:
-        check_settings(snapshot, made_with, "train(resume)")
+        lists = _lists_of_before(snapshot, task, options)
+        check_settings(snapshot, {**made_with, **lists}, "train(resume)")
         check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
     for one in saving:
         one.begin(made_with, callbacks, file)
@@ -84,6 +85,15 @@ def _made_with(task: Task, options: Options) -> Mapping[str, str]:
         "cases": task.cases.count,
     }
     return {name: described(x, f"train({name}), with checkpoints") for name, x in given.items()}
+
+
+def _lists_of_before(snapshot: Snapshot, task: Task, options: Options) -> Mapping[str, str]:
+    """Return the texts of lists that are those of an older file, which wrote number by number."""
+    given = {**task.compared, "case_weights": options.case_weights}
+    lists = {name: x for name, x in given.items() if isinstance(x, list | tuple)}
+    known = {name: snapshot.settings.get(name, "") for name in lists}
+    of_before = {name: described(x) for name, x in lists.items() if known[name].startswith("[")}
+    return {name: text for name, text in of_before.items() if text == known[name]}
 
 
 def _converted(x: Any, where: str) -> Any:
