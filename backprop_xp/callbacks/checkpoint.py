@@ -4,7 +4,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -101,6 +101,7 @@ class Checkpoint:
             raise OptionError("Checkpoint(on_failure)", repr(on_failure), known, 'Use "warn"')
         self.on_failure = on_failure
         self._best: Any = None
+        self._begun = False
         self._written = -1
         self._settings: Mapping[str, str] = {}
         self._callbacks: Sequence[Any] = ()
@@ -109,7 +110,8 @@ class Checkpoint:
     def claimed(self) -> Iterator[None]:
         """Claim the folder for a run, which is the ``with`` block; it is created unless it exists.
 
-        Unfinished files of killed processes are removed.
+        Unfinished files of killed processes are removed. So is a new folder, if the run is refused
+        before it begins.
 
         Raises
         ------
@@ -117,11 +119,14 @@ class Checkpoint:
             The folder cannot be created, or another run writes to it.
         """
         where, name = "Checkpoint(folder)", repr(str(self.folder))
+        is_new, self._begun = not self.folder.exists(), False
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OptionError(where, f"{name} ({error})", "a folder", _OTHER_FOLDER) from error
         with ExitStack() as claims:
+            if is_new:
+                claims.callback(self._remove_unless_begun)
             try:
                 free = claims.enter_context(claimed(self.folder))
             except OSError as error:
@@ -135,6 +140,11 @@ class Checkpoint:
                 remove_abandoned_parts(self.folder)
             yield
 
+    def _remove_unless_begun(self) -> None:
+        if not self._begun:
+            with suppress(OSError):
+                self.folder.rmdir()
+
     def begin(
         self, settings: Mapping[str, str], callbacks: Sequence[Any], resumed: Path | None
     ) -> None:
@@ -147,7 +157,7 @@ class Checkpoint:
         OptionError
             The folder cannot be read, or holds checkpoints of a run other than the resumed one.
         """
-        self._settings, self._callbacks = settings, callbacks
+        self._begun, self._settings, self._callbacks = True, settings, callbacks
         where, name = "Checkpoint(folder)", repr(str(self.folder))
         try:
             there = [path for path in self.folder.iterdir() if _is_ours(path)]

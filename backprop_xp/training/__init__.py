@@ -2,12 +2,13 @@
 
 The path of `train`:
 
-1. `options.Options` checks the options. `resume.claimed_folders` claims folders of checkpoints.
+1. `options.Options` and its `Regularisation` check the options. `resume.claimed_folders` keeps
+   other runs out of the folders of checkpoints.
 2. `task.prepared` checks the data and θ, and moves them to the device: the `Task`.
 3. `failures.Guarded` surrounds the rest, so that an error holds the last good θ.
 4. `train.driver_of` returns a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
-   `driver.Driver`. It makes a `trainer.Trainer`, resumes a run from a checkpoint, calls the
-   callbacks (`run`), and returns the `run.Run` (`result`).
+   `driver.Driver`. Its constructor makes a `trainer.Trainer` and takes over the state of a
+   checkpoint. `Driver.run` trains and calls the callbacks. `Driver.result` returns a `Run`.
 5. `Loop` cuts each epoch into blocks of batches, and hands each block to `Trainer.block`.
 6. `Trainer.block` calls the step once for each batch. The room `execution` may have made the step
    faster: recorded and replayed, compiled, or fused into CUDA kernels.

@@ -300,3 +300,13 @@ def test_killed_at_any_moment():
     assert done.returncode == 0, done.stderr[-2000:]
     count = json.loads(done.stdout)
     assert count["killed"] == count["same"] == kills, done.stderr[-2000:]
+
+
+def test_a_run_that_is_refused_leaves_no_folder(tmp_path):
+    new = tmp_path / "new"
+    for folder in (new, tmp_path):
+        with pytest.raises(bp.DataError):
+            bp.train(NET, X * np.nan, Y, callbacks=[bp.Checkpoint(folder)], **CHOSEN)
+    assert list(tmp_path.iterdir()) == []  # a folder that was there before stays
+    bp.train(NET, X, Y, epochs=1, callbacks=[bp.Checkpoint(new)], **CHOSEN)
+    assert names(new) == ["epoch-000001.safetensors"]
