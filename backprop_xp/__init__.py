@@ -56,7 +56,7 @@ from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
-    from backprop_xp import datasets
+    from backprop_xp import datasets, exchange
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
     from backprop_xp.files.model_file import Model, load, save
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
@@ -120,6 +120,7 @@ __all__ = [
     "devices",
     "ensemble",
     "equations",
+    "exchange",
     "initializers",
     "load",
     "losses",
@@ -144,6 +145,7 @@ _ON_FIRST_USE = {
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",
     "datasets": "datasets",
+    "exchange": "exchange",
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",

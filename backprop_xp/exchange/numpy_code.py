@@ -1,0 +1,254 @@
+"""Expressions as NumPy source: one statement for each result that has a name or is used twice."""
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.activations import Activation
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.exchange.expressions import Symbol, formula, in_order
+
+__all__ = ["CALLS", "INFIX", "PREFIX", "Functions", "array_text", "body"]
+
+INFIX = {
+    "greater": (">", 1),
+    "greater_equal": (">=", 1),
+    "less": ("<", 1),
+    "less_equal": ("<=", 1),
+    "equal": ("==", 1),
+    "add": ("+", 2),
+    "subtract": ("-", 2),
+    "multiply": ("*", 3),
+    "divide": ("/", 3),
+    "pow": ("**", 5),
+}
+"""Operators of Python, and how tightly each binds."""
+
+PREFIX = {"negative": ("-", 4)}
+
+CALLS = {
+    **{name: f"np.{name}({{}})" for name in ("exp", "expm1", "log", "log1p", "tanh", "sqrt")},
+    **{name: f"np.{name}({{}})" for name in ("abs", "square", "sign", "isnan", "logical_not")},
+    **{name: f"np.{name}({{}}, {{}})" for name in ("maximum", "minimum")},
+    **{name: f"np.{name}({{}}, {{}})" for name in ("logical_and", "logical_or")},
+    "where": "np.where({}, {}, {})",
+    "number": "np.where({}, 1.0, 0.0)",
+    **{name: f"np.{name}({{}}, axis=-1, keepdims=True)" for name in ("sum", "mean", "max", "min")},
+    "networks_mean": "np.mean({}, axis=0)",
+    "largest_place": "np.argmax({}, axis=-1)",
+    "interpolate": "interpolate({}, {}, {})",
+    "normal_quantile": "normal_quantile({})",
+    "text_equal": "({} == {})",
+    "text_where": "np.where({}, {}, {})",
+}
+"""Calls of NumPy, or of the functions of `HELPERS`."""
+
+HELPERS = {
+    "interpolate": """\
+def interpolate(x, xs, ys):
+    columns = [np.interp(x[:, j], xs[:, j], ys[:, j]) for j in range(x.shape[1])]
+    return np.stack(columns, axis=1)
+""",
+    "one_hot": """\
+def one_hot(x, categories, refuse):
+    found = x == categories
+    if refuse and not found.any(axis=1).all():
+        raise ValueError(f"unknown category in {x.ravel()[~found.any(axis=1)][:3]}")
+    return found.astype(float)
+""",
+    "normal_quantile": """\
+def normal_quantile(p):
+    quantile = NormalDist().inv_cdf
+    return np.vectorize(lambda q: quantile(q) if 0 < q < 1 else np.nan, otypes=[float])(p)
+""",
+}
+"""Functions of the written module, by their names."""
+
+RESERVED = {"np", "predict", "predict_proba", "NormalDist", "Path", "CLASSES", "X", *HELPERS}
+"""Names of the written module that no activation may take."""
+
+_TIGHTEST = 9
+
+
+class Functions:
+    """The functions of a module that is being written, each once.
+
+    Attributes
+    ----------
+    texts : dict of str to str
+        The source of each function by its name.
+    """
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+
+    def activation(self, activation: Activation, where: str) -> str:
+        """Return the name of the function of an activation."""
+        z = Symbol("input", name="z")
+        lines = "\n".join(f"    {line}" for line in body([formula(activation, where)], self, where))
+        if lines not in self._names:
+            name = re.sub(r"\W", "_", str(getattr(activation, "name", "activation")))
+            if not name.isidentifier() or keyword.iskeyword(name) or name in RESERVED:
+                name = f"activation_{name}"
+            unique, number = name, 2
+            while unique in self.texts:
+                unique, number = f"{name}_{number}", number + 1
+            self._names[lines] = unique
+            self.texts[unique] = f"def {unique}({z.name}):\n{lines}\n"
+        return self._names[lines]
+
+    def helper(self, name: str) -> None:
+        """Note that a function of `HELPERS` is called."""
+        self.texts[name] = HELPERS[name]
+
+
+def body(
+    results: Sequence[Symbol],
+    functions: Functions,
+    where: str,
+    inputs: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Return the statements of a function that returns the last of the results.
+
+    Parameters
+    ----------
+    results : sequence of Symbol
+    functions : Functions
+        Receives the functions that are called.
+    where : str
+        The function of this library, for error messages.
+    inputs : mapping of str to str, optional
+        The text of an input, by its name; the name unless given.
+
+    Examples
+    --------
+    >>> from backprop_xp.activations import Softmax
+    >>> for line in body([formula(Softmax())], Functions(), "export"):
+    ...     print(line)
+    t1 = np.exp(z - np.max(z, axis=-1, keepdims=True))
+    return t1 / np.sum(t1, axis=-1, keepdims=True)
+    """
+    order = in_order(results)
+    uses = Counter(id(x) for each in order for x in each.inputs if isinstance(x, Symbol))
+    texts: dict[int, tuple[str, int]] = {}
+    lines: list[str] = []
+    temporaries = 0
+
+    def text(x: Any, least: int = 0) -> str:
+        found, binds = texts[id(x)] if isinstance(x, Symbol) else _number(x)
+        return f"({found})" if binds < least else found
+
+    for x in order:
+        if x.operation in ("input", "constant"):
+            texts[id(x)] = ((inputs or {}).get(x.name, x.name), _TIGHTEST)
+            continue
+        found = _text(x, text, functions, where)
+        last = x is results[-1]
+        if not last and (x.name or uses[id(x)] > 1):
+            temporaries += not x.name
+            name = x.name or f"t{temporaries}"
+            lines.append(f"{name} = {found[0]}")
+            found = name, _TIGHTEST
+        texts[id(x)] = found
+    return [*lines, f"return {text(results[-1])}"]
+
+
+def _text(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    """Return the source of an operation, and how tightly it binds."""
+    name, inputs = x.operation, x.inputs
+    if name in INFIX:
+        sign, binds = INFIX[name]
+        least = (binds + 1, binds) if name == "pow" else (binds, binds + 1)
+        if binds == 1:
+            least = (2, 2)
+        return f"{text(inputs[0], least[0])} {sign} {text(inputs[1], least[1])}", binds
+    if name in PREFIX:
+        sign, binds = PREFIX[name]
+        return f"{sign}{text(inputs[0], binds)}", binds
+    if name in CALLS:
+        if name in HELPERS:
+            functions.helper(name)
+        return CALLS[name].format(*map(text, inputs)), _TIGHTEST
+    return _OTHERS[name](x, text, functions, where)
+
+
+def _linear(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    a, W, b = x.inputs
+    transposed = ".swapaxes(-1, -2)" if x.options["stacked"] else ".T"
+    return f"{text(a, 3)} @ {text(W)}{transposed} + {text(b)}", 2
+
+
+def _activation(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    name = functions.activation(x.options["activation"], where)
+    return f"{name}({text(x.inputs[0])})", _TIGHTEST
+
+
+def _take(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    return f"{text(x.inputs[0], _TIGHTEST)}[:, {x.options['columns']}]", _TIGHTEST
+
+
+def _concat(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    return f"np.concatenate([{', '.join(map(text, x.inputs))}], axis=-1)", _TIGHTEST
+
+
+def _one_hot(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    functions.helper("one_hot")
+    a, categories = x.inputs
+    return f"one_hot({text(a)}, {text(categories)}, {x.options['refuse']})", _TIGHTEST
+
+
+def _above_half(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    return f"({text(x.inputs[0], 2)} > 0.5).astype(int)", _TIGHTEST
+
+
+def _second(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    return f"({text(x.inputs[0], _TIGHTEST)}[:, 1] > 0.5).astype(int)", _TIGHTEST
+
+
+def _class_of(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    place, classes = x.inputs
+    return f"{text(classes)}[{text(place)}]", _TIGHTEST
+
+
+def _narrowed(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
+    return f"{text(x.inputs[0], _TIGHTEST)}.astype({x.options['dtype']!r})", _TIGHTEST
+
+
+_OTHERS = {
+    "narrowed": _narrowed,
+    "linear": _linear,
+    "activation": _activation,
+    "take": _take,
+    "concat": _concat,
+    "one_hot": _one_hot,
+    "above_half": _above_half,
+    "second_above_half": _second,
+    "class_of": _class_of,
+}
+
+
+def _number(x: float) -> tuple[str, int]:
+    if not np.isfinite(x):
+        return ("np.nan" if np.isnan(x) else "np.inf" if x > 0 else "-np.inf"), _TIGHTEST
+    return repr(float(x)), _TIGHTEST if x >= 0 else PREFIX["negative"][1]
+
+
+def array_text(values: HostArray) -> str:
+    """Return the source of an array, which evaluates to the same values in the same dtype.
+
+    Examples
+    --------
+    >>> array_text(np.array([[0.1, 2.0]], dtype="float32"))
+    'np.array([[0.1, 2.0]], dtype="float32")'
+    """
+    if values.dtype.kind in "US":
+        return f"np.array({values.tolist()!r})"
+    shortest = np.array([str(each) for each in values.ravel()]).reshape(values.shape)
+    text = repr(shortest.tolist()).replace("'", "")
+    text = re.sub(r"\b(nan|inf)\b", r"np.\1", text)
+    return f'np.array({text}, dtype="{values.dtype.name}")'
