@@ -216,7 +216,9 @@ def _class_of(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[s
 
 
 def _narrowed(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    return f"{text(x.inputs[0], _TIGHTEST)}.astype({x.options['dtype']!r})", _TIGHTEST
+    found = text(x.inputs[0], _TIGHTEST)
+    wide = x.options["dtype"] == "float64"  # which the steps compute in
+    return (found if wide else f'{found}.astype("{x.options["dtype"]}")'), _TIGHTEST
 
 
 _OTHERS = {

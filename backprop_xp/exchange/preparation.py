@@ -91,14 +91,19 @@ class Table(NamedTuple):
             return self.of(Part(symbol, len(places)))
         return self.of(*(self.column(place) for place in places))
 
-    def constant(self, values: Any, name: str) -> Symbol:
-        """Return the symbol of an array, under a name that no other constant of the model has."""
+    def unique(self, name: str) -> str:
+        """Return a name that no other constant or result of the steps has."""
         unique, number = name, 2
         while unique in self.names:
             unique, number = f"{name}_{number}", number + 1
         self.names.append(unique)
+        return unique
+
+    def constant(self, values: Any, name: str) -> Symbol:
+        """Return the symbol of an array, under a name of its own."""
         array = np.asarray(values)
-        return constant(array.astype(float) if array.dtype.kind in "fiub" else array, unique)
+        known = array.astype(float) if array.dtype.kind in "fiub" else array
+        return constant(known, self.unique(name))
 
 
 def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
@@ -314,7 +319,7 @@ def _quantile_transformer(step: Any, table: Table) -> Table:
     q_up, r_up, q_down, r_down = (table.constant(v, f"quantiles_{name}") for name, v in tables)
     up = Symbol("interpolate", x, q_up, r_up)
     down = Symbol("interpolate", -x, q_down, r_down)
-    share = (0.5 * (up - down)).named("share")
+    share = (0.5 * (up - down)).named(table.unique("share"))
     low, high = table.constant(q[0], "quantiles_low"), table.constant(q[-1], "quantiles_high")
     normal = step.output_distribution == "normal"
     margin = BOUNDS_THRESHOLD if normal else 0.0

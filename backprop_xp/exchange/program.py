@@ -62,7 +62,7 @@ def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
     """
     layers, activations = model.layers(), model.net.activations
     dtype = model.theta.dtype.name
-    z = a = Symbol("narrowed", x, dtype=dtype) if model.steps and dtype != "float64" else x
+    z = a = Symbol("narrowed", x, dtype=dtype) if model.steps else x
     for number, (layer, activation) in enumerate(zip(layers, activations, strict=True), start=1):
         W = constant(layer.W, f"W{number}")
         b = constant(layer.b[..., 0] if layer.b.ndim == 2 else layer.b.mT, f"b{number}")

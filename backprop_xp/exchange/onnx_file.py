@@ -1,0 +1,179 @@
+"""`to_onnx`: a model as an ONNX file, for ONNX Runtime and other engines."""
+
+import os
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.backend import dtype_name
+from backprop_xp.errors import OptionError
+from backprop_xp.exchange.expressions import Symbol
+from backprop_xp.exchange.onnx_code import Graph
+from backprop_xp.exchange.preparation import prepared
+from backprop_xp.exchange.program import Program, program_of
+from backprop_xp.exchange.served import Served, served
+from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.formats import check_format
+
+__all__ = ["IR_VERSION", "OPSET", "to_onnx"]
+
+OPSET, IR_VERSION = 20, 9  # of 2023: ONNX Runtime reads them from 1.17 on
+MOST_BYTES = 2**31 - 1  # of a protobuf file
+
+
+def to_onnx(
+    model: Any,
+    theta: Any = None,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    classes: Any = None,
+    dtype: Any = None,
+) -> Any:
+    """Return a model as an ONNX model, and write it to a file where a path is given.
+
+    The names are those of scikit-learn's converter, skl2onnx without "zipmap". The input is ``X``
+    (m, n_in), for any number m of cases. A model of classes has the outputs ``label`` (m,) and
+    ``probabilities`` (m, n_classes). Where a case may have several labels, ``label`` is
+    (m, n_labels). Any other model has the output ``variable`` (m, n_out). Where some inputs of a
+    pipeline are texts, each input is a column (m, 1) of its own, by the name of the column.
+
+    The file is of opset 20, and onnx's checker has passed it. Operators of ONNX stand for
+    activations where there is one; other activations, a user's own among them, are written as their
+    formulas. Removed connections are weights of 0.
+
+    Parameters
+    ----------
+    model : estimator, pipeline, Network, Run, or pair of a network and theta
+        An `MLPClassifier` or `MLPRegressor` of this library or of scikit-learn, fitted, or a
+        pipeline that ends in one. Its other steps may be StandardScaler, MinMaxScaler,
+        MaxAbsScaler, RobustScaler, SimpleImputer, OneHotEncoder, QuantileTransformer,
+        ColumnTransformer and Pipeline. They compute in float64 whatever the dtype. A category
+        that OneHotEncoder would refuse is refused by the engine.
+    theta : array (..., P), optional
+        The parameters, where the model is a network. A stack is an ensemble: the mean of its
+        networks' outputs or probabilities.
+    path : path, optional
+        A name in .onnx. It may come second, where the model is no network. An earlier file there is
+        replaced.
+    classes : array (n_classes,), optional
+        The classes of a network's outputs, integers or texts in the order of the outputs.
+    dtype : {"float32", "float64"}, optional
+        Default: theta's; float32 for float16.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    MissingExtraError
+        onnx is not installed.
+    OptionError
+        A step of the pipeline or an activation cannot be written, the message names it; the classes
+        or the dtype do not fit; the file would have 2 GB or more; or the path ends in another
+        format's suffix.
+    DTypeError, ShapeError
+        The model is of another kind or is not fitted, or theta does not fit.
+    OSError
+        The file cannot be written.
+
+    References
+    ----------
+    ONNX operators, https://onnx.ai/onnx/operators/.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> net = bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> made = bp.exchange.to_onnx(net, net.init(seed=0), classes=["no", "yes"])
+    >>> [node.op_type for node in made.graph.node][:3]
+    ['Gemm', 'Tanh', 'Gemm']
+    >>> [output.name for output in made.graph.output]
+    ['label', 'probabilities']
+    """
+    where = "to_onnx"
+    if path is None and isinstance(theta, str | os.PathLike):
+        theta, path = None, theta
+    if path is not None:
+        check_format(path, f"{where}(path)", ".onnx")
+    with needs_extra("onnx", f"{where}()", "no onnx", "the package onnx"):
+        onnx = import_module("onnx")
+    known = served(model, theta, classes, where)
+    made = _model(onnx, known, _dtype(known, dtype, where), where)
+    onnx.checker.check_model(made, full_check=True)
+    if path is not None:
+        write_atomically(path, made.SerializeToString())
+    return made
+
+
+def _dtype(model: Served, dtype: Any, where: str) -> str:
+    """Return the dtype of the graph."""
+    own = model.theta.dtype.name
+    name = dtype_name(dtype) if dtype is not None else "float64" if own == "float64" else "float32"
+    if name not in ("float32", "float64"):
+        expected = "float32 or float64"
+        raise OptionError(f"{where}(dtype)", repr(dtype), expected, "Leave it out for theta's")
+    numbers = model.theta.size * np.dtype(name).itemsize
+    if numbers > MOST_BYTES * 0.99:
+        came, expected = f"a model of {numbers:,} bytes", f"at most {MOST_BYTES:,}, ONNX's limit"
+        raise OptionError(f"{where}(model)", came, expected, 'Pass dtype="float32", or bp.save it')
+    return name
+
+
+def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
+    inputs, x = prepared(model, where)
+    program = program_of(model, inputs, x)
+    outputs = _outputs(model, program)
+    graph = Graph(dtype, where, [*(x.name for x in inputs), *outputs])
+    value_info = onnx.helper.make_tensor_value_info
+    infos, values = [], {}
+    for x in inputs:
+        text = x.options["kind"] == "text"
+        kind = onnx.TensorProto.STRING if text else graph.element_type(dtype)
+        infos.append(value_info(x.name, kind, ["batch", x.options["width"]]))
+        steps_compute_in = "float64" if model.steps else dtype
+        wide = x.name
+        if not text and steps_compute_in != dtype:
+            wide = graph.node("Cast", x.name, to=graph.element_type("float64"))
+        values[x.name] = wide, steps_compute_in
+    names = graph.written([symbol for symbol, _, _ in outputs.values()], values)
+    results = []
+    for name, value, (_, kind, width) in zip(outputs, names, outputs.values(), strict=True):
+        graph.renamed(value, name)
+        element = graph.element_type(dtype) if kind is None else kind
+        shape = ["batch"] if width is None else ["batch", width]
+        results.append(value_info(name, element, shape))
+    title = f"backprop_xp network {'-'.join(map(str, model.net.sizes))}"
+    made = onnx.helper.make_graph(graph.nodes, title, infos, results, graph.initializers)
+    return onnx.helper.make_model(
+        made,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="backprop_xp",
+    )
+
+
+def _outputs(model: Served, program: Program) -> dict[str, tuple[Symbol, int | None, int | None]]:
+    """Return the symbol, the type (None: the graph's dtype) and the width of each output."""
+    if program.predictions is None or program.probabilities is None:
+        return {"variable": (program.outputs, None, model.net.sizes[-1])}
+    helper, classes = import_module("onnx").helper, model.classes
+    if model.labels or classes is None:
+        kind, width = helper.np_dtype_to_tensor_dtype(np.dtype("int64")), model.net.sizes[-1]
+        return {
+            "label": (program.predictions, kind, width),
+            "probabilities": (program.probabilities, None, width),
+        }
+    place, symbol = program.predictions.inputs
+    array = symbol.options["values"]
+    array = array.astype(object if array.dtype.kind in "US" else np.int64)
+    if classes.dtype.kind == "f" and not np.array_equal(array, classes):
+        array = classes.astype(np.float64)
+    label = Symbol("class_of", place, Symbol("constant", name="classes", values=array))
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return {
+        "label": (label, kind, None),
+        "probabilities": (program.probabilities, None, len(classes)),
+    }
