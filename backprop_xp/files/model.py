@@ -18,7 +18,7 @@ from backprop_xp.network.data_values import check_finite
 from backprop_xp.network.decisions import decided, probabilities
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
-from backprop_xp.preprocessing.composition import steps_in
+from backprop_xp.preprocessing.composition import steps_in, used_columns
 from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import WHERE, Table, columns_of_frame, is_frame
@@ -193,7 +193,7 @@ class _InputRows:
         if self._step is not None and is_sparse(X):
             _check_for_sparse(self._step)
         if self._names and is_frame(X):
-            columns = columns_of_frame(X, self._names)
+            columns = _named_columns(X, self._names, self._step)
             self._read: Any = lambda start, stop: [column[start:stop] for column in columns]
             m = len(columns[0])
         else:
@@ -212,6 +212,16 @@ class _InputRows:
         if x.size:
             check_finite(x, WHERE, self._finite, np.arange(start, stop))
         return x
+
+
+def _named_columns(X: Any, names: Sequence[str], step: Step | None) -> list[HostArray]:
+    """Return the columns of a frame by name, with zeros for columns that the step leaves out."""
+    used = range(len(names)) if step is None else used_columns(step)
+    found = columns_of_frame(X, [names[j] for j in used])
+    columns = [np.broadcast_to(np.zeros(()), (len(X),))] * len(names)
+    for j, column in zip(used, found, strict=True):
+        columns[j] = column
+    return columns
 
 
 class _Blocks(NamedTuple):

@@ -37,7 +37,6 @@ from backprop_xp.network.network import Network, check_network
 __all__ = [
     "FORMAT_VERSION",
     "TRAINING",
-    "Model",
     "load",
     "model_contents",
     "read_notes",

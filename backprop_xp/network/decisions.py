@@ -75,7 +75,7 @@ def log_probabilities(z: HostArray, output: Activation, flat: bool) -> HostArray
     Examples
     --------
     >>> log_probabilities(np.array([[800.0]]), Sigmoid(), True)
-    array([[-800.,    0.]])
+    array([[-800.,   -0.]])
     """
     log = Softmax().log if isinstance(output, Softmax) else Sigmoid().log
     logarithms = _rows(log(_of_classes(z, flat)))
