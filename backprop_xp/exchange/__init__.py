@@ -6,15 +6,18 @@
     torch_modules   `to_torch` and `from_torch`: sequences of PyTorch's layers
     onnx_file       `to_onnx`: a file for ONNX Runtime and other engines
     numpy_source    `to_numpy_source`: a Python module that needs NumPy alone
+    saving          `save`: a network, an estimator or a pipeline to a model file
 
-    served          a model as it is exported: network, parameters, classes, steps before it
-    preparation     the steps of a pipeline before its network
-    program         everything between inputs and predictions, as expressions
+    from_pipeline   scikit-learn's fitted transformers as steps of `preprocessing`
+    served          a model as it is exported
     expressions     computations as data; the formula of an activation
+    program         everything between the inputs of a network and predictions, as expressions
+    preparation     the steps of preprocessing, as expressions
     numpy_code      expressions as NumPy source
     onnx_code       expressions as nodes of ONNX
+    normal_quantile the quantile function of the normal distribution, as an expression
 
-Read the first four for use, the others in their order. The room imports `estimators` and the rooms
+Read the first five for use, the others in their order. The room imports `estimators` and the rooms
 below it. Each module imports the other library when a function is called.
 """
 

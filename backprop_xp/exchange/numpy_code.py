@@ -44,6 +44,7 @@ CALLS = {
     "normal_quantile": "normal_quantile({})",
     "text_equal": "({} == {})",
     "text_where": "np.where({}, {}, {})",
+    "text_missing": "text_missing({})",
 }
 """Calls of NumPy, or of the functions of `HELPERS`."""
 
@@ -59,6 +60,10 @@ def one_hot(x, categories, refuse):
     if refuse and not found.any(axis=1).all():
         raise ValueError(f"unknown category in {x.ravel()[~found.any(axis=1)][:3]}")
     return found.astype(float)
+""",
+    "text_missing": """\
+def text_missing(x):
+    return np.vectorize(lambda one: one is None or one != one, otypes=[bool])(x)
 """,
     "normal_quantile": """\
 def normal_quantile(p):

@@ -15,6 +15,7 @@ from backprop_xp.exchange.program import Program, program_of
 from backprop_xp.exchange.served import Served, served
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
+from backprop_xp.preprocessing.composition import steps_in
 
 __all__ = ["MOST_NUMBERS", "to_numpy_source"]
 
@@ -115,15 +116,17 @@ def _module(model: Served, target: Path, where: str) -> tuple[str, dict[str, Hos
 def _title(model: Served) -> str:
     sizes = " x ".join(map(str, model.net.sizes))
     several = f"An ensemble of {len(model.theta)} networks" if model.theta.ndim > 1 else "A network"
-    after = f" after {', '.join(type(step).__name__ for step in model.steps)}" if model.steps else ""
-    return f"{several} of {sizes} units{after}: predict(X) takes rows (m, {model.n_inputs})."
+    step, columns = model.meaning.preprocessing, model.meaning.columns(model.net)
+    names = "" if step is None else ", ".join(each.kind for each in steps_in(step))
+    after = f" after preprocessing ({names})" if names else ""
+    return f"{several} of {sizes} units{after}: predict(X) takes rows (m, {columns})."
 
 
 def _serving(model: Served, program: Program, functions: Functions, where: str) -> list[str]:
     """Return the source of the functions `predict_proba` and `predict`."""
     if program.probabilities is None or program.predictions is None:
         return [
-            _function("predict", model, program, program.outputs, functions, where, model.flat)
+            _function("predict", model, program, program.outputs, functions, where, model.meaning.flat)
         ]
     return [
         _function("predict_proba", model, program, program.probabilities, functions, where),
@@ -144,7 +147,7 @@ def _function(
     dtype = model.theta.dtype.name
     inputs = {}
     if texts:
-        narrowed = f'.astype("{dtype}")' * (dtype != "float64" and not model.steps)
+        narrowed = f'.astype("{dtype}")' * (dtype != "float64" and model.meaning.preprocessing is None)
         lines = [f'X = np.asarray(X, dtype="float64"){narrowed}']
     else:
         lines = ["X = np.asarray(X, dtype=object)"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.activations import ACTIVATIONS, Activation
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import REDUCTIONS, Symbol, formula, in_order
 from backprop_xp.exchange.normal_quantile import normal_quantile
 
@@ -279,6 +280,11 @@ class Graph:
         start = self.node("Gather", xs, least, axis=0)
         return self.node("Where", self.node("Less", at, start), first, inside)
 
+    def _text_missing(self, x: Symbol, inputs: list[str], dtype: str) -> str:
+        came = "SimpleImputer, to which None or NaN is a missing text"
+        advice = "Mark missing texts with a text: SimpleImputer(missing_values='')"
+        raise OptionError(f"{self._where}(model)", came, "texts, as ONNX has no others", advice)
+
     def _normal_quantile(self, x: Symbol, inputs: list[str], dtype: str) -> str:
         p = Symbol("input", name="p")
         return self.written([normal_quantile(p)], {"p": (inputs[0], dtype)})[0]
@@ -305,5 +311,6 @@ _OTHERS: dict[str, _Operation] = {
     "class_of": Graph._class_of,
     "one_hot": Graph._one_hot,
     "interpolate": Graph._interpolate,
+    "text_missing": Graph._text_missing,
     "normal_quantile": Graph._normal_quantile,
 }

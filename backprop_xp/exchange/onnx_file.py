@@ -133,7 +133,7 @@ def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
         text = x.options["kind"] == "text"
         kind = onnx.TensorProto.STRING if text else graph.element_type(dtype)
         infos.append(value_info(x.name, kind, ["batch", x.options["width"]]))
-        steps_compute_in = "float64" if model.steps else dtype
+        steps_compute_in = "float64" if model.meaning.preprocessing else dtype
         wide = x.name
         if not text and steps_compute_in != dtype:
             wide = graph.node("Cast", x.name, to=graph.element_type("float64"))
@@ -159,8 +159,8 @@ def _outputs(model: Served, program: Program) -> dict[str, tuple[Symbol, int | N
     """Return the symbol, the type (None: the graph's dtype) and the width of each output."""
     if program.predictions is None or program.probabilities is None:
         return {"variable": (program.outputs, None, model.net.sizes[-1])}
-    helper, classes = import_module("onnx").helper, model.classes
-    if model.labels or classes is None:
+    helper, classes = import_module("onnx").helper, model.meaning.classes
+    if model.several_labels or classes is None:
         kind, width = helper.np_dtype_to_tensor_dtype(np.dtype("int64")), model.net.sizes[-1]
         return {
             "label": (program.predictions, kind, width),

@@ -1,7 +1,7 @@
-"""Transformers of scikit-learn as expressions: the steps of a pipeline before its network.
+"""Steps of preprocessing as expressions.
 
-A `Table` passes from step to step. Where all inputs are numbers, it begins as one matrix. Where
-some are texts, each input is a column of its own.
+Columns pass from step to step. Where all inputs are numbers, they begin as one matrix. Where some
+are texts, each input is a column of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,19 +9,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import Symbol, constant
 from backprop_xp.exchange.program import concatenated, taken
 from backprop_xp.exchange.served import Served
+from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
+from backprop_xp.preprocessing.imputation import Imputation
+from backprop_xp.preprocessing.missing import is_nan
+from backprop_xp.preprocessing.one_hot import REFUSED, OneHotEncoding
+from backprop_xp.preprocessing.quantiles import BOUND, QuantileMapping
+from backprop_xp.preprocessing.scaling import RangeScaling, Standardisation
+from backprop_xp.preprocessing.step import Step
 
-__all__ = ["STEPS", "Part", "Table", "prepared"]
+__all__ = ["STEPS", "Columns", "Part", "prepared"]
 
 TEXT, NUMBER = "text", "number"
 
 
 class Part(NamedTuple):
-    """Columns of a table that one symbol holds.
+    """Columns that one symbol holds.
 
     Attributes
     ----------
@@ -35,7 +41,7 @@ class Part(NamedTuple):
     kind: str = NUMBER
 
 
-class Table(NamedTuple):
+class Columns(NamedTuple):
     """Columns side by side.
 
     Attributes
@@ -44,7 +50,7 @@ class Table(NamedTuple):
     where : str
         The function of this library, for error messages.
     names : list of str
-        A counter of the constants, shared by all tables of a model.
+        The names of constants and results, shared by all columns of a model.
     """
 
     parts: tuple[Part, ...]
@@ -56,11 +62,11 @@ class Table(NamedTuple):
         """The number of columns."""
         return sum(part.width for part in self.parts)
 
-    def of(self, *parts: Part) -> "Table":
-        """Return a table of these parts."""
+    def of(self, *parts: Part) -> "Columns":
+        """Return columns of these parts."""
         return self._replace(parts=tuple(parts))
 
-    def numbers(self, step: Any) -> Symbol:
+    def numbers(self) -> Symbol:
         """Return all columns as one symbol (m, width).
 
         Raises
@@ -69,7 +75,8 @@ class Table(NamedTuple):
             Some columns are texts.
         """
         if any(part.kind == TEXT for part in self.parts):
-            raise refused(self.where, step, "takes columns of texts", "numbers", "Encode them")
+            came = "a step of preprocessing that takes texts for numbers"
+            raise self.refusal(came, "OneHotEncoder for columns of texts", "Encode them first")
         return concatenated([part.symbol for part in self.parts])
 
     def column(self, place: int) -> Part:
@@ -77,19 +84,17 @@ class Table(NamedTuple):
         for part in self.parts:
             if place < part.width:
                 whole = part.width == 1
-                symbol = part.symbol if whole else taken(part.symbol, [place])
-                return Part(symbol, 1, part.kind)
+                return Part(part.symbol if whole else taken(part.symbol, [place]), 1, part.kind)
             place -= part.width
         raise IndexError(place)
 
-    def columns(self, places: Sequence[int]) -> "Table":
-        """Return a table of these columns, in this order."""
+    def take(self, places: Sequence[Any]) -> "Columns":
+        """Return these columns, in this order."""
         if len(self.parts) == 1 and self.parts[0].kind == NUMBER:
             (part,) = self.parts
-            same = list(places) == list(range(part.width))
-            symbol = part.symbol if same else taken(part.symbol, places)
-            return self.of(Part(symbol, len(places)))
-        return self.of(*(self.column(place) for place in places))
+            same = [int(place) for place in places] == list(range(part.width))
+            return self.of(Part(part.symbol if same else taken(part.symbol, places), len(places)))
+        return self.of(*(self.column(int(place)) for place in places))
 
     def unique(self, name: str) -> str:
         """Return a name that no other constant or result of the steps has."""
@@ -105,6 +110,10 @@ class Table(NamedTuple):
         known = array.astype(float) if array.dtype.kind in "fiub" else array
         return constant(known, self.unique(name))
 
+    def refusal(self, came: str, expected: str, advice: str) -> OptionError:
+        """Return the error for a step that cannot be exported."""
+        return OptionError(f"{self.where}(model)", came, expected, advice)
+
 
 def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
     """Return the inputs of a model, and the inputs of its network, which its steps make of them.
@@ -114,257 +123,219 @@ def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
     OptionError
         A step cannot be exported; the message names it.
     """
-    for step in model.steps:
-        _check_known(step, where)
-    texts = _text_columns(model.steps, list(range(model.n_inputs)), where)
+    meaning = model.meaning
+    n, step = meaning.columns(model.net), meaning.preprocessing
+    texts = set() if step is None else _texts(step, list(range(n)))[0]
     if not texts:
-        inputs = [Symbol("input", name="X", kind=NUMBER, width=model.n_inputs, column=None)]
-        parts = [Part(inputs[0], model.n_inputs)]
+        inputs = [Symbol("input", name="X", kind=NUMBER, width=n, column=None)]
+        parts = [Part(inputs[0], n)]
     else:
-        names = model.features or [f"x{place}" for place in range(model.n_inputs)]
-        kinds = [TEXT if place in texts else NUMBER for place in range(model.n_inputs)]
+        names = meaning.feature_names or [f"x{place}" for place in range(n)]
+        kinds = [TEXT if place in texts else NUMBER for place in range(n)]
         inputs = [
             Symbol("input", name=name, kind=kind, width=1, column=place)
             for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
         ]
         parts = [Part(x, 1, kind) for x, kind in zip(inputs, kinds, strict=True)]
-    table = Table(tuple(parts), where, [])
-    for number, step in enumerate(model.steps, start=1):
-        table = _transformed(step, table)
-        if len(table.parts) == 1 and not table.parts[0].symbol.name:
-            table.parts[0].symbol.named(f"x{number}")
-    return inputs, table.numbers("the network")
+    columns = Columns(tuple(parts), where, [])
+    return inputs, (columns if step is None else _after(step, columns)).numbers()
 
 
-def refused(where: str, step: Any, why: str, expected: str, advice: str) -> OptionError:
-    """Return the error for a step that cannot be exported."""
-    name = step if isinstance(step, str) else type(step).__name__
-    return OptionError(f"{where}(model)", f"{name}, which {why}", expected, advice)
+def _texts(step: Step, places: list[int]) -> tuple[set[int], list[int] | None]:
+    """Return the inputs that hold texts, told by the first step that looks at each.
+
+    Parameters
+    ----------
+    step : Step
+    places : list of int
+        The inputs that are the columns of the step.
+
+    Returns
+    -------
+    texts : set of int
+    places : list of int or None
+        The inputs that are the columns after the step; None where columns are made.
+    """
+    if isinstance(step, Chain):
+        found: set[int] = set()
+        left: list[int] | None = places
+        for each in step.steps:
+            if left is not None:
+                texts, left = _texts(each, left)
+                found |= texts
+        return found, left
+    if isinstance(step, SideBySide):
+        parts = [_texts(each, [places[j] for j in chosen]) for chosen, each in step.parts]
+        return set().union(*(texts for texts, _ in parts)), None
+    if isinstance(step, OneHotEncoding):
+        known = zip(places, step.categories, strict=True)
+        return {place for place, each in known if _has_text(each)}, None
+    if isinstance(step, Imputation):
+        kept = [places[j] for j in step.kept]
+        texts = {j for j, fill in zip(kept, step.fill, strict=True) if isinstance(fill, str)}
+        return texts, None if len(step.indicators) else kept
+    return set(), places if isinstance(step, Unchanged) else None
 
 
-def _transformed(step: Any, table: Table) -> Table:
-    if step is None or (isinstance(step, str) and step == "passthrough"):
-        return table
-    _check_known(step, table.where)
-    return STEPS[type(step).__name__](step, table)
+def _has_text(categories: Any) -> bool:
+    return any(isinstance(each, str) for each in categories)
 
 
-def _check_known(step: Any, where: str) -> None:
-    if step is None or (isinstance(step, str) and step in ("passthrough", "drop")):
-        return
-    ours = type(step).__module__.startswith("sklearn.")
-    if not ours or type(step).__name__ not in STEPS:
-        expected = f"steps of {', '.join(STEPS)}"
-        advice = "Transform X before the model, and export the last step alone"
-        raise refused(where, step, "cannot be written", expected, advice)
-
-
-def _text_columns(steps: Sequence[Any], places: list[int], where: str) -> set[int]:
-    """Return the inputs that hold texts, told by the first step that looks at each."""
-    found: set[int] = set()
-    for step in steps:
-        name = type(step).__name__
-        if name == "Pipeline":
-            return found | _text_columns([each for _, each in step.steps], places, where)
-        if name == "ColumnTransformer":
-            for _, part, chosen in step.transformers_:
-                at = [places[place] for place in _places(chosen, step)]
-                found |= _text_columns([part], at, where)
-            return found
-        if name == "OneHotEncoder":
-            kinds = [np.asarray(each).dtype.kind for each in step.categories_]
-            return found | {p for p, kind in zip(places, kinds, strict=True) if kind in "OUS"}
-        if name != "SimpleImputer":
-            return found
-        if np.asarray(step.statistics_).dtype.kind in "OUS":
-            pairs = zip(places, step.statistics_, strict=True)
-            found |= {place for place, value in pairs if isinstance(value, str)}
-    return found
-
-
-def _places(chosen: Any, step: Any) -> list[int]:
-    """Return the numbers of the columns that a part of a ColumnTransformer takes."""
-    everything = np.arange(step.n_features_in_)
-    names = list(getattr(step, "feature_names_in_", []))
-    if isinstance(chosen, slice):
-        start, stop = chosen.start, chosen.stop
-        if isinstance(start, str) or isinstance(stop, str):
-            first = 0 if start is None else names.index(start)
-            last = len(names) if stop is None else names.index(stop) + 1  # by name, both count
-            return list(range(first, last, chosen.step or 1))
-        return [int(place) for place in everything[chosen]]
-    each = [chosen] if isinstance(chosen, str) or np.ndim(chosen) == 0 else list(chosen)
-    if each and all(isinstance(one, str) for one in each):
-        return [names.index(one) for one in each]
-    picked = everything[np.asarray(each, dtype=None if each else int)]
-    return [int(place) for place in picked]
+def _after(step: Step, columns: Columns) -> Columns:
+    """Return the columns that a step makes."""
+    known = STEPS.get(type(step))
+    if known is None:
+        expected = f"one of {', '.join(kind.__name__ for kind in STEPS)}"
+        raise columns.refusal(f"the step {type(step).__name__}", expected, "Transform X before")
+    made = known(step, columns)
+    composed = isinstance(step, Chain | SideBySide | Unchanged)
+    if not composed and len(made.parts) == 1 and not made.parts[0].symbol.name:
+        made.parts[0].symbol.named(columns.unique("x"))
+    return made
 
 
 # ---------------------------------------------------------------------------------------------
-# one function for each transformer
+# one function for each step
 
 
-def _scaled(
-    table: Table, step: Any, x: Symbol, shift: HostArray | None, scale: HostArray | None
-) -> Symbol:
-    """Return (x − shift) / scale."""
-    name = type(step).__name__.lower()
-    if shift is not None:
-        x = x - table.constant(shift, f"{name}_shift")
-    return x if scale is None else x / table.constant(scale, f"{name}_scale")
+def _chain(step: Chain, columns: Columns) -> Columns:
+    for each in step.steps:
+        columns = _after(each, columns)
+    return columns
 
 
-def _standard_scaler(step: Any, table: Table) -> Table:
-    shift = step.mean_ if step.with_mean else None
-    scale = step.scale_ if step.with_std else None
-    return table.of(Part(_scaled(table, step, table.numbers(step), shift, scale), table.width))
+def _side_by_side(step: SideBySide, columns: Columns) -> Columns:
+    made = [_after(each, columns.take(chosen)) for chosen, each in step.parts]
+    return columns.of(*(part for one in made for part in one.parts))
 
 
-def _robust_scaler(step: Any, table: Table) -> Table:
-    shift = step.center_ if step.with_centering else None
-    scale = step.scale_ if step.with_scaling else None
-    return table.of(Part(_scaled(table, step, table.numbers(step), shift, scale), table.width))
+def _unchanged(step: Unchanged, columns: Columns) -> Columns:
+    return columns
 
 
-def _max_abs_scaler(step: Any, table: Table) -> Table:
-    x = _scaled(table, step, table.numbers(step), None, step.scale_)
-    return table.of(Part(_clipped(x, -1.0, 1.0) if getattr(step, "clip", False) else x, table.width))
+def _standardisation(step: Standardisation, columns: Columns) -> Columns:
+    mean, spread = columns.constant(step.mean, "mean"), columns.constant(step.spread, "spread")
+    return columns.of(Part((columns.numbers() - mean) / spread, step.n_out))
 
 
-def _min_max_scaler(step: Any, table: Table) -> Table:
-    x = table.numbers(step) * table.constant(step.scale_, "minmaxscaler_scale")
-    x = x + table.constant(step.min_, "minmaxscaler_min")
-    return table.of(Part(_clipped(x, *step.feature_range) if step.clip else x, table.width))
+def _range_scaling(step: RangeScaling, columns: Columns) -> Columns:
+    factor = columns.constant(step.factor, "factor")
+    x = columns.numbers() * factor + columns.constant(step.offset, "offset")
+    return columns.of(Part(_clipped(x, step.low, step.high), step.n_out))
 
 
 def _clipped(x: Symbol, low: float, high: float) -> Symbol:
-    return Symbol("minimum", Symbol("maximum", x, float(low)), float(high))
+    if np.isfinite(low):
+        x = Symbol("maximum", x, float(low))
+    return Symbol("minimum", x, float(high)) if np.isfinite(high) else x
 
 
-def _simple_imputer(step: Any, table: Table) -> Table:
-    statistics = np.asarray(step.statistics_)
-    missing, number = step.missing_values, statistics.dtype.kind in "fiub"
-    kept = [place for place, value in enumerate(statistics) if number is False or value == value]
-    if getattr(step, "keep_empty_features", False):
-        kept = list(range(table.width))
-    if number:
-        x = table.columns(kept).numbers(step)
-        absent = _absent(x, missing, step, table)
-        filled = np.where(np.isnan(statistics), 0.0, statistics)[kept]
-        known = table.constant(filled, "simpleimputer_fill")
-        parts = [Part(Symbol("where", absent, known, x), len(kept))]
+def _imputation(step: Imputation, columns: Columns) -> Columns:
+    numbers = [not isinstance(fill, str | None) for fill in step.fill]
+    parts: list[Part] = []
+    if all(numbers) and all(part.kind == NUMBER for part in columns.parts):
+        kept = columns.take(step.kept)
+        if len(step.kept):
+            x = kept.numbers()
+            fill = columns.constant(step.fill, "fill")
+            absent = _absent(Part(x, kept.width), step.missing, columns)
+            parts.append(Part(Symbol("where", absent, fill, x), kept.width))
     else:
-        parts = [_filled_text(table.column(place), statistics[place], step, table) for place in kept]
-    if step.add_indicator:
-        chosen = [int(place) for place in step.indicator_.features_]
-        if not number:
-            why = "marks missing texts with add_indicator"
-            raise refused(table.where, step, why, "add_indicator=False", "Mark them before")
-        marks = _absent(table.columns(chosen).numbers(step), missing, step, table)
-        parts.append(Part(Symbol("number", marks), len(chosen)))
-    return table.of(*parts)
+        for place, fill in zip(step.kept, step.fill, strict=True):
+            parts.append(_filled(columns.column(int(place)), fill, step.missing, columns))
+    for place in step.indicators:
+        absent = _absent(columns.column(int(place)), step.missing, columns)
+        parts.append(Part(Symbol("number", absent), 1))
+    return columns.of(*parts)
 
 
-def _absent(x: Symbol, missing: Any, step: Any, table: Table) -> Symbol:
-    if isinstance(missing, float) and np.isnan(missing):
-        return Symbol("isnan", x)
-    if not isinstance(missing, int | float | np.number):
-        why = f"takes {missing!r} for a missing number"
-        raise refused(table.where, step, why, "missing_values=nan or a number", "Use np.nan")
-    return Symbol("equal", x, float(missing))
-
-
-def _filled_text(part: Part, fill: Any, step: Any, table: Table) -> Part:
-    missing = step.missing_values
-    if part.kind == NUMBER or not isinstance(missing, str) or not isinstance(fill, str):
-        why = f"takes {missing!r} for a missing text"
-        advice = "Mark missing texts with a text, such as missing_values=''"
-        raise refused(table.where, step, why, "a text for missing texts", advice)
-    absent = Symbol("text_equal", part.symbol, table.constant([missing], "simpleimputer_missing"))
-    known = table.constant([fill], "simpleimputer_fill")
+def _filled(part: Part, fill: Any, missing: Any, columns: Columns) -> Part:
+    absent = _absent(part, missing, columns)
+    if part.kind == NUMBER:
+        return Part(Symbol("where", absent, float(fill), part.symbol), 1)
+    known = columns.constant([str(fill)], "fill")
     return Part(Symbol("text_where", absent, known, part.symbol), 1, TEXT)
 
 
-def _one_hot_encoder(step: Any, table: Table) -> Table:
-    parts, refuse = [], step.handle_unknown == "error"
-    infrequent = getattr(step, "infrequent_categories_", None) or []
-    if step.handle_unknown == "warn" or any(each is not None for each in infrequent):
-        why = "puts rare categories together"
-        advice = "Fit it without min_frequency and max_categories"
-        raise refused(table.where, step, why, "a column for each category", advice)
-    dropped = [None] * len(step.categories_) if step.drop_idx_ is None else step.drop_idx_
-    for place, (categories, drop) in enumerate(zip(step.categories_, dropped, strict=True)):
-        part, values = table.column(place), np.asarray(categories)
-        if part.kind == TEXT:
-            if not all(isinstance(each, str) for each in values.tolist()):
-                why = f"has categories of texts and others in column {place}"
-                advice = "Fill missing texts before, with SimpleImputer"
-                raise refused(table.where, step, why, "texts alone", advice)
-            values = values.astype(str)
-        elif np.isnan(values.astype(float)).any():
-            why, advice = f"has the category nan in column {place}", "Fill it with SimpleImputer"
-            raise refused(table.where, step, why, "numbers", advice)
-        known = table.constant(values[None, :], f"categories{place}")
+def _absent(part: Part, missing: Any, columns: Columns) -> Symbol:
+    """Return whether each value of a part is missing."""
+    if part.kind == TEXT:
+        if isinstance(missing, str):
+            sign = columns.constant([missing], "missing")
+            return Symbol("text_equal", part.symbol, sign)
+        return Symbol("text_missing", part.symbol)
+    if missing is None or is_nan(missing):
+        return Symbol("isnan", part.symbol)
+    if isinstance(missing, str):
+        came = f"SimpleImputer(missing_values={missing!r}) for numbers"
+        raise columns.refusal(came, "a number or NaN", "Mark missing numbers with NaN")
+    return Symbol("equal", part.symbol, float(missing))
+
+
+def _one_hot_encoding(step: OneHotEncoding, columns: Columns) -> Columns:
+    parts = []
+    described = zip(step.categories, step.places, step.unknown, step.widths, strict=True)
+    for place, (categories, places, unknown, width) in enumerate(described):
+        part, values = columns.column(place), list(categories)
+        if part.kind == TEXT and not all(isinstance(each, str) for each in values):
+            came = f"OneHotEncoder with texts and others in column {place}"
+            advice = "Fill missing texts before, with SimpleImputer"
+            raise columns.refusal(came, "texts alone", advice)
+        if part.kind == NUMBER and any(each is None or is_nan(each) for each in values):
+            came = f"OneHotEncoder with a missing number for a category in column {place}"
+            raise columns.refusal(came, "numbers", "Fill missing numbers before")
+        known = columns.constant(np.array(values)[None, :], "categories")
+        refuse = unknown == REFUSED
         hot = Symbol("one_hot", part.symbol, known, refuse=refuse, kind=part.kind)
-        kept = [n for n in range(len(values)) if n != drop]
-        parts.append(Part(hot if drop is None else taken(hot, kept), len(kept)))
-    return table.of(Part(concatenated([part.symbol for part in parts]), sum(p.width for p in parts)))
+        parts.append(Part(_in_places(hot, places, unknown, width, columns), width))
+    return columns.of(*parts)
 
 
-def _quantile_transformer(step: Any, table: Table) -> Table:
-    x, q = table.numbers(step), np.asarray(step.quantiles_, dtype=float)
-    r = np.repeat(np.asarray(step.references_, dtype=float)[:, None], q.shape[1], axis=1)
-    # repeated quantiles: the mean of the first and the last place
-    tables = (("from", q), ("to", r), ("from_reversed", -q[::-1]), ("to_reversed", -r[::-1]))
-    q_up, r_up, q_down, r_down = (table.constant(v, f"quantiles_{name}") for name, v in tables)
-    up = Symbol("interpolate", x, q_up, r_up)
-    down = Symbol("interpolate", -x, q_down, r_down)
-    share = (0.5 * (up - down)).named(table.unique("share"))
-    low, high = table.constant(q[0], "quantiles_low"), table.constant(q[-1], "quantiles_high")
-    normal = step.output_distribution == "normal"
-    margin = BOUNDS_THRESHOLD if normal else 0.0
-    above = (x + margin > high) if normal else Symbol("equal", x, high)
-    below = (x - margin < low) if normal else Symbol("equal", x, low)
+def _in_places(hot: Symbol, places: Any, unknown: int, width: int, columns: Columns) -> Symbol:
+    """Return the columns of 0 and 1 (m, width) from one column for each category.
+
+    A category without a column gives zeros. Where unknown categories have the column u, of
+    which e is the unit vector, the result is e + h (M − 1 eᵀ) for the matrix M of places.
+    """
+    if list(places) == list(range(width)) and unknown < 0:
+        return hot
+    W, b = np.zeros((width, len(places))), np.zeros(width)
+    for category, place in enumerate(places):
+        if place >= 0:
+            W[place, category] = 1
+    if unknown >= 0:
+        W[unknown] -= 1
+        b[unknown] = 1
+    turned, added = columns.constant(W, "places"), columns.constant(b, "unknown")
+    return Symbol("linear", hot, turned, added, stacked=False)
+
+
+def _quantile_mapping(step: QuantileMapping, columns: Columns) -> Columns:
+    x, q, n = columns.numbers(), step.quantiles, step.n_out
+    r = np.repeat(step.shares[:, None], n, axis=1)
+    named = (("quantiles", q), ("shares", r), ("falling", -q[::-1]), ("falling_shares", -r[::-1]))
+    q_up, r_up, q_down, r_down = (columns.constant(values, name) for name, values in named)
+    rising = Symbol("interpolate", x, q_up, r_up)
+    falling = Symbol("interpolate", -x, q_down, r_down)
+    share = (0.5 * (rising - falling)).named(columns.unique("share"))
+    low, high = columns.constant(q[0], "lowest"), columns.constant(q[-1], "highest")
+    above = x + BOUND > high if step.normal else Symbol("equal", x, high)
+    below = x - BOUND < low if step.normal else Symbol("equal", x, low)
     share = Symbol("where", below, 0.0, Symbol("where", above, 1.0, share))
-    if normal:
-        edge = float(BOUNDS_THRESHOLD - np.spacing(1))
+    if step.normal:
+        edge = float(BOUND - np.spacing(1))
         share = Symbol("normal_quantile", _clipped(share, edge, 1 - edge))
-    return table.of(Part(share, table.width))
+    return columns.of(Part(share, n))
 
 
-BOUNDS_THRESHOLD = 1e-7  # scikit-learn's, within which a number counts as the least or the greatest
-
-
-def _pipeline(step: Any, table: Table) -> Table:
-    for _, each in step.steps:
-        table = _transformed(each, table)
-    return table
-
-
-def _column_transformer(step: Any, table: Table) -> Table:
-    parts: list[Part] = []
-    weights = step.transformer_weights or {}
-    for name, each, chosen in step.transformers_:
-        places = _places(chosen, step)
-        if (isinstance(each, str) and each == "drop") or not places:
-            continue
-        made = _transformed(each, table.columns(places))
-        if name in weights:
-            x = made.numbers(step) * float(weights[name])
-            made = made.of(Part(x, made.width))
-        parts.extend(made.parts)
-    return table.of(*parts)
-
-
-STEPS: dict[str, Callable[[Any, Table], Table]] = {
-    "StandardScaler": _standard_scaler,
-    "MinMaxScaler": _min_max_scaler,
-    "MaxAbsScaler": _max_abs_scaler,
-    "RobustScaler": _robust_scaler,
-    "SimpleImputer": _simple_imputer,
-    "OneHotEncoder": _one_hot_encoder,
-    "QuantileTransformer": _quantile_transformer,
-    "ColumnTransformer": _column_transformer,
-    "Pipeline": _pipeline,
+STEPS: dict[type, Callable[[Any, Columns], Columns]] = {
+    Standardisation: _standardisation,
+    RangeScaling: _range_scaling,
+    Imputation: _imputation,
+    OneHotEncoding: _one_hot_encoding,
+    QuantileMapping: _quantile_mapping,
+    Chain: _chain,
+    SideBySide: _side_by_side,
+    Unchanged: _unchanged,
 }
-"""The function of each transformer, by the name of its class."""
+"""The function of each step."""

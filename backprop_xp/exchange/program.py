@@ -25,6 +25,7 @@ class Program(NamedTuple):
         interpolate     numbers between the rows of two tables; inputs x, from, to
         narrowed        numbers in the dtype of theta, the option `dtype`
         text_equal, text_where   `equal` and `where` of texts
+        text_missing    whether a text is None or NaN
         normal_quantile the number below which a share p of the standard normal distribution lies
         one_hot         1 where x (m, 1) is one of n categories, (m, n); the option `refuse` tells
                         whether an unknown category is an error
@@ -62,13 +63,13 @@ def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
     """
     layers, activations = model.layers(), model.net.activations
     dtype = model.theta.dtype.name
-    z = a = Symbol("narrowed", x, dtype=dtype) if model.steps else x
+    z = a = Symbol("narrowed", x, dtype=dtype) if model.meaning.preprocessing else x
     for number, (layer, activation) in enumerate(zip(layers, activations, strict=True), start=1):
         W = constant(layer.W, f"W{number}")
         b = constant(layer.b[..., 0] if layer.b.ndim == 2 else layer.b.mT, f"b{number}")
         z = Symbol("linear", a, W, b, stacked=layer.W.ndim > 2)
         a = _activated(activation, z).named(f"a{number}")
-    if model.classes is None:
+    if model.meaning.classes is None:
         return Program(inputs, _mean(model, a))
     if model.two_classes:
         # the first class has the probability 1 - s(z) = s(-z), from which s(-z) loses no digit
@@ -78,10 +79,10 @@ def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
         outputs = p
     else:
         p = outputs = _mean(model, a)
-        place = Symbol("above_half" if model.labels else "largest_place", p)
-    if model.labels:
+        place = Symbol("above_half" if model.several_labels else "largest_place", p)
+    if model.several_labels:
         return Program(inputs, outputs, p, place)
-    classes = constant(model.classes, "CLASSES")
+    classes = constant(model.meaning.classes, "CLASSES")
     return Program(inputs, outputs, p, Symbol("class_of", place, classes))
 
 

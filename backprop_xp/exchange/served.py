@@ -1,6 +1,5 @@
-"""Models as they are exported: a network, its parameters, its classes, and the steps before it."""
+"""Models as they are exported: a network on the host, and the meaning of its rows and outputs."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,9 @@ from backprop_xp.activations import Sigmoid
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
+from backprop_xp.exchange.from_pipeline import fitted_model
+from backprop_xp.files.meaning import Meaning
+from backprop_xp.files.model import Model
 from backprop_xp.network.columns import check_theta
 from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.parameters import Layer
@@ -27,38 +29,27 @@ class Served(NamedTuple):
     net : Network
     theta : array (P,) or (K, P)
         On the host. K networks are an ensemble, whose outputs are averaged.
-    classes : array (n_classes,) or None
-        The classes in the order of the probabilities; None where outputs are numbers.
-    labels : bool
-        Whether a case may have several labels at once.
-    steps : sequence of transformers
-        Fitted transformers of scikit-learn that the inputs pass through first.
-    features : sequence of str or None
-        The names of the inputs, as the first step was fitted with them.
-    n_inputs : int
-        The number of inputs, before the first step.
-    flat : bool
-        Whether predictions are one number for each case, (m,), as a regressor's are.
+    meaning : Meaning
     """
 
     net: Network
     theta: HostArray
-    classes: HostArray | None = None
-    labels: bool = False
-    steps: Sequence[Any] = ()
-    features: Sequence[str] | None = None
-    n_inputs: int = 0
-    flat: bool = False
+    meaning: Meaning
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether a case may have several labels at once."""
+        return self.meaning.classes is not None and not self.meaning.flat
 
     @property
     def two_classes(self) -> bool:
         """Whether one output stands for two classes."""
-        return self.classes is not None and not self.labels and self.net.sizes[-1] == 1
+        known = self.meaning.classes is not None and self.meaning.flat
+        return known and self.net.sizes[-1] == 1
 
     def layers(self) -> tuple[Layer[HostArray], ...]:
         """Return W (..., n_out, n_in), 0 for each removed connection, and b (..., n_out, 1)."""
-        layers: Any = self.net.layers(self.theta, self.net.existing(self.theta))
-        return tuple(layers)
+        return self.net.layers(self.theta, self.net.existing(self.theta))
 
 
 def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
@@ -66,7 +57,7 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
 
     Parameters
     ----------
-    model : estimator, pipeline, Network, Run, or pair of a network and theta
+    model : estimator, pipeline, Model, Run, Network, or pair of a network and theta
     theta : array (..., P), optional
         The parameters, where the model is a network.
     classes : array (n_classes,), optional
@@ -79,88 +70,70 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
     DTypeError, ShapeError
         The model is of another kind, is not fitted, or theta does not fit the network.
     OptionError
-        The classes do not fit the outputs.
+        The classes do not fit the outputs, or a step of a pipeline cannot be expressed.
     """
-    if theta is not None:
-        check_network(model, where, _ORDER)
-        return _of_network(model, theta, classes, where)
-    if isinstance(model, Run):
-        return _of_network(model.network, model.theta, classes, where)
-    if isinstance(model, tuple | list) and len(model) == 2:
-        check_network(model[0], where, _ORDER)
-        return _of_network(model[0], model[1], classes, where)
-    if hasattr(model, "steps") and hasattr(model, "named_steps"):
-        return _of_pipeline(model, classes, where)
-    if hasattr(type(model), "fit"):
-        return _of_estimator(model, classes, where)
-    if isinstance(model, Network):
+    if theta is None and hasattr(type(model), "fit") and not isinstance(model, Network):
+        net, theta, meaning = fitted_model(model)
+        return _checked(net, theta, meaning, classes, where)
+    if theta is None and isinstance(model, Model):
+        return _checked(model.network, model.theta, model.meaning, classes, where)
+    if theta is None and isinstance(model, Run):
+        return _checked(model.network, model.theta, None, classes, where)
+    if theta is None and isinstance(model, tuple | list) and len(model) == 2:
+        return _checked(model[0], model[1], None, classes, where)
+    if isinstance(model, Network) and theta is None:
         advice = f"Pass {_ORDER}"
         raise DTypeError(f"{where}(theta)", "a network alone", "its parameters, too", advice)
-    expected = "a fitted estimator or pipeline, a Run, or a network and its theta"
-    raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
+    if theta is None:
+        expected = "a fitted estimator or pipeline, a model, a Run, or a network and its theta"
+        raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
+    return _checked(model, theta, None, classes, where)
 
 
-def _of_network(net: Network, theta: Any, classes: Any, where: str) -> Served:
+def _checked(net: Any, theta: Any, meaning: Meaning | None, classes: Any, where: str) -> Served:
+    check_network(net, where, _ORDER)
     check_theta(theta, net.parameter_count, where)
     check_real(theta, f"{where}(theta)")
     host = np.ascontiguousarray(to_host(theta))
     flat = host.reshape(-1, net.parameter_count) if host.ndim > 1 else host
-    if len(flat) == 1 and flat.ndim > 1:
-        flat = flat[0]
-    known = None if classes is None else _checked_classes(classes, net, where)
-    return Served(net, flat, known, n_inputs=net.sizes[0])
+    if classes is not None:
+        if meaning is not None and meaning.classes is not None:
+            came, advice = "classes beside a model of classes", "Leave them out"
+            raise OptionError(f"{where}(classes)", came, "none: the model knows its own", advice)
+        meaning = Meaning(_checked_classes(classes, net, where), flat=True)
+    meaning = meaning or Meaning()
+    if meaning.classes is not None and meaning.classes.dtype.kind == "O":
+        meaning = Meaning(
+            _texts(meaning.classes, where),
+            meaning.flat,
+            meaning.feature_names,
+            meaning.preprocessing,
+        )
+    return Served(net, flat[0] if host.ndim > 1 and len(flat) == 1 else flat, meaning)
 
 
 def _checked_classes(classes: Any, net: Network, where: str) -> HostArray:
     known = np.asarray(classes)
-    if known.dtype.kind == "O":
-        known = np.array([str(each) for each in known]) if known.ndim == 1 else known
+    known = _texts(known, where) if known.dtype.kind == "O" else known
     n_out = net.sizes[-1]
-    two = n_out == 1 and isinstance(net.output, Sigmoid)
-    expected = 2 if two else n_out
-    if known.ndim != 1 or len(known) != expected or known.dtype.kind not in "OUSiub":
+    if n_out == 1 and not isinstance(net.output, Sigmoid):
+        came = f"classes for one output of {net.output.name!r}"
+        raise OptionError(f"{where}(classes)", came, "a sigmoid output", "Leave them out")
+    expected = 2 if n_out == 1 else n_out
+    if known.shape != (expected,) or known.dtype.kind not in "Uiubf":
         came = f"shape {known.shape}, dtype {known.dtype}"
         wanted = f"{expected} integers or texts for {n_out} output{'s' * (n_out != 1)}"
         advice = "Pass them in the order of the outputs"
         raise OptionError(f"{where}(classes)", came, wanted, advice)
-    if n_out == 1 and not two:
-        came = f"classes for one output of {net.output.name!r}"
-        raise OptionError(f"{where}(classes)", came, "a sigmoid output", "Leave them out")
     return known
 
 
-def _of_estimator(estimator: Any, classes: Any, where: str) -> Served:
-    if type(estimator).__module__.startswith("sklearn.neural_network"):
-        from backprop_xp.exchange.scikit_learn import from_sklearn
-
-        estimator = from_sklearn(estimator)
-    net, theta = getattr(estimator, "network_", None), getattr(estimator, "theta_", None)
-    if not isinstance(net, Network) or theta is None:
-        came = f"{type(estimator).__name__}, which holds no network"
-        expected = "a fitted MLPClassifier or MLPRegressor"
-        raise DTypeError(f"{where}(model)", came, expected, "Call its fit(X, y) first")
-    if classes is not None:
-        came, advice = "classes beside an estimator", "Leave them out: the estimator knows its own"
-        raise OptionError(f"{where}(classes)", came, "none", advice)
-    own = getattr(estimator, "classes_", None)
-    labels = own is not None and net.sizes[-1] > 1 and isinstance(net.output, Sigmoid)
-    made = _of_network(net, theta, None if labels else own, where)
-    names = getattr(estimator, "feature_names_in_", None)
-    features = None if names is None else [str(name) for name in names]
-    known = np.asarray(own) if labels else made.classes
-    flat = known is None and net.sizes[-1] == 1
-    return made._replace(classes=known, labels=labels, features=features, flat=flat)
-
-
-def _of_pipeline(pipeline: Any, classes: Any, where: str) -> Served:
-    steps = [step for _, step in pipeline.steps]
-    made = _of_estimator(steps[-1], classes, where)
-    before = [step for step in steps[:-1] if step is not None and step != "passthrough"]
-    first = steps[0] if before else steps[-1]
-    names = getattr(first, "feature_names_in_", None)
-    n_inputs = getattr(pipeline, "n_features_in_", made.n_inputs)
-    features = None if names is None else [str(name) for name in names]
-    return made._replace(steps=before, features=features, n_inputs=int(n_inputs))
+def _texts(classes: HostArray, where: str) -> HostArray:
+    """Return classes of Python objects as an array of texts."""
+    if not all(isinstance(one, str) for one in classes.reshape(-1).tolist()):
+        came = f"classes {classes.tolist()!r:.60}"
+        raise OptionError(f"{where}(model)", came, "texts alone, or numbers", "Train on texts")
+    return classes.astype(str)
 
 
 def check_single(net: Any, theta: Any, where: str) -> None:
