@@ -8,7 +8,7 @@ from backprop_xp.activations import Sigmoid
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
-from backprop_xp.exchange.from_pipeline import fitted_model
+from backprop_xp.exchange.from_pipeline import Fitted, fitted_model
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.files.model import Model
 from backprop_xp.network.columns import check_theta
@@ -73,7 +73,7 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
         The classes do not fit the outputs, or a step of a pipeline cannot be expressed.
     """
     if theta is None and hasattr(type(model), "fit") and not isinstance(model, Network):
-        net, theta, meaning = fitted_model(model)
+        net, theta, meaning = _of_estimator(model, where)
         return _checked(net, theta, meaning, classes, where)
     if theta is None and isinstance(model, Model):
         return _checked(model.network, model.theta, model.meaning, classes, where)
@@ -88,6 +88,19 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
         expected = "a fitted estimator or pipeline, a model, a Run, or a network and its theta"
         raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
     return _checked(model, theta, None, classes, where)
+
+
+def _of_estimator(model: Any, where: str) -> Fitted:
+    """Return the network, θ and the meaning of an estimator or pipeline, of scikit-learn too."""
+    last = model.steps[-1][1] if hasattr(model, "named_steps") else model
+    if type(last).__module__.startswith("sklearn.neural_network"):
+        from backprop_xp.exchange.scikit_learn import from_sklearn
+
+        model = from_sklearn(model)
+    try:
+        return fitted_model(model)
+    except (DTypeError, OptionError) as error:
+        raise type(error)(f"{where}(model)", *error.parts[1:]) from error
 
 
 def _checked(net: Any, theta: Any, meaning: Meaning | None, classes: Any, where: str) -> Served:
