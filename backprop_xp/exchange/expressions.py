@@ -37,7 +37,7 @@ value into 0 or 1."""
 REDUCTIONS = ("sum", "mean", "max", "min")
 """Operations over the last axis, which keeps length 1."""
 
-_UFUNCS = {"absolute": "abs", "power": "pow", "true_divide": "divide"}  # NumPy's names
+_NUMPY_NAMES = {"absolute": "abs", "power": "pow", "amax": "max", "amin": "min"}
 _FLOAT = "the dtype of the computation"
 _UNITS = -2  # the axis of the units in an activation
 
@@ -80,10 +80,16 @@ class Symbol:
         return _FUNCTIONS
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        name = _UFUNCS.get(ufunc.__name__, ufunc.__name__)
+        name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
         if method != "__call__" or options or name not in ELEMENTWISE:
             raise Untraceable(f"numpy.{ufunc.__name__}")
         return _applied(name, *inputs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = _NUMPY_NAMES.get(func.__name__, func.__name__)
+        if name not in (*ELEMENTWISE, *REDUCTIONS, "clip"):
+            raise Untraceable(f"numpy.{func.__name__}")
+        return getattr(_FUNCTIONS, name)(*args, **kwargs)
 
     def __bool__(self) -> bool:
         raise Untraceable("a decision that depends on z")
@@ -199,6 +205,10 @@ class _Functions:
         if name in ELEMENTWISE:
             return lambda *inputs: _applied(name, *inputs)
         raise Untraceable(f"the function {name}")
+
+    def clip(self, x: Symbol, low: float, high: float) -> Symbol:
+        """Return x, and the bound where x is outside of a range."""
+        return _applied("minimum", _applied("maximum", x, low), high)
 
     def astype(self, x: Symbol, dtype: Any, **_: Any) -> Symbol:
         """Return truth values as numbers."""
