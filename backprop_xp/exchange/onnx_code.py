@@ -1,9 +1,8 @@
 """Expressions as nodes of an ONNX graph."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import REDUCTIONS, Symbol, formula, in_order
 from backprop_xp.exchange.normal_quantile import normal_quantile
 
-__all__ = ["NATIVE", "NATIVE_IN_FLOAT32", "OPERATORS", "Graph"]
+__all__ = ["NATIVE", "OPERATORS", "Graph", "Native"]
 
 OPERATORS = {
     "add": "Add",
@@ -45,22 +44,38 @@ OPERATORS = {
 }
 """Operators of ONNX for the operations that are one operator."""
 
-NATIVE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "sigmoid": ("Sigmoid", {}),
-    "tanh": ("Tanh", {}),
-    "relu": ("Relu", {}),
-    "gelu": ("Gelu", {"approximate": "tanh"}),
-    "exp": ("Exp", {}),
-    "softmax": ("Softmax", {"axis": -1}),
-}
-"""Operators of ONNX for activations, with their attributes; other activations are formulas."""
+class Native(NamedTuple):
+    """An operator of ONNX that is an activation.
 
-NATIVE_IN_FLOAT32: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "leaky_relu": ("LeakyRelu", {"negative_slope": "alpha"}),
-    "elu": ("Elu", {"alpha": "alpha"}),
-    "softplus": ("Softplus", {}),
+    Attributes
+    ----------
+    operator : str
+    attributes : mapping of str to object
+    fields : mapping of str to str
+        The attribute that each field of the activation becomes.
+    wide : bool
+        Whether ONNX Runtime computes it in float64 to all digits.
+    """
+
+    operator: str
+    attributes: Mapping[str, Any] = {}
+    fields: Mapping[str, str] = {}
+    wide: bool = True
+
+
+NATIVE: Mapping[str, Native] = {
+    "sigmoid": Native("Sigmoid"),
+    "tanh": Native("Tanh"),
+    "relu": Native("Relu"),
+    "exp": Native("Exp"),
+    "softmax": Native("Softmax", {"axis": -1}),
+    "gelu": Native("Gelu", {"approximate": "tanh"}, wide=False),
+    "leaky_relu": Native("LeakyRelu", fields={"negative_slope": "alpha"}, wide=False),
+    "elu": Native("Elu", fields={"alpha": "alpha"}, wide=False),
+    "softplus": Native("Softplus", wide=False),
 }
-"""Operators that ONNX Runtime has in float32 alone, with the attribute of each field."""
+"""Operators for activations. Other activations, and these in float64 where the operator is not
+wide, are written as formulas."""
 
 
 class Graph:
@@ -200,15 +215,11 @@ class Graph:
     def _activation(self, x: Symbol, inputs: list[str], dtype: str) -> str:
         activation: Activation = x.options["activation"]
         known = getattr(activation, "name", "")
-        if type(activation) is ACTIVATIONS.get(known):
-            if known in NATIVE:
-                operator, attributes = NATIVE[known]
-                return self.node(operator, *inputs, name=x.name, **attributes)
-            if known in NATIVE_IN_FLOAT32 and dtype == "float32":
-                operator, fields = NATIVE_IN_FLOAT32[known]
-                values = asdict(activation)  # type: ignore[call-overload]  # they are dataclasses
-                named = {attribute: values[field] for field, attribute in fields.items()}
-                return self.node(operator, *inputs, name=x.name, **named)
+        native = NATIVE.get(known) if type(activation) is ACTIVATIONS.get(known) else None
+        if native is not None and (native.wide or dtype == "float32"):
+            fields = {to: getattr(activation, field) for field, to in native.fields.items()}
+            attributes = {**native.attributes, **fields}
+            return self.node(native.operator, *inputs, name=x.name, **attributes)
         return self.written([formula(activation, self._where)], {"z": (inputs[0], dtype)})[0]
 
     def _networks_mean(self, x: Symbol, inputs: list[str], dtype: str) -> str:
