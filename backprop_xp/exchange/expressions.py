@@ -204,6 +204,8 @@ class _Functions:
             return lambda x, axis=None, keepdims=False: _reduced(name, x, axis, keepdims)
         if name in ELEMENTWISE:
             return lambda *inputs: _applied(name, *inputs)
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise Untraceable(f"the function {name}")
 
     def clip(self, x: Symbol, low: float, high: float) -> Symbol:
@@ -244,9 +246,7 @@ def formula(activation: Activation, where: str = "export") -> Symbol:
     name = getattr(activation, "name", type(activation).__name__)
     z: Any = Symbol("input", name="z")
     try:
-        found: Any = activation(z)
-        if not isinstance(found, Symbol):
-            raise Untraceable(f"a result of the type {type(found).__name__}")
+        found = _symbol(activation(z))
     except Exception as error:
         why = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
         raise OptionError(
@@ -256,6 +256,12 @@ def formula(activation: Activation, where: str = "export") -> Symbol:
             "Write it as the activations of backprop_xp.activations are written",
         ) from error
     return found
+
+
+def _symbol(x: Any) -> Symbol:
+    if not isinstance(x, Symbol):
+        raise Untraceable(f"a result of the type {type(x).__name__}")
+    return x
 
 
 def in_order(results: Sequence[Symbol]) -> list[Symbol]:

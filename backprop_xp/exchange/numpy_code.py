@@ -76,7 +76,7 @@ def normal_quantile(p):
 RESERVED = {"np", "predict", "predict_proba", "NormalDist", "Path", "CLASSES", "X", *HELPERS}
 """Names of the written module that no activation may take."""
 
-_TIGHTEST = 9
+_COMPARED, _TIGHTEST = 1, 9  # how tightly comparisons and calls bind
 
 
 class Functions:
@@ -140,103 +140,104 @@ def body(
     """
     order = in_order(results)
     uses = Counter(id(x) for each in order for x in each.inputs if isinstance(x, Symbol))
-    texts: dict[int, tuple[str, int]] = {}
+    writer = _Writer(functions, where, inputs or {})
     lines: list[str] = []
     temporaries = 0
-
-    def text(x: Any, least: int = 0) -> str:
-        found, binds = texts[id(x)] if isinstance(x, Symbol) else _number(x)
-        return f"({found})" if binds < least else found
-
     for x in order:
-        if x.operation in ("input", "constant"):
-            texts[id(x)] = ((inputs or {}).get(x.name, x.name), _TIGHTEST)
-            continue
-        found = _text(x, text, functions, where)
-        last = x is results[-1]
-        if not last and (x.name or uses[id(x)] > 1):
+        text = writer.write(x)
+        leaf, last = x.operation in ("input", "constant"), x is results[-1]
+        if not leaf and not last and (x.name or uses[id(x)] > 1):
             temporaries += not x.name
             name = x.name or f"t{temporaries}"
-            lines.append(f"{name} = {found[0]}")
-            found = name, _TIGHTEST
-        texts[id(x)] = found
-    return [*lines, f"return {text(results[-1])}"]
+            lines.append(f"{name} = {text}")
+            writer.texts[id(x)] = name, _TIGHTEST
+    return [*lines, f"return {writer.text(results[-1])}"]
 
 
-def _text(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    """Return the source of an operation, and how tightly it binds."""
-    name, inputs = x.operation, x.inputs
-    if name in INFIX:
-        sign, binds = INFIX[name]
-        least = (binds + 1, binds) if name == "pow" else (binds, binds + 1)
-        if binds == 1:
-            least = (2, 2)
-        return f"{text(inputs[0], least[0])} {sign} {text(inputs[1], least[1])}", binds
-    if name in PREFIX:
-        sign, binds = PREFIX[name]
-        return f"{sign}{text(inputs[0], binds)}", binds
-    if name in CALLS:
+class _Writer:
+    """The writer of expressions: a method for each operation that is no single call.
+
+    Attributes
+    ----------
+    texts : dict of int to (str, int)
+        The source of each symbol that is written, and how tightly it binds.
+    """
+
+    def __init__(self, functions: Functions, where: str, inputs: Mapping[str, str]) -> None:
+        self._functions, self._where, self._inputs = functions, where, inputs
+        self.texts: dict[int, tuple[str, int]] = {}
+
+    def text(self, x: Any, least: int = 0) -> str:
+        """Return the source of an operand, in brackets where it binds less than `least`."""
+        found, binds = self.texts[id(x)] if isinstance(x, Symbol) else _number(x)
+        return f"({found})" if binds < least else found
+
+    def write(self, x: Symbol) -> str:
+        """Write one operation, whose inputs are written, and return its source."""
+        name = x.operation
+        if name in ("input", "constant"):
+            made = self._inputs.get(x.name, x.name), _TIGHTEST
+        elif name in INFIX:
+            made = self._infix(x)
+        elif name in PREFIX:
+            sign, binds = PREFIX[name]
+            made = f"{sign}{self.text(x.inputs[0], binds)}", binds
+        elif name == "linear":
+            a, W, b = x.inputs
+            turned = ".swapaxes(-1, -2)" if x.options["stacked"] else ".T"
+            made = f"{self.text(a, 3)} @ {self.text(W)}{turned} + {self.text(b)}", 2
+        else:
+            made = self._call(x), _TIGHTEST
+        self.texts[id(x)] = made
+        return made[0]
+
+    def _infix(self, x: Symbol) -> tuple[str, int]:
+        sign, binds = INFIX[x.operation]
+        left, right = (binds + 1, binds) if x.operation == "pow" else (binds, binds + 1)
+        if binds == _COMPARED:  # a < b < c is not (a < b) < c
+            left = binds + 1
+        return f"{self.text(x.inputs[0], left)} {sign} {self.text(x.inputs[1], right)}", binds
+
+    def _call(self, x: Symbol) -> str:
+        name = x.operation
         if name in HELPERS:
-            functions.helper(name)
-        return CALLS[name].format(*map(text, inputs)), _TIGHTEST
-    return _OTHERS[name](x, text, functions, where)
+            self._functions.helper(name)
+        if name in CALLS:
+            return CALLS[name].format(*map(self.text, x.inputs))
+        made: str = getattr(self, f"of_{name}")(x)
+        return made
 
+    # -----------------------------------------------------------------------------------------
+    # one method for each operation
 
-def _linear(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    a, W, b = x.inputs
-    transposed = ".swapaxes(-1, -2)" if x.options["stacked"] else ".T"
-    return f"{text(a, 3)} @ {text(W)}{transposed} + {text(b)}", 2
+    def of_activation(self, x: Symbol) -> str:
+        name = self._functions.activation(x.options["activation"], self._where)
+        return f"{name}({self.text(x.inputs[0])})"
 
+    def of_take(self, x: Symbol) -> str:
+        return f"{self.text(x.inputs[0], _TIGHTEST)}[:, {x.options['columns']}]"
 
-def _activation(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    name = functions.activation(x.options["activation"], where)
-    return f"{name}({text(x.inputs[0])})", _TIGHTEST
+    def of_concat(self, x: Symbol) -> str:
+        return f"np.concatenate([{', '.join(map(self.text, x.inputs))}], axis=-1)"
 
+    def of_one_hot(self, x: Symbol) -> str:
+        column, known = map(self.text, x.inputs)
+        return f"one_hot({column}, {known}, {x.options['refuse']})"
 
-def _take(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    return f"{text(x.inputs[0], _TIGHTEST)}[:, {x.options['columns']}]", _TIGHTEST
+    def of_above_half(self, x: Symbol) -> str:
+        return f"({self.text(x.inputs[0], 2)} > 0.5).astype(int)"
 
+    def of_second_above_half(self, x: Symbol) -> str:
+        return f"({self.text(x.inputs[0], _TIGHTEST)}[:, 1] > 0.5).astype(int)"
 
-def _concat(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    return f"np.concatenate([{', '.join(map(text, x.inputs))}], axis=-1)", _TIGHTEST
+    def of_class_of(self, x: Symbol) -> str:
+        place, classes = x.inputs
+        return f"{self.text(classes)}[{self.text(place)}]"
 
-
-def _one_hot(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    functions.helper("one_hot")
-    a, categories = x.inputs
-    return f"one_hot({text(a)}, {text(categories)}, {x.options['refuse']})", _TIGHTEST
-
-
-def _above_half(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    return f"({text(x.inputs[0], 2)} > 0.5).astype(int)", _TIGHTEST
-
-
-def _second(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    return f"({text(x.inputs[0], _TIGHTEST)}[:, 1] > 0.5).astype(int)", _TIGHTEST
-
-
-def _class_of(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    place, classes = x.inputs
-    return f"{text(classes)}[{text(place)}]", _TIGHTEST
-
-
-def _narrowed(x: Symbol, text: Any, functions: Functions, where: str) -> tuple[str, int]:
-    found = text(x.inputs[0], _TIGHTEST)
-    wide = x.options["dtype"] == "float64"  # which the steps compute in
-    return (found if wide else f'{found}.astype("{x.options["dtype"]}")'), _TIGHTEST
-
-
-_OTHERS = {
-    "narrowed": _narrowed,
-    "linear": _linear,
-    "activation": _activation,
-    "take": _take,
-    "concat": _concat,
-    "one_hot": _one_hot,
-    "above_half": _above_half,
-    "second_above_half": _second,
-    "class_of": _class_of,
-}
+    def of_narrowed(self, x: Symbol) -> str:
+        found, dtype = self.text(x.inputs[0], _TIGHTEST), x.options["dtype"]
+        wide = dtype == "float64"  # in which the steps compute
+        return found if wide else f'{found}.astype("{dtype}")'
 
 
 def _number(x: float) -> tuple[str, int]:

@@ -27,7 +27,7 @@ _GUARD = '@np.errstate(over="ignore", under="ignore")  # exp(1000) is infinity, 
 def to_numpy_source(
     path: str | os.PathLike[str], model: Any, theta: Any = None, *, classes: Any = None
 ) -> None:
-    """Write a Python module that serves a model and needs NumPy alone.
+    r"""Write a Python module that serves a model and needs NumPy alone.
 
     Its function ``predict(X)`` takes rows (m, n_in). It returns the classes (m,), the labels
     (m, n_labels), or the numbers of a regressor or of a network, (m, n_out). For classes and labels
@@ -65,8 +65,8 @@ def to_numpy_source(
     >>> net = bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy")
     >>> path = pathlib.Path(tempfile.mkdtemp(), "xor.py")
     >>> bp.exchange.to_numpy_source(path, net, net.init(seed=0))
-    >>> print(path.read_text().rpartition("def predict")[2])
-    predict(X):
+    >>> print(*path.read_text().splitlines()[-4:], sep="\n")
+    def predict(X):
         X = np.asarray(X, dtype="float64").astype("float32")
         a1 = tanh(X @ W1.T + b1)
         return sigmoid(a1 @ W2.T + b2)
@@ -74,15 +74,15 @@ def to_numpy_source(
     where = "to_numpy_source"
     check_format(path, f"{where}(path)", ".py")
     target = Path(path)
-    text, arrays = _module(served(model, theta, classes, where), target, where)
+    text, arrays = _module(served(model, theta, classes, where), where)
     if arrays:
         content = io.BytesIO()
-        np.savez(content, **arrays)
+        np.savez(content, **arrays)  # type: ignore[arg-type]  # no array is named allow_pickle
         write_atomically(target.with_suffix(".npz"), content.getvalue())
     write_atomically(target, text.encode())
 
 
-def _module(model: Served, target: Path, where: str) -> tuple[str, dict[str, HostArray]]:
+def _module(model: Served, where: str) -> tuple[str, dict[str, HostArray]]:
     """Return the text of the module, and the arrays of the file beside it."""
     inputs, x = prepared(model, where)
     program = program_of(model, inputs, x)
@@ -101,7 +101,9 @@ def _module(model: Served, target: Path, where: str) -> tuple[str, dict[str, Hos
     imports = ["from pathlib import Path"] * beside
     if "normal_quantile" in functions.texts:
         imports.append("from statistics import NormalDist")
-    load = 'with np.load(Path(__file__).with_suffix(".npz")) as _file:\n    _NUMBERS = dict(_file)\n'
+    load = (
+        'with np.load(Path(__file__).with_suffix(".npz")) as _file:\n    _NUMBERS = dict(_file)\n'
+    )
     parts = [
         f'"""{_title(model)}\n\nWritten by backprop_xp. It needs NumPy alone.\n"""\n',
         "\n".join([*imports, ""]) if imports else "",
@@ -126,11 +128,13 @@ def _serving(model: Served, program: Program, functions: Functions, where: str) 
     """Return the source of the functions `predict_proba` and `predict`."""
     if program.probabilities is None or program.predictions is None:
         return [
-            _function("predict", model, program, program.outputs, functions, where, model.meaning.flat)
+            _function(
+                "predict", model, program, program.outputs, functions, where, model.meaning.flat
+            )
         ]
     return [
         _function("predict_proba", model, program, program.probabilities, functions, where),
-        _decision(program.predictions, program.probabilities, functions, where),
+        _decision(program.predictions, functions, where),
     ]
 
 
@@ -147,7 +151,9 @@ def _function(
     dtype = model.theta.dtype.name
     inputs = {}
     if texts:
-        narrowed = f'.astype("{dtype}")' * (dtype != "float64" and model.meaning.preprocessing is None)
+        narrowed = f'.astype("{dtype}")' * (
+            dtype != "float64" and model.meaning.preprocessing is None
+        )
         lines = [f'X = np.asarray(X, dtype="float64"){narrowed}']
     else:
         lines = ["X = np.asarray(X, dtype=object)"]
@@ -161,7 +167,7 @@ def _function(
     return "\n".join([_GUARD, f"def {name}(X):", *(f"    {line}" for line in lines), ""])
 
 
-def _decision(predictions: Symbol, p: Symbol, functions: Functions, where: str) -> str:
+def _decision(predictions: Symbol, functions: Functions, where: str) -> str:
     known = Symbol("input", name="p")
     place = predictions if predictions.operation != "class_of" else predictions.inputs[0]
     decided = Symbol(place.operation, known)

@@ -1,18 +1,17 @@
 """Expressions as nodes of an ONNX graph."""
 
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from backprop_xp.activations import ACTIVATIONS, Activation
-from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import REDUCTIONS, Symbol, formula, in_order
 from backprop_xp.exchange.normal_quantile import normal_quantile
+from backprop_xp.exchange.onnx_graph import Graph
 
-__all__ = ["NATIVE", "OPERATORS", "Graph", "Native"]
+__all__ = ["NATIVE", "OPERATORS", "Native", "Value", "written"]
 
 OPERATORS = {
     "add": "Add",
@@ -43,6 +42,7 @@ OPERATORS = {
     "text_where": "Where",
 }
 """Operators of ONNX for the operations that are one operator."""
+
 
 class Native(NamedTuple):
     """An operator of ONNX that is an activation.
@@ -78,250 +78,218 @@ NATIVE: Mapping[str, Native] = {
 wide, are written as formulas."""
 
 
-class Graph:
-    """The nodes and constants of an ONNX graph that is being built.
-
-    Parameters
-    ----------
-    dtype : {"float32", "float64"}
-        The dtype of inputs, network and outputs. The steps before a network compute in float64.
-    where : str
-        The function of this library, for error messages.
-    names : sequence of str
-        Names that belong to inputs and outputs.
+class Value(NamedTuple):
+    """A value of a graph.
 
     Attributes
     ----------
-    nodes, initializers : list
-        Of onnx.
+    name : str
+    dtype : str
+        The dtype of numbers, "float32" or "float64". Truth values, places and texts have the dtype
+        of the numbers that they were made of, in which they become numbers again.
     """
 
-    def __init__(self, dtype: str, where: str, names: Sequence[str] = ()) -> None:
-        self._onnx: Any = import_module("onnx")
-        self._dtype, self._where = dtype, where
-        self._names = set(names)
-        self._known: dict[Any, str] = {}
-        self.nodes: list[Any] = []
-        self.initializers: list[Any] = []
+    name: str
+    dtype: str
 
-    def element_type(self, dtype: str) -> int:
-        """Return ONNX's number of a dtype of NumPy."""
-        return int(self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def node(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node, and return the name of its result."""
-        result = self._unique(name or operator.lower())
-        make = self._onnx.helper.make_node
-        self.nodes.append(make(operator, list(inputs), [result], name=result, **attributes))
-        return result
+def written(
+    graph: Graph, results: Sequence[Symbol], inputs: Mapping[str, Value], dtype: str, where: str
+) -> list[str]:
+    """Add the nodes of expressions to a graph, and return the names of the results.
 
-    def constant(self, values: Any, name: str = "constant") -> str:
-        """Add a constant, and return its name; equal constants of few elements are one."""
-        array = np.ascontiguousarray(values).reshape(np.shape(values))
-        if array.dtype.kind in "US":
-            array = array.astype(object)
-        few = array.size < 9
-        key: Any = (array.dtype.str, array.shape, repr(array.tolist())) if few else object()
-        if key not in self._known:
-            self._known[key] = self._unique(name)
-            made = self._onnx.numpy_helper.from_array(array, self._known[key])
-            self.initializers.append(made)
-        return self._known[key]
+    Parameters
+    ----------
+    graph : Graph
+    results : sequence of Symbol
+    inputs : mapping of str to Value
+        The value of each input, by the input's name.
+    dtype : {"float32", "float64"}
+        The dtype of "narrowed" numbers, in which the network computes.
+    where : str
+        The function of this library, for error messages.
 
-    def renamed(self, value: str, name: str) -> None:
-        """Give a value another name, that of an output of the graph."""
-        make = self._onnx.helper.make_node
-        self.nodes.append(make("Identity", [value], [name], name=f"to_{name}"))
+    Raises
+    ------
+    OptionError
+        An activation, or a sign of a missing text, cannot be written.
 
-    def written(
-        self, results: Sequence[Symbol], inputs: Mapping[str, tuple[str, str]]
-    ) -> list[str]:
-        """Add the nodes of expressions, and return the names of the results.
+    Examples
+    --------
+    >>> graph, x = Graph(["x"]), Symbol("input", name="x")
+    >>> written(graph, [x * x + 1.0], {"x": Value("x", "float32")}, "float32", "to_onnx")
+    ['add']
+    >>> [node.op_type for node in graph.nodes]
+    ['Mul', 'Add']
+    """
+    writer = _Writer(graph, inputs, dtype, where)
+    for x in in_order(results):
+        writer.write(x)
+    return [writer.values[id(x)].name for x in results]
 
-        Parameters
-        ----------
-        results : sequence of Symbol
-        inputs : mapping of str to (str, str)
-            The value and the dtype of each input, by the input's name.
-        """
-        values: dict[int, str] = {}
-        dtypes: dict[int, str] = {}
 
-        def value(x: Any, dtype: str) -> str:
-            if not isinstance(x, Symbol):
-                return self.constant(np.asarray(x, dtype=dtype))
-            if x.operation == "constant":
-                known = x.options["values"]
-                numbers = known.dtype.kind == "f"
-                return self.constant(known.astype(dtype) if numbers else known, x.name)
-            return values[id(x)]
+class _Writer:
+    """The writer of expressions: a method for each operation of several operators."""
 
-        for x in in_order(results):
-            if x.operation == "constant":
-                continue
-            if x.operation == "input":
-                values[id(x)], dtypes[id(x)] = inputs[x.name]
-                continue
-            found = [dtypes[id(y)] for y in x.inputs if isinstance(y, Symbol) and id(y) in dtypes]
-            dtype = found[0] if found else self._dtype
-            dtypes[id(x)] = x.options["dtype"] if x.operation == "narrowed" else dtype
-            if x.operation == "narrowed":
-                dtypes[id(x)] = self._dtype
-            values[id(x)] = self._one(x, [value(y, dtype) for y in x.inputs], dtype)
-        return [values[id(x)] for x in results]
+    def __init__(self, graph: Graph, inputs: Mapping[str, Value], dtype: str, where: str) -> None:
+        self.graph, self.where = graph, where
+        self.values: dict[int, Value] = {}
+        self._inputs, self._dtype = inputs, dtype
 
-    def _unique(self, name: str) -> str:
-        unique, number = name, 2
-        while unique in self._names:
-            unique, number = f"{name}_{number}", number + 1
-        self._names.add(unique)
-        return unique
-
-    def _one(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        """Add the nodes of one operation, and return the name of its result."""
+    def write(self, x: Symbol) -> None:
+        """Add the nodes of one operation, whose inputs are written."""
         name = x.operation
+        if name == "constant":
+            return  # it is written in the dtype of the operation that takes it
+        if name == "input":
+            self.values[id(x)] = self._inputs[x.name]
+            return
         if name in OPERATORS:
-            return self.node(OPERATORS[name], *inputs, name=x.name)
-        if name in REDUCTIONS:
-            axes = self.constant(np.array([-1]), "last_axis")
-            return self.node(f"Reduce{name.title()}", inputs[0], axes, keepdims=1, name=x.name)
-        return _OTHERS[name](self, x, inputs, dtype)
+            made = self.graph.node(OPERATORS[name], *self.inputs(x), name=x.name)
+        elif name in REDUCTIONS:
+            made = self._over_units(f"Reduce{name.title()}", *self.inputs(x))
+        else:
+            made = getattr(self, f"of_{name}")(x)
+        dtype = self._dtype if name == "narrowed" else self.dtype(x)
+        self.values[id(x)] = Value(made, dtype)
+
+    def dtype(self, x: Symbol) -> str:
+        """Return the dtype of the inputs of an operation."""
+        known = (self.values.get(id(y)) for y in x.inputs)
+        return next((value.dtype for value in known if value is not None), self._dtype)
+
+    def inputs(self, x: Symbol) -> list[str]:
+        """Return the names of the inputs of an operation."""
+        dtype, found = self.dtype(x), []
+        for y in x.inputs:
+            if not isinstance(y, Symbol):
+                found.append(self.number(y, x))
+            elif y.operation == "constant":
+                values = y.options["values"]
+                numbers = values.dtype.kind == "f"
+                known = values.astype(dtype) if numbers else values
+                found.append(self.graph.constant(known, y.name))
+            else:
+                found.append(self.values[id(y)].name)
+        return found
+
+    def number(self, value: float, x: Symbol) -> str:
+        """Return the name of a constant number, in the dtype of an operation."""
+        return self.graph.constant(np.asarray(value, dtype=self.dtype(x)))
+
+    def places(self, *values: int) -> str:
+        """Return the name of a constant array of integers."""
+        return self.graph.constant(np.array(values, dtype=np.int64), "places")
+
+    def _over_units(self, operator: str, value: str) -> str:
+        return self.graph.node(operator, value, self.places(-1), keepdims=1)
+
+    def _inner(self, result: Symbol, name: str, x: Symbol) -> str:
+        """Add the nodes of an expression in the input of x, and return the name of the result."""
+        known = {name: Value(self.inputs(x)[0], self.dtype(x))}
+        return written(self.graph, [result], known, self._dtype, self.where)[0]
 
     # -----------------------------------------------------------------------------------------
-    # operations of several operators
+    # one method for each operation
 
-    def _expm1(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Sub", self.node("Exp", *inputs), self._number(1, dtype))
+    def of_expm1(self, x: Symbol) -> str:
+        return self.graph.node("Sub", self.graph.node("Exp", *self.inputs(x)), self.number(1, x))
 
-    def _log1p(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Log", self.node("Add", *inputs, self._number(1, dtype)))
+    def of_log1p(self, x: Symbol) -> str:
+        return self.graph.node("Log", self.graph.node("Add", *self.inputs(x), self.number(1, x)))
 
-    def _square(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Mul", inputs[0], inputs[0])
+    def of_square(self, x: Symbol) -> str:
+        return self.graph.node("Mul", *self.inputs(x) * 2)
 
-    def _cast(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Cast", inputs[0], to=self.element_type(dtype))
+    def of_number(self, x: Symbol) -> str:
+        return self.graph.cast(self.inputs(x)[0], self.dtype(x))
 
-    def _narrowed(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Cast", inputs[0], to=self.element_type(self._dtype))
+    def of_narrowed(self, x: Symbol) -> str:
+        return self.graph.cast(self.inputs(x)[0], self._dtype)
 
-    def _linear(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        a, W, b = inputs
+    def of_linear(self, x: Symbol) -> str:
+        a, W, b = self.inputs(x)
         if not x.options["stacked"]:
-            return self.node("Gemm", a, W, b, transB=1, name="z")
-        turned = self.node("Transpose", W, perm=[0, 2, 1])
-        return self.node("Add", self.node("MatMul", a, turned), b, name="z")
+            return self.graph.node("Gemm", a, W, b, transB=1, name="z")
+        turned = self.graph.node("Transpose", W, perm=[0, 2, 1])
+        return self.graph.node("Add", self.graph.node("MatMul", a, turned), b, name="z")
 
-    def _activation(self, x: Symbol, inputs: list[str], dtype: str) -> str:
+    def of_activation(self, x: Symbol) -> str:
         activation: Activation = x.options["activation"]
         known = getattr(activation, "name", "")
         native = NATIVE.get(known) if type(activation) is ACTIVATIONS.get(known) else None
-        if native is not None and (native.wide or dtype == "float32"):
+        if native is not None and (native.wide or self.dtype(x) == "float32"):
             fields = {to: getattr(activation, field) for field, to in native.fields.items()}
             attributes = {**native.attributes, **fields}
-            return self.node(native.operator, *inputs, name=x.name, **attributes)
-        return self.written([formula(activation, self._where)], {"z": (inputs[0], dtype)})[0]
+            return self.graph.node(native.operator, *self.inputs(x), name=x.name, **attributes)
+        return self._inner(formula(activation, self.where), "z", x)
 
-    def _networks_mean(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        first = self.constant(np.array([0]), "networks_axis")
-        return self.node("ReduceMean", inputs[0], first, keepdims=0, name="mean")
+    def of_networks_mean(self, x: Symbol) -> str:
+        return self.graph.node("ReduceMean", *self.inputs(x), self.places(0), keepdims=0)
 
-    def _take(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        columns = self.constant(np.array(x.options["columns"], dtype=np.int64), "columns")
-        return self.node("Gather", inputs[0], columns, axis=1)
+    def of_take(self, x: Symbol) -> str:
+        return self.graph.node(
+            "Gather", *self.inputs(x), self.places(*x.options["columns"]), axis=1
+        )
 
-    def _concat(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("Concat", *inputs, axis=-1)
+    def of_concat(self, x: Symbol) -> str:
+        return self.graph.node("Concat", *self.inputs(x), axis=-1)
 
-    def _largest_place(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        return self.node("ArgMax", inputs[0], axis=-1, keepdims=0)
+    def of_largest_place(self, x: Symbol) -> str:
+        return self.graph.node("ArgMax", *self.inputs(x), axis=-1, keepdims=0)
 
-    def _above_half(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        above = self.node("Greater", inputs[0], self._number(0.5, dtype))
-        return self.node("Cast", above, to=self.element_type("int64"))
+    def of_above_half(self, x: Symbol) -> str:
+        above = self.graph.node("Greater", *self.inputs(x), self.number(0.5, x))
+        return self.graph.cast(above, "int64")
 
-    def _second_above_half(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        one = self.constant(np.array(1), "second")
-        return self._above_half(x, [self.node("Gather", inputs[0], one, axis=1)], dtype)
+    def of_second_above_half(self, x: Symbol) -> str:
+        second = self.graph.constant(np.array(1), "second")
+        p = self.graph.node("Gather", *self.inputs(x), second, axis=1)
+        return self.graph.cast(self.graph.node("Greater", p, self.number(0.5, x)), "int64")
 
-    def _class_of(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        place, classes = inputs
-        return self.node("Gather", classes, place, axis=0)
+    def of_class_of(self, x: Symbol) -> str:
+        place, classes = self.inputs(x)
+        return self.graph.node("Gather", classes, place, axis=0)
 
-    def _one_hot(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        column, known = inputs
+    def of_one_hot(self, x: Symbol) -> str:
+        graph, (column, known) = self.graph, self.inputs(x)
         if x.options["kind"] == "number":  # both in the dtype in which the input comes
-            kind = self.element_type(self._dtype)
-            column, known = (self.node("Cast", each, to=kind) for each in (column, known))
-        equal = self.node("Equal", column, known)
-        hot = self.node("Cast", equal, to=self.element_type(dtype))
+            column, known = (graph.cast(each, self._dtype) for each in (column, known))
+        hot = graph.cast(graph.node("Equal", column, known), self.dtype(x))
         if not x.options["refuse"]:
             return hot
         # an unknown category is a place outside of an array of one number, which engines refuse
-        axes = self.constant(np.array([-1]), "last_axis")
-        sums = self.node("ReduceSum", hot, axes, keepdims=1)
-        missing = self.node("Sub", self._number(1, dtype), sums)
-        place = self.node("Cast", missing, to=self.element_type("int64"))
-        one = self.constant(np.ones(1, dtype=dtype), "known")
-        return self.node("Mul", hot, self.node("Gather", one, place, name="unknown_category"))
+        missing = graph.node("Sub", self.number(1, x), self._over_units("ReduceSum", hot))
+        ones = graph.constant(np.ones(1, dtype=self.dtype(x)), "known")
+        found = graph.node("Gather", ones, graph.cast(missing, "int64"), name="unknown_category")
+        return graph.node("Mul", hot, found)
 
-    def _interpolate(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        """Add linear interpolation between the rows of the tables `xs` and `ys`, by column.
+    def of_interpolate(self, x: Symbol) -> str:
+        """Add linear interpolation between the rows of two tables, as ``numpy.interp``.
 
-        As ``numpy.interp``: the place j is the last with xs[j] ≤ x.
+        The place j of x is the last with xs[j] ≤ x.
         """
-        at, xs, ys = inputs
-        rows = len(x.inputs[1].options["values"])
-        least, last = self.constant(np.array(0), "zero"), self.constant(np.array(rows - 1), "last")
-        axis = self.constant(np.array([1]), "table_axis")
-        not_below = self.node("GreaterOrEqual", self.node("Unsqueeze", at, axis), xs)
-        counts = self.node("Cast", not_below, to=self.element_type("int64"))
-        passed = self.node("ReduceSum", counts, axis, keepdims=0)
-        one = self.constant(np.array(1), "second")
-        lower = self.node("Max", self.node("Sub", passed, one), least)
-        upper = self.node("Min", self.node("Add", lower, one), last)
-        x0, y0 = (self.node("GatherElements", table, lower, axis=0) for table in (xs, ys))
-        x1, y1 = (self.node("GatherElements", table, upper, axis=0) for table in (xs, ys))
-        width, rise = self.node("Sub", x1, x0), self.node("Sub", y1, y0)
-        slope = self.node("Div", rise, width)
-        between = self.node("Add", self.node("Mul", slope, self.node("Sub", at, x0)), y0)
-        flat = self.node("Equal", width, self._number(0, dtype))
-        inside = self.node("Where", flat, y0, between)
-        first = self.node("Gather", ys, least, axis=0)
-        start = self.node("Gather", xs, least, axis=0)
-        return self.node("Where", self.node("Less", at, start), first, inside)
+        node, (at, xs, ys) = self.graph.node, self.inputs(x)
+        zero, one, axis = self.graph.constant(np.array(0)), self.graph.constant(np.array(1)), [1]
+        last = self.graph.constant(np.array(len(x.inputs[1].options["values"]) - 1))
+        not_below = node("GreaterOrEqual", node("Unsqueeze", at, self.places(*axis)), xs)
+        counts = self.graph.cast(not_below, "int64")
+        passed = node("ReduceSum", counts, self.places(*axis), keepdims=0)
+        lower = node("Max", node("Sub", passed, one), zero)
+        upper = node("Min", node("Add", lower, one), last)
+        x0, y0 = (node("GatherElements", table, lower, axis=0) for table in (xs, ys))
+        x1, y1 = (node("GatherElements", table, upper, axis=0) for table in (xs, ys))
+        width, rise = node("Sub", x1, x0), node("Sub", y1, y0)
+        along = node("Mul", node("Div", rise, width), node("Sub", at, x0))
+        flat = node("Equal", width, self.number(0, x))
+        inside = node("Where", flat, y0, node("Add", along, y0))
+        start, first = (node("Gather", table, zero, axis=0) for table in (xs, ys))
+        return node("Where", node("Less", at, start), first, inside)
 
-    def _text_missing(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        came = "SimpleImputer, to which None or NaN is a missing text"
+    def of_text_missing(self, x: Symbol) -> str:
+        came = f"SimpleImputer, to which None or NaN is a missing text, after {x.inputs[0].name!r}"
         advice = "Mark missing texts with a text: SimpleImputer(missing_values='')"
-        raise OptionError(f"{self._where}(model)", came, "texts, as ONNX has no others", advice)
+        raise OptionError(f"{self.where}(model)", came, "texts, as ONNX has no others", advice)
 
-    def _normal_quantile(self, x: Symbol, inputs: list[str], dtype: str) -> str:
-        p = Symbol("input", name="p")
-        return self.written([normal_quantile(p)], {"p": (inputs[0], dtype)})[0]
-
-    def _number(self, x: float, dtype: str) -> str:
-        return self.constant(np.asarray(x, dtype=dtype))
-
-
-_Operation = Callable[[Graph, Symbol, list[str], str], str]
-_OTHERS: dict[str, _Operation] = {
-    "expm1": Graph._expm1,
-    "log1p": Graph._log1p,
-    "square": Graph._square,
-    "number": Graph._cast,
-    "narrowed": Graph._narrowed,
-    "linear": Graph._linear,
-    "activation": Graph._activation,
-    "networks_mean": Graph._networks_mean,
-    "take": Graph._take,
-    "concat": Graph._concat,
-    "largest_place": Graph._largest_place,
-    "above_half": Graph._above_half,
-    "second_above_half": Graph._second_above_half,
-    "class_of": Graph._class_of,
-    "one_hot": Graph._one_hot,
-    "interpolate": Graph._interpolate,
-    "text_missing": Graph._text_missing,
-    "normal_quantile": Graph._normal_quantile,
-}
+    def of_normal_quantile(self, x: Symbol) -> str:
+        return self._inner(normal_quantile(Symbol("input", name="p")), "p", x)

@@ -10,7 +10,8 @@ from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import Symbol
-from backprop_xp.exchange.onnx_code import Graph
+from backprop_xp.exchange.onnx_code import Value, written
+from backprop_xp.exchange.onnx_graph import Graph
 from backprop_xp.exchange.preparation import prepared
 from backprop_xp.exchange.program import Program, program_of
 from backprop_xp.exchange.served import Served, served
@@ -126,23 +127,21 @@ def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
     inputs, x = prepared(model, where)
     program = program_of(model, inputs, x)
     outputs = _outputs(model, program)
-    graph = Graph(dtype, where, [*(x.name for x in inputs), *outputs])
+    graph = Graph([*(x.name for x in inputs), *outputs])
     value_info = onnx.helper.make_tensor_value_info
     infos, values = [], {}
+    wide = "float64" if model.meaning.preprocessing else dtype  # the steps compute in float64
     for x in inputs:
         text = x.options["kind"] == "text"
-        kind = onnx.TensorProto.STRING if text else graph.element_type(dtype)
+        kind = graph.element_type(object if text else dtype)
         infos.append(value_info(x.name, kind, ["batch", x.options["width"]]))
-        steps_compute_in = "float64" if model.meaning.preprocessing else dtype
-        wide = x.name
-        if not text and steps_compute_in != dtype:
-            wide = graph.node("Cast", x.name, to=graph.element_type("float64"))
-        values[x.name] = wide, steps_compute_in
-    names = graph.written([symbol for symbol, _, _ in outputs.values()], values)
+        known = x.name if text or wide == dtype else graph.cast(x.name, wide)
+        values[x.name] = Value(known, wide)
+    names = written(graph, [symbol for symbol, _, _ in outputs.values()], values, dtype, where)
     results = []
     for name, value, (_, kind, width) in zip(outputs, names, outputs.values(), strict=True):
-        graph.renamed(value, name)
-        element = graph.element_type(dtype) if kind is None else kind
+        graph.output(value, name)
+        element = graph.element_type(dtype if kind is None else kind)
         shape = ["batch"] if width is None else ["batch", width]
         results.append(value_info(name, element, shape))
     title = f"backprop_xp network {'-'.join(map(str, model.net.sizes))}"
@@ -155,25 +154,17 @@ def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
     )
 
 
-def _outputs(model: Served, program: Program) -> dict[str, tuple[Symbol, int | None, int | None]]:
-    """Return the symbol, the type (None: the graph's dtype) and the width of each output."""
+def _outputs(model: Served, program: Program) -> dict[str, tuple[Symbol, Any, int | None]]:
+    """Return the symbol, the dtype (None: the graph's) and the width of each output."""
     if program.predictions is None or program.probabilities is None:
         return {"variable": (program.outputs, None, model.net.sizes[-1])}
-    helper, classes = import_module("onnx").helper, model.meaning.classes
+    p, label, classes = program.probabilities, program.predictions, model.meaning.classes
     if model.several_labels or classes is None:
-        kind, width = helper.np_dtype_to_tensor_dtype(np.dtype("int64")), model.net.sizes[-1]
-        return {
-            "label": (program.predictions, kind, width),
-            "probabilities": (program.probabilities, None, width),
-        }
-    place, symbol = program.predictions.inputs
-    array = symbol.options["values"]
-    array = array.astype(object if array.dtype.kind in "US" else np.int64)
-    if classes.dtype.kind == "f" and not np.array_equal(array, classes):
-        array = classes.astype(np.float64)
-    label = Symbol("class_of", place, Symbol("constant", name="classes", values=array))
-    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
-    return {
-        "label": (label, kind, None),
-        "probabilities": (program.probabilities, None, len(classes)),
-    }
+        width = model.net.sizes[-1]
+        return {"label": (label, "int64", width), "probabilities": (p, None, width)}
+    known = classes.astype(object if classes.dtype.kind in "US" else np.int64)
+    if classes.dtype.kind == "f" and not np.array_equal(known, classes):
+        known = classes.astype(np.float64)
+    symbol = Symbol("constant", name="classes", values=known)
+    named = Symbol("class_of", label.inputs[0], symbol)
+    return {"label": (named, known.dtype, None), "probabilities": (p, None, len(classes))}

@@ -4,7 +4,7 @@ Columns pass from step to step. Where all inputs are numbers, they begin as one 
 are texts, each input is a column of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,13 +88,14 @@ class Columns(NamedTuple):
             place -= part.width
         raise IndexError(place)
 
-    def take(self, places: Sequence[Any]) -> "Columns":
+    def take(self, places: Iterable[Any]) -> "Columns":
         """Return these columns, in this order."""
+        places = [int(place) for place in places]
         if len(self.parts) == 1 and self.parts[0].kind == NUMBER:
             (part,) = self.parts
-            same = [int(place) for place in places] == list(range(part.width))
+            same = places == list(range(part.width))
             return self.of(Part(part.symbol if same else taken(part.symbol, places), len(places)))
-        return self.of(*(self.column(int(place)) for place in places))
+        return self.of(*(self.column(place) for place in places))
 
     def unique(self, name: str) -> str:
         """Return a name that no other constant or result of the steps has."""
@@ -207,10 +208,6 @@ def _chain(step: Chain, columns: Columns) -> Columns:
 def _side_by_side(step: SideBySide, columns: Columns) -> Columns:
     made = [_after(each, columns.take(chosen)) for chosen, each in step.parts]
     return columns.of(*(part for one in made for part in one.parts))
-
-
-def _unchanged(step: Unchanged, columns: Columns) -> Columns:
-    return columns
 
 
 def _standardisation(step: Standardisation, columns: Columns) -> Columns:
@@ -336,6 +333,6 @@ STEPS: dict[type, Callable[[Any, Columns], Columns]] = {
     QuantileMapping: _quantile_mapping,
     Chain: _chain,
     SideBySide: _side_by_side,
-    Unchanged: _unchanged,
+    Unchanged: lambda _, columns: columns,
 }
 """The function of each step."""

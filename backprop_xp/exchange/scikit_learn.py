@@ -37,8 +37,10 @@ _PAIRS = {
     ("identity", "squared_error"),
     ("exp", "poisson"),
 }
-_KEPT = ("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "n_features_in_")
-_KEPT += ("feature_names_in_", "validation_scores_", "best_validation_score_")
+_KEPT = (
+    *("n_iter_", "t_", "loss_", "best_loss_", "loss_curve_", "n_features_in_"),
+    *("feature_names_in_", "validation_scores_", "best_validation_score_"),
+)
 _PLAIN = str | int | float | bool | np.random.RandomState | None
 
 
@@ -92,7 +94,7 @@ def from_sklearn(estimator: Any) -> Any:
     if not hasattr(estimator, "coefs_"):
         came = f"{type(estimator).__name__}, not fitted"
         raise DTypeError(f"{where}(estimator)", came, "a fitted one", "Call its fit(X, y) first")
-    net, theta = _network(estimator, classifies)
+    net, theta = _network(estimator)
     head = _head(estimator, net, classifies)
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
 
@@ -104,7 +106,7 @@ def from_sklearn(estimator: Any) -> Any:
     return fitted_from_parts(kind(**settings), head, net, theta, fitted)
 
 
-def _network(estimator: Any, classifies: bool) -> tuple[Network, HostArray]:
+def _network(estimator: Any) -> tuple[Network, HostArray]:
     """Return the network and θ of scikit-learn's fitted estimator."""
     sizes = [len(estimator.coefs_[0]), *(coef.shape[1] for coef in estimator.coefs_)]
     output = _OUR_NAMES[estimator.out_activation_]
@@ -268,9 +270,7 @@ def _settings(model: Any, kind: Any) -> dict[str, Any]:
     known = inspect.signature(kind).parameters
     given = model.get_params(deep=False).items()
     skipped = {"loss", "activation", "hidden_layer_sizes"}
-    return {
-        name: x for name, x in given if name in set(known) - skipped and isinstance(x, _PLAIN)
-    }
+    return {name: x for name, x in given if name in set(known) - skipped and isinstance(x, _PLAIN)}
 
 
 def _fill(made: Any, model: Any, layers: list[tuple[HostArray, HostArray]], output: str) -> None:

@@ -1,7 +1,8 @@
 """`to_torch` and `from_torch`: networks as sequences of PyTorch's layers, and back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import array_api_compat
@@ -80,7 +81,7 @@ def to_torch(net: Network, theta: Any) -> Any:
     >>> [type(layer).__name__ for layer in module]
     ['Linear', 'ReLU', 'Linear', 'Softmax']
     >>> theta[0] = 7.0  # the first weight
-    >>> float(module[0].weight[0, 0])
+    >>> float(module[0].weight.detach()[0, 0])
     7.0
     """
     where = "to_torch"
@@ -172,7 +173,7 @@ def from_torch(
         raise DTypeError(f"{where}(module)", came, "a torch.nn.Sequential", advice)
     layers, activations = _layers(torch, module, where)
     sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
-    for below, above in zip(layers[:-1], layers[1:], strict=True):
+    for below, above in pairwise(layers):
         if below.out_features != above.in_features:
             came = f"{below.out_features} outputs before {above.in_features} inputs"
             advice = "Let in_features be the out_features of the layer before"
@@ -260,11 +261,7 @@ def _layers(
         if type(one) is nn.Linear:
             layers.append(one)
             activations.append(None)
-        elif isinstance(one, nn.Identity | nn.Dropout | nn.AlphaDropout):
-            continue
-        elif isinstance(one, nn.Flatten) and not layers and one.start_dim == 1:
-            continue
-        else:
+        elif not _is_left_out(nn, one, first=not layers):
             found = _activation(torch, one, where)
             if not layers or activations[-1] is not None:
                 before = "before the first linear layer" if not layers else "after an activation"
@@ -277,6 +274,12 @@ def _layers(
     return layers, activations
 
 
+def _is_left_out(nn: Any, one: Any, *, first: bool) -> bool:
+    """Tell whether a module changes no prediction."""
+    flattens = isinstance(one, nn.Flatten) and first and one.start_dim == 1
+    return flattens or isinstance(one, nn.Identity | nn.Dropout | nn.AlphaDropout)
+
+
 def _activation(torch: Any, one: Any, where: str) -> Activation:
     """Return the activation of a module.
 
@@ -286,32 +289,30 @@ def _activation(torch: Any, one: Any, where: str) -> Activation:
         There is no equal here.
     """
     nn = torch.nn
-    plain = {nn.Sigmoid: Sigmoid, nn.Tanh: Tanh, nn.ReLU: ReLU, nn.SiLU: SiLU}
-    kind, advice = type(one), f"Use one of {', '.join(ACTIVATIONS)}"
-    if kind in plain:
-        return plain[kind]()
-    if kind is nn.LeakyReLU:
-        return LeakyReLU(one.negative_slope)
-    if kind is nn.ELU:
-        return ELU(one.alpha)
-    if kind is nn.GELU:
-        if one.approximate == "tanh":
-            return GELU()
-        advice = 'The GELU here is torch.nn.GELU(approximate="tanh"), which differs by up to 5e-4'
-    if kind is nn.Softplus:
-        if one.beta == 1 and one.threshold >= 20:  # within 2e-9
-            return Softplus()
-        advice = "The softplus here has beta=1, and is linear nowhere"
-    if kind is nn.Softmax:
-        if one.dim in (None, 1, -1):
-            return Softmax()
-        advice = "Use dim=-1, over the units of a case"
-    if kind is nn.LogSoftmax:
-        advice = 'Leave it out, and pass output="softmax": the logarithm belongs to the loss'
-    if kind is nn.BatchNorm1d:
-        advice = "Fuse it into the linear layer before: torch.nn.utils.fusion"
-    came = f"{one}, which has no equal here"
-    raise OptionError(f"{where}(module)", came, "linear layers and activations", advice)
+    equals: dict[Any, Callable[[], Activation | None]] = {
+        nn.Sigmoid: Sigmoid,
+        nn.Tanh: Tanh,
+        nn.ReLU: ReLU,
+        nn.SiLU: SiLU,
+        nn.LeakyReLU: lambda: LeakyReLU(one.negative_slope),
+        nn.ELU: lambda: ELU(one.alpha),
+        nn.GELU: lambda: GELU() if one.approximate == "tanh" else None,
+        nn.Softplus: lambda: Softplus() if one.beta == 1 and one.threshold >= 20 else None,  # 2e-9
+        nn.Softmax: lambda: Softmax() if one.dim in (None, 1, -1) else None,
+    }
+    advice = {
+        nn.GELU: 'The GELU here is torch.nn.GELU(approximate="tanh"), which differs by up to 5e-4',
+        nn.Softplus: "The softplus here has beta=1, and is linear nowhere",
+        nn.Softmax: "Use dim=-1, over the units of a case",
+        nn.LogSoftmax: 'Leave it out, and pass output="softmax": the logarithm is the loss\'s',
+        nn.BatchNorm1d: "Fuse it into the linear layer before: torch.nn.utils.fusion",
+    }
+    found = equals.get(type(one), lambda: None)()
+    if found is None:
+        came, known = f"{one}, which has no equal here", f"Use one of {', '.join(ACTIVATIONS)}"
+        expected = "linear layers and activations"
+        raise OptionError(f"{where}(module)", came, expected, advice.get(type(one), known))
+    return found
 
 
 def _theta(torch: Any, layers: Sequence[Any], where: str) -> Any:

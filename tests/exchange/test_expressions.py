@@ -36,19 +36,19 @@ def test_an_activation_of_a_user_has_a_formula(activation):
     [
         (Deciding(), r"\.all"),
         (lambda z: z if z > 0 else -z, "a decision"),
-        (lambda z: float(z), "Python number"),
+        (float, "Python number"),
         (lambda z: [each for each in z], "a loop"),  # noqa: C416
         (lambda z: z[..., :1, :], "an index"),
-        (lambda z: np.sinc(z), "numpy.sinc"),
+        (np.sinc, "numpy.sinc"),
         (lambda z: np.sort(z, axis=-2), "numpy.sort"),
-        (lambda z: np.maximum.reduce(z), "numpy.maximum"),
-        (lambda z: np.cbrt(z), "numpy.cbrt"),
+        (np.maximum.reduce, "numpy.maximum"),
+        (np.cbrt, "numpy.cbrt"),
         (lambda z: z.sum(axis=-1, keepdims=True), "sum with axis=-1"),
         (lambda z: z.sum(axis=-2), "keepdims=False"),
         (lambda z: z + np.ones(3), "ndarray|numpy"),
         (lambda z: z.shape, r"\.shape"),
-        (lambda z: 3.0, "float"),
-        (lambda z: 1 / 0, "ZeroDivisionError"),
+        (lambda _: 3.0, "float"),
+        (lambda _: 1 / 0, "ZeroDivisionError"),
     ],
 )
 def test_an_activation_that_no_file_can_hold_is_refused_with_the_reason(function, words):

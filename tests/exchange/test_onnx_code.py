@@ -6,7 +6,8 @@ from exchange_cases import onnx_results
 from needs import needs
 
 from backprop_xp.exchange.expressions import ELEMENTWISE, REDUCTIONS, Symbol
-from backprop_xp.exchange.onnx_code import Graph
+from backprop_xp.exchange.onnx_code import Value, written
+from backprop_xp.exchange.onnx_graph import Graph
 
 onnx = needs("onnx")
 X = np.array([[-2.5, 0.0, 0.3], [1.0, 3.5, 0.25]])
@@ -15,13 +16,11 @@ REFERENCES = {"number": lambda x: np.where(x, 1.0, 0.0), "pow": np.power, "abs":
 
 def computed(result, dtype="float64"):
     """Return what ONNX Runtime computes of a symbol in x."""
-    graph = Graph(dtype, "test", ["X", "Y"])
-    (value,) = graph.written([result], {"x": ("X", dtype)})
-    graph.renamed(value, "Y")
+    graph = Graph(["X", "Y"])
+    (value,) = written(graph, [result], {"x": Value("X", dtype)}, dtype, "test")
+    graph.output(value, "Y")
     kind = graph.element_type(dtype)
-    infos = [
-        onnx.helper.make_tensor_value_info(name, kind, ["m", None]) for name in ("X", "Y")
-    ]
+    infos = [onnx.helper.make_tensor_value_info(name, kind, ["m", None]) for name in ("X", "Y")]
     made = onnx.helper.make_graph(graph.nodes, "g", infos[:1], infos[1:], graph.initializers)
     opset = [onnx.helper.make_opsetid("", 20)]
     model = onnx.helper.make_model(made, opset_imports=opset, ir_version=9)
@@ -62,8 +61,9 @@ def test_every_operation(name, dtype):
 
 def test_equal_numbers_are_one_constant():
     x = Symbol("input", name="x")
-    graph = Graph("float64", "test", ["X"])
-    graph.written([(x + 1.0) * (x - 1.0) + 2.0], {"x": ("X", "float64")})
+    graph = Graph(["X"])
+    result = (x + 1.0) * (x - 1.0) + 2.0
+    written(graph, [result], {"x": Value("X", "float64")}, "float64", "test")
     assert len(graph.initializers) == 2
 
 
@@ -77,7 +77,7 @@ def test_large_constants_of_equal_shape_stay_apart():
 
 def test_names_are_unique_beside_those_of_inputs():
     x = Symbol("input", name="x")
-    graph = Graph("float64", "test", ["X", "add", "constant"])
-    graph.written([x + 1.0 + 2.0], {"x": ("X", "float64")})
+    graph = Graph(["X", "add", "constant"])
+    written(graph, [x + 1.0 + 2.0], {"x": Value("X", "float64")}, "float64", "test")
     names = [each.output[0] for each in graph.nodes] + [each.name for each in graph.initializers]
     assert len({*names, "X", "add", "constant"}) == len(names) + 3

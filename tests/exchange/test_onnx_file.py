@@ -118,7 +118,9 @@ def test_names_and_types_are_those_of_skl2onnx(kind, y):
 
     if kind == "MLPRegressor":
         y = X[:, :2]
-    theirs = getattr(neural_network, kind)(hidden_layer_sizes=[3], solver="lbfgs", max_iter=5, tol=9).fit(X, y)
+    theirs = getattr(neural_network, kind)(
+        hidden_layer_sizes=[3], solver="lbfgs", max_iter=5, tol=9
+    ).fit(X, y)
     options = {"zipmap": False} if kind == "MLPClassifier" else None
     expected = skl2onnx.to_onnx(theirs, X[:1].astype("float32"), options=options)
     made = bp.exchange.to_onnx(theirs, dtype="float32")
@@ -209,13 +211,13 @@ def test_a_saved_estimator_is_exported_with_its_classes(tmp_path):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda net, theta: bp.exchange.to_onnx(net), "a network alone"),
-        (lambda net, theta: bp.exchange.to_onnx(3), "got int; expected a fitted estimator"),
+        (lambda net, _: bp.exchange.to_onnx(net), "a network alone"),
+        (lambda *_: bp.exchange.to_onnx(3), "got int; expected a fitted estimator"),
         (lambda net, theta: bp.exchange.to_onnx(net, theta[:3]), "theta"),
         (lambda net, theta: bp.exchange.to_onnx(net, theta, classes=[1, 2]), "3 integers or texts"),
         (lambda net, theta: bp.exchange.to_onnx(net, theta, dtype="int8"), "float32 or float64"),
         (lambda net, theta: bp.exchange.to_onnx(net, theta, "model.pt"), r"model\.onnx"),
-        (lambda net, theta: bp.exchange.to_onnx(bp.MLPClassifier()), "MLPClassifier"),
+        (lambda *_: bp.exchange.to_onnx(bp.MLPClassifier()), "MLPClassifier"),
         (lambda net, theta: bp.exchange.to_onnx((theta, net)), "Network"),
     ],
 )
@@ -236,8 +238,6 @@ try:
 except bp.MissingExtraError as error:
     print(error)
 """
-    made = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     advice = f"Run: {install_command('onnx')}."
     assert made.stdout == f"to_onnx(): got no onnx; expected the package onnx. {advice}\n"

@@ -1,6 +1,7 @@
 """Networks at random, and ways to run models that were exported."""
 
 import importlib.util
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +24,7 @@ def random_network(seed: int) -> tuple[bp.Network, np.ndarray, np.ndarray]:
     hidden = [rng.choice([*BOUNDED, *own]) for _ in sizes[1:-1]]
     masks = [
         rng.integers(0, 2, (n_out, n_in)) if rng.random() < 0.3 else None
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for n_in, n_out in pairwise(sizes)
     ]
     output, loss = str(rng.choice(list(ACTIVATIONS))), str(rng.choice(list(LOSSES)))
     net = bp.Network(sizes, hidden, output, loss, masks)
