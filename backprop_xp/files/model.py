@@ -63,7 +63,9 @@ class Model(_Pair[ArrayT_co]):
     def __new__(
         cls, network: Network, theta: ArrayT_co, meaning: Meaning | None = None
     ) -> "Model[ArrayT_co]":
-        model = super().__new__(cls, network, theta)
+        """Return the model; None stands for a meaning of outputs as they are."""
+        new: Any = super().__new__
+        model: Model[ArrayT_co] = new(cls, network, theta)
         model.meaning = Meaning() if meaning is None else meaning
         return model
 

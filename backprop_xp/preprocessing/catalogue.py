@@ -13,9 +13,9 @@ from backprop_xp.preprocessing.step import Step
 
 __all__ = ["KINDS", "step_from"]
 
-KINDS: Final[Mapping[str, type]] = {
-    kind.kind: kind
-    for kind in (
+KINDS: Final[Mapping[str, Any]] = {
+    step.kind: step
+    for step in (
         Standardisation,
         RangeScaling,
         QuantileMapping,

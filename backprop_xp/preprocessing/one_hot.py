@@ -124,7 +124,7 @@ def _checked(categories: Categories) -> Categories:
     else:
         categories = tuple(categories)
         good = all(isinstance(one, str | bool | int | float | None) for one in categories)
-    if not good or not len(categories):
+    if not good or len(categories) == 0:
         raise TypeError("categories that are no list of numbers, texts and None")
     return categories
 

@@ -26,10 +26,14 @@ class Step(Protocol):
     kind: ClassVar[str]
 
     @property
-    def n_in(self) -> int: ...
+    def n_in(self) -> int:
+        """The number of columns that it takes."""
+        ...
 
     @property
-    def n_out(self) -> int: ...
+    def n_out(self) -> int:
+        """The number of columns that it returns."""
+        ...
 
     def apply(self, table: Table) -> Table:
         """Return the columns that the step makes of a table with `n_in` columns."""
