@@ -100,7 +100,7 @@ def evaluate(net: Network, theta: Any, X: Any, Y: Any, case_weights: Any = None)
     >>> X, Y = bp.datasets.xor()
     >>> Y = Y[:, 0].astype(int)  # class labels
     >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
-    >>> run = bp.train(net, X, Y, epochs=600, optimizer="adam", validation=(X, Y))
+    >>> run = bp.train(net, X, Y, epochs=100, optimizer=bp.Adam(0.1), validation=(X, Y))
     >>> found = bp.evaluate(net, run.theta, X, Y)
     >>> found.cost == run.history["validation_cost"][-1], found.accuracy
     (True, 1.0)

@@ -59,7 +59,7 @@ class Run(Generic[ArrayT_co]):
     theta : array (*stack, P)
         The parameters after the last epoch, or the best parameters of `EarlyStopping`.
     history : dict of lists
-        A `History` with one entry for each epoch: a float, or an array (*stack). "cost" is the weighted mean cost
+        One entry for each epoch: a float, or an array (*stack). "cost" is the weighted mean cost
         over the cases, regularisation included. "accuracy" is the weighted share of correct cases,
         0 to 1, where Y holds class labels; rows of targets have no accuracy, even where each unit
         is a class. Both come from the outputs before each batch's update. "validation_cost" and
@@ -88,7 +88,7 @@ class Run(Generic[ArrayT_co]):
     """
 
     theta: ArrayT_co = field(repr=False)
-    history: History = field(repr=False)
+    history: dict[str, list[Any]] = field(repr=False)
     network: Network
     stopped: str = ""
     epoch: Any = None
