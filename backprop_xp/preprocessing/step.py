@@ -4,10 +4,12 @@ from dataclasses import fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.preprocessing.table import Table
 
-__all__ = ["Step", "as_floats", "as_indices", "check_counts", "description"]
+__all__ = ["Step", "applied", "as_floats", "as_indices", "check_counts", "description"]
 
 
 class Step(Protocol):
@@ -38,6 +40,11 @@ class Step(Protocol):
     def apply(self, table: Table) -> Table:
         """Return the columns that the step makes of a table with `n_in` columns."""
         ...
+
+
+def applied(step: Step, X: HostArray) -> NDArray[np.float64]:
+    """Return the numbers that a step makes of an array (m, n_in), (m, n_out)."""
+    return step.apply(Table((X,))).numbers()
 
 
 def description(step: Any) -> dict[str, Any]:
