@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 from backprop_xp.datasets.cells import is_missing, is_number, numbers_in, shown
 from backprop_xp.errors import DataError
 
-__all__ = ["SEPARATORS", "Columns", "FirstRows", "first_rows", "place", "read_columns"]
+__all__ = [
+    "SEPARATORS",
+    "Columns",
+    "FirstRows",
+    "first_rows",
+    "place",
+    "read_cells",
+    "read_columns",
+]
 
 SEPARATORS: Final = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
 """The separators that are found in the first line, with their names, in the order of the search."""
@@ -257,6 +265,29 @@ def read_columns(file: Path, header: bool, features: list[int], target: int | No
         row, column = divmod(int(finite.argmin()), len(features))
         raise bad_cell(lines[row], column, str(X[row, column]))
     return Columns(X, names, targets, lines)
+
+
+def read_cells(
+    file: Path, header: bool, chosen: Sequence[int]
+) -> tuple[list[list[str]], list[int]]:
+    """Return the stripped cells of the chosen columns of a CSV file, and the line of each row.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or a row is not as long as the first.
+    """
+    columns: list[list[str]] = [[] for _ in chosen]
+    lines = []
+    with contextlib.closing(_rows(file)) as numbered:
+        for line, cells in itertools.islice(numbered, int(header), None):
+            for column, j in zip(columns, chosen, strict=True):
+                column.append(cells[j].strip())
+            lines.append(line)
+    if not lines:
+        came, advice = "no rows of values", "Check that it was saved"
+        raise DataError(file.name, came, "at least one row", advice)
+    return columns, lines
 
 
 def _bad_cell(where: str, cell: str) -> DataError:

@@ -66,7 +66,7 @@ def fitted_model(estimator: Any) -> Fitted:
     classes = getattr(last, "classes_", None)
     flat = net.sizes[-1] == 1 or (classes is not None and isinstance(net.output, Softmax))
     before = [step for step in steps or [] if not _is_passthrough(step)]
-    step = _chain(before, net.sizes[0])
+    step = _chain(before)
     names = getattr(before[0] if before else last, "feature_names_in_", None)
     feature_names = () if names is None else tuple(str(name) for name in names)
     known = None if classes is None else np.asarray(classes)
@@ -153,15 +153,13 @@ def _is_passthrough(step: Any) -> bool:
     return step is None or (isinstance(step, str) and step == "passthrough")
 
 
-def _chain(transformers: Sequence[Any], n: int) -> Step | None:
-    """Return the step of transformers in turn; None where they leave all n columns as they are."""
+def _chain(transformers: Sequence[Any]) -> Step | None:
+    """Return the step of transformers in turn; None where they leave all columns as they are."""
     sparse, steps = False, []
     for transformer in transformers:
         steps.append(step_of(transformer))
         if sparse and any(isinstance(one, QuantileMapping) for one in steps_in(steps[-1])):
-            came = (
-                "QuantileTransformer after a step that makes sparse columns; it leaves their zeros"
-            )
+            came = "QuantileTransformer after a step of sparse columns, whose zeros it leaves"
             advice = "Use OneHotEncoder(sparse_output=False), or quantiles before it"
             raise OptionError(_WHERE, came, "a dense input", advice)
         sparse = _is_sparse_out(transformer, sparse)
@@ -186,8 +184,7 @@ def _is_sparse_out(transformer: Any, sparse: bool) -> bool:
 
 def _of_pipeline(pipeline: Any) -> Step:
     steps = [step for step in _pipeline_steps(pipeline) or [] if not _is_passthrough(step)]
-    n = pipeline.n_features_in_ if steps else 0
-    return _chain(steps, n) or Unchanged(int(n))
+    return _chain(steps) or Unchanged(int(getattr(pipeline, "n_features_in_", 0)))
 
 
 def _side_by_side(transformer: Any) -> Step:
@@ -222,7 +219,8 @@ def _indices(columns: Any, transformer: Any) -> NDArray[np.int64]:
         return every[:0]
     if all(isinstance(column, str) for column in each):
         return np.array([names.index(column) for column in each])
-    return every[np.asarray(each)]
+    chosen: NDArray[np.int64] = every[np.asarray(each)]
+    return chosen
 
 
 def _unchanged(transformer: Any) -> Step:

@@ -18,7 +18,8 @@ from backprop_xp.network.data_values import check_finite
 from backprop_xp.network.decisions import decided, probabilities
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
-from backprop_xp.preprocessing.composition import steps_in, used_columns
+from backprop_xp.preprocessing.composition import steps_in
+from backprop_xp.preprocessing.inputs import used_columns
 from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import WHERE, Table, columns_of_frame, is_frame
@@ -63,7 +64,9 @@ class Model(_Pair[ArrayT_co]):
     def __new__(
         cls, network: Network, theta: ArrayT_co, meaning: Meaning | None = None
     ) -> "Model[ArrayT_co]":
-        model = super().__new__(cls, network, theta)
+        """Return the model; None stands for a meaning of outputs as they are."""
+        new: Any = super().__new__
+        model: Model[ArrayT_co] = new(cls, network, theta)
         model.meaning = Meaning() if meaning is None else meaning
         return model
 

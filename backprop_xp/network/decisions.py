@@ -5,7 +5,7 @@ from typing import TypeAlias
 import numpy as np
 
 from backprop_xp.activations import Activation, Sigmoid, Softmax
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import Array, HostArray
 
 __all__ = ["decided", "log_probabilities", "probabilities"]
 
@@ -95,5 +95,5 @@ def _of_classes(z: HostArray, flat: bool) -> HostArray:
     return np.concatenate([-z, z], axis=-1).mT if two else z.mT
 
 
-def _rows(a: HostArray) -> HostArray:
+def _rows(a: Array) -> HostArray:
     return np.asarray(a).mT

@@ -13,9 +13,11 @@ from backprop_xp.preprocessing.step import Step
 
 __all__ = ["KINDS", "step_from"]
 
-KINDS: Final[Mapping[str, type]] = {
-    kind.kind: kind
-    for kind in (
+_MOST: Final = 2**24  # columns in a description, which may come from a stranger
+
+KINDS: Final[Mapping[str, Any]] = {
+    step.kind: step
+    for step in (
         Standardisation,
         RangeScaling,
         QuantileMapping,
@@ -47,7 +49,7 @@ def step_from(description: Mapping[str, Any]) -> Step:
         raise ValueError(f"the fields {sorted(given)} of a step {kind.kind}")
     whole = ("n", "n_in")
     for name in whole:
-        if name in given and (type(given[name]) is not int or given[name] < 0):
+        if name in given and (type(given[name]) is not int or not 0 <= given[name] <= _MOST):
             raise ValueError(f"{name} of a step {kind.kind}")
     made: Step = kind(**{name: _value(value) for name, value in given.items()})
     return made

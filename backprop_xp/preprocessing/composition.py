@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backprop_xp.preprocessing.step import Step, as_indices, check_counts
 from backprop_xp.preprocessing.table import Table
 
-__all__ = ["Chain", "SideBySide", "Unchanged", "steps_in", "used_columns"]
+__all__ = ["Chain", "SideBySide", "Unchanged", "steps_in"]
 
 Part: TypeAlias = tuple[NDArray[np.int64], Step]
 
@@ -146,19 +146,3 @@ def steps_in(step: Step) -> Iterator[Step]:
     elif isinstance(step, SideBySide):
         for _, one in step.parts:
             yield from steps_in(one)
-
-
-def used_columns(step: Step) -> list[int]:
-    """Return the indices of the columns that a step looks at, in ascending order.
-
-    Examples
-    --------
-    >>> used_columns(SideBySide(3, ((np.array([2, 0]), Unchanged(2)),)))
-    [0, 2]
-    """
-    if isinstance(step, Chain):
-        return used_columns(step.steps[0])
-    if isinstance(step, SideBySide):
-        found = {int(chosen[j]) for chosen, one in step.parts for j in used_columns(one)}
-        return sorted(found)
-    return list(range(step.n_in))

@@ -108,7 +108,8 @@ def normal_quantile(p: Any) -> Float64s:
         middle = q * _ratio(IN_MIDDLE, MIDDLE**2 - q * q)
         near, far = _ratio(NEAR_TAIL, r - 1.6), _ratio(_FAR_TAIL, r - _FAR)
     tail = np.copysign(np.where(r <= _FAR, near, np.where(np.isinf(r), np.inf, far)), q)
-    return np.where(np.abs(q) <= MIDDLE, middle, tail)
+    z: Float64s = np.where(np.abs(q) <= MIDDLE, middle, tail)
+    return z
 
 
 def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], x: Float64s) -> Float64s:

@@ -10,7 +10,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DataError
 from backprop_xp.preprocessing.missing import is_nan
 from backprop_xp.preprocessing.step import as_indices, check_counts
-from backprop_xp.preprocessing.table import WHERE, Table
+from backprop_xp.preprocessing.table import WHERE, Table, shown
 
 __all__ = ["NOWHERE", "REFUSED", "OneHotEncoding"]
 
@@ -109,8 +109,8 @@ class OneHotEncoding:
         strange = found < 0
         if self.unknown[j] == REFUSED and strange.any():
             row = int(np.argmax(strange))
-            some = ", ".join(repr(value) for value in list(known)[:10])
-            came = f"{column[row]!r:.100} at {table.place(row, j)} (counted from 0)"
+            some = ", ".join(shown(value) for value in list(known)[:10])
+            came = f"{shown(column[row])} at {table.place(row, j)} (counted from 0)"
             more = ", ..." if len(known) > 10 else ""
             advice = "Train with OneHotEncoder(handle_unknown='ignore'), or leave the row out"
             raise DataError(WHERE, came, f"a category of training: {some}{more}", advice)
@@ -124,7 +124,7 @@ def _checked(categories: Categories) -> Categories:
     else:
         categories = tuple(categories)
         good = all(isinstance(one, str | bool | int | float | None) for one in categories)
-    if not good or not len(categories):
+    if not good or len(categories) == 0:
         raise TypeError("categories that are no list of numbers, texts and None")
     return categories
 

@@ -61,12 +61,12 @@ class QuantileMapping:
     @property
     def n_in(self) -> int:
         """The number of columns."""
-        return self.quantiles.shape[1]
+        return int(self.quantiles.shape[1])
 
     @property
     def n_out(self) -> int:
         """The number of columns."""
-        return self.quantiles.shape[1]
+        return int(self.quantiles.shape[1])
 
     def apply(self, table: Table) -> Table:
         """Return F(x), or its normal z, for each column; NaN stays NaN."""

@@ -4,10 +4,12 @@ from dataclasses import fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.preprocessing.table import Table
 
-__all__ = ["Step", "as_floats", "as_indices", "check_counts", "description"]
+__all__ = ["Step", "applied", "as_floats", "as_indices", "check_counts", "description"]
 
 
 class Step(Protocol):
@@ -26,14 +28,23 @@ class Step(Protocol):
     kind: ClassVar[str]
 
     @property
-    def n_in(self) -> int: ...
+    def n_in(self) -> int:
+        """The number of columns that it takes."""
+        ...
 
     @property
-    def n_out(self) -> int: ...
+    def n_out(self) -> int:
+        """The number of columns that it returns."""
+        ...
 
     def apply(self, table: Table) -> Table:
         """Return the columns that the step makes of a table with `n_in` columns."""
         ...
+
+
+def applied(step: Step, X: HostArray) -> NDArray[np.float64]:
+    """Return the numbers that a step makes of an array (m, n_in), (m, n_out)."""
+    return step.apply(Table((X,))).numbers()
 
 
 def description(step: Any) -> dict[str, Any]:

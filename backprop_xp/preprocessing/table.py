@@ -11,7 +11,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.data_frames import host_array
 from backprop_xp.errors import DataError, DTypeError
 
-__all__ = ["WHERE", "Table", "columns_of_frame", "is_frame"]
+__all__ = ["WHERE", "Table", "columns_of_frame", "is_frame", "shown"]
 
 WHERE: Final = "predict(X)"  # the argument that holds the table, for errors
 _NUMBERS: Final = "biuf"  # kinds of dtype
@@ -113,7 +113,7 @@ class Table:
                 return column.astype(np.float64)
             except (TypeError, ValueError):
                 row = next(i for i, value in enumerate(column) if not _is_number(value))
-                came = f"{column[row]!r:.100} at {self.place(row, j)} (counted from 0)"
+                came = f"{shown(column[row])} at {self.place(row, j)} (counted from 0)"
         else:
             came = f"dtype {column.dtype} in column {j}"
         advice = "The step that takes this column was fitted on numbers; check the column"
@@ -155,6 +155,17 @@ def _column(series: Any) -> HostArray:
             column = column.copy()
             column[absent] = np.nan
     return column
+
+
+def shown(value: Any) -> str:
+    """Return a value for an error, as Python writes it, cut to 100 characters.
+
+    Examples
+    --------
+    >>> shown(np.str_("Rome")), shown(np.float64(2.5))
+    ("'Rome'", '2.5')
+    """
+    return f"{value.item() if isinstance(value, np.generic) else value!r:.100}"
 
 
 def _is_number(value: Any) -> bool:

@@ -259,7 +259,7 @@ class TestFrames:
     def test_polars(self, path):
         table = frame()
         pipeline = fitted(columns(), X=table, y=target("three"))
-        texts = [None if city is np.nan else city for city in table["city"].tolist()]
+        texts = [city if isinstance(city, str) else None for city in table["city"].tolist()]
         other = pl.DataFrame({name: table[name].to_numpy() for name in table} | {"city": texts})
         model, expected = saved(path, pipeline), pipeline.predict(table)
         known = table["city"].notna().to_numpy()
@@ -383,7 +383,7 @@ class TestSparse:
             model.predict(X)
         both = [OneHotEncoder(), QuantileTransformer(n_quantiles=9)]
         pipeline = fitted(*both, X=frame(missing=0)[["city"]], y=target("two"))
-        with pytest.raises(bp.OptionError, match="QuantileTransformer after a step that makes"):
+        with pytest.raises(bp.OptionError, match="QuantileTransformer after a step of sparse"):
             bp.save(path, pipeline)
 
 
@@ -413,7 +413,7 @@ class TestRefused:
     def test_categories_that_are_dates(self, path):
         X = np.array(["2020-01-01", "2021-01-01"] * 30, dtype="datetime64[D]").astype(object)
         pipeline = fitted(OneHotEncoder(), X=X[:, None], y=target("two"))
-        with pytest.raises(bp.OptionError, match="OneHotEncoder with the value .*date"):
+        with pytest.raises(bp.OptionError, match=r"OneHotEncoder with the value .*date"):
             bp.save(path, pipeline)
 
     def test_what_is_not_fitted(self, path):
