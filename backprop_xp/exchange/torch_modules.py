@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import array_api_compat
 import numpy as np
@@ -28,6 +28,7 @@ from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.backend import dtype_name, to_host
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.exchange.served import check_single
+from backprop_xp.files.model import Model
 from backprop_xp.losses import Loss
 from backprop_xp.network.network import Network
 
@@ -101,22 +102,9 @@ def to_torch(net: Network, theta: Any) -> Any:
     return torch.nn.Sequential(*modules)
 
 
-class FromTorch(NamedTuple):
-    """A network and its parameters, as `from_torch` returns them.
-
-    Attributes
-    ----------
-    network : Network
-    theta : tensor (P,)
-    """
-
-    network: Network
-    theta: Any
-
-
 def from_torch(
     module: Any, *, output: str | Activation | None = None, loss: str | Loss | None = None
-) -> tuple[Network, Any]:
+) -> Model[Any]:
     """Return the network and the parameters of a ``torch.nn.Sequential``.
 
     Linear layers, activations and pruning masks are taken, in sequences within the sequence too.
@@ -137,9 +125,9 @@ def from_torch(
 
     Returns
     -------
-    net : Network
-    theta : tensor (P,)
-        In the dtype and on the device of the weights, without derivatives.
+    Model
+        Unpacks as ``net, theta``. θ is a tensor (P,) in the dtype and on the device of the weights,
+        without derivatives.
 
     Raises
     ------
@@ -192,7 +180,7 @@ def from_torch(
     connections = [None if mask is None else to_host(mask) for mask in masks]
     between = [one or Identity() for one in hidden]
     net = Network(sizes, between, last, losses.find_loss(chosen, f"{where}(loss)"), connections)
-    return FromTorch(net, _theta(torch, layers, where))
+    return Model(net, _theta(torch, layers, where))
 
 
 def _torch(where: str) -> Any:
