@@ -24,9 +24,7 @@ def train_one_by_one(job: Job) -> Peer:
     return training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
 
 
-def training(
-    job: Job, starts: Callable[[Any], list[Any]], callbacks: Sequence[Any] = ()
-) -> Peer:
+def training(job: Job, starts: Callable[[Any], list[Any]], callbacks: Sequence[Any] = ()) -> Peer:
     """Return the peer that trains each of the starts, which are cut from θ of the whole stack."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)

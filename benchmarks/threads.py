@@ -134,7 +134,9 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
     """
     device = device_name(given)
     if device not in DEVICES:
-        raise Refused(f"--device: the threads of {device} are its own; choose {' or '.join(DEVICES)}")
+        raise Refused(
+            f"--device: the threads of {device} are its own; choose {' or '.join(DEVICES)}"
+        )
     if not given.sizes and (given.batch_size or given.cases):
         raise Refused("--batch-size and --cases go with --sizes; the default networks have theirs")
     own = (given.sizes, given.batch_size or 200, given.cases or 6_400)
