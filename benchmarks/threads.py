@@ -33,11 +33,11 @@ HEAD = [
     "network",
     "Mflop",
     "threads chosen",
-    "ms",
-    "ms, all threads",
-    "ms, one thread",
-    "× all threads",
-    "× one thread",
+    f"{OWN} ms",
+    f"{ALL} ms",
+    f"{ONE} ms",
+    f"× {ALL}",
+    f"× {ONE}",
 ]
 
 
@@ -96,11 +96,13 @@ def run(given: argparse.Namespace) -> int:
             report.results[-1] |= {"load": processes, "threads": outcome.threads, "ratios": found}
             rows.append(_row(job, outcome, found))
         report.show(Table(_title(processes, given.threads), HEAD, rows))
-    report.notes += [
+    report.notes.append(
         "Mflop: of the largest product of a step, by which the library chooses. × all threads, "
-        "× one thread: the library's time / the time with that number, the median over rounds.",
-        f"Load average of the last minute before the first measurement: {load_before}.",
-    ]
+        "× one thread: the library's time / the time with that number, the median over rounds."
+    )
+    report.notes.append(
+        f"Load average of the last minute before the first measurement: {load_before}."
+    )
     return publish(report, given)
 
 

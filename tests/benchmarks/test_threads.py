@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks.interleave import ROOT, Outcome
 from benchmarks.job import Job
 from benchmarks.load import load
-from benchmarks.peers import make
+from benchmarks.peers import PEERS, make
 
 SMALL, LARGE = [6, 5, 3], [1000, 1000, 3]
 BATCH = 2 * FLOPS_PER_THREAD // (2 * 1000 * 1000)  # with which LARGE is worth two threads
@@ -69,9 +69,7 @@ def test_the_command_writes_ratios_and_threads(tmp_path, capsys):
     found = json.loads(results.read_text())["results"]
     assert [one["load"] for one in found] == [0, 2]
     for one in found:
-        assert (
-            set(one["peers"]) == set(one["threads"]) == {"backprop_xp", "all threads", "one thread"}
-        )
+        assert set(one["peers"]) == set(one["threads"]) == set(PEERS["threads"])
         assert {tuple(threads) for threads in one["threads"].values()} <= {(1,), ()}  # (): no BLAS
         assert set(one["ratios"]) == {"to_all", "to_one"}
         assert all(ratio > 0 for ratio in one["ratios"].values())
@@ -93,10 +91,22 @@ def test_ratios_are_medians_over_rounds():
 
 
 def test_processes_compute_until_the_context_ends():
-    with pytest.raises(KeyboardInterrupt), load(2) as processes:
+    with load(2) as processes:
         assert [process.poll() for process in processes] == [None, None]
-        raise KeyboardInterrupt
     assert all(process.returncode for process in processes)
+
+
+def test_processes_end_with_an_interruption():
+    started = []
+
+    def interrupted():
+        with load(1) as processes:
+            started.extend(processes)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert all(process.returncode for process in started)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no adoption of processes")
