@@ -1,7 +1,7 @@
 """``threads``: training with the threads that the library chooses, with all and with one.
 
-It is measured on the machine as it is, and beside processes that compute. The library's choice does
-not follow the load, so it is to be near the better of the two in both.
+It is measured on the machine as it is, and beside processes that compute. The library's choice
+follows from sizes and never from the load. So both ratios say how far it is from the better number.
 """
 
 import argparse
