@@ -29,6 +29,7 @@ from inspect import unwrap
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT, ignore_overflow, namespace
 from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
 from backprop_xp.arrays.scalars import finite_number, named
@@ -232,6 +233,7 @@ class ReLU:
         return step(z)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class LeakyReLU:
     """The leaky rectifier a = max(z, 0) + s min(z, 0), with ∂a/∂z = 1 where z > 0, else s.
@@ -277,6 +279,7 @@ class LeakyReLU:
         return slope
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class ELU:
     """The exponential linear unit a = max(z, 0) + α (e^min(z, 0) − 1).

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp import activations, losses
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT_co,
@@ -68,6 +69,7 @@ class Model(NamedTuple, Generic[ArrayT_co]):
     theta: ArrayT_co
 
 
+@checks_keywords
 def save(
     path: str | os.PathLike[str],
     net: Network,
@@ -168,6 +170,7 @@ def load(
     device: str | Device,
     own: Mapping[str, Any] | None = None,
 ) -> Model[Array]: ...
+@checks_keywords
 def load(
     path: str | os.PathLike[str],
     device: str | Device = "cpu",

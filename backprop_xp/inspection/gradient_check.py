@@ -7,6 +7,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     Array,
     HostArray,
@@ -82,6 +83,7 @@ class GradientCheck:
         )
 
 
+@checks_keywords
 def check_gradient(
     net: Network,
     theta: Array,

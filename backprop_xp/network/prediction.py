@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Generic, NamedTuple
 
 from backprop_xp.arrays import requirements
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT,
@@ -61,6 +62,7 @@ class Ensemble(NamedTuple, Generic[ArrayT_co]):
     spread: ArrayT_co
 
 
+@checks_keywords
 @ignore_overflow
 def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
     """Return the outputs as rows, (..., m, n_out), for inputs of any library, device or file.
@@ -109,6 +111,7 @@ def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
         return a_out
 
 
+@checks_keywords
 @ignore_overflow
 def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
     """Return the mean of a stack's outputs and their spread over the networks, (m, n_out) each.

@@ -118,9 +118,11 @@ def test_z_are_the_outputs_of_the_network_with_identity():
 
 def test_either_outputs_or_z():
     x = np.ones((2, 3))
-    for given in ({}, {"a_out": x, "z": x}):
-        with pytest.raises(BackpropError, match=r"ordinal_probabilities\(a_out\): got (both|neith)"):
-            bp.ordinal_probabilities(**given)
+    for both in ({}, {"a_out": x, "z": x}):
+        with pytest.raises(
+            BackpropError, match=r"ordinal_probabilities\(a_out\): got (both|neith)"
+        ):
+            bp.ordinal_probabilities(**both)
 
 
 @given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=9))
