@@ -14,6 +14,7 @@ import numpy as np
 from backprop_xp.errors import DTypeError
 
 __all__ = [
+    "ENABLE_X64",
     "Array",
     "ArrayT",
     "ArrayT_co",
@@ -48,6 +49,8 @@ __all__ = [
 HostArray: TypeAlias = np.ndarray[Any, Any]  # of NumPy
 Namespace: TypeAlias = Any  # a module with the functions of the Array API standard
 F = TypeVar("F", bound=Callable[..., Any])
+
+ENABLE_X64 = "jax.config.update('jax_enable_x64', True)"
 
 # exp(1000) is infinity, and 1 / infinity is the right result; NumPy alone warns of the overflow
 ignore_overflow = np.errstate(over="ignore", under="ignore")
@@ -241,8 +244,7 @@ def from_host(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
             f"dtype on {library_name(xp)}, device {device}",
             f"{dtype}",
             f"one of {', '.join(sorted(name for name in known if 'float' in name))}",
-            'Use float32, such as dtype="float32". For float64 on JAX call '
-            "jax.config.update('jax_enable_x64', True) first",
+            f'Use float32, such as dtype="float32". For float64 on JAX call {ENABLE_X64} first',
         )
     host = np.array(x, dtype=dtype, order="C")  # a copy: torch.asarray would share its memory
     if array_api_compat.is_jax_namespace(xp):  # jax.numpy.asarray takes four times as long

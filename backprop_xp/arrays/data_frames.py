@@ -56,11 +56,11 @@ def refuse_missing(values: HostArray, where: str, column: str = "") -> None:
     ------
     DataError
     """
-    if values.dtype.kind != "O":
+    if values.dtype.kind != "O" or values.ndim == 0:
         return
     for place, value in np.ndenumerate(values):
         if _is_missing(value):
-            at = f"row {place[0]}" if place else "the only place"
+            at = f"row {place[0]}"
             at += f", column {column or place[1]}" if column or len(place) == 2 else ""
             came = f"a missing value, {value}, at {at} (counted from 0)"
             advice = "Leave its row out, or fill the value in"

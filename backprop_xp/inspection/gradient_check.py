@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
+    ENABLE_X64,
     Array,
     HostArray,
     astype,
@@ -185,7 +186,7 @@ def _float64(x: Any, argument: str) -> Any:
             "check_gradient",
             f"a device without float64, {device}",
             "float64, because the differences are tiny",
-            "On JAX call jax.config.update('jax_enable_x64', True) first",
+            f"On JAX call {ENABLE_X64} first",
         )
     with context(x):
         return astype(x, xp.float64)

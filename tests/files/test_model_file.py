@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from model_cases import MASK, PLAIN, RICH, THETA
+from needs import needs
 from safetensors.numpy import load_file
 
 import backprop_xp as bp
@@ -32,6 +33,34 @@ def test_what_was_saved_is_loaded(path, net, dtype, stack):
     assert loaded == net
     assert (again.dtype, again.shape) == (theta.dtype, theta.shape)
     np.testing.assert_array_equal(again, theta)
+
+
+@pytest.fixture
+def jax_without_x64():
+    jax = needs("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", False)
+    yield jax
+    jax.config.update("jax_enable_x64", before)
+
+
+def test_float64_on_jax_without_x64_is_refused_with_both_ways_out(path, jax_without_x64):
+    jax = jax_without_x64
+    save(path, PLAIN, PLAIN.init(dtype="float64"))
+    with pytest.raises(
+        DTypeError, match=r"load\('.*'\): got parameters of float64, .* jax:cpu"
+    ) as of:
+        load(path, device="jax:cpu")
+    advice = of.value.parts[3]
+    assert "jax.config.update('jax_enable_x64', True)" in advice
+    theta = eval(advice.partition("float32: ")[2], {"jax": jax, "bp": bp, "path": path})  # noqa: S307
+    assert (theta.dtype, namespace(theta)) == ("float32", jax.numpy)
+    np.testing.assert_array_equal(theta, PLAIN.init(dtype="float64").astype("float32"))
+    jax.config.update("jax_enable_x64", True)
+    assert load(path, device="jax:cpu").theta.dtype == "float64"
+    jax.config.update("jax_enable_x64", False)
+    save(path, PLAIN, PLAIN.init(dtype="float32"))
+    assert load(path, device="jax:cpu").theta.dtype == "float32"
 
 
 @pytest.mark.parametrize("name", bp.activations.ACTIVATIONS)
