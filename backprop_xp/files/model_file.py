@@ -232,7 +232,7 @@ def load(
     try:
         return Model(net, from_host(theta, chosen.xp, chosen.handle, dtype))
     except DTypeError as error:
-        came = f"parameters of {dtype}, a dtype that {chosen.name} does not have"
+        came = f"{dtype} parameters, a dtype that {chosen.name} does not have"
         advice = "Load the file on the CPU, without device=, and convert theta to float32"
         if array_api_compat.is_jax_namespace(chosen.xp):
             advice = f"Call {ENABLE_X64} before anything else, or take float32: "

@@ -48,7 +48,7 @@ def test_float64_on_jax_without_x64_is_refused_with_both_ways_out(path, jax_with
     jax = jax_without_x64
     save(path, PLAIN, PLAIN.init(dtype="float64"))
     with pytest.raises(
-        DTypeError, match=r"load\('.*'\): got parameters of float64, .* jax:cpu"
+        DTypeError, match=r"load\('.*'\): got float64 parameters, .* jax:cpu"
     ) as of:
         load(path, device="jax:cpu")
     advice = of.value.parts[3]
@@ -123,16 +123,6 @@ def test_a_model_is_loaded_on_the_device_of_choice(path, name):
         theta = load(path, device=chosen).theta
         assert namespace(theta) is device.xp
         assert (device_of(theta), dtype_name(theta.dtype)) == (device.handle, "float32")
-
-
-@pytest.mark.parametrize("xp", ["jax"], indirect=True)
-def test_a_device_without_float64_says_so(xp, path):
-    enable_x64 = getattr(__import__("jax"), "enable_x64", None)
-    if enable_x64 is None:
-        pytest.skip("this version of JAX cannot switch float64 off in a context")
-    save(path, PLAIN, THETA.astype("float64"))
-    with enable_x64(False), pytest.raises(DTypeError, match="got float64"):
-        load(path, device="jax:cpu")
 
 
 def test_the_loaded_theta_can_be_changed(path):
