@@ -47,9 +47,7 @@ def jax_without_x64():
 def test_float64_on_jax_without_x64_is_refused_with_both_ways_out(path, jax_without_x64):
     jax = jax_without_x64
     save(path, PLAIN, PLAIN.init(dtype="float64"))
-    with pytest.raises(
-        DTypeError, match=r"load\('.*'\): got float64 parameters, .* jax:cpu"
-    ) as of:
+    with pytest.raises(DTypeError, match=r"load\('.*'\): got float64 parameters, .* jax:cpu") as of:
         load(path, device="jax:cpu")
     advice = of.value.parts[3]
     assert "jax.config.update('jax_enable_x64', True)" in advice
