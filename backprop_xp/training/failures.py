@@ -57,7 +57,7 @@ class Guarded(ExitStack):
         super().__init__()
         self._built_in = built_in
         self.task, self.theta, self.epoch = task, task.theta, 0
-        self.history: History = {}
+        self.history = History()
 
     def __enter__(self) -> Self:
         self.enter_context(context(self.theta))

@@ -52,7 +52,16 @@ def keywords(function):
     return set(inspect.signature(function).parameters)
 
 
-RETURNED = {"Device", "DeviceStatus", "Ensemble", "GradientCheck", "Layer", "Model", "Run"}
+RETURNED = {
+    "Device",
+    "DeviceStatus",
+    "Ensemble",
+    "Evaluation",
+    "GradientCheck",
+    "Layer",
+    "Model",
+    "Run",
+}
 RETURNED |= {"Trace", "TracedLayer", "Dataset", "Split"}  # made by functions, not by users
 NO_KEYWORDS = {"devices", "digits", "family_trees", "xor", "Schedule", "Setting"}
 NO_KEYWORDS |= {

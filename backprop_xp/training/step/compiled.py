@@ -27,7 +27,7 @@ from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
-__all__ = ["Functions", "functions_of", "is_built_in"]
+__all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
 
 
 class Functions(NamedTuple):
@@ -64,10 +64,24 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     return _made(rule, theta, pure)
 
 
+def scorer_of(net: Network, xp: Namespace) -> Scorer:
+    """Return the scorer of a network; compiled functions are cached, as `functions_of` says."""
+    return _scorer(net, xp) if compiles(xp) and _is_own_net(net) else Scorer(net, xp)
+
+
+@lru_cache(maxsize=16)
+def _scorer(net: Network, xp: Namespace) -> Scorer:
+    return Scorer(net, xp)
+
+
 def is_built_in(net: Network, optimizer: Any) -> bool:
     """Tell whether all parts of a step are built-in: they never read a number from an array."""
+    return _is_own_net(net) and _is_own(optimizer)
+
+
+def _is_own_net(net: Network) -> bool:
     activations = all(type(one) in ACTIVATIONS.values() for one in net.activations)
-    return activations and type(net.loss) in LOSSES.values() and _is_own(optimizer)
+    return activations and type(net.loss) in LOSSES.values()
 
 
 def _is_own(optimizer: Any) -> bool:
