@@ -172,6 +172,7 @@ class _MLP(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
+    @checks_keywords
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Return the estimator itself, trained on X and y.
 
@@ -315,8 +316,9 @@ class _MLP(BaseEstimator):
         if stopped.startswith(Watch.DIVERGED):
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
-        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=4)
+        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=5)
 
+    @checks_keywords
     def predict(self, X: Any) -> HostArray:
         """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
 
@@ -472,6 +474,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
             head = Head(len(classes), "softmax", "cross_entropy", classes)
         return head, places.astype(np.int32), y
 
+    @checks_keywords
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
@@ -491,6 +494,7 @@ class MLPClassifier(ClassifierMixin, _MLP):
         probabilities: HostArray = self._head.probabilities(z)
         return probabilities
 
+    @checks_keywords
     def predict_log_proba(self, X: Any) -> HostArray:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
