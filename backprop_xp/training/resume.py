@@ -80,6 +80,8 @@ def _made_with(task: Task, options: Options) -> Mapping[str, str]:
         "class_weights": options.class_weights,
         **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
         "seed": task.seed,
+        "order": options.order,
+        "earlier_epochs": 0 if options.state is None else options.state.epoch,
         "dtype": dtype_name(task.theta.dtype),
         "stack": task.stack,
         "cases": task.cases.count,
