@@ -75,13 +75,50 @@ class Array(Protocol):
     # overloads for each operator of each result, which takes minutes.
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> np.zeros((2, 3)).shape
+        (2, 3)
+        """
+
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """The number of axes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> np.zeros((2, 3)).ndim
+        2
+        """
+
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """The type of the numbers, an object of the array's library.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> np.zeros((2, 3)).dtype
+        dtype('float64')
+        """
+
     @property
-    def mT(self) -> Any: ...
+    def mT(self) -> Any:
+        """The array with its last two axes swapped: of each matrix, the transpose.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> np.array([[1.0, 2.0]]).mT
+        array([[1.],
+               [2.]])
+        """
+
     def __neg__(self) -> Any: ...
     def __abs__(self) -> Any: ...
     def __add__(self, other: Any, /) -> Any: ...

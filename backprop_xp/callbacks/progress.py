@@ -64,11 +64,34 @@ class Progress(Protocol):
 
     @property
     def network(self) -> Network:
-        """The network that is trained."""
+        """The network that is trained.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Announce:
+        ...     def on_train_start(self, progress):
+        ...         print(progress.network.sizes)
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[Announce()])
+        (2, 1)
+        """
 
     @property
     def theta(self) -> Any:
-        """A copy of θ, (*stack, P), which a callback may keep."""
+        """A copy of θ, (*stack, P), which a callback may keep.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Keep:
+        ...     def on_train_start(self, progress):
+        ...         self.first = progress.theta
+        >>> net, keep = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy"), Keep()
+        >>> run = bp.train(net, *bp.datasets.xor(), seed=1, callbacks=[keep])
+        >>> bool((keep.first == net.init(seed=1)).all())
+        True
+        """
 
     def take(self, theta: Any, epoch: Any = None) -> None:
         """Replace θ by `theta`, (*stack, P).
@@ -82,7 +105,31 @@ class Progress(Protocol):
             `theta` has another shape, dtype or library than θ.
         OptionError
             L-BFGS is between two iterations, whose θ is SciPy's.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Clip:
+        ...     def on_epoch_end(self, progress):
+        ...         progress.take(progress.theta.clip(-0.1, 0.1))
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[Clip()])
+        >>> bool((abs(run.theta) <= 0.1).all())
+        True
         """
 
     def stop(self, why: str) -> None:
-        """End training after this epoch; `why`, a text, becomes `Run.stopped`."""
+        """End training after this epoch; `why`, a text, becomes `Run.stopped`.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Patience:
+        ...     def on_epoch_end(self, progress):
+        ...         if progress.epoch == 3:
+        ...             progress.stop("three epochs are enough")
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=100, callbacks=[Patience()])
+        >>> run.epoch, run.stopped
+        (3, 'three epochs are enough')
+        """

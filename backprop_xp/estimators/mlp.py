@@ -139,12 +139,32 @@ class _MLP(BaseEstimator):
 
     @property
     def coefs_(self) -> list[HostArray]:
-        """The weights of each layer, (n_in, n_out): the transpose of W."""
+        """The weights of each layer, (n_in, n_out): the transpose of W.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp = mlp.fit(X, Y[:, 0])
+        >>> [W.shape for W in mlp.coefs_]
+        [(2, 4), (4, 1)]
+        """
         return [layer.W.T for layer in self._layers()]
 
     @property
     def intercepts_(self) -> list[HostArray]:
-        """The biases of each layer, (n_out,)."""
+        """The biases of each layer, (n_out,).
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp = mlp.fit(X, Y[:, 0])
+        >>> [b.shape for b in mlp.intercepts_]
+        [(4,), (1,)]
+        """
         return [layer.b[:, 0] for layer in self._layers()]
 
     def __sklearn_tags__(self) -> Any:
@@ -167,6 +187,14 @@ class _MLP(BaseEstimator):
         Raises
         ------
         As the class. A fit that fails leaves the estimator as it was.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp.fit(X, Y[:, 0]).score(X, Y[:, 0])
+        1.0
         """
         before = vars(self).copy()
         try:
@@ -290,7 +318,17 @@ class _MLP(BaseEstimator):
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=4)
 
     def predict(self, X: Any) -> HostArray:
-        """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y."""
+        """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp = mlp.fit(X, ["same", "other", "other", "same"])
+        >>> mlp.predict(X).tolist()
+        ['same', 'other', 'other', 'same']
+        """
         check_is_fitted(self)
         decided: HostArray = self._head.decide(self._outputs_for(X, self.network_))
         return decided
@@ -435,7 +473,20 @@ class MLPClassifier(ClassifierMixin, _MLP):
         return head, places.astype(np.int32), y
 
     def predict_proba(self, X: Any) -> HostArray:
-        """Return the probability of each class or label, (m, n_classes), for X (m, n_in)."""
+        """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp = mlp.fit(X, Y[:, 0])
+        >>> mlp.predict_proba(X).round(1)  # columns as mlp.classes_, here 0 and 1
+        array([[1., 0.],
+               [0., 1.],
+               [0., 1.],
+               [1., 0.]], dtype=float32)
+        """
         z = self._weighted_inputs_for(X)
         probabilities: HostArray = self._head.probabilities(z)
         return probabilities
@@ -444,6 +495,16 @@ class MLPClassifier(ClassifierMixin, _MLP):
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
         It is finite where a probability rounds to 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> mlp = bp.MLPClassifier([4], "tanh", solver="lbfgs", tol=1e-3, random_state=0)
+        >>> mlp = mlp.fit(X, Y[:, 0])
+        >>> bool(np.allclose(np.exp(mlp.predict_log_proba(X)), mlp.predict_proba(X)))
+        True
         """
         z = self._weighted_inputs_for(X)
         logarithms: HostArray = self._head.log_probabilities(z)

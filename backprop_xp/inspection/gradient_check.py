@@ -66,7 +66,15 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the largest relative error is within the tolerance."""
+        """Whether the largest relative error is within the tolerance.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net, (X, Y) = bp.Network([2, 3, 1], "tanh", "sigmoid", "huber"), bp.datasets.xor()
+        >>> bp.check_gradient(net, net.init(seed=0), X, Y).passed
+        True
+        """
         return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:

@@ -100,6 +100,15 @@ class Trace(Generic[ArrayT_co]):
             The trace holds a stack of networks.
         OptionError
             `digits` or `most` is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> text = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_text(ascii=True)
+        >>> text.splitlines()[-5:-3]
+        ['dE/dW^1 = delta^1 (a^0)^T', '  = [0.5] [3] = [1.5]']
         """
         return as_text(*self._written("to_text"), digits=digits, most=most, ascii=ascii)
 
@@ -108,6 +117,15 @@ class Trace(Generic[ArrayT_co]):
 
         The document needs ``\usepackage{amsmath}``, and an encoding for the letters in the names
         of your own activations. Parameters and errors are those of `to_text`, without `ascii`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> text = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_latex()
+        >>> print(text.splitlines()[5])
+        z^{1} &= W^{1} a^{0} + b^{1} \\
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
@@ -116,6 +134,15 @@ class Trace(Generic[ArrayT_co]):
 
         The page is ASCII with character references, so that a file of any encoding holds it.
         Parameters and errors are those of `to_text`, without `ascii`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> page = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_html()
+        >>> page.splitlines()[5]  # Path("trace.html").write_text(page) writes it for a browser
+        '<title>Backpropagation through 1 &#8594; 1</title>'
         """
         return as_html(*self._written("to_html"), digits=digits, most=most)
 

@@ -123,17 +123,39 @@ class Network:
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
-        """The activation of each layer, the output layer's last."""
+        """The activation of each layer, the output layer's last.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy").activations
+        (Tanh(), Sigmoid())
+        """
         return (*self.hidden, self.output)
 
     @cached_property
     def parameter_count(self) -> int:
-        """P, the length of θ."""
+        """P, the length of θ.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([784, 100, 10]).parameter_count  # 784·100 + 100, and 100·10 + 10
+        79510
+        """
         return parameters.parameter_count(self.sizes)
 
     @cached_property
     def output_with_loss(self) -> Output:
-        """The output activation with the loss, as a canonical pair where they form one."""
+        """The output activation with the loss, as a canonical pair where they form one.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([4, 3], output="softmax", loss="cross_entropy")
+        >>> type(net.output_with_loss).__name__
+        'SoftmaxCrossEntropy'
+        """
         return output_of(self.output, self.loss)
 
     @overload
@@ -418,22 +440,55 @@ class Network:
     # for training, which calls them at every step, and `trace`: columns in place of rows
 
     def existing(self, theta: Array) -> Array | None:
-        """Return the mask of θ, (P,): 0 for each removed connection, else 1; None if all exist."""
+        """Return the mask of θ, (P,): 0 for each removed connection, else 1; None if all exist.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], connections=[[[1, 0]]])  # without the second weight
+        >>> net.existing(net.init())
+        array([1., 0., 1.], dtype=float32)
+        """
         return existing(self.connections, self._shapes, theta)
 
     def is_weight(self, theta: Array) -> Array:
-        """Return the mask of weights, (P,) like θ: 1 for each weight, 0 for each bias."""
+        """Return the mask of weights, (P,) like θ: 1 for each weight, 0 for each bias.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1])
+        >>> net.is_weight(net.init())
+        array([1., 1., 0.], dtype=float32)
+        """
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
         return from_host_like(parameters.pack(ones), theta)
 
     def layers(self, theta: ArrayT, exists: Array | None) -> tuple[Layer[ArrayT], ...]:
-        """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0."""
+        """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net, theta = bp.Network([2, 1], connections=[[[1, 0]]]), np.array([1.0, 2.0, 3.0])
+        >>> net.layers(theta, net.existing(theta))
+        (Layer(W=array([[1., 0.]]), b=array([[3.]])),)
+        """
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
     def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether targets of this kind are classes.
 
         Labels are classes, except for one output unit that is no sigmoid: there they are numbers.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([4, 3]).are_classes("labels")
+        True
+        >>> bp.Network([4, 1], output="identity", loss="squared_error").are_classes("labels")
+        False
         """
         return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
@@ -449,6 +504,16 @@ class Network:
         """Return a^0 (..., n_in, m), y (..., n_out, m) and w (..., 1, m), from rows as in `cost`.
 
         Error messages name the function `where` and its two arguments `names`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net, X = bp.Network([2, 3]), np.array([[0.5, 1.0]])
+        >>> a_in, y, w = net.in_columns(net.init(), X, np.array([2]), None, "cost")
+        >>> a_in.T, y.T, w  # class 2 of 0, 1, 2
+        (array([[0.5, 1. ]], dtype=float32), array([[0., 0., 1.]], dtype=float32),
+         array([[1.]], dtype=float32))
         """
         of_inputs, of_targets = (f"{where}({name})" for name in names)
         a_in = columns.columns(X, theta, self.sizes[0], of_inputs)

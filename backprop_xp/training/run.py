@@ -134,6 +134,14 @@ class Run(Generic[ArrayT_co]):
             `history` has no entries of this name.
         ShapeError
             This run is of a single network.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), stack=3, epochs=100)
+        >>> run.history["cost"][-1].round(2), round(run.best("cost").history["cost"][-1], 2)
+        (array([0.18, 0.18, 0.06]), 0.06)
         """
         if self.theta.ndim == 1:
             return self[0]  # raises the error of any index of a single network
