@@ -7,7 +7,7 @@ does, hands them to `train`, and keeps what scikit-learn's estimators keep.
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -128,8 +128,8 @@ class BaseMLP(BaseEstimator):
     _optimizer: _Solver | None = None
     _curves: Curves | None = None
 
-    def _target_kind(self, y: Any, first: bool) -> Head:
-        """Return the kind of the outputs for y, and set ``classes_`` of a classifier."""
+    def _target_kind(self, y: Any, *, known: bool) -> Head:
+        """Return the kind of the outputs for y; set ``classes_`` of a classifier if not `known`."""
         raise NotImplementedError
 
     def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
@@ -252,7 +252,7 @@ class BaseMLP(BaseEstimator):
         _check_dtypes(X=X, y=y)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
-        head = self._target_kind(y, first)
+        head = self._target_kind(y, known=incremental or not first)
         y = _dense(y)
         random = check_random_state(self.random_state)
         self._begin(head, X, chosen, random, first)
@@ -334,7 +334,16 @@ class BaseMLP(BaseEstimator):
     ) -> tuple[_Cases, _Cases]:
         """Return the cases to train on, and the cases that are held out."""
         m = cases.X.shape[0]
-        if not 2 <= math.ceil(self.validation_fraction * m) < m:
+        count = math.ceil(self.validation_fraction * m)
+        stratified = head.classes is not None and head.units == 1
+        if 1 <= count < m and (count > 1 or stratified):
+            rows, others = train_test_split(
+                np.arange(m),
+                test_size=self.validation_fraction,
+                random_state=random,
+                stratify=cases.Y.astype(bool) if stratified else None,
+            )
+        if not 2 <= count < m:
             came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if cases.w is not None else "")
             expected = "at least one to train on and two to hold out"
             advice = (
@@ -342,13 +351,6 @@ class BaseMLP(BaseEstimator):
                 "or early_stopping=False"
             )
             raise DataError("fit(X)", came, expected, advice)
-        stratified = head.classes is not None and head.units == 1
-        rows, others = train_test_split(
-            np.arange(m),
-            test_size=self.validation_fraction,
-            random_state=random,
-            stratify=cases.Y.astype(bool) if stratified else None,
-        )
         return cases.part(rows), cases.part(others)
 
     def _watch(
@@ -649,7 +651,7 @@ def _unshuffled(m: int, size: int) -> Any:
 
 
 def _poisson_offset(cases: _Cases) -> float:
-    """Return the mean of Σ (y ln y − y), which scikit-learn's cost has and this library's has not."""
+    """Return the mean of Σ (y ln y − y), a constant that scikit-learn adds to the Poisson cost."""
     y = np.asarray(cases.Y, np.float64)
     terms = y * np.log(np.where(y > 0, y, 1)) - y
     return float(np.average(terms.sum(axis=1), weights=cases.training_w))

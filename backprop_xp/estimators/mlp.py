@@ -28,7 +28,7 @@ try:
 except ImportError as error:
     _, ClassifierMixin, RegressorMixin = stand_ins(error)
 
-    def available_if(check: Any) -> Any:
+    def available_if(_: Any) -> Any:
         """Return a decorator that changes nothing."""
         return lambda method: method
 
@@ -253,30 +253,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
-    def _target_kind(self, y: Any, first: bool) -> Head:
+    def _target_kind(self, y: Any, *, known: bool) -> Head:
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind.startswith("multilabel"):
             head = Head.of_labels(y.shape[1], sparse=hasattr(y, "toarray"))
-            if first or not hasattr(self, "classes_"):
+            if not known or not hasattr(self, "classes_"):
                 self.classes_ = head.classes
             return head
-        known = None if first else getattr(self, "classes_", None)
         found = unique_labels(column_or_1d(y))
-        if known is None:
-            known = self.classes_ = found
-        elif self.warm_start and set(found) != set(known):
+        classes = self.classes_ = getattr(self, "classes_", found) if known else found
+        if self.warm_start and set(found) != set(classes):
             raise DataError(
                 "fit(y)",
                 f"the classes {found}",
-                f"{known}: warm_start can only be used where `y` has the same classes as in the "
-                f"previous call to fit. Previously got {known}, `y` has {found}",
+                f"{classes}: warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {classes}, `y` has {found}",
                 "Pass warm_start=False for other classes",
             )
-        elif not np.isin(found, known).all():
-            came, expected = f"the classes {found}", f"those of the first call, {known}"
+        if not np.isin(found, classes).all():
+            came, expected = f"the classes {found}", f"those of the first call, {classes}"
             raise DataError("partial_fit(y)", came, expected, "Name all in the first call")
-        return Head.of_classes(known)
+        return Head.of_classes(classes)
 
     def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
         if not head.flat:
@@ -396,7 +394,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     --------
     >>> import numpy as np
     >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> mlp = MLPRegressor(hidden_layer_sizes=[8], activation="tanh", solver="lbfgs", tol=1e-3, random_state=0)
+    >>> mlp = MLPRegressor(hidden_layer_sizes=[8], activation="tanh", solver="lbfgs", tol=1e-3)
     >>> mlp.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.99
     True
     """
@@ -474,13 +472,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
-    def _target_kind(self, y: Any, first: bool) -> Head:
+    def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
         if y.dtype.kind not in "fiub":
             advice = "Use MLPClassifier for classes"
             raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
         return Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
+    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
         return np.asarray(y).reshape(len(y), -1).astype(dtype)
 
     @available_if(partial_fit_is_available)

@@ -75,7 +75,7 @@ class Shuffle:
     def __init__(self, m: int, random: np.random.RandomState) -> None:
         self._rows, self._random = np.arange(m), random
 
-    def __call__(self, epoch: int) -> HostArray:
+    def __call__(self, epoch: int) -> HostArray:  # noqa: ARG002  it is called once an epoch
         """Return the order (m,) of the next epoch, whatever its number."""
         moved = np.arange(len(self._rows))
         self._random.shuffle(moved)

@@ -98,7 +98,7 @@ class Rate:
     def __post_init__(self) -> None:
         self.value = float(self.initial)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: int) -> float:  # noqa: ARG002  it changes between epochs
         """Return ε for the steps of the current epoch."""
         return self.value
 
@@ -208,4 +208,4 @@ class Watch:
 
     def _say(self, line: str) -> None:
         if self.tells:
-            print(line)  # noqa: T201  what `verbose` asks for
+            print(line)

@@ -36,7 +36,7 @@ def test_without_hidden_layers_the_minimum_is_that_of_scikit_learn(kind, y, alph
     """The minimum of a convex cost is one, so that only the cost and its penalty count."""
     chosen = {"solver": "lbfgs", "alpha": alpha, "tol": 1e-8, "max_iter": 2000, "random_state": 0}
     peer = getattr(neural_network, kind.__name__)
-    ours = kind((), **chosen).fit(X, y)
+    ours = kind(hidden_layer_sizes=(), **chosen).fit(X, y)
     theirs = peer(hidden_layer_sizes=(), **chosen).fit(X, y)
     np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=2e-4)
     biases = [each.intercepts_[0] for each in (ours, theirs)]
@@ -59,7 +59,10 @@ def test_the_penalty_of_a_batch_is_that_of_scikit_learn(kind, y, solver):
     chosen = {"solver": solver, "alpha": 20.0, "batch_size": 30, "max_iter": 400, "tol": 0.0}
     chosen |= {"learning_rate_init": 0.01, "random_state": 0, "n_iter_no_change": 400}
     peer = getattr(neural_network, kind.__name__)
-    ours, theirs = kind((), **chosen).fit(X, y), peer(hidden_layer_sizes=(), **chosen).fit(X, y)
+    ours, theirs = (
+        kind(hidden_layer_sizes=(), **chosen).fit(X, y),
+        peer(hidden_layer_sizes=(), **chosen).fit(X, y),
+    )
     np.testing.assert_allclose(ours.coefs_[0], theirs.coefs_[0], atol=0.02)
 
 
@@ -69,8 +72,8 @@ def test_the_penalty_of_a_batch_is_that_of_scikit_learn(kind, y, solver):
 def test_every_device_learns_the_same(kind, y, device):
     needs(device.partition(":")[0])
     chosen = {"max_iter": 5, "random_state": 3, "dtype": "float32", "batch_size": 16}
-    host = kind([8], **chosen).fit(X, y)
-    there = kind([8], device=device, **chosen).fit(X, y)
+    host = kind(hidden_layer_sizes=[8], **chosen).fit(X, y)
+    there = kind(hidden_layer_sizes=[8], device=device, **chosen).fit(X, y)
     assert type(there.theta_) is np.ndarray
     np.testing.assert_allclose(there.theta_, host.theta_, rtol=1e-4, atol=1e-5)
     outputs = "predict_proba" if kind is bp.MLPClassifier else "predict"
@@ -185,7 +188,7 @@ def test_equal_weights_give_the_probabilities_of_scikit_learn(of):
 @quick
 @both
 def test_what_is_learned(kind, y):
-    mlp = kind([5, 3], "tanh", max_iter=4, random_state=0).fit(X, y)
+    mlp = kind(hidden_layer_sizes=[5, 3], activation="tanh", max_iter=4, random_state=0).fit(X, y)
     outputs = bp.predict(mlp.network_, mlp.theta_, X)
     a = X
     for W, b in zip(mlp.coefs_[:-1], mlp.intercepts_[:-1], strict=True):
@@ -225,8 +228,10 @@ def test_the_same_numbers_from_the_same_random_state():
 def test_a_case_of_weight_0_is_not_there(kind, y):
     chosen = {"solver": "lbfgs", "alpha": 1.0, "max_iter": 15, "random_state": 0}
     w = np.arange(90) % 3
-    weighted = kind([4], "tanh", **chosen).fit(X, y, w)
-    repeated = kind([4], "tanh", **chosen).fit(np.repeat(X, w, axis=0), np.repeat(y, w))
+    weighted = kind(hidden_layer_sizes=[4], activation="tanh", **chosen).fit(X, y, w)
+    repeated = kind(hidden_layer_sizes=[4], activation="tanh", **chosen).fit(
+        np.repeat(X, w, axis=0), np.repeat(y, w)
+    )
     np.testing.assert_allclose(weighted.theta_, repeated.theta_, rtol=1e-5, atol=1e-6)
 
 
@@ -236,7 +241,9 @@ def test_a_case_of_weight_0_is_not_there(kind, y):
 def test_sparse_rows_are_rows(kind, y, solver):
     few = np.where(np.abs(X) > 1, X, 0)
     chosen = {"solver": solver, "max_iter": 4, "random_state": 0}
-    dense, sparse = (kind([6], **chosen).fit(rows, y) for rows in (few, csr_array(few)))
+    dense, sparse = (
+        kind(hidden_layer_sizes=[6], **chosen).fit(rows, y) for rows in (few, csr_array(few))
+    )
     np.testing.assert_allclose(sparse.theta_, dense.theta_, rtol=1e-10)
     np.testing.assert_array_equal(sparse.predict(csr_array(few)), dense.predict(few))
 
@@ -255,7 +262,9 @@ def test_several_labels_at_once():
 @quick
 def test_several_numbers_at_once():
     Y = np.stack([NUMBERS, -NUMBERS], axis=1)
-    mlp = bp.MLPRegressor([16], max_iter=300, learning_rate_init=0.02, random_state=0).fit(X, Y)
+    mlp = bp.MLPRegressor(
+        hidden_layer_sizes=[16], max_iter=300, learning_rate_init=0.02, random_state=0
+    ).fit(X, Y)
     assert mlp.predict(X).shape == (90, 2)
     assert mlp.score(X, Y) > 0.95
     with pytest.warns(DataConversionWarning):
@@ -266,13 +275,15 @@ def test_several_numbers_at_once():
 @quick
 def test_losses():
     counts = RNG.poisson(np.exp(0.5 * X[:, 0])).astype(float)
-    poisson = bp.MLPRegressor((), loss="poisson", solver="lbfgs", tol=1e-8, alpha=0.0).fit(
-        X, counts
-    )
+    poisson = bp.MLPRegressor(
+        hidden_layer_sizes=(), loss="poisson", solver="lbfgs", tol=1e-8, alpha=0.0
+    ).fit(X, counts)
     assert poisson.out_activation_ == "exp"
     assert poisson.predict(X).min() > 0
     assert poisson.predict(X).mean() == pytest.approx(counts.mean(), rel=1e-3)  # as of every fit
-    huber = bp.MLPRegressor([4], loss=bp.losses.Huber(0.5), max_iter=2).fit(X, NUMBERS)
+    huber = bp.MLPRegressor(hidden_layer_sizes=[4], loss=bp.losses.Huber(0.5), max_iter=2).fit(
+        X, NUMBERS
+    )
     assert huber.network_.loss.name == "huber"
     squared = bp.MLPClassifier([4], loss="squared_error", max_iter=2).fit(X, CLASSES)
     assert squared.network_.loss.name == "squared_error"
@@ -339,7 +350,9 @@ def test_objects_as_parameters_can_be_copied_after_a_fit(chosen):
 
 @quick
 def test_where_there_is_nothing_to_do_there_is_no_iteration():
-    mlp = bp.MLPRegressor((), solver="lbfgs").fit(np.zeros((10, 2)), np.zeros(10))
+    mlp = bp.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs").fit(
+        np.zeros((10, 2)), np.zeros(10)
+    )
     assert (mlp.n_iter_, mlp.loss_curve_, mlp.loss_) == (0, [], None)
     np.testing.assert_array_equal(mlp.predict(np.zeros((3, 2))), np.zeros(3))
 
@@ -437,7 +450,9 @@ def test_one_class_is_refused():
 def test_a_full_batch_solver_takes_all_cases_whatever_the_batch_size(solver, batch_size):
     rows = np.resize(np.arange(90), 250)  # more than the 200 of "auto"
     chosen = {"alpha": 0.5, "max_iter": 5, "random_state": 0, "tol": 0.0}
-    mlp = bp.MLPRegressor([4], "tanh", solver=solver, batch_size=batch_size, **chosen)
+    mlp = bp.MLPRegressor(
+        hidden_layer_sizes=[4], activation="tanh", solver=solver, batch_size=batch_size, **chosen
+    )
     mlp.fit(X[rows], NUMBERS[rows])
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     whole = {"batch_size": None, "l2": 0.5 / 250, "seed": seed, "epochs": 5, "optimizer": solver}
@@ -448,7 +463,7 @@ def test_a_full_batch_solver_takes_all_cases_whatever_the_batch_size(solver, bat
 @quick
 def test_one_case_held_out_has_no_r_squared():
     chosen = {"early_stopping": True, "max_iter": 2, "random_state": 0}
-    one = bp.MLPRegressor([4], validation_fraction=0.1, **chosen)
+    one = bp.MLPRegressor(hidden_layer_sizes=[4], validation_fraction=0.1, **chosen)
     with pytest.raises(bp.DataError, match=r"got 10 cases; expected .* two to hold out, for R\^2"):
         one.fit(X[:10], NUMBERS[:10])
     assert len(one.fit(X[:20], NUMBERS[:20]).validation_scores_) == 2  # of two cases
