@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DivergenceError",
+    "MissingEntryError",
     "MissingExtraError",
     "MissingFileError",
     "MissingMethodError",
@@ -146,6 +147,21 @@ class StackIndexError(BackpropError, IndexError):
     ... except IndexError as error:
     ...     print(error.parts[0], "is outside of", error.parts[2])
     run[5] is outside of networks of a stack of shape (2,)
+    """
+
+
+class MissingEntryError(BackpropError, KeyError):
+    """A history has no entries of a name.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> run = bp.train(bp.Network([2, 2]), [[1.0, 0.0]], [0], epochs=1)
+    >>> try:
+    ...     run.history["loss"]
+    ... except KeyError as error:
+    ...     print(error)
+    history['loss']: got no such entries; expected one of cost, accuracy. Its name here is 'cost'.
     """
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, OptionError
@@ -21,6 +21,7 @@ from backprop_xp.files.formats import check_format
 __all__ = ["CSVLog", "TensorBoardLog"]
 
 
+@checks_keywords
 class CSVLog:
     """Writes the history to a CSV file, a row after each epoch.
 
@@ -220,6 +221,7 @@ def _text(x: Any) -> str:
     return repr(float(x)) if np.issubdtype(np.asarray(x).dtype, np.number) else str(x)
 
 
+@checks_keywords
 class TensorBoardLog:
     """Writes the history for TensorBoard, the last number of each name after each epoch.
 

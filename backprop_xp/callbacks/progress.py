@@ -1,13 +1,65 @@
 """The state of training, as callbacks see it."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
+from backprop_xp.arrays.advice import metric_advice
+from backprop_xp.errors import MissingEntryError, MissingMethodError
 from backprop_xp.network.network import Network
 
 __all__ = ["History", "Progress"]
 
-History: TypeAlias = dict[str, list[Any]]
+_ELSEWHERE = {
+    "epoch": 'Use len(run.history["cost"]), or run.epoch',
+    "history": 'The history is a dict: run.history["cost"]',
+    "params": "Use run.network",
+    "to_list": "Call run.to_frame(), a row for each epoch",
+}
+
+
+class History(dict[str, list[Any]]):
+    """The history of training: a dict of lists, with one entry of each name for an epoch.
+
+    Entries of unknown names raise an error with the name here.
+
+    Raises
+    ------
+    MissingEntryError
+        There are no entries of this name. The error is a KeyError too.
+
+    Examples
+    --------
+    >>> history = History(cost=[0.7, 0.3])
+    >>> history["cost"][-1]
+    0.3
+    >>> history["val_loss"]
+    Traceback (most recent call last):
+    backprop_xp.errors.MissingEntryError: history['val_loss']: got no such entries; expected one of
+        cost. Its name here is 'validation_cost'; train with validation=(X_val, Y_val).
+    """
+
+    def __getitem__(self, name: str) -> list[Any]:
+        if isinstance(name, str):
+            return super().__getitem__(name)
+        came, advice = "no name", 'Use history["cost"][-1] for the cost of the last epoch'
+        raise MissingEntryError(f"history[{name!r:.60}]", came, self._names(), advice)
+
+    def __missing__(self, name: str) -> list[Any]:
+        advice = metric_advice(name, self)
+        where = f"history[{name!r:.60}]"
+        raise MissingEntryError(where, "no such entries", self._names(), advice)
+
+    if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in _ELSEWHERE:
+                message = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(message, name=name, obj=self)
+            came, advice = "no such attribute", _ELSEWHERE[name]
+            raise MissingMethodError(f"history.{name}", came, self._names(), advice)
+
+    def _names(self) -> str:
+        return f"one of {', '.join(self) or 'the entries of an epoch'}"
 
 
 class Progress(Protocol):

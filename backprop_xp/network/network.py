@@ -31,23 +31,63 @@ from backprop_xp.network import backpropagation, chunks, columns, parameters
 from backprop_xp.network.connections import Mask, checked_connections, existing
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
+from backprop_xp.network.summary import Summary, summary_of
 
 __all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
 
 _PREDICT = "Call bp.predict(net, theta, X), or net.forward(theta, X)"
+_BESIDE = "Parameters are an array beside the network: theta = net.init()"
+_DEVICE = "Pass device= to net.init or to bp.train"
+_EVALUATE = "Call bp.evaluate(net, theta, X, Y)"
+_LOAD = "Call net, theta = bp.load(path)"
+_SAVE = "Call bp.save(path, net, theta)"
+_SIZES = "Sizes are given at once: bp.Network([4, 16, 3])"
+_UNPACK = "Call net.unpack(theta), whose layers have W and b"
 _ELSEWHERE = {
+    "add": _SIZES,
+    "add_module": _SIZES,
     "backward": "Call net.gradient(theta, X, Y)",
+    "coefs_": _UNPACK,
     "compile": "Call bp.train(net, X, Y, optimizer=...); the loss is bp.Network(..., loss=...)",
-    "evaluate": "Call net.cost(theta, X, Y)",
+    "count_params": "Use net.parameter_count",
+    "cuda": _DEVICE,
+    "eval": "Dropout acts in bp.train alone; call bp.predict(net, theta, X)",
+    "evaluate": _EVALUATE,
     "fit": "Call bp.train(net, X, Y)",
-    "parameters": "Parameters are an array beside the network: theta = net.init()",
+    "get_params": _BESIDE,
+    "get_weights": _UNPACK,
+    "history": "Use the history of the run: bp.train(net, X, Y).history",
+    "initialize": _BESIDE,
+    "input_shape": "Use net.sizes[0]",
+    "load_params": _LOAD,
+    "load_state_dict": _LOAD,
+    "load_weights": _LOAD,
+    "loss_fn": "Use net.loss",
+    "metrics": 'Use the history of the run: run.history["accuracy"]',
+    "modules": "Use net.sizes, net.activations and net.unpack(theta)",
+    "named_parameters": _UNPACK,
+    "optimizer": "Pass it to bp.train(optimizer=...)",
+    "output_shape": "Use net.sizes[-1]",
+    "parameters": _BESIDE,
+    "partial_fit": "Call bp.train(net, X, Y, theta=run.theta)",
     "predict": _PREDICT,
+    "predict_classes": "Call bp.predict(net, theta, X).argmax(axis=-1)",
+    "predict_on_batch": _PREDICT,
     "predict_proba": _PREDICT,
-    "save": "Call bp.save(path, net, theta)",
-    "score": "Call net.cost(theta, X, Y)",
-    "state_dict": "Parameters are an array beside the network: theta = net.init()",
+    "save": _SAVE,
+    "save_params": _SAVE,
+    "save_weights": _SAVE,
+    "score": _EVALUATE,
+    "set_weights": "Call theta = net.pack(layers), the inverse of net.unpack(theta)",
+    "state_dict": _BESIDE,
+    "test_on_batch": _EVALUATE,
+    "to": _DEVICE,
     "train": "Call bp.train(net, X, Y)",
-    "weights": "Call net.unpack(theta), whose layers have W and b",
+    "train_on_batch": "Call net.gradient(theta, X, Y), or bp.train with epochs=1",
+    "trainable_variables": _BESIDE,
+    "trainable_weights": _BESIDE,
+    "weights": _UNPACK,
+    "zero_grad": "Gradients are returned, not kept: E, dE_dtheta = net.gradient(theta, X, Y)",
 }
 
 
@@ -144,6 +184,28 @@ class Network:
         79510
         """
         return parameters.parameter_count(self.sizes)
+
+    def summary(self) -> Summary:
+        """Return the table of the layers: units, activation, parameters and removed connections.
+
+        Returns
+        -------
+        Summary
+            A text in ASCII, which `print` and the interactive prompt show alike. "parameters" are
+            the weights and biases of a layer in θ. "removed" are the weights of them whose
+            connections are removed.
+
+        Examples
+        --------
+        >>> mask = [[1, 0, 1], [0, 1, 1]]
+        >>> Network([2, 3, 2], hidden="tanh", connections=[None, mask]).summary()
+        layer     inputs  units  activation  parameters  removed
+        1 hidden       2      3  tanh                 9        0
+        2 output       3      2  softmax              8        2
+        total                                        17        2
+        loss      cross_entropy
+        """
+        return summary_of(self.sizes, self.activations, self.loss, self.connections)
 
     @cached_property
     def output_with_loss(self) -> Output:

@@ -29,6 +29,7 @@ The modules, in the order in which one reads them:
     lbfgs              minimisation by SciPy, one iteration in place of an epoch
     resume             the start of a run from a checkpoint
     trainer            training on a block of batches, by groups of networks in a large stack
+    evaluation         cost and accuracy of other data than the training's, for the user
     scoring            cost and accuracy on the device
     epoch_record       the scores of an epoch, read on the host once at its end
     progress           the state of training, as callbacks see it

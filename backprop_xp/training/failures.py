@@ -48,7 +48,7 @@ class Guarded(ExitStack):
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.task, self.theta, self.epoch = task, task.theta, 0
-        self.history: History = {}
+        self.history = History()
 
     def __enter__(self) -> Self:
         self.enter_context(context(self.theta))

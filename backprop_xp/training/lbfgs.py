@@ -250,7 +250,7 @@ class _HostCost:
         if others is not None:
             scores = self._trainer.scores(_like(at.x, self._task.theta), others)
             entries |= of_validation(scores, others.count)
-        history: History = {}
+        history = History()
         append(history, {n: None if e is None else np.asarray(e) for n, e in entries.items()}, ())
         return {name: of[0] for name, of in history.items()}
 
@@ -264,9 +264,9 @@ def _like(x: HostArray, theta: Array) -> Array:
 def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]) -> History:
     """Return the history of all networks; a network that ended early repeats its last entry."""
     if not histories:
-        return {}
+        return History()
     longest = max(len(history["cost"]) for history in histories)
-    joined: History = {}
+    joined = History()
     for at in range(1, longest):
         entries: dict[str, Any] = {
             name: np.array([of[name][min(at, len(of[name]) - 1)] for of in histories])

@@ -53,7 +53,8 @@ def test_the_table_names_what_is_here():
 
     here = {"cost", "accuracy", "validation_cost", "validation_accuracy"}
     here |= {*ACTIVATIONS, *LOSSES, *INITIALIZERS}
-    for function in (bp.train, bp.Network, bp.Network.init, bp.EarlyStopping, bp.Checkpoint):
+    callbacks = (bp.EarlyStopping, bp.Checkpoint, bp.CSVLog, bp.TensorBoardLog)
+    for function in (bp.train, bp.Network, bp.Network.init, *callbacks):
         here |= keywords(function)
     optimizers = (bp.Adam, bp.RMSprop, bp.SGD, bp.NAdam, bp.LBFGS)
     for kind in (*optimizers, bp.schedules.ReduceOnPlateau, bp.MLPClassifier):

@@ -12,6 +12,60 @@ def a_run():
     return train(epochs=1)
 
 
+# the attributes that people of Keras, PyTorch and skorch type first, and the names here
+ON_A_NETWORK = {
+    "add": "bp.Network([4, 16, 3])",
+    "compile": "bp.train(net, X, Y, optimizer=...)",
+    "count_params": "net.parameter_count",
+    "eval": "bp.predict(net, theta, X)",
+    "evaluate": "bp.evaluate(net, theta, X, Y)",
+    "fit": "bp.train(net, X, Y)",
+    "get_weights": "net.unpack(theta)",
+    "history": "bp.train(net, X, Y).history",
+    "initialize": "theta = net.init()",
+    "load_params": "net, theta = bp.load(path)",
+    "load_state_dict": "net, theta = bp.load(path)",
+    "load_weights": "net, theta = bp.load(path)",
+    "optimizer": "bp.train(optimizer=...)",
+    "partial_fit": "bp.train(net, X, Y, theta=run.theta)",
+    "predict": "bp.predict(net, theta, X)",
+    "predict_classes": "bp.predict(net, theta, X).argmax(axis=-1)",
+    "predict_proba": "bp.predict(net, theta, X)",
+    "save_params": "bp.save(path, net, theta)",
+    "save_weights": "bp.save(path, net, theta)",
+    "score": "bp.evaluate(net, theta, X, Y)",
+    "set_weights": "net.pack(layers)",
+    "state_dict": "theta = net.init()",
+    "to": "device=",
+    "train_on_batch": "net.gradient(theta, X, Y)",
+    "trainable_weights": "theta = net.init()",
+    "zero_grad": "net.gradient(theta, X, Y)",
+}
+ON_A_RUN = {
+    "evaluate": "bp.evaluate(run.network, run.theta, X, Y)",
+    "fit": "bp.train(run.network, X, Y, theta=run.theta)",
+    "get_weights": "run.network.unpack(run.theta)",
+    "loss_curve_": 'run.history["cost"]',
+    "model": "run.network and run.theta",
+    "plot_history": "run.plot()",
+    "predict": "bp.predict(run.network, run.theta, X)",
+    "predict_classes": "bp.predict(run.network, run.theta, X).argmax(axis=-1)",
+    "save": "bp.save(path, run.network, run.theta)",
+    "score": "bp.evaluate(run.network, run.theta, X, Y)",
+    "summary": "run.network.summary()",
+}
+IN_A_MODULE = {
+    "CSVLogger": "bp.CSVLog(path)",
+    "Dense": "bp.Network([4, 16, 3]",
+    "LearningRateScheduler": "bp.schedules.Step",
+    "ModelCheckpoint": "bp.Checkpoint(folder",
+    "NeuralNetClassifier": "bp.MLPClassifier",
+    "NeuralNetRegressor": "bp.MLPRegressor",
+    "ReduceLROnPlateau": "bp.schedules.ReduceOnPlateau",
+    "TensorBoard": "bp.TensorBoardLog(folder)",
+    "fit": "bp.train(net, X, Y)",
+    "load_model": "bp.load(path)",
+}
 IN_PLACE_OF_THETA = "Pass its theta, such as run.theta"
 CLASSES = "class_weights= of bp.train"
 NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one of these"
@@ -88,12 +142,63 @@ ADVICE = {  # what people try first, and the advice that helps them on
     "swish": (lambda _: bp.Network([3, 4, 2], "swish"), "Its name here is 'silu'"),
     "linear": (lambda _: bp.Network([3, 2], output="linear"), "Its name here is 'identity'"),
     "xavier": (lambda _: NET.init(initializer="xavier"), "Its name here is 'glorot'"),
-    "net.fit": (lambda _: NET.fit(X, Y), "Call bp.train(net, X, Y)"),
-    "net.predict": (lambda _: NET.predict(X), "Call bp.predict(net, theta, X)"),
+    "rows of a batch": (
+        lambda _: train(iterator_train__batch_size=3),
+        "Its name here is 'batch_size'",
+    ),
+    "train_split": (lambda _: train(train_split=None), "validation=(X_val, Y_val)"),
+    "steps_per_epoch": (lambda _: train(steps_per_epoch=9), "batch_size sets"),
+    "initial_epoch": (lambda _: train(initial_epoch=9), "resume="),
+    "predict(batch_size)": (lambda _: bp.predict(NET, NET.init(), X, batch_size=3), "Leave it out"),
+    "predict(verbose)": (lambda _: bp.predict(NET, NET.init(), X, verbose=0), "progress=..."),
+    "evaluate(batch_size)": (
+        lambda _: bp.evaluate(NET, NET.init(), X, Y, batch_size=3),
+        "Leave it out",
+    ),
+    "evaluate(sample_weight)": (
+        lambda _: bp.evaluate(NET, NET.init(), X, Y, sample_weight=Y),
+        "Its name here is 'case_weights'",
+    ),
+    "evaluate(run)": (lambda _: bp.evaluate(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
+    "EarlyStopping(mode)": (lambda _: bp.EarlyStopping(mode="min"), "improves by growing"),
+    "EarlyStopping(load_best)": (
+        lambda _: bp.EarlyStopping(load_best=True),
+        "Its name here is 'restore_best'",
+    ),
+    "Checkpoint(save_best_only)": (
+        lambda folder: bp.Checkpoint(folder, save_best_only=True),
+        "Pass metric=",
+    ),
+    "Checkpoint(save_freq)": (lambda _: bp.Checkpoint("f", save_freq=1), "name here is 'every'"),
+    "Checkpoint(dirname)": (lambda _: bp.Checkpoint(dirname="f"), "Its name here is 'folder'"),
+    "CSVLog(filename)": (lambda _: bp.CSVLog(filename="f"), "Its name here is 'path'"),
+    "TensorBoardLog(log_dir)": (
+        lambda _: bp.TensorBoardLog(log_dir="f"),
+        "Its name here is 'folder'",
+    ),
+    "history['val_loss']": (
+        lambda _: a_run().history["val_loss"],
+        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
+    ),
+    "history.history": (lambda _: a_run().history.history, 'run.history["cost"]'),
+    **{
+        f"net.{name}": (lambda _, name=name: getattr(NET, name), advice)
+        for name, advice in ON_A_NETWORK.items()
+    },
+    **{
+        f"run.{name}": (lambda _, name=name: getattr(a_run(), name), advice)
+        for name, advice in ON_A_RUN.items()
+    },
+    **{
+        f"{module.__name__}.{name}": (
+            lambda _, module=module, name=name: getattr(module, name),
+            advice,
+        )
+        for name, advice in IN_A_MODULE.items()
+        for module in (bp, bp.callbacks, bp.schedules)
+    },
     "net.parameters": (lambda _: NET.parameters(), "theta = net.init()"),
     "net(X)": (lambda _: NET(X), "Call bp.predict(net, theta, X), or net.forward(theta, X)"),
-    "run.plot": (lambda _: a_run().plot(), "learning_curve(run.history)"),
-    "run.predict": (lambda _: a_run().predict(X), "bp.predict(run.network, run.theta, X)"),
     **{
         f"{name} of a number": (lambda _, of=of: of()(0.5), "Convert it with numpy.asarray")
         for name, of in bp.activations.ACTIVATIONS.items()

@@ -19,13 +19,14 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.losses import LOSSES
+from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
-__all__ = ["Functions", "functions_of"]
+__all__ = ["Functions", "functions_of", "scorer_of"]
 
 
 class Functions(NamedTuple):
@@ -62,10 +63,24 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     return _made(rule, theta, pure)
 
 
+def scorer_of(net: Network, xp: Namespace) -> Scorer:
+    """Return the scorer of a network; compiled functions are cached, as `functions_of` says."""
+    return _scorer(net, xp) if compiles(xp) and _is_built_in(net) else Scorer(net, xp)
+
+
+@lru_cache(maxsize=16)
+def _scorer(net: Network, xp: Namespace) -> Scorer:
+    return Scorer(net, xp)
+
+
 def _is_pure(rule: UpdateRule) -> bool:
     """Tell whether all parts are built-in: they never read a number from an array."""
-    activations = all(type(one) in ACTIVATIONS.values() for one in rule.net.activations)
-    return activations and type(rule.net.loss) in LOSSES.values() and _is_own(rule.optimizer)
+    return _is_built_in(rule.net) and _is_own(rule.optimizer)
+
+
+def _is_built_in(net: Network) -> bool:
+    activations = all(type(one) in ACTIVATIONS.values() for one in net.activations)
+    return activations and type(net.loss) in LOSSES.values()
 
 
 def _is_own(optimizer: Any) -> bool:
