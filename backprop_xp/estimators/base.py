@@ -11,7 +11,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from array_api_compat import is_torch_array
@@ -21,6 +21,7 @@ from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.requirements import check_real
 from backprop_xp.errors import DataError, DivergenceError, OptionError, ShapeError
+from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
     Chosen,
@@ -32,7 +33,6 @@ from backprop_xp.estimators.random_draws import Shuffle, first_parameters
 from backprop_xp.estimators.stopping import Curves, Watch, ctrl_c_raises
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.inspection.trace import Trace, trace
-from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.network.prediction import predict
@@ -45,7 +45,6 @@ try:
     from sklearn.base import BaseEstimator, is_classifier, is_regressor
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, check_scoring, r2_score
-    from sklearn.model_selection import train_test_split
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -57,33 +56,6 @@ __all__ = ["BaseMLP"]
 
 X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 STOCHASTIC = "partial_fit needs a solver of many small steps, such as 'adam'"
-
-
-class _Cases(NamedTuple):
-    """Some cases of an estimator.
-
-    Attributes
-    ----------
-    X : array or CSR matrix (m, n_in)
-    Y : array (m,) or (m, units)
-        The targets of training.
-    y : array
-        The targets of the score.
-    w : array (m,) or None
-        The weights of the cases in the score.
-    training_w : array (m,) or None
-        The weights of the cases in training, with those of their classes.
-    """
-
-    X: Any
-    Y: HostArray
-    y: Any
-    w: HostArray | None = None
-    training_w: HostArray | None = None
-
-    def part(self, rows: HostArray) -> "_Cases":
-        """Return the cases of these rows."""
-        return _Cases(*(None if x is None else x[rows] for x in self))
 
 
 @dataclass
@@ -104,15 +76,6 @@ class _Solver:
     state: OptimizerState | None
 
 
-def _of_some_weight(cases: _Cases) -> _Cases:
-    """Return the cases whose weight is not 0, after a check of the weights."""
-    if cases.training_w is None:
-        return cases
-    w = cases.training_w
-    check_case_weights(w, "fit(sample_weight)", w.dtype.name)
-    return cases if w.all() else cases.part(np.flatnonzero(w))
-
-
 def _check_dtypes(**data: Any) -> None:
     """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
     for name, x in data.items():
@@ -123,6 +86,7 @@ def _check_dtypes(**data: Any) -> None:
 class BaseMLP(BaseEstimator):
     """The common base of the classifier and the regressor: parameters, training, prediction."""
 
+    solver: Any
     coefs_: list[HostArray]
     intercepts_: list[HostArray]
     _optimizer: _Solver | None = None
@@ -197,13 +161,6 @@ class BaseMLP(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _loss_with_penalty(self, cases: _Cases) -> float:
-        """Return the mean cost of the cases at θ, with the penalty of a full batch."""
-        w = cases.training_w
-        E, _ = self.gradient_(cases.X, cases.y, w)
-        weight = cases.X.shape[0] if w is None else w.sum()
-        return E + 0.5 * self.alpha * sum(float((W * W).sum()) for W in self.coefs_) / weight
-
     # -----------------------------------------------------------------------------------------
     # fits
 
@@ -253,14 +210,15 @@ class BaseMLP(BaseEstimator):
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         head = self._target_kind(y, known=incremental or not first)
-        y = _dense(y)
+        y = dense(y)
         random = check_random_state(self.random_state)
         self._begin(head, X, chosen, random, first)
-        cases = _of_some_weight(self._cases(X, y, sample_weight, head))
+        cases = self._cases(X, y, sample_weight, head).of_some_weight()
         others = self._eval_cases(eval_set, head)
         decides = self.early_stopping and not isinstance(chosen.optimizer, LBFGS)
         if decides and others is None:
-            cases, others = self._split(cases, head, random)
+            stratified = head.classes is not None and head.units == 1
+            cases, others = cases.split(self.validation_fraction, random, stratified=stratified)
         watch = self._watch(chosen, cases, others, decides, incremental)
         run = self._train(chosen, cases, others, watch, random, incremental)
         self._end(run, watch, chosen, others)
@@ -309,15 +267,15 @@ class BaseMLP(BaseEstimator):
         seed = int(random.randint(2**31 - 1))
         self.theta_ = net.init(seed, self.initializer, dtype=np.dtype(dtype).name)
 
-    def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> _Cases:
+    def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         training_w, class_weight = w, getattr(self, "class_weight", None)
         if class_weight is not None:
             of_classes = compute_sample_weight(class_weight, y)
             training_w = of_classes if w is None else w * of_classes
-        return _Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
+        return Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
 
-    def _eval_cases(self, eval_set: Any, head: Head) -> _Cases | None:
+    def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
         """Return the cases of `eval_set`."""
         if eval_set is None:
             return None
@@ -326,38 +284,14 @@ class BaseMLP(BaseEstimator):
             came = f"{type(eval_set).__name__} of {len(pairs)}"
             raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
         X, y = self._validated(*pairs[0], reset=False)
-        y = _dense(y)
-        return _Cases(X, self._targets(y, head, X.dtype), y)
-
-    def _split(
-        self, cases: _Cases, head: Head, random: np.random.RandomState
-    ) -> tuple[_Cases, _Cases]:
-        """Return the cases to train on, and the cases that are held out."""
-        m = cases.X.shape[0]
-        count = math.ceil(self.validation_fraction * m)
-        stratified = head.classes is not None and head.units == 1
-        if 1 <= count < m and (count > 1 or stratified):
-            rows, others = train_test_split(
-                np.arange(m),
-                test_size=self.validation_fraction,
-                random_state=random,
-                stratify=cases.Y.astype(bool) if stratified else None,
-            )
-        if not 2 <= count < m:
-            came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if cases.w is not None else "")
-            expected = "at least one to train on and two to hold out"
-            advice = (
-                "The validation set is too small: pass more cases, another validation_fraction, "
-                "or early_stopping=False"
-            )
-            raise DataError("fit(X)", came, expected, advice)
-        return cases.part(rows), cases.part(others)
+        y = dense(y)
+        return Cases(X, self._targets(y, head, X.dtype), y)
 
     def _watch(
         self,
         chosen: Chosen,
-        cases: _Cases,
-        others: _Cases | None,
+        cases: Cases,
+        others: Cases | None,
         decides: bool,
         incremental: bool,
     ) -> Watch:
@@ -375,12 +309,12 @@ class BaseMLP(BaseEstimator):
             watch.score = lambda theta: self._score(theta, others)
             curves.scores = curves.scores or []
         if getattr(self.network_.loss, "name", "") == "poisson":
-            watch.offset = _poisson_offset(cases)
+            watch.offset = poisson_offset(cases)
         if isinstance(chosen.optimizer, LBFGS):
             watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
         return watch
 
-    def _score(self, theta: HostArray, held: _Cases) -> float:
+    def _score(self, theta: HostArray, held: Cases) -> float:
         """Return the score of the cases held out; NaN where an output is no number."""
         outputs = self._outputs(self.network_, theta, held.X)
         if not np.isfinite(outputs).all():
@@ -397,8 +331,8 @@ class BaseMLP(BaseEstimator):
     def _train(
         self,
         chosen: Chosen,
-        cases: _Cases,
-        others: _Cases | None,
+        cases: Cases,
+        others: Cases | None,
         watch: Watch,
         random: np.random.RandomState,
         incremental: bool,
@@ -422,9 +356,9 @@ class BaseMLP(BaseEstimator):
                     batch_size=None if full_batch else size,
                     validation=None if others is None else (others.X, others.Y),
                     case_weights=w,
-                    l2=_penalty(self.alpha, m, size, w, state),
+                    l2=penalty(self.alpha, m, size, w, state),
                     seed=seed,
-                    order=Shuffle(m, random) if shuffled else _unshuffled(m, size),
+                    order=Shuffle(m, random) if shuffled else unshuffled(m, size),
                     state=state,
                     device=select_device(self.device or "cpu"),
                     dtype=self.dtype,
@@ -449,14 +383,14 @@ class BaseMLP(BaseEstimator):
         if self.batch_size > m:
             text = f"batch_size={self.batch_size} is larger than the {m} cases, and is clipped"
             warnings.warn(text, stacklevel=5)
-        return min(self.batch_size, m)
+        return min(int(self.batch_size), m)
 
     def _state_for(self, optimizer: Any) -> OptimizerState | None:
         """Return the state of the last call, where the solver is still of the same class."""
         before = self._optimizer
         return before.state if before is not None and before.kind is type(optimizer) else None
 
-    def _end(self, run: Run, watch: Watch, chosen: Chosen, others: _Cases | None) -> None:
+    def _end(self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None) -> None:
         """Set the attributes of a fit that has ended."""
         optimizer, curves = chosen.optimizer, watch.curves
         self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
@@ -464,7 +398,7 @@ class BaseMLP(BaseEstimator):
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
         self.loss_ = curves.losses[-1] if curves.losses else None
-        lowest = min(curves.losses, default=None)
+        lowest: Any = min(curves.losses, default=None)
         self.best_loss_ = None if watch.decides else lowest
         self.validation_scores_ = curves.scores if watch.decides else None
         self.best_validation_score_ = curves.best_score if watch.decides else None
@@ -554,7 +488,7 @@ class BaseMLP(BaseEstimator):
         """
         cases = self._known_cases(X, y, sample_weight)
         w = None if cases.w is None else cases.w / cases.w.sum()
-        E, dE_dtheta = self.network_.gradient(self.theta_, _dense(cases.X), cases.Y, w)
+        E, dE_dtheta = self.network_.gradient(self.theta_, dense(cases.X), cases.Y, w)
         return float(E), dE_dtheta
 
     def trace(self, X: Any, y: Any) -> Trace[HostArray]:
@@ -575,15 +509,23 @@ class BaseMLP(BaseEstimator):
         (8, 2)
         """
         cases = self._known_cases(X, y, None)
-        return trace(self.network_, self.theta_, _dense(cases.X), cases.Y)
+        return trace(self.network_, self.theta_, dense(cases.X), cases.Y)
 
-    def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> _Cases:
+    def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> Cases:
         """Return cases for the network as it has been fitted."""
         check_is_fitted(self)
         X, y = self._validated(X, y, reset=False)
-        y = _dense(y)
+        y = dense(y)
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return _Cases(X, self._targets(y, self._head, X.dtype), y, w)
+        return Cases(X, self._targets(y, self._head, X.dtype), y, w)
+
+    def _loss_with_penalty(self, cases: Cases) -> float:
+        """Return the mean cost of the cases at θ, with the penalty of a full batch."""
+        w = cases.training_w
+        E, _ = self.gradient_(cases.X, cases.y, w)
+        weight = cases.count if w is None else w.sum()
+        squares = sum(float((W * W).sum()) for W in self.coefs_)
+        return float(E + 0.5 * self.alpha * squares / weight)
 
     def _outputs_for(self, X: Any, net: Network) -> HostArray:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
@@ -622,36 +564,3 @@ def check_partial_fit(mlp: Any) -> None:
     if mlp.early_stopping:
         came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
         raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
-
-
-def _dense(x: Any) -> Any:
-    return x.toarray() if hasattr(x, "toarray") else x
-
-
-def _penalty(
-    alpha: float, m: int, size: int, w: HostArray | None, state: OptimizerState | None
-) -> Any:
-    """Return the factor of ½ Σ W² in each batch: alpha over the weight of its cases."""
-    weight = 1.0 if w is None else float(w.mean())
-    if m % size == 0:
-        return alpha / (size * weight)
-    batches, last = m // size + 1, m % size
-    before = 0 if state is None else int(state.memory["step"])
-
-    def l2(step: int) -> float:
-        is_last = (step - before) % batches == batches - 1
-        return alpha / ((last if is_last else size) * weight)
-
-    return l2
-
-
-def _unshuffled(m: int, size: int) -> Any:
-    """Return the order of X for each epoch; None for a full batch, which has it anyway."""
-    return None if size == m else lambda _: np.arange(m)
-
-
-def _poisson_offset(cases: _Cases) -> float:
-    """Return the mean of Σ (y ln y − y), a constant that scikit-learn adds to the Poisson cost."""
-    y = np.asarray(cases.Y, np.float64)
-    terms = y * np.log(np.where(y > 0, y, 1)) - y
-    return float(np.average(terms.sum(axis=1), weights=cases.training_w))

@@ -169,7 +169,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     --------
     >>> import backprop_xp as bp
     >>> X, y = bp.datasets.digits()
-    >>> mlp = MLPClassifier([32], early_stopping=True, random_state=0).fit(X[:1500], y[:1500])
+    >>> mlp = MLPClassifier([32], tol=1e-2, random_state=0).fit(X[:1500], y[:1500])
     >>> mlp.score(X[1500:], y[1500:]) > 0.8
     True
     >>> mlp.predict(X[:3]), mlp.predict_proba(X[:3]).shape
@@ -279,9 +279,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
         if not head.flat:
             return np.asarray(y, dtype)
-        return np.searchsorted(self.classes_, column_or_1d(y)).astype(np.int32)
+        classes: Any = head.classes
+        return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
-    @available_if(partial_fit_is_available)
+    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 
@@ -481,7 +482,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
         return np.asarray(y).reshape(len(y), -1).astype(dtype)
 
-    @available_if(partial_fit_is_available)
+    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 

@@ -170,12 +170,12 @@ def _optimizer(given: Any) -> tuple[Optimizer | LBFGS, Rate | None]:
         return kind(setting, given.momentum, nesterov=nesterov), rate
     if solver == "lbfgs":
         return LBFGS(maxfun=given.max_fun, gtol=given.tol), None
-    default = OPTIMIZERS.get(solver)
+    default: Any = OPTIMIZERS.get(solver)
     if default is None:
         return check_optimizer(solver, "solver", OPTIMIZERS), None
-    if hasattr(default, "learning_rate") and is_dataclass(default):
-        default = replace(default, learning_rate=given.learning_rate_init)
-    return default, None
+    named = "learning_rate" in parts_of_solver(default)
+    rate_of = {"learning_rate": given.learning_rate_init} if named else {}
+    return replace(default, **rate_of), None
 
 
 def _callbacks(given: Any) -> list[Any]:

@@ -69,7 +69,7 @@ class Shuffle:
     --------
     >>> order = Shuffle(4, np.random.RandomState(0))
     >>> order(0), order(1)
-    (array([2, 3, 1, 0]), array([1, 0, 3, 2]))
+    (array([2, 3, 1, 0]), array([2, 1, 3, 0]))
     """
 
     def __init__(self, m: int, random: np.random.RandomState) -> None:
