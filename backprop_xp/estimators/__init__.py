@@ -2,7 +2,7 @@
 
 .. code-block:: text
 
-    mlp                `MLPClassifier` and `MLPRegressor`: their parameters, targets and probabilities
+    mlp                `MLPClassifier` and `MLPRegressor`: parameters, targets, probabilities
     base               their common base: a fit, and the attributes that it sets
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers

@@ -51,7 +51,7 @@ try:
 except ImportError as error:
     (BaseEstimator,) = stand_ins(error)[:1]
 
-__all__ = ["BaseMLP"]
+__all__ = ["BaseMLP", "check_partial_fit", "partial_fit_is_available"]
 
 
 X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
@@ -397,7 +397,7 @@ class BaseMLP(BaseEstimator):
         self._curves, self.loss_curve_ = curves, curves.losses
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
-        self.loss_ = curves.losses[-1] if curves.losses else None
+        self.loss_: float | None = curves.losses[-1] if curves.losses else None
         lowest: Any = min(curves.losses, default=None)
         self.best_loss_ = None if watch.decides else lowest
         self.validation_scores_ = curves.scores if watch.decides else None

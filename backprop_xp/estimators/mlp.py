@@ -35,8 +35,10 @@ except ImportError as error:
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
+RATE = "Its name here is 'learning_rate_init'"
 
-@checks_keywords
+
+@checks_keywords(lr=RATE, eta=RATE, eta0=RATE)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A network that classifies, trained by backpropagation on any device.
 
@@ -363,7 +365,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return tags
 
 
-@checks_keywords
+@checks_keywords(lr=RATE, eta=RATE, eta0=RATE)
 class MLPRegressor(RegressorMixin, BaseMLP):
     """A network that predicts numbers, trained by backpropagation on any device.
 

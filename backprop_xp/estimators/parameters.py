@@ -19,7 +19,7 @@ from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.schedules.plateau import find_listeners
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, SHARE, Range
 
-__all__ = ["Chosen", "checked", "parts_of_solver", "with_parts_of_solver"]
+__all__ = ["Chosen", "Undamped", "checked", "parts_of_solver", "with_parts_of_solver"]
 
 RATES = ("constant", "invscaling", "adaptive")
 LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
