@@ -112,7 +112,7 @@ def rows_of(x: Any, where: str) -> Rows:
     if is_source(x):
         check_source(x, where)
         like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
-        check_real(like, where)
+        check_real(like[:0], where)
         return FileRows(x, like)
     if not array_api_compat.is_array_api_obj(x):
         return ArrayRows(real_host_array(x, where))

@@ -17,6 +17,7 @@ import numpy as np
 from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Identity
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.requirements import check_real
@@ -164,6 +165,7 @@ class BaseMLP(BaseEstimator):
     # -----------------------------------------------------------------------------------------
     # fits
 
+    @checks_keywords
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Self:
         """Return the estimator itself, trained on X and y.
 
@@ -382,7 +384,7 @@ class BaseMLP(BaseEstimator):
             return min(200, m)
         if self.batch_size > m:
             text = f"batch_size={self.batch_size} is larger than the {m} cases, and is clipped"
-            warnings.warn(text, stacklevel=5)
+            warnings.warn(text, stacklevel=8)
         return min(int(self.batch_size), m)
 
     def _state_for(self, optimizer: Any) -> OptimizerState | None:
@@ -397,7 +399,8 @@ class BaseMLP(BaseEstimator):
         self._curves, self.loss_curve_ = curves, curves.losses
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
-        self.loss_: float | None = curves.losses[-1] if curves.losses else None
+        loss: Any = curves.losses[-1] if curves.losses else None
+        self.loss_ = loss
         lowest: Any = min(curves.losses, default=None)
         self.best_loss_ = None if watch.decides else lowest
         self.validation_scores_ = curves.scores if watch.decides else None
@@ -420,7 +423,7 @@ class BaseMLP(BaseEstimator):
         if stopped.startswith(Watch.DIVERGED):
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
-        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=6)
+        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=7)
 
     # -----------------------------------------------------------------------------------------
     # what is fitted
@@ -456,6 +459,7 @@ class BaseMLP(BaseEstimator):
         self.coefs_ = [np.array(layer.W.T) for layer in layers]
         self.intercepts_ = [np.array(layer.b[:, 0]) for layer in layers]
 
+    @checks_keywords
     def predict(self, X: Any) -> Any:
         """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
 

@@ -285,6 +285,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
+    @checks_keywords
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 
@@ -321,6 +322,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         return self._unharmed(fit)
 
+    @checks_keywords
     def predict_proba(self, X: Any) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
@@ -340,6 +342,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         probabilities: HostArray = self._head.probabilities(z)
         return probabilities
 
+    @checks_keywords
     def predict_log_proba(self, X: Any) -> HostArray:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
@@ -485,6 +488,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return np.asarray(y).reshape(len(y), -1).astype(dtype)
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
+    @checks_keywords
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 

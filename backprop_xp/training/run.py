@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.advice import metric_advice, missing_attribute
+from backprop_xp.arrays.advice import checks_keywords, metric_advice, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT_co,
@@ -206,6 +206,7 @@ class Run(Generic[ArrayT_co]):
 
         return history_frame(self.history, tuple(self.theta.shape[:-1]))
 
+    @checks_keywords
     def best(self, name: str = "validation_cost") -> "Run[ArrayT_co]":
         """Return the run of the best network of a stack, by an entry of the history.
 

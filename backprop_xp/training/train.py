@@ -22,6 +22,7 @@ from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Keywords, Options, Regularisation
 from backprop_xp.training.resume import claimed_folders
 from backprop_xp.training.run import Run
+from backprop_xp.training.step.compiled import is_built_in
 from backprop_xp.training.task import Task, prepared
 
 __all__ = ["driver_of", "train"]
@@ -273,7 +274,7 @@ def train(
     )
     with claimed_folders(options.callbacks):
         task = prepared(net, X, Y, theta, options)
-        with Guarded(task) as guard:
+        with Guarded(task, built_in=is_built_in(net, options.optimizer)) as guard:
             driver = driver_of(task, options, guard)
             driver.run()
             return driver.result()

@@ -23,8 +23,9 @@ def test_training_ends_where_the_cost_stands_still():
         warnings.simplefilter("error")
         mlp = bp.MLPClassifier([8], tol=0.05, n_iter_no_change=3, random_state=0).fit(X, TWO)
     assert mlp.n_iter_ < 200
-    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=2") as caught:
         bp.MLPClassifier([8], max_iter=2).fit(X, TWO)
+    assert caught[0].filename == __file__  # the line of the caller, not one of the library
     with pytest.warns(ConvergenceWarning, match="max_iter=2"):
         bp.MLPClassifier([8], solver="lbfgs", max_iter=2).fit(X, TWO)
     with pytest.warns(ConvergenceWarning, match="L-BFGS: STOP"):
