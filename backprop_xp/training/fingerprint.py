@@ -102,8 +102,7 @@ class _Description:
         if state is not _ABSENT:
             return self._of_parts(_name(kind), [("state", state)])
         if is_dataclass(value) and is_installed(kind):
-            each = [(one.name, getattr(value, one.name)) for one in fields(value)]
-            return self._of_parts(kind.__qualname__, each)
+            return self._of_parts(kind.__qualname__, _fields_in_use(value))
         if isinstance(value, CodeType):
             return self._of_code(value)
         if isinstance(value, ModuleType):
@@ -178,6 +177,14 @@ class _Description:
         ]
         form = code.co_argcount, code.co_kwonlyargcount, code.co_flags
         return digest(f"{code.co_code!r} {code.co_names} {constants} {form}".encode())
+
+
+def _fields_in_use(value: Any) -> list[tuple[str, Any]]:
+    """Return the fields of a dataclass; a field added later (`optimizers`) only if it is set."""
+    every = [(one, getattr(value, one.name)) for one in fields(value)]
+    return [
+        (one.name, x) for one, x in every if not one.metadata.get("added_later") or x != one.default
+    ]
 
 
 def _as_array(value: Any) -> HostArray | None:

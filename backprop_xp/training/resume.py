@@ -93,6 +93,8 @@ def _settings(task: Task, options: Options) -> Mapping[str, Any]:
         "class_weights": options.class_weights,
         **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
         "seed": task.seed,
+        "order": options.order,
+        "earlier_epochs": 0 if options.state is None else options.state.epoch,
         "dtype": dtype_name(task.theta.dtype),
         "stack": task.stack,
         "cases": task.cases.count,

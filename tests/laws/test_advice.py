@@ -73,7 +73,7 @@ NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one o
 ADVICE = {  # what people try first, and the advice that helps them on
     "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
     "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
-    "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
+    "solver name": (lambda _: estimator(solver="rms_prop"), "Did you mean 'rmsprop'?"),
     "estimator lr": (lambda _: estimator(lr=0.1), "Its name here is 'learning_rate_init'"),
     "estimator epochs": (lambda _: estimator(epochs=3), "Its name here is 'max_iter'"),
     "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
