@@ -23,7 +23,8 @@ IN_FLOAT32 = {"gelu", "leaky_relu", "elu", "softplus"}
 
 
 def fitted(y, kind=bp.MLPClassifier, **settings):
-    return kind([5], solver="lbfgs", max_iter=200, tol=1e-2, random_state=0, **settings).fit(X, y)
+    settings = {"solver": "lbfgs", "max_iter": 200, "tol": 1e-2, "random_state": 0, **settings}
+    return kind(hidden_layer_sizes=[5], **settings).fit(X, y)
 
 
 @pytest.mark.parametrize("first", range(0, 200, 20))

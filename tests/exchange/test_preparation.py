@@ -19,6 +19,7 @@ from sklearn.preprocessing import (  # noqa: E402
     StandardScaler,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*no end of the descent")
 rng = np.random.default_rng(0)
 M = 120
 X = np.column_stack(
