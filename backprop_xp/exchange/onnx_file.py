@@ -21,7 +21,7 @@ from backprop_xp.files.formats import check_format
 __all__ = ["IR_VERSION", "OPSET", "to_onnx"]
 
 OPSET, IR_VERSION = 20, 9  # of 2023: ONNX Runtime reads them from 1.17 on
-MOST_BYTES = 2**31 - 1  # of a protobuf file
+_MOST_BYTES = 2**31 - 1  # of a protobuf file
 
 
 def to_onnx(
@@ -117,8 +117,8 @@ def _dtype(model: Served, dtype: Any, where: str) -> str:
         expected = "float32 or float64"
         raise OptionError(f"{where}(dtype)", repr(dtype), expected, "Leave it out for theta's")
     numbers = model.theta.size * np.dtype(name).itemsize
-    if numbers > MOST_BYTES * 0.99:
-        came, expected = f"a model of {numbers:,} bytes", f"at most {MOST_BYTES:,}, ONNX's limit"
+    if numbers > _MOST_BYTES * 0.99:
+        came, expected = f"a model of {numbers:,} bytes", f"at most {_MOST_BYTES:,}, ONNX's limit"
         raise OptionError(f"{where}(model)", came, expected, 'Pass dtype="float32", or bp.save it')
     return name
 
