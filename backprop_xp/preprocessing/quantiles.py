@@ -10,11 +10,11 @@ from backprop_xp.preprocessing.normal_quantile import normal_quantile
 from backprop_xp.preprocessing.step import as_floats, check_counts
 from backprop_xp.preprocessing.table import Table
 
-__all__ = ["QuantileMapping"]
+__all__ = ["BOUND", "QuantileMapping"]
 
 Float64s = NDArray[np.float64]
 
-_BOUND: Final = 1e-7  # a normal z has a probability from this to 1 minus this, so that it is finite
+BOUND: Final = 1e-7  # a normal z has a probability from this to 1 minus this, so that it is finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class QuantileMapping:
             F[:, j] = self._shares(x[:, j], self.quantiles[:, j])
         if not self.normal:
             return table.like(F)
-        ends = normal_quantile([_BOUND - np.spacing(1), 1 - (_BOUND - np.spacing(1))])
+        ends = normal_quantile([BOUND - np.spacing(1), 1 - (BOUND - np.spacing(1))])
         return table.like(np.clip(normal_quantile(F), *ends))
 
     def _shares(self, x: Float64s, quantiles: Float64s) -> Float64s:
@@ -85,7 +85,7 @@ class QuantileMapping:
         falling = -np.interp(-x, -quantiles[::-1], -self.shares[::-1])
         F = np.where(np.isnan(x), np.nan, 0.5 * (rising + falling))
         first, last = quantiles[0], quantiles[-1]
-        margin = _BOUND if self.normal else 0.0
+        margin = BOUND if self.normal else 0.0
         above = x + margin > last if self.normal else x == last
         below = x - margin < first if self.normal else x == first
         return np.where(below, 0.0, np.where(above, 1.0, F))
