@@ -29,6 +29,7 @@ from inspect import unwrap
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT, ignore_overflow, namespace
 from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
 from backprop_xp.arrays.scalars import finite_number, named
@@ -263,6 +264,7 @@ class ReLU(ElementwiseActivation):
         return step(z)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class LeakyReLU(ElementwiseActivation):
     """The leaky rectifier a = max(z, 0) + s min(z, 0), with ∂a/∂z = 1 where z > 0, else s.
@@ -308,6 +310,7 @@ class LeakyReLU(ElementwiseActivation):
         return slope
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class ELU(ElementwiseActivation):
     """The exponential linear unit a = max(z, 0) + α (e^min(z, 0) − 1).

@@ -270,7 +270,8 @@ class DivergenceError(BackpropError, ArithmeticError, ValueError):
 class CheckpointWarning(UserWarning):
     """A checkpoint or a row of a log could not be written; training goes on without it.
 
-    It is also given where a resumed run trains no further, since a callback had stopped it.
+    It is also given where a resumed run trains no further, since a callback had stopped it, and
+    where a checkpoint of an earlier version does not hold all that a resumed run has to share.
 
     Examples
     --------

@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT, namespace
 from backprop_xp.arrays.native import total
 from backprop_xp.arrays.scalars import finite_number, named
@@ -249,6 +250,7 @@ class AbsoluteError(Loss):
         return sign
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Huber(Loss):
     """The Huber loss E_c = Σ_d h(a − y): a parabola near 0, straight lines beyond ±Δ.

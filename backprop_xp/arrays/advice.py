@@ -83,7 +83,7 @@ _ELSEWHERE = {
     # keywords of optimisers
     "beta1": "beta_1 betas",
     "beta2": "beta_2",
-    "decay": "alpha rho",
+    "decay": "alpha decay_rate gamma rho",
     "epsilon": "eps",
     "ftol": "tolerance_change",
     "gtol": "tol tolerance_grad",
@@ -102,31 +102,56 @@ _ELSEWHERE = {
     "random_state": "random_seed rng seed",
     "solver": "opt optimiser optimizer",
     # keywords of callbacks and of ReduceOnPlateau
-    "factor": "gamma",
-    "every": "every_n_epochs period save_freq",
+    "factor": "decay_rate gamma",
     "folder": "dirname dirpath filepath log_dir logdir",
     "keep": "max_to_keep save_top_k",
     "metric": "monitor",
     "min_delta": "threshold tol",
     "minimum": "min_lr",
     "patience": "n_iter_no_change",
-    "path": "filename",
     "restore_best": "load_best restore_best_weights",
+    # keywords of schedules, and `every` of callbacks
+    "boundaries": "milestones",
+    "every": "decay_steps every_n_epochs period save_freq step_size",
+    "final": "end_lr eta_min min_lr",
+    "initial": "base_lr initial_learning_rate initial_lr learning_rate lr",
+    "peak": "max_lr",
+    "rise": "pct_start",
+    "start": "start_factor",
+    "steps": "decay_steps t_max total_iters total_steps warmup_steps",
+    "value": "factor learning_rate lr",
+    # keywords of activations and losses
+    "negative_slope": "alpha slope",
+    "threshold": "beta delta",
+    # keywords of other functions
+    "device": "map_location",
+    "h": "delta eps epsilon step",
+    "net": "model network",
+    "own": "custom_objects",
+    "path": "f file filename filepath",
+    "sample_weight": "case_weights sample_weights weights",
+    "tolerance": "atol rtol tol",
+    "x": "inputs x",
+    "y": "labels target targets y",
 }
 """The name here, and the names elsewhere. A name elsewhere may stand at several names here."""
 
 _TAKEN_BY = {
+    "batch_size": "bp.train(batch_size=...)",
     "beta1": "bp.train(optimizer=bp.Adam(beta1=...))",
     "connections": "bp.Network(..., connections=...)",
     "dtype": "net.init(dtype=...) or bp.train(dtype=...)",
     "device": "net.init(device=...) or bp.train(device=...)",
+    "class_weights": "bp.train(class_weights=...)",
     "dropout": "bp.train(dropout=...)",
+    "epochs": "bp.train(epochs=...), or to an estimator as max_iter",
     "hidden": "bp.Network(sizes, hidden=...)",
     "initializer": "net.init(initializer=...)",
     "l2": "bp.train(l2=...), or to bp.AdamW as weight_decay",
     "learning_rate": "bp.train(optimizer=bp.SGD(learning_rate=...))",
     "loss": "bp.Network(..., loss=...)",
     "momentum": "bp.train(optimizer=bp.SGD(0.1, momentum=...))",
+    "validation": "bp.train(validation=(X_val, Y_val))",
     "nesterov": "bp.train(optimizer=bp.SGD(0.1, momentum=0.9, nesterov=True))",
     "output": "bp.Network(..., output=...)",
     "progress": "bp.train(progress=...)",
@@ -369,21 +394,28 @@ def _checking(function: F, advice: Mapping[str, str]) -> F:
 
 
 def _with_known_keywords(function: F, where: str, own_advice: Mapping[str, str]) -> F:
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
     @functools.wraps(function)
     def call(*values: Any, **keywords: Any) -> Any:
-        for name in keywords:
-            if name not in known:
-                expected, advice = f"one of {', '.join(known)}", nearest_name(name, known)
-                if name in own_advice:
-                    advice = own_advice[name]
-                elif name_here(name, known) is None:
-                    advice = place_of_keyword(name) or advice
-                raise CallError(f"{where}({name})", "an unknown keyword", expected, advice)
-        return function(*values, **keywords)
+        try:
+            return function(*values, **keywords)
+        except TypeError:
+            known = _keywords_of(function)
+            unknown = next((name for name in keywords if name not in known), None)
+            if unknown is None:
+                raise
+        expected, advice = f"one of {', '.join(known)}", nearest_name(unknown, known)
+        if unknown in own_advice:
+            advice = own_advice[unknown]
+        elif name_here(unknown, known) is None:
+            advice = place_of_keyword(unknown) or advice
+        raise CallError(f"{where}({unknown})", "an unknown keyword", expected, advice)
 
     return cast(F, call)
+
+
+def _keywords_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names by which arguments can be passed to a function or method."""
+    return [name for name in inspect.signature(function).parameters if name != "self"]
 
 
 def missing_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:

@@ -172,6 +172,6 @@ def is_built_in(callback: Any) -> bool:
 
 
 def wants_batches(callback: Any) -> bool:
-    """Tell whether the class of a callback defines `on_batch_end`."""
-    method = getattr(type(callback), "on_batch_end", None)
-    return callable(method) and method is not Callback.on_batch_end
+    """Tell whether a callback or its class defines `on_batch_end`."""
+    method = getattr(callback, "on_batch_end", None)
+    return callable(method) and getattr(method, "__func__", method) is not Callback.on_batch_end

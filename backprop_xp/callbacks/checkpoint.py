@@ -312,7 +312,7 @@ def snapshot_of(
     """Return the state of training; it shares no memory with the run."""
     memories = [(_label(one), one.state()) for one in callbacks if hasattr(one, "state")]
     return Snapshot(
-        np.array(to_host(progress.theta)),
+        to_host(progress.theta),  # a copy
         tuple(np.array(to_host(x)) for x in progress.state),
         progress.epoch,
         {name: _entries(name, of) for name, of in progress.history.items()},

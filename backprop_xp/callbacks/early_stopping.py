@@ -114,9 +114,8 @@ class EarlyStopping:
             self._waited = np.where(better, 0, self._waited + 1)
             self._best = np.where(better, entry, self._best)
         if self.restore_best and better.any():
-            now = to_host(progress.theta)
-            chosen = better[..., None]
-            self._theta = now.copy() if better.all() else np.where(chosen, now, self._theta)
+            now = to_host(progress.theta)  # a copy
+            self._theta = now if better.all() else np.where(better[..., None], now, self._theta)
             self._epoch = np.where(better, progress.epoch, 0 if better.all() else self._epoch)
         if self._stalled:
             progress.stop(self._reason)

@@ -10,6 +10,8 @@ from backprop_xp.network.decisions import decided, log_probabilities, probabilit
 
 __all__ = ["Head"]
 
+LOG_LOSS = "log_loss"  # scikit-learn's name for cross-entropy
+
 
 class Head(NamedTuple):
     """The output layer of an estimator's network, and the way from outputs to predictions.
@@ -26,6 +28,8 @@ class Head(NamedTuple):
         The classes in sorted order, or the numbers of the labels; None where y holds numbers.
     flat : bool
         Whether y has one class or number for each case, (m,), not several, (m, units).
+    sparse : bool
+        Whether labels come and go as a sparse matrix.
     """
 
     units: int
@@ -33,18 +37,48 @@ class Head(NamedTuple):
     loss: str
     classes: HostArray | None = None
     flat: bool = True
+    sparse: bool = False
+
+    @classmethod
+    def of_classes(cls, classes: HostArray) -> "Head":
+        """Return the head for one class of several for each case, in sorted order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Head.of_classes(np.array(["x", "y"])).units, Head.of_classes(np.arange(3)).activation
+        (1, 'softmax')
+        """
+        if len(classes) <= 2:
+            return cls(1, "sigmoid", "binary_cross_entropy", classes)
+        return cls(len(classes), "softmax", "cross_entropy", classes)
+
+    @classmethod
+    def of_labels(cls, count: int, sparse: bool = False) -> "Head":
+        """Return the head for any number of `count` labels for each case."""
+        labels = np.arange(count)
+        return cls(count, "sigmoid", "binary_cross_entropy", labels, flat=False, sparse=sparse)
+
+    @classmethod
+    def of_numbers(cls, count: int, flat: bool, loss: Any) -> "Head":
+        """Return the head for `count` numbers for each case."""
+        activation = "exp" if getattr(loss, "name", loss) == "poisson" else "identity"
+        return cls(count, activation, "squared_error", flat=flat)
 
     def decide(self, outputs: HostArray) -> HostArray:
         """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
-        return decided(outputs, self.classes, self.flat)
+        predicted = decided(outputs, self.classes, self.flat)
+        return _as_sparse(predicted) if self.sparse else predicted
 
     def probabilities(self, z: HostArray) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
-        return probabilities(z, find_activation(self.activation, "activation"), self.flat)
+        output = find_activation(self.activation, "activation")
+        return probabilities(z, output, self.classes, self.flat)
 
     def log_probabilities(self, z: HostArray) -> HostArray:
         """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
-        return log_probabilities(z, find_activation(self.activation, "activation"), self.flat)
+        output = find_activation(self.activation, "activation")
+        return log_probabilities(z, output, self.classes, self.flat)
 
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.
@@ -54,7 +88,7 @@ class Head(NamedTuple):
         OptionError
             The loss is unknown, or it is one of classes and the outputs are numbers.
         """
-        if given is None:
+        if given is None or (self.classes is not None and given == LOG_LOSS):
             return self.loss
         loss = find_loss(given, "loss")
         name = getattr(loss, "name", "")
@@ -63,3 +97,10 @@ class Head(NamedTuple):
         if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
             raise OptionError("loss", repr(given), "a loss of numbers", "Use 'huber' for one")
         return loss
+
+
+def _as_sparse(labels: HostArray) -> Any:
+    """Return labels (m, units) as a sparse matrix, as scikit-learn returns them."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(labels)

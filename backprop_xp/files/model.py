@@ -173,7 +173,7 @@ class Model(_Pair[ArrayT_co]):
             )
         linear = replace(self.network, output=Identity())
         z = to_host(predict(linear, self.theta, self._inputs(X)))
-        return probabilities(z, output, self.meaning.flat)
+        return probabilities(z, output, self.classes, self.meaning.flat)
 
     def inputs(self, X: Any) -> HostArray:
         """Return the network's inputs, (m, n_in), for rows as `predict` takes them.

@@ -12,11 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, overload
 
+import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp import activations, losses
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
+    ENABLE_X64,
     Array,
     HostArray,
     dtype_name,
@@ -25,7 +28,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.errors import DTypeError, ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
@@ -49,6 +52,7 @@ TRAINING = "training."  # prefix of the arrays of a checkpoint that are no part 
 _KEY = "backprop_xp"
 
 
+@checks_keywords
 def save(
     path: str | os.PathLike[str],
     net: Network,
@@ -171,6 +175,7 @@ def load(
     device: str | Device,
     own: Mapping[str, Any] | None = None,
 ) -> Model[Array]: ...
+@checks_keywords
 def load(
     path: str | os.PathLike[str],
     device: str | Device = "cpu",
@@ -206,6 +211,8 @@ def load(
         contradicts itself.
     DeviceError
         The device is unknown or unusable.
+    DTypeError
+        The device does not have θ's dtype, such as float64 on JAX without x64.
 
     Examples
     --------
@@ -226,7 +233,16 @@ def load(
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
         meaning = _meaning(described, tensors, net)
-    moved = from_host(theta, chosen.xp, chosen.handle, dtype_name(theta.dtype))
+    dtype = dtype_name(theta.dtype)
+    try:
+        moved = from_host(theta, chosen.xp, chosen.handle, dtype)
+    except DTypeError as error:
+        came = f"{dtype} parameters, a dtype that {chosen.name} does not have"
+        advice = "Load the file on the CPU, without device=, and convert theta to float32"
+        if array_api_compat.is_jax_namespace(chosen.xp):
+            advice = f"Call {ENABLE_X64} before anything else, or take float32: "
+            advice += "jax.numpy.asarray(bp.load(path).theta, 'float32')"
+        raise DTypeError(where, came, error.parts[2], advice) from error
     return Model(net, moved, meaning)
 
 

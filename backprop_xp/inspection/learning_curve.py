@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.errors import OptionError
 from backprop_xp.files.atomic_write import write_atomically
 
@@ -39,6 +39,7 @@ def check_plotting() -> None:
     _matplotlib("figure")
 
 
+@checks_keywords
 def learning_curve(
     history: Mapping[str, Sequence[Any]], *, cost: str = "cost E (mean over the cases)"
 ) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp import equations
 from backprop_xp.arrays import requirements
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT,
@@ -75,6 +76,7 @@ class Trace(Generic[ArrayT_co]):
     w: ArrayT_co
     layers: tuple[TracedLayer[ArrayT_co], ...]
 
+    @checks_keywords
     def to_text(
         self,
         *,
@@ -112,6 +114,7 @@ class Trace(Generic[ArrayT_co]):
         """
         return as_text(*self._written("to_text"), digits=digits, most=most, ascii=ascii)
 
+    @checks_keywords
     def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
@@ -129,6 +132,7 @@ class Trace(Generic[ArrayT_co]):
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
+    @checks_keywords
     def to_html(self, *, digits: int = 4, most: int = 6) -> str:
         """Return the equations with their numbers as an HTML page, complete in one file.
 
@@ -169,6 +173,7 @@ class Trace(Generic[ArrayT_co]):
         return f"Backpropagation through {sizes}", NOTE, list(written)
 
 
+@checks_keywords
 @ignore_overflow
 def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None) -> Trace[ArrayT]:
     """Return every quantity of one forward and one backward pass.

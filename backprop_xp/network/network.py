@@ -238,6 +238,7 @@ class Network:
         dtype: Any = "float32",
         stack: int | Sequence[int] = (),
     ) -> Array: ...
+    @checks_keywords
     def init(
         self,
         seed: int = 0,
@@ -294,6 +295,7 @@ class Network:
         theta = theta.reshape(*shape, self.parameter_count)
         return from_host(theta, chosen.xp, chosen.handle, name)
 
+    @checks_keywords
     def unpack(self, theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
         """Return the layers (W, b) in θ, as views where the library has views.
 
@@ -324,6 +326,7 @@ class Network:
         with context(theta):
             return parameters.unpack(self.sizes, theta)
 
+    @checks_keywords
     def pack(self, layers: Sequence[tuple[ArrayT, ArrayT]]) -> ArrayT:
         """Return θ (..., P), which holds the layers (W, b): the inverse of `unpack`.
 
@@ -353,6 +356,7 @@ class Network:
         with context(named[0].W):
             return parameters.pack(named)
 
+    @checks_keywords
     @ignore_overflow
     def forward(self, theta: ArrayT, X: Any) -> ArrayT:
         """Return the outputs as rows, (..., m, n_out), for inputs in rows.
@@ -412,6 +416,7 @@ class Network:
             a_out: ArrayT = chunks.joined(parts)
             return a_out
 
+    @checks_keywords
     @ignore_overflow
     def cost(self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None) -> ArrayT:
         """Return the cost E = Σ_c w_c E_c, (...), a 0-d array for a single network.
@@ -460,6 +465,7 @@ class Network:
             E: ArrayT = total_cost(E_c, w)
             return E
 
+    @checks_keywords
     @ignore_overflow
     def gradient(
         self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.optimizers.cache_pieces import piecewise
-from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.hyperparameters import ADDED_LATER, Hyperparameters
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting
 
@@ -38,11 +38,15 @@ class Adam(Hyperparameters):
         0 ≤ β < 1, the share of m and of v that a step keeps.
     epsilon : number, array or schedule
         ε₀ > 0, in the unit of a gradient.
+    epsilon_hat : bool
+        Whether `epsilon` is the ε̂ of the form in which the paper's section 2 saves a division, and
+        which scikit-learn and Keras use: θ ← θ − ε √(1 − β₂ᵗ) m̂ / (√v + ε̂). It is divided by
+        √(1 − β₂ᵗ) in the equation above, and so weighs more in the first steps.
 
     Raises
     ------
     OptionError
-        A number is out of range.
+        A number is out of range, or `epsilon_hat` is not a bool.
 
     References
     ----------
@@ -62,6 +66,7 @@ class Adam(Hyperparameters):
     beta1: Setting = 0.9
     beta2: Setting = 0.999
     epsilon: Setting = 1e-8
+    epsilon_hat: bool = field(default=False, kw_only=True, metadata=ADDED_LATER)
 
     ranges: ClassVar[Mapping[str, Range]] = {
         "learning_rate": AT_LEAST_0,
@@ -128,7 +133,8 @@ class Adam(Hyperparameters):
         factor1, factor2 = (one, one) if varies else (share1, share2)  # m and v over the state's
         rms_per_root = sqrt(factor2 / (1 - power2))  # √v̂ over the root of the state's v
         rate = settings["learning_rate"] * factor1 / ((1 - power1) * rms_per_root)
-        epsilon = settings["epsilon"] / rms_per_root
+        per_root = rms_per_root * sqrt(1 - power2) if self.epsilon_hat else rms_per_root
+        epsilon = settings["epsilon"] / per_root
 
         def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
             m *= beta1
@@ -159,6 +165,8 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate, beta1, beta2, epsilon : number, array or schedule
+        As in `Adam`.
+    epsilon_hat : bool
         As in `Adam`.
     weight_decay : number, array or schedule
         λ ≥ 0.

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import Range, Setting, check_range, is_zero, value_at
 
-__all__ = ["Hyperparameters", "WithMomentum"]
+__all__ = ["ADDED_LATER", "Hyperparameters", "WithMomentum"]
+
+# The metadata of a field that checkpoints of before do not name: its default is left out of texts.
+ADDED_LATER = MappingProxyType({"added_later": True})
 
 
 class Hyperparameters:

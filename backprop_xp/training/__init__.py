@@ -37,6 +37,7 @@ The modules, in the order in which one reads them:
     failures           errors that hold the last good θ
     interrupts         Ctrl-C
     fingerprint        arguments as texts, which a resumed run must share
+    fingerprint_of_before  the same, as the texts of an older version
     step/              one update of θ: gradient, penalties, clipping, optimiser, max-norm
     data/              cases, their weights, and batches
 

@@ -106,6 +106,10 @@ class Minimisation(Driver):
             progress.stop("; ".join(dict.fromkeys(ends)))
         progress.weights = self._theta()
 
+    def state(self) -> None:
+        """Return None: SciPy keeps the memory of earlier iterations."""
+        return
+
     def _minimised(self, network: "_HostCost", epochs: int) -> tuple[dict[str, list[Any]], str]:
         """Return a network's entries, at the initial θ first, and why its minimisation ended."""
         chosen, progress = self._chosen, self.progress
@@ -184,6 +188,11 @@ def _check(task: Task, options: Options) -> None:
     if options.resume is not None:
         came = f"{options.resume!r:.100} with LBFGS"
         raise OptionError("train(resume)", came, "None", advice)
+    for name in ("order", "state"):
+        if getattr(options, name) is not None:
+            came, expected = f"{name} with LBFGS", "None"
+            advice = "Leave it out: an iteration takes all cases, and L-BFGS starts anew"
+            raise OptionError(f"train({name})", came, expected, advice)
     for one in options.callbacks:
         if task.stack or isinstance(one, Checkpoint):
             came = f"{type(one).__name__} with LBFGS" + (" for a stack" if task.stack else "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.advice import metric_advice, missing_attribute
+from backprop_xp.arrays.advice import checks_keywords, metric_advice, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT_co,
@@ -19,6 +19,7 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError, ShapeError, StackIndexError
 from backprop_xp.network.network import Network
+from backprop_xp.training.optimizer_state import OptimizerState
 
 __all__ = ["Run", "network_numbers"]
 
@@ -71,6 +72,10 @@ class Run(Generic[ArrayT_co]):
     epoch : int, or ndarray of int over the stack
         The number of epochs after which θ was `theta`: the last epoch, or the best epoch of
         `EarlyStopping`. The entry of this θ is ``history[name][epoch - 1]``.
+    state : OptimizerState or None
+        The state of the optimiser after the last epoch, for ``train(state=)``. None where there is
+        none that goes with `theta`: after L-BFGS, where θ is of an earlier epoch, and for networks
+        picked from a stack.
 
     Examples
     --------
@@ -92,6 +97,7 @@ class Run(Generic[ArrayT_co]):
     network: Network
     stopped: str = ""
     epoch: Any = None
+    state: OptimizerState | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.history, History):
@@ -125,7 +131,7 @@ class Run(Generic[ArrayT_co]):
         if epoch is not None and np.ndim(epoch):
             epoch = np.reshape(epoch, -1)[numbers]
             epoch = int(epoch) if numbers.ndim == 0 else epoch
-        return replace(self, theta=theta, history=history, epoch=epoch)
+        return replace(self, theta=theta, history=history, epoch=epoch, state=None)
 
     if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
 
@@ -200,6 +206,7 @@ class Run(Generic[ArrayT_co]):
 
         return history_frame(self.history, tuple(self.theta.shape[:-1]))
 
+    @checks_keywords
     def best(self, name: str = "validation_cost") -> "Run[ArrayT_co]":
         """Return the run of the best network of a stack, by an entry of the history.
 

@@ -12,6 +12,7 @@ def a_run():
     return train(epochs=1)
 
 
+SCHEDULES = bp.schedules
 # the attributes that people of Keras, PyTorch and skorch type first, and the names here
 ON_A_NETWORK = {
     "add": "bp.Network([4, 16, 3])",
@@ -72,7 +73,7 @@ NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one o
 ADVICE = {  # what people try first, and the advice that helps them on
     "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
     "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
-    "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
+    "solver name": (lambda _: estimator(solver="rms_prop"), "Did you mean 'rmsprop'?"),
     "estimator lr": (lambda _: estimator(lr=0.1), "Its name here is 'learning_rate_init'"),
     "estimator epochs": (lambda _: estimator(epochs=3), "Its name here is 'max_iter'"),
     "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
@@ -119,6 +120,59 @@ ADVICE = {  # what people try first, and the advice that helps them on
         "Its name here is 'hidden'",
     ),
     "Network(seed)": (lambda _: bp.Network([3, 2], seed=0), "net.init(seed=...)"),
+    "Step(lr)": (lambda _: SCHEDULES.Step(lr=0.1), "Its name here is 'initial'"),
+    "Step(step_size)": (lambda _: SCHEDULES.Step(0.1, step_size=9), "Its name here is 'every'"),
+    "Cosine(T_max)": (lambda _: SCHEDULES.Cosine(0.1, T_max=9), "Its name here is 'steps'"),
+    "Cosine(eta_min)": (lambda _: SCHEDULES.Cosine(0.1, 9, eta_min=0), "Its name here is 'final'"),
+    "Exponential(gamma)": (
+        lambda _: SCHEDULES.Exponential(0.1, gamma=0.9),
+        "Its name here is 'factor'",
+    ),
+    "OneCycle(max_lr)": (lambda _: SCHEDULES.OneCycle(max_lr=0.1), "Its name here is 'peak'"),
+    "Piecewise(milestones)": (
+        lambda _: SCHEDULES.Piecewise(milestones=[3], values=[1, 2]),
+        "Its name here is 'boundaries'",
+    ),
+    "LeakyReLU(alpha)": (
+        lambda _: bp.activations.LeakyReLU(alpha=0.1),
+        "Its name here is 'negative_slope'",
+    ),
+    "Huber(delta)": (lambda _: bp.losses.Huber(delta=0.1), "Its name here is 'threshold'"),
+    "check_gradient(batch_size)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, batch_size=9),
+        "bp.train(batch_size=...)",
+    ),
+    "predict(inputs)": (lambda _: bp.predict(NET, NET.init(), inputs=X), "Its name here is 'X'"),
+    "save(model)": (lambda folder: bp.save(folder, model=NET), "Its name here is 'net'"),
+    "load(map_location)": (
+        lambda folder: bp.load(folder, map_location="cpu"),
+        "Its name here is 'device'",
+    ),
+    "load(custom_objects)": (
+        lambda folder: bp.load(folder, custom_objects={}),
+        "Its name here is 'own'",
+    ),
+    "init(random_state)": (lambda _: NET.init(random_state=1), "Its name here is 'seed'"),
+    "init(kernel_initializer)": (
+        lambda _: NET.init(kernel_initializer="he"),
+        "Its name here is 'initializer'",
+    ),
+    "cost(sample_weight)": (
+        lambda _: NET.cost(NET.init(), X, Y, sample_weight=Y),
+        "Its name here is 'case_weights'",
+    ),
+    "gradient(l2)": (lambda _: NET.gradient(NET.init(), X, Y, l2=0.1), "bp.train(l2=...)"),
+    "check_gradient(eps)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, eps=1e-4),
+        "Its name here is 'h'",
+    ),
+    "check_gradient(rtol)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, rtol=1e-4),
+        "Its name here is 'tolerance'",
+    ),
+    "fit(case_weights)": (lambda _: fit(case_weights=Y), "Its name here is 'sample_weight'"),
+    "fit(epochs)": (lambda _: fit(epochs=3), "to an estimator as max_iter"),
+    "fit(Y)": (lambda _: fit(Y=Y), "Its name here is 'y'"),
     "monitor": (lambda _: bp.EarlyStopping(monitor="cost"), "Its name here is 'metric'"),
     "val_loss": (
         lambda _: train(callbacks=[bp.EarlyStopping("val_loss")]),
@@ -226,6 +280,11 @@ ADVICE = {  # what people try first, and the advice that helps them on
     ),
     "bfloat16 in an estimator": (lambda _: estimator(bfloat16(X)), NO_FLOAT),
 }
+
+
+def fit(**keywords):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return bp.MLPClassifier().fit(X, **keywords)
 
 
 def estimator(x=X, **options):
