@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from backprop_xp.activations import find_activation
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
@@ -47,6 +45,7 @@ class Head(NamedTuple):
 
         Examples
         --------
+        >>> import numpy as np
         >>> Head.of_classes(np.array(["x", "y"])).units, Head.of_classes(np.arange(3)).activation
         (1, 'softmax')
         """
@@ -68,27 +67,18 @@ class Head(NamedTuple):
 
     def decide(self, outputs: HostArray) -> HostArray:
         """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
-        if self._single:
-            return np.repeat(self.classes, len(outputs))
-        found = decided(outputs, self.classes, self.flat)
-        return _as_sparse(found) if self.sparse else found
+        predicted = decided(outputs, self.classes, self.flat)
+        return _as_sparse(predicted) if self.sparse else predicted
 
     def probabilities(self, z: HostArray) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
-        if self._single:
-            return np.ones_like(z)  # the only class there is
-        return probabilities(z, find_activation(self.activation, "activation"), self.flat)
+        output = find_activation(self.activation, "activation")
+        return probabilities(z, output, self.classes, self.flat)
 
     def log_probabilities(self, z: HostArray) -> HostArray:
         """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
-        if self._single:
-            return np.zeros_like(z)
-        return log_probabilities(z, find_activation(self.activation, "activation"), self.flat)
-
-    @property
-    def _single(self) -> bool:
-        """Whether there is a single class."""
-        return self.flat and self.classes is not None and len(self.classes) == 1
+        output = find_activation(self.activation, "activation")
+        return log_probabilities(z, output, self.classes, self.flat)
 
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, overload
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array
 from backprop_xp.errors import OptionError
 from backprop_xp.files import model_file
@@ -15,20 +16,21 @@ __all__ = ["save"]
 @overload
 def save(
     path: str | os.PathLike[str],
-    model: Network,
+    net: Network,
     theta: Array,
     notes: Mapping[str, str] | None = None,
 ) -> None: ...
 @overload
 def save(
     path: str | os.PathLike[str],
-    model: Any,
+    net: Any,
     theta: None = None,
     notes: Mapping[str, str] | None = None,
 ) -> None: ...
+@checks_keywords
 def save(
     path: str | os.PathLike[str],
-    model: Any,
+    net: Any,
     theta: Any = None,
     notes: Mapping[str, str] | None = None,
 ) -> None:
@@ -43,14 +45,14 @@ def save(
     path : path
         A name in .safetensors, or without the suffix of another format. An earlier file there is
         replaced once the new one is complete and on the disk.
-    model : Network, MLPClassifier, MLPRegressor or Pipeline
+    net : Network, MLPClassifier, MLPRegressor or Pipeline
         A fitted estimator, or a pipeline of scikit-learn that ends in one. Its steps before may be
         StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer, OneHotEncoder,
         ColumnTransformer, "passthrough", and pipelines of them. A user's own activation or loss is
         saved by its name; `load` must be given the object.
     theta : array (..., P)
         The parameters of a Network, from any library and device; saved in its own dtype. None where
-        `model` is an estimator.
+        `net` is an estimator.
     notes : mapping of str to str, optional
         Texts to keep beside the model, at most 16 MiB. Their names must not begin with
         ``backprop_xp``. `files.model_file.read_notes` returns them.
@@ -58,7 +60,7 @@ def save(
     Raises
     ------
     ShapeError, DTypeError
-        θ does not fit the network; or `model` is of another kind, or not fitted.
+        θ does not fit the network; or `net` is of another kind, or not fitted.
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
     OptionError
@@ -92,14 +94,13 @@ def save(
     >>> model.classes.tolist(), model.predict([[12.0], [38.0]]).tolist()
     (['high', 'low'], ['low', 'high'])
     """
-    estimator = hasattr(type(model), "fit") and not isinstance(model, Network)
-    if not estimator:
-        model_file.save(path, model, theta, notes)
+    if isinstance(net, Network) or not hasattr(type(net), "fit"):
+        model_file.save(path, net, theta, notes)
         return
     if theta is not None:
-        came, advice = f"{type(model).__name__} and theta", "Leave theta out: it has its own"
+        came, advice = f"{type(net).__name__} and theta", "Leave theta out: it has its own"
         raise OptionError("save(theta)", came, "an estimator alone", advice)
     from backprop_xp.exchange.from_pipeline import fitted_model
 
-    net, own, meaning = fitted_model(model)
-    model_file.save(path, net, own, notes, meaning)
+    network, own, meaning = fitted_model(net)
+    model_file.save(path, network, own, notes, meaning)

@@ -28,7 +28,7 @@ class Meaning:
     ----------
     classes : array (n_classes,) or None
         The classes in the order of the outputs, or the numbers of the labels. One sigmoid unit has
-        two classes. None where the outputs are numbers.
+        one or two classes. None where the outputs are numbers.
     flat : bool
         Whether a case has one class or number, not several.
     feature_names : tuple of str
@@ -63,8 +63,9 @@ class Meaning:
         if self.flat and self.classes is None:
             check_counts("numbers and outputs", 1, net.sizes[-1])
         if self.classes is not None:
-            two = self.flat and net.sizes[-1] == 1 and not isinstance(net.output, Softmax)
-            check_counts("classes and outputs", len(self.classes), 2 if two else net.sizes[-1])
+            few = self.flat and net.sizes[-1] == 1 and len(self.classes) == 2
+            if not few or isinstance(net.output, Softmax):
+                check_counts("classes and outputs", len(self.classes), net.sizes[-1])
 
 
 def written(meaning: Meaning, put: Callable[[str, HostArray], str]) -> dict[str, Any]:

@@ -72,17 +72,40 @@ class Model(_Pair[ArrayT_co]):
 
     @property
     def classes(self) -> HostArray | None:
-        """The classes, or the numbers of the labels; None where the model predicts numbers."""
+        """The classes, or the numbers of the labels; None where the model predicts numbers.
+
+        Examples
+        --------
+        >>> net = Network([2, 3])
+        >>> Model(net, net.init(), Meaning(np.array(["a", "b", "c"]), flat=True)).classes
+        array(['a', 'b', 'c'], dtype='<U1')
+        """
         return self.meaning.classes
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The names of the columns in the order of training; empty where they had none."""
+        """The names of the columns in the order of training; empty where they had none.
+
+        Examples
+        --------
+        >>> net = Network([2, 3])
+        >>> Model(net, net.init(), Meaning(feature_names=("length", "width"))).feature_names
+        ('length', 'width')
+        """
         return self.meaning.feature_names
 
     @property
     def preprocessing(self) -> Step | None:
-        """The step that makes the network's inputs of the columns; None where there is none."""
+        """The step that makes the network's inputs of the columns; None where there is none.
+
+        Examples
+        --------
+        >>> from backprop_xp.preprocessing.scaling import Standardisation
+        >>> net = Network([1, 3])
+        >>> step = Standardisation(np.array([20.0]), np.array([5.0]))
+        >>> Model(net, net.init(), Meaning(preprocessing=step)).preprocessing
+        Standardisation(mean=array([20.]), spread=array([5.]))
+        """
         return self.meaning.preprocessing
 
     def predict(self, X: Any) -> HostArray:
@@ -150,7 +173,7 @@ class Model(_Pair[ArrayT_co]):
             )
         linear = replace(self.network, output=Identity())
         z = to_host(predict(linear, self.theta, self._inputs(X)))
-        return probabilities(z, output, self.meaning.flat)
+        return probabilities(z, output, self.classes, self.meaning.flat)
 
     def inputs(self, X: Any) -> HostArray:
         """Return the network's inputs, (m, n_in), for rows as `predict` takes them.

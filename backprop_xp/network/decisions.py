@@ -18,7 +18,7 @@ def decided(outputs: HostArray, classes: Classes, flat: bool) -> HostArray:
     Parameters
     ----------
     outputs : array (..., m, units)
-        One sigmoid unit for two classes, else a unit for each class, label or number.
+        One sigmoid unit for one or two classes, else a unit for each class, label or number.
     classes : array (n_classes,) or None
         The classes, or the numbers of the labels; None where the outputs are numbers.
     flat : bool
@@ -39,13 +39,15 @@ def decided(outputs: HostArray, classes: Classes, flat: bool) -> HostArray:
         return outputs[..., 0] if flat else outputs
     if not flat:
         return (outputs > 0.5).astype(int)
+    if len(classes) == 1:
+        return np.full(outputs.shape[:-1], classes[0], dtype=classes.dtype)
     one = outputs.shape[-1] == 1
     labels = (outputs[..., 0] > 0.5).astype(int) if one else outputs.argmax(axis=-1)
     predicted: HostArray = classes[labels]
     return predicted
 
 
-def probabilities(z: HostArray, output: Activation, flat: bool) -> HostArray:
+def probabilities(z: HostArray, output: Activation, classes: Classes, flat: bool) -> HostArray:
     """Return the probability of each class or label, (..., m, n_classes).
 
     Parameters
@@ -54,19 +56,23 @@ def probabilities(z: HostArray, output: Activation, flat: bool) -> HostArray:
         The weighted inputs z^L of the output layer, as rows.
     output : Activation
         The activation of the outputs, softmax or sigmoid.
-    flat : bool
-        Whether a case has one class.
+    classes, flat
+        As `decided` takes them. A single class has the probability 1.
 
     Examples
     --------
-    >>> probabilities(np.array([[0.0], [40.0]]), Sigmoid(), True).round(3)
+    >>> probabilities(np.array([[0.0], [40.0]]), Sigmoid(), np.arange(2), True).round(3)
     array([[0.5, 0.5],
            [0. , 1. ]])
     """
+    if _is_certain(classes, flat):
+        return np.ones_like(z)
     return _rows(output(_of_classes(z, flat)))
 
 
-def log_probabilities(z: HostArray, output: Activation, flat: bool) -> HostArray:
+def log_probabilities(
+    z: HostArray, output: Activation, classes: Classes, flat: bool
+) -> HostArray:
     """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
 
     For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
@@ -74,15 +80,22 @@ def log_probabilities(z: HostArray, output: Activation, flat: bool) -> HostArray
 
     Examples
     --------
-    >>> log_probabilities(np.array([[800.0]]), Sigmoid(), True)
+    >>> log_probabilities(np.array([[800.0]]), Sigmoid(), np.arange(2), True)
     array([[-800.,   -0.]])
     """
+    if _is_certain(classes, flat):
+        return np.zeros_like(z)
     log = Softmax().log if isinstance(output, Softmax) else Sigmoid().log
     logarithms = _rows(log(_of_classes(z, flat)))
     if flat:
         return logarithms
-    p = probabilities(z, output, flat)
+    p = probabilities(z, output, classes, flat)
     return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), logarithms)
+
+
+def _is_certain(classes: Classes, flat: bool) -> bool:
+    """Tell whether there is a single class, which every case has."""
+    return flat and classes is not None and len(classes) == 1
 
 
 def _of_classes(z: HostArray, flat: bool) -> HostArray:

@@ -3,8 +3,6 @@
 import warnings
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from needs import needs
 
 import backprop_xp as bp
 
+pd = needs("pandas")
 needs("sklearn")
 
 from sklearn.compose import ColumnTransformer, make_column_selector  # noqa: E402
@@ -257,6 +256,7 @@ class TestFrames:
                 model.predict(X)
 
     def test_polars(self, path):
+        pl = pytest.importorskip("polars", reason="polars is not installed")
         table = frame()
         pipeline = fitted(columns(), X=table, y=target("three"))
         texts = [city if isinstance(city, str) else None for city in table["city"].tolist()]
