@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from backprop_xp.activations import find_activation
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError

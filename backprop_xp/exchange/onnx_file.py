@@ -20,7 +20,8 @@ from backprop_xp.files.formats import check_format
 
 __all__ = ["IR_VERSION", "OPSET", "to_onnx"]
 
-OPSET, IR_VERSION = 20, 9  # of 2023: ONNX Runtime reads them from 1.17 on
+OPSET = 20  # of 2023: ONNX Runtime reads it from 1.17 on
+IR_VERSION = 9  # the form of files of that opset
 _MOST_BYTES = 2**31 - 1  # of a protobuf file
 
 
