@@ -59,7 +59,7 @@ def from_sklearn(estimator: Any) -> Any:
     -------
     MLPClassifier, MLPRegressor or Pipeline
         With the parameters that both estimators have. The parameters θ are a copy, in the dtype of
-        ``coefs_``.
+        ``coefs_``. Where it is trained further, the optimiser begins anew.
 
     Raises
     ------
@@ -155,7 +155,8 @@ def to_sklearn(model: Any, theta: Any = None, *, classes: Any = None) -> Any:
     Returns
     -------
     sklearn.neural_network.MLPClassifier or MLPRegressor, or Pipeline
-        With the parameters that both estimators have. Its weights are a copy.
+        With the parameters that both estimators have. Its weights are a copy. Where it is trained
+        further, the optimiser begins anew.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.training.run import Run
 
-__all__ = ["Served", "check_single", "served"]
+__all__ = ["Served", "check_single", "parts", "served"]
 
 _ORDER = "the network, then theta"
 
@@ -72,22 +72,40 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
     OptionError
         The classes do not fit the outputs, or a step of a pipeline cannot be expressed.
     """
-    if theta is None and hasattr(type(model), "fit") and not isinstance(model, Network):
-        net, theta, meaning = _of_estimator(model, where)
-        return _checked(net, theta, meaning, classes, where)
-    if theta is None and isinstance(model, Model):
-        return _checked(model.network, model.theta, model.meaning, classes, where)
-    if theta is None and isinstance(model, Run):
-        return _checked(model.network, model.theta, None, classes, where)
-    if theta is None and isinstance(model, tuple | list) and len(model) == 2:
-        return _checked(model[0], model[1], None, classes, where)
-    if isinstance(model, Network) and theta is None:
+    net, own, meaning = parts(model, theta, where)
+    return _checked(net, own, meaning, classes, where)
+
+
+def parts(model: Any, theta: Any, where: str) -> tuple[Any, Any, Meaning | None]:
+    """Return the network of a model, its parameters where they are, and its meaning if known.
+
+    Parameters
+    ----------
+    model, theta
+        As `served` takes them.
+    where : str
+        The function, for error messages.
+
+    Raises
+    ------
+    DTypeError
+        The model is of another kind, or is not fitted.
+    OptionError
+        A step of a pipeline cannot be expressed.
+    """
+    if theta is not None:
+        return model, theta, None
+    if isinstance(model, Network):
         advice = f"Pass {_ORDER}"
         raise DTypeError(f"{where}(theta)", "a network alone", "its parameters, too", advice)
-    if theta is None:
-        expected = "a fitted estimator or pipeline, a model, a Run, or a network and its theta"
-        raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
-    return _checked(model, theta, None, classes, where)
+    if hasattr(type(model), "fit"):
+        return _of_estimator(model, where)
+    if isinstance(model, Model | Run):
+        return model.network, model.theta, getattr(model, "meaning", None)
+    if isinstance(model, tuple | list) and len(model) == 2:
+        return model[0], model[1], None
+    expected = "a fitted estimator or pipeline, a model, a Run, or a network and its theta"
+    raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
 
 
 def _of_estimator(model: Any, where: str) -> Fitted:

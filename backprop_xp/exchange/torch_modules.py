@@ -27,7 +27,7 @@ from backprop_xp.activations import (
 from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.backend import dtype_name, to_host
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
-from backprop_xp.exchange.served import check_single
+from backprop_xp.exchange.served import check_single, parts
 from backprop_xp.files.model import Model
 from backprop_xp.losses import Loss
 from backprop_xp.network.network import Network
@@ -38,7 +38,7 @@ _LINEAR_FROM = 40.0  # e^(−40) is below the rounding of float64, where PyTorch
 _FLOATS = ("float32", "float64", "float16")
 
 
-def to_torch(net: Network, theta: Any) -> Any:
+def to_torch(model: Any, theta: Any = None) -> Any:
     """Return a network as ``torch.nn.Sequential`` of linear layers and activations.
 
     The weights share θ's memory where θ is a PyTorch tensor, or a NumPy array that can be written:
@@ -50,9 +50,10 @@ def to_torch(net: Network, theta: Any) -> Any:
 
     Parameters
     ----------
-    net : Network
-    theta : array (P,)
-        Of any library; tensors stay on their device.
+    model : Network, Run, Model, MLPClassifier or MLPRegressor
+        An estimator has an output for each unit of its network: one for two classes.
+    theta : array (P,), optional
+        The parameters, where the model is a network; of any library, tensors stay on their device.
 
     Returns
     -------
@@ -63,11 +64,12 @@ def to_torch(net: Network, theta: Any) -> Any:
     MissingExtraError
         PyTorch is not installed.
     OptionError
-        PyTorch has no module of an activation: exp, or a user's own.
+        PyTorch has no module of an activation: exp, or a user's own. Or the model has steps of
+        preprocessing, which are no layers.
     ShapeError
         θ is a stack, or does not fit the network.
     DTypeError
-        θ is no array of floats.
+        θ is no array of floats, or the model is of another kind or not fitted.
 
     See Also
     --------
@@ -86,9 +88,14 @@ def to_torch(net: Network, theta: Any) -> Any:
     7.0
     """
     where = "to_torch"
-    check_single(net, theta, where)
+    net, own, meaning = parts(model, theta, where)
+    if meaning is not None and meaning.preprocessing is not None:
+        came, expected = "a model with preprocessing", "a network alone"
+        advice = "Pass the last step of the pipeline, and prepare X before"
+        raise OptionError(f"{where}(model)", came, expected, advice)
+    check_single(net, own, where)
     torch = _torch(where)
-    tensor = _as_tensor(torch, theta)
+    tensor = _as_tensor(torch, own)
     modules = []
     described = zip(net.unpack(tensor), net.activations, net.connections, strict=True)
     for number, ((W, b), activation, mask) in enumerate(described, start=1):
@@ -225,7 +232,7 @@ def _modules(torch: Any, activation: Activation, *, last: bool) -> list[Any]:
                 "as torch.nn.PoissonNLLLoss(log_input=True) takes them"
             )
         came = f"the activation {activation.name!r}, which PyTorch has no module of"
-        raise OptionError("to_torch(net)", came, expected, advice)
+        raise OptionError("to_torch(model)", came, expected, advice)
     return [parts[kind]()]
 
 

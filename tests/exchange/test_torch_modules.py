@@ -74,6 +74,29 @@ def test_a_step_of_torch_is_the_step_of_the_network():
     np.testing.assert_allclose(theta, before - 0.1 * gradient, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:.*max_iter")
+def test_runs_models_and_estimators_are_taken(tmp_path):
+    needs("sklearn")
+    mlp = bp.MLPClassifier([3], max_iter=2).fit(X, np.arange(9) % 3)
+    run = bp.train(mlp.network_, X, np.arange(9) % 3, epochs=1, theta=mlp.theta_)
+    np.testing.assert_allclose(outputs(bp.exchange.to_torch(mlp)), mlp.predict_proba(X), atol=1e-12)
+    bp.save(tmp_path / "model.safetensors", run.network, run.theta)
+    loaded = bp.load(tmp_path / "model.safetensors")
+    expected = run.network.forward(run.theta, X)
+    for model in (run, loaded, (run.network, run.theta)):
+        np.testing.assert_allclose(outputs(bp.exchange.to_torch(model)), expected, atol=1e-12)
+
+
+def test_a_pipeline_with_preprocessing_is_refused():
+    needs("sklearn")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    mlp = bp.MLPRegressor(hidden_layer_sizes=[3], solver="lbfgs", tol=9.0)
+    with pytest.raises(bp.OptionError, match="preprocessing"):
+        bp.exchange.to_torch(make_pipeline(StandardScaler(), mlp).fit(X, X[:, 0]))
+
+
 def test_a_tensor_that_records_derivatives_is_taken_without_them():
     net = bp.Network([4, 2])
     theta = torch.from_numpy(net.init(0)).requires_grad_()
