@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from backprop_xp.activations import find_activation
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
@@ -45,7 +47,6 @@ class Head(NamedTuple):
 
         Examples
         --------
-        >>> import numpy as np
         >>> Head.of_classes(np.array(["x", "y"])).units, Head.of_classes(np.arange(3)).activation
         (1, 'softmax')
         """
