@@ -47,7 +47,6 @@ class Head(NamedTuple):
 
         Examples
         --------
-        >>> import numpy as np
         >>> Head.of_classes(np.array(["x", "y"])).units, Head.of_classes(np.arange(3)).activation
         (1, 'softmax')
         """

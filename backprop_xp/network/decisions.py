@@ -70,9 +70,7 @@ def probabilities(z: HostArray, output: Activation, classes: Classes, flat: bool
     return _rows(output(_of_classes(z, flat)))
 
 
-def log_probabilities(
-    z: HostArray, output: Activation, classes: Classes, flat: bool
-) -> HostArray:
+def log_probabilities(z: HostArray, output: Activation, classes: Classes, flat: bool) -> HostArray:
     """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
 
     For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the

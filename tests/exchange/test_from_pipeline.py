@@ -126,6 +126,10 @@ class TestTargets:
         assert (model.preprocessing is None) is alone
         assert model.feature_names == ()
 
+    def test_a_single_class(self, path):
+        X = np.random.default_rng(0).normal(20, 5, (M, 3))
+        check_same(path, fitted(X=X, y=np.full(M, "only")), X)
+
     def test_the_file_still_unpacks(self, path):
         X = np.random.default_rng(0).normal(20, 5, (M, 3))
         pipeline = fitted(StandardScaler(), X=X, y=target("two"))
