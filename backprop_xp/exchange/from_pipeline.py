@@ -26,7 +26,7 @@ from backprop_xp.preprocessing.step import Step
 __all__ = ["Fitted", "fitted_model", "step_of"]
 
 _WHERE = "save(estimator)"
-_ADVICE = "Transform X before the model, and save the last step alone"
+_ADVICE = "Transform X before the model, and pass the last step alone"
 
 
 class Fitted(NamedTuple):

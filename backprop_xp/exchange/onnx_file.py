@@ -18,7 +18,7 @@ from backprop_xp.exchange.served import Served, served
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
 
-__all__ = ["IR_VERSION", "OPSET", "to_onnx"]
+__all__ = ["IR_VERSION", "OPSET", "onnx_package", "to_onnx"]
 
 OPSET = 20  # of 2023: ONNX Runtime reads it from 1.17 on
 IR_VERSION = 9  # the form of files of that opset
@@ -100,14 +100,30 @@ def to_onnx(
         theta, path = None, theta
     if path is not None:
         check_format(path, f"{where}(path)", ".onnx")
-    with needs_extra("onnx", f"{where}()", "no onnx", "the package onnx"):
-        onnx = import_module("onnx")
+    onnx = onnx_package(f"{where}()")
     known = served(model, theta, classes, where)
     made = _model(onnx, known, _dtype(known, dtype, where), where)
     onnx.checker.check_model(made, full_check=True)
     if path is not None:
         write_atomically(path, made.SerializeToString())
     return made
+
+
+def onnx_package(where: str) -> Any:
+    """Return the package onnx.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+
+    Examples
+    --------
+    >>> onnx_package("to_onnx()").__name__
+    'onnx'
+    """
+    with needs_extra("onnx", where, "no onnx", "the package onnx"):
+        return import_module("onnx")
 
 
 def _dtype(model: Served, dtype: Any, where: str) -> str:
