@@ -175,7 +175,9 @@ class _Writer:
     def write(self, x: Symbol) -> str:
         """Write one operation, whose inputs are written, and return its source."""
         name = x.operation
-        if name in ("input", "constant"):
+        if name == "constant":
+            made = x.name, _TIGHTEST
+        elif name == "input":
             made = self._inputs.get(x.name, x.name), _TIGHTEST
         elif name in INFIX:
             made = self._infix(x)

@@ -85,34 +85,23 @@ def to_numpy_source(
 def _module(model: Served, where: str) -> tuple[str, dict[str, HostArray]]:
     """Return the text of the module, and the arrays of the file beside it."""
     inputs, x = prepared(model, where)
-    program = program_of(model, inputs, x)
-    results = [y for y in (program.probabilities, program.predictions) if y is not None]
-    order = in_order(results or [program.outputs])
-    known: dict[str, HostArray] = {
-        y.name: y.options["values"] for y in order if y.operation == "constant"
-    }
-    beside = sum(values.size for values in known.values()) > MOST_NUMBERS
-    functions = Functions()
-    served_by = "\n\n".join(_serving(model, program, functions, where))
-    constants = [
-        f"{name} = " + (f'_NUMBERS["{name}"]' if beside else array_text(values))
-        for name, values in known.items()
-    ]
+    writer = _Writer(model, program_of(model, inputs, x), where)
+    served_by, constants = writer.functions_that_serve(), writer.constants()
+    beside = sum(values.size for values in constants.values()) > MOST_NUMBERS
     imports = ["from pathlib import Path"] * beside
-    if "normal_quantile" in functions.texts:
+    if "normal_quantile" in writer.functions.texts:
         imports.append("from statistics import NormalDist")
-    load = (
-        'with np.load(Path(__file__).with_suffix(".npz")) as _file:\n    _NUMBERS = dict(_file)\n'
-    )
-    parts = [
-        f'"""{_title(model)}\n\nWritten by backprop_xp. It needs NumPy alone.\n"""\n',
-        "\n".join([*imports, ""]) if imports else "",
-        "import numpy as np\n",
-        load * beside + "\n".join(constants) + "\n",
-    ]
-    head = "\n".join(part for part in parts if part)
-    text = "\n\n".join([head, *functions.texts.values(), served_by])
-    return text, known if beside else {}
+    lines = [f'"""{_title(model)}', "", "Written by backprop_xp. It needs NumPy alone.", '"""', ""]
+    lines += [*imports, ""] if imports else []
+    lines += ["import numpy as np", "", *(_READ if beside else [])]
+    for name, values in constants.items():
+        lines.append(f"{name} = " + (f'_NUMBERS["{name}"]' if beside else array_text(values)))
+    head = "\n".join([*lines, ""])
+    text = "\n\n".join([head, *writer.functions.texts.values(), *served_by])
+    return text, constants if beside else {}
+
+
+_READ = ['with np.load(Path(__file__).with_suffix(".npz")) as _file:', "    _NUMBERS = dict(_file)"]
 
 
 def _title(model: Served) -> str:
@@ -124,56 +113,64 @@ def _title(model: Served) -> str:
     return f"{several} of {sizes} units{after}: predict(X) takes rows (m, {columns})."
 
 
-def _serving(model: Served, program: Program, functions: Functions, where: str) -> list[str]:
-    """Return the source of the functions `predict_proba` and `predict`."""
-    if program.probabilities is None or program.predictions is None:
+class _Writer:
+    """The writer of the functions that serve a model.
+
+    Attributes
+    ----------
+    functions : Functions
+        The functions that are called.
+    """
+
+    def __init__(self, model: Served, program: Program, where: str) -> None:
+        self._model, self._program, self._where = model, program, where
+        self.functions = Functions()
+
+    def constants(self) -> dict[str, HostArray]:
+        """Return the arrays of the program by name."""
+        program = self._program
+        results = [x for x in (program.probabilities, program.predictions) if x is not None]
+        order = in_order(results or [program.outputs])
+        return {x.name: x.options["values"] for x in order if x.operation == "constant"}
+
+    def functions_that_serve(self) -> list[str]:
+        """Return the source of `predict`, and before it of `predict_proba` if there is one."""
+        outputs, p, predictions = self._program[1:]
+        if p is None or predictions is None:
+            lines = self._body(outputs)
+            if self._model.meaning.flat:
+                last = lines[-1].replace("return", "a =", 1)
+                lines = [*lines[:-1], last, "return a[:, 0]"]
+            return [_function("predict", lines, _GUARD)]
         return [
-            _function(
-                "predict", model, program, program.outputs, functions, where, model.meaning.flat
-            )
+            _function("predict_proba", self._body(p), _GUARD),
+            _function("predict", ["p = predict_proba(X)", *self._decision(predictions)]),
         ]
-    return [
-        _function("predict_proba", model, program, program.probabilities, functions, where),
-        _decision(program.predictions, functions, where),
-    ]
+
+    def _body(self, result: Symbol) -> list[str]:
+        """Return the statements from the rows X to a result."""
+        inputs, meaning, dtype = {}, self._model.meaning, self._model.theta.dtype.name
+        if all(x.options["kind"] == "number" for x in self._program.inputs):
+            # steps of preprocessing compute in float64, and the network in the dtype of theta
+            direct = meaning.preprocessing is None and dtype != "float64"
+            first = 'X = np.asarray(X, dtype="float64")' + f'.astype("{dtype}")' * direct
+        else:
+            first = "X = np.asarray(X, dtype=object)"
+            for x in self._program.inputs:
+                number = x.options["kind"] == "number"
+                inputs[x.name] = f"X[:, [{x.options['column']}]]" + ".astype(float)" * number
+        return [first, *body([result], self.functions, self._where, inputs)]
+
+    def _decision(self, predictions: Symbol) -> list[str]:
+        """Return the statements from probabilities to classes or labels."""
+        p, named = Symbol("input", name="p"), predictions.operation == "class_of"
+        place = predictions.inputs[0] if named else predictions
+        decided = Symbol(place.operation, p)
+        if named:
+            decided = Symbol("class_of", decided, predictions.inputs[1])
+        return body([decided], self.functions, self._where)
 
 
-def _function(
-    name: str,
-    model: Served,
-    program: Program,
-    result: Symbol,
-    functions: Functions,
-    where: str,
-    flat: bool = False,
-) -> str:
-    texts = all(x.options["kind"] == "number" for x in program.inputs)
-    dtype = model.theta.dtype.name
-    inputs = {}
-    if texts:
-        narrowed = f'.astype("{dtype}")' * (
-            dtype != "float64" and model.meaning.preprocessing is None
-        )
-        lines = [f'X = np.asarray(X, dtype="float64"){narrowed}']
-    else:
-        lines = ["X = np.asarray(X, dtype=object)"]
-        for x in program.inputs:
-            column, number = x.options["column"], x.options["kind"] == "number"
-            inputs[x.name] = f"X[:, [{column}]]" + ".astype(float)" * number
-    lines += body([result], functions, where, inputs)
-    if flat:
-        lines[-1] = f"{lines[-1].replace('return', 'a =', 1)}"
-        lines.append("return a[:, 0]")
-    return "\n".join([_GUARD, f"def {name}(X):", *(f"    {line}" for line in lines), ""])
-
-
-def _decision(predictions: Symbol, functions: Functions, where: str) -> str:
-    known = Symbol("input", name="p")
-    place = predictions if predictions.operation != "class_of" else predictions.inputs[0]
-    decided = Symbol(place.operation, known)
-    if place is not predictions:
-        decided = Symbol("class_of", decided, predictions.inputs[1])
-    lines = body([decided], functions, where)
-    return "\n".join(
-        ["def predict(X):", "    p = predict_proba(X)", *(f"    {line}" for line in lines), ""]
-    )
+def _function(name: str, lines: list[str], *decorators: str) -> str:
+    """Return the source of a function of X."""
+    return "\n".join([*decorators, f"def {name}(X):", *(f"    {line}" for line in lines), ""])

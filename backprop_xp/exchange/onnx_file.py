@@ -144,6 +144,11 @@ def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
     inputs, x = prepared(model, where)
     program = program_of(model, inputs, x)
     outputs = _outputs(model, program)
+    taken = [x.name for x in inputs if x.name in outputs]
+    if taken:
+        came, expected = f"the column {taken[0]!r}", f"other names than {', '.join(outputs)}"
+        advice = "Rename the column before training, or use to_numpy_source"
+        raise OptionError(f"{where}(model)", came, expected, advice)
     graph = Graph([*(x.name for x in inputs), *outputs])
     value_info = onnx.helper.make_tensor_value_info
     infos, values = [], {}

@@ -210,6 +210,24 @@ def test_a_frame_gives_its_names_to_the_inputs(tmp_path):
     assert [one.type.tensor_type.elem_type for one in made.graph.input] == [11, 11, 8]
 
 
+def test_columns_may_have_any_names(tmp_path):
+    pandas = needs("pandas")
+    names = ["mean", "W1", "z 2", "label"]
+    frame = pandas.DataFrame(dict(zip(names, TEXTS.T, strict=True)))
+    frame[names[:2]] = frame[names[:2]].astype(float)
+    steps = [("n", StandardScaler(), names[:2]), ("t", OneHotEncoder(), names[2:])]
+    pipeline = fit([ColumnTransformer(steps)], frame)
+    bp.exchange.to_numpy_source(tmp_path / "model.py", pipeline)
+    got = module_at(tmp_path / "model.py").predict_proba(frame)
+    np.testing.assert_allclose(got, pipeline.predict_proba(frame), atol=1e-12)
+    needs("onnx")
+    with pytest.raises(bp.OptionError, match="column 'label'"):
+        bp.exchange.to_onnx(pipeline)
+    renamed = frame.rename(columns={"label": "kind"})
+    steps[1] = ("t", OneHotEncoder(), ["z 2", "kind"])
+    check(fit([ColumnTransformer(steps)], renamed), renamed, tmp_path)
+
+
 @pytest.mark.parametrize("export", ["to_onnx", "to_numpy_source"])
 def test_a_saved_pipeline_is_exported_with_its_preprocessing(export, tmp_path):
     pipeline = fit([StandardScaler()], X)
