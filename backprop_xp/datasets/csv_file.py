@@ -100,7 +100,8 @@ def read_columns(file: Path, header: bool, features: Sequence[int], target: int 
     header : bool
         Whether the first row holds the names of the columns.
     features : sequence of int
-        The columns of X, counted from 0. Their cells are numbers. A range is read fastest.
+        The columns of X, counted from 0. Their cells are numbers. Adjacent columns are read fastest
+        if they are a range, whose step is 1.
     target : int or None
         The column whose cells stay texts.
 
@@ -163,8 +164,7 @@ class _Features:
 
     def __init__(self, columns: Sequence[int]) -> None:
         self._columns = columns
-        adjacent = isinstance(columns, range) and columns.step == 1
-        self._slice = slice(columns[0], columns[-1] + 1) if adjacent and columns else None
+        self._adjacent = slice(columns.start, columns.stop) if isinstance(columns, range) else None
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -201,19 +201,27 @@ class _Features:
             )
 
     def _of_list(self, cells: list[str]) -> list[str]:
-        return [cells[j] for j in self._columns] if self._slice is None else cells[self._slice]
+        adjacent = self._adjacent
+        return [cells[j] for j in self._columns] if adjacent is None else cells[adjacent]
 
     def _parts(self, cells: PackedCells) -> Iterator[tuple[int, list[str]]]:
-        """Yield the cells of the features in the order of the columns, and how many came before."""
-        columns = self._ascending
+        """Yield how many cells came before, and cells of the features, by ascending columns."""
         for start, part in cells.parts():
-            ends = np.array([start, start + len(part)], columns.dtype)
-            low, high = np.searchsorted(columns, ends).tolist()
-            yield low, [part[j - start] for j in columns[low:high].tolist()]
+            if self._adjacent is not None:
+                low = max(self._adjacent.start - start, 0)
+                high = max(self._adjacent.stop - start, 0)
+                yield start + low - self._adjacent.start, part[low:high]
+            else:
+                columns = self._ascending
+                ends = np.array([start, start + len(part)], columns.dtype)
+                low, high = np.searchsorted(columns, ends).tolist()
+                yield low, [part[j - start] for j in columns[low:high].tolist()]
 
     @functools.cached_property
     def _order(self) -> NDArray[np.int32] | None:
         """The features in the order of their columns; None if they are in it."""
+        if self._adjacent is not None:
+            return None
         columns = np.fromiter(self._columns, np.int32, len(self._columns))
         if (columns[1:] >= columns[:-1]).all():
             return None

@@ -114,7 +114,7 @@ def _rows_of_one_length(stream: TextIO, dialect: _Dialect, file: Path) -> _Rows:
 class _Pieces:
     """The lines of a file, of which the long ones are cut into pieces.
 
-    A piece ends in a separator, or it is the last of its line. The CSV reader takes each piece for a
+    A piece ends in a separator, or it is the last of its line. The CSV reader takes a piece for a
     line. If the separator is within quotation marks, the reader goes on with the next piece.
     Otherwise it returns the cells of the piece, and an empty cell after the separator.
 
