@@ -160,12 +160,17 @@ def class_names_in(cells: Collection[str], count: int | None = None) -> Names:
         if cell not in distinct:
             distinct.add(cell)
             numbers = numbers or is_number(cell)
-            if numbers and (len(distinct) > most or not cell.isdecimal()):
+            if numbers and not _is_label(cell, most):
                 return ()
     if not numbers:
         return tuple(sorted(distinct))
     counted = tuple(map(str, range(len(distinct))))
-    return counted if len(distinct) >= 2 and distinct == set(counted) else ()
+    return counted if 2 <= len(distinct) <= most and distinct == set(counted) else ()
+
+
+def _is_label(cell: str, most: int) -> bool:
+    """Tell whether a cell is a whole number from 0 to `most` - 1."""
+    return cell.isdecimal() and len(cell) < 20 and int(cell) < most
 
 
 def targets_in(

@@ -117,16 +117,16 @@ def read_columns(file: Path, header: bool, features: Sequence[int], target: int 
     """
     values, lines = array("d"), array("q")
     targets, pending = PackedCells(), list[str]()
-    names: tuple[str, ...] = ()
+    heading: Cells = []
     chosen = _Features(features)
 
     def bad_cell(line: int, column: int, cell: str) -> DataError:
-        name = names[column] if names else ""
-        return _bad_cell(place(file, line, features[column], name), cell)
+        j = features[column]
+        return _bad_cell(place(file, line, j, heading[j].strip() if heading else ""), cell)
 
     with contextlib.closing(rows_of(file)) as numbered:
-        for _, first in itertools.islice(numbered, int(header)):
-            names = _names(chosen, first)
+        if header:
+            _, heading = next(numbered, (0, heading))
         for line, cells in numbered:
             try:
                 chosen.add_numbers(cells, values)
@@ -149,7 +149,7 @@ def read_columns(file: Path, header: bool, features: Sequence[int], target: int 
     if not finite.all():
         row, column = divmod(int(finite.argmin()), len(features))
         raise bad_cell(lines[row], column, str(X[row, column]))
-    return Columns(X, names, targets, lines)
+    return Columns(X, _names(chosen, heading) if heading else (), targets, lines)
 
 
 def _names(features: "_Features", header: Cells) -> tuple[str, ...]:
