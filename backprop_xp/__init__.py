@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
 from backprop_xp.activations import Activation
+from backprop_xp.arrays.advice import missing_name
 from backprop_xp.arrays.backend import Array
 from backprop_xp.arrays.devices import Device, DeviceStatus, devices, select_device
 from backprop_xp.callbacks.callback import Callback
@@ -31,6 +32,7 @@ from backprop_xp.errors import (
     DeviceError,
     DivergenceError,
     DTypeError,
+    MissingEntryError,
     MissingExtraError,
     MissingFileError,
     MissingMethodError,
@@ -52,6 +54,7 @@ from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.rprop import Rprop
 from backprop_xp.optimizers.sgd import SGD
+from backprop_xp.training.evaluation import Evaluation, evaluate
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
@@ -88,12 +91,14 @@ __all__ = [
     "DivergenceError",
     "EarlyStopping",
     "Ensemble",
+    "Evaluation",
     "GradientCheck",
     "Initializer",
     "Layer",
     "Loss",
     "MLPClassifier",
     "MLPRegressor",
+    "MissingEntryError",
     "MissingExtraError",
     "MissingFileError",
     "MissingMethodError",
@@ -120,6 +125,7 @@ __all__ = [
     "devices",
     "ensemble",
     "equations",
+    "evaluate",
     "initializers",
     "load",
     "losses",
@@ -158,7 +164,7 @@ def __getattr__(name: str) -> Any:
     Its import takes time, and ``import backprop_xp`` shall be quick.
     """
     if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing_name(__name__, name)
     module = import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
     return module if name == _ON_FIRST_USE[name] else getattr(module, name)
 

@@ -29,6 +29,7 @@ from inspect import unwrap
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from backprop_xp import equations
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT, ignore_overflow, namespace
 from backprop_xp.arrays.native import constant, largest, maximum, step, total, zero_for
 from backprop_xp.arrays.scalars import finite_number, named
@@ -76,13 +77,28 @@ class ElementwiseActivation(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in files and error messages."""
+        """The name in files and error messages.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.activations.LeakyReLU().name
+        'leaky_relu'
+        """
 
     def __call__(self, z: Any, /) -> Array:
         """Return a = σ(z), (..., n, m), without changing z."""
 
     def da_dz(self, z: Any, a: Any, /) -> Array:
-        """Return ∂a/∂z, (..., n, m), without changing z or a."""
+        """Return ∂a/∂z, (..., n, m), without changing z or a.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> tanh, z = bp.activations.Tanh(), np.array([[0.0, 1.0]])
+        >>> tanh.da_dz(z, tanh(z)).round(3)  # 1 − a²
+        array([[1.  , 0.42]])
+        """
 
 
 class CoupledActivation(Protocol):
@@ -106,13 +122,29 @@ class CoupledActivation(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in files and error messages."""
+        """The name in files and error messages.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.activations.Softmax().name
+        'softmax'
+        """
 
     def __call__(self, z: Any, /) -> Array:
         """Return a, (..., n, m), without changing z."""
 
     def vjp(self, dE_da: Any, a: Any, /) -> Array:
-        """Return δ = ∂E/∂z, (..., n, m), without changing ∂E/∂a or a."""
+        """Return δ = ∂E/∂z, (..., n, m), without changing ∂E/∂a or a.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> a = np.array([[0.25], [0.75]])
+        >>> bp.activations.Softmax().vjp(np.array([[1.0], [0.0]]), a)
+        array([[ 0.1875],
+               [-0.1875]])
+        """
 
 
 Activation: TypeAlias = ElementwiseActivation | CoupledActivation
@@ -146,7 +178,7 @@ def error(activation: Activation, dE_da: Array, z: Array, a: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Sigmoid:
+class Sigmoid(ElementwiseActivation):
     """The logistic function a = 1 / (1 + e^(−z)), with ∂a/∂z = a (1 − a).
 
     Examples
@@ -186,7 +218,7 @@ class Sigmoid:
 
 
 @dataclass(frozen=True)
-class Tanh:
+class Tanh(ElementwiseActivation):
     """The hyperbolic tangent a = tanh z, with ∂a/∂z = 1 − a².
 
     Examples
@@ -210,7 +242,7 @@ class Tanh:
 
 
 @dataclass(frozen=True)
-class ReLU:
+class ReLU(ElementwiseActivation):
     """The rectifier a = max(z, 0), with ∂a/∂z = 1 where z > 0, and 0 where z ≤ 0.
 
     Examples
@@ -232,8 +264,9 @@ class ReLU:
         return step(z)
 
 
+@checks_keywords
 @dataclass(frozen=True)
-class LeakyReLU:
+class LeakyReLU(ElementwiseActivation):
     """The leaky rectifier a = max(z, 0) + s min(z, 0), with ∂a/∂z = 1 where z > 0, else s.
 
     Parameters
@@ -277,8 +310,9 @@ class LeakyReLU:
         return slope
 
 
+@checks_keywords
 @dataclass(frozen=True)
-class ELU:
+class ELU(ElementwiseActivation):
     """The exponential linear unit a = max(z, 0) + α (e^min(z, 0) − 1).
 
     ∂a/∂z = 1 where z > 0, else α e^z.
@@ -327,7 +361,7 @@ class ELU:
 
 
 @dataclass(frozen=True)
-class GELU:
+class GELU(ElementwiseActivation):
     """The Gaussian error linear unit a = ½ z (1 + tanh u), u = √(2/π) (z + 0.044715 z³).
 
     ∂a/∂z = ½ (1 + tanh u) + ½ z (1 − tanh² u) ∂u/∂z.
@@ -377,7 +411,7 @@ class GELU:
 
 
 @dataclass(frozen=True)
-class SiLU:
+class SiLU(ElementwiseActivation):
     """The sigmoid-weighted linear unit a = z σ(z), with ∂a/∂z = σ(z) + a (1 − σ(z)).
 
     σ is the sigmoid.
@@ -409,7 +443,7 @@ class SiLU:
 
 
 @dataclass(frozen=True)
-class Softplus:
+class Softplus(ElementwiseActivation):
     """The smooth rectifier a = ln(1 + e^z), with ∂a/∂z = σ(z).
 
     σ is the sigmoid. a is computed as max(z, 0) + ln(1 + e^(−|z|)), which does not overflow.
@@ -435,7 +469,7 @@ class Softplus:
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(ElementwiseActivation):
     """The identity a = z, with ∂a/∂z = 1.
 
     Examples
@@ -458,7 +492,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Exp:
+class Exp(ElementwiseActivation):
     """The exponential function a = e^z, with ∂a/∂z = a, for the rates of Poisson distributions.
 
     Examples
@@ -482,7 +516,7 @@ class Exp:
 
 
 @dataclass(frozen=True)
-class Softmax:
+class Softmax(CoupledActivation):
     """The probabilities of classes a_d = e^(z_d) / Σ_k e^(z_k), over the units of the layer.
 
     Each a depends on every z of its case: ∂a_k/∂z_d = a_k ([k = d] − a_d). Therefore
@@ -522,7 +556,16 @@ class Softmax:
         return log_a
 
     def vjp(self, dE_da: ArrayT, a: ArrayT) -> ArrayT:
-        """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), with the sum over the units of a case."""
+        """Return δ = a ⊙ (∂E/∂a − Σ a ⊙ ∂E/∂a), with the sum over the units of a case.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> a, y = np.array([[0.25], [0.75]]), np.array([[1.0], [0.0]])
+        >>> bp.activations.Softmax().vjp(-y / a, a)  # −y/a is ∂E/∂a of the cross-entropy: δ = a − y
+        array([[-0.75],
+               [ 0.75]])
+        """
         delta: ArrayT = a * (dE_da - total(a * dE_da, axis=-2))
         return delta
 

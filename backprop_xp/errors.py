@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DivergenceError",
+    "MissingEntryError",
     "MissingExtraError",
     "MissingFileError",
     "MissingMethodError",
@@ -149,6 +150,21 @@ class StackIndexError(BackpropError, IndexError):
     """
 
 
+class MissingEntryError(BackpropError, KeyError):
+    """A history has no entries of a name.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> run = bp.train(bp.Network([2, 2]), [[1.0, 0.0]], [0], epochs=1)
+    >>> try:
+    ...     run.history["loss"]
+    ... except KeyError as error:
+    ...     print(error)
+    history['loss']: got no such entries; expected one of cost, accuracy. Its name here is 'cost'.
+    """
+
+
 class DeviceError(BackpropError, ValueError, RuntimeError):
     """A device is unknown or unusable, or arrays of two devices or libraries were mixed.
 
@@ -254,7 +270,8 @@ class DivergenceError(BackpropError, ArithmeticError, ValueError):
 class CheckpointWarning(UserWarning):
     """A checkpoint or a row of a log could not be written; training goes on without it.
 
-    It is also given where a resumed run trains no further, since a callback had stopped it.
+    It is also given where a resumed run trains no further, since a callback had stopped it, and
+    where a checkpoint of an earlier version does not hold all that a resumed run has to share.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.arrays.advice import checks_keywords, nearest_name
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import named
 from backprop_xp.errors import OptionError
@@ -52,6 +52,7 @@ class Initializer(Protocol):
         """Return W (n_out, n_in) and b (n_out, 1), float64."""
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Scaled:
     """Weights of mean 0 and variance gain / fan, and biases 0.
@@ -111,6 +112,7 @@ class Scaled:
         return W, np.zeros((n_out, 1))
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Uniform:
     """Weights and biases, uniform between −limit and limit.
@@ -152,6 +154,7 @@ class Uniform:
         return parameters[:, :-1], parameters[:, -1:]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Nielsen:
     """Normal weights of mean 0 and variance 1/n_in, and normal biases of mean 0 and variance 1.

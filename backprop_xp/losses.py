@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT, namespace
 from backprop_xp.arrays.native import total
 from backprop_xp.arrays.scalars import finite_number, named
@@ -69,13 +70,29 @@ class Loss(Protocol):
 
     @property
     def name(self) -> str:
-        """The name in files and error messages."""
+        """The name in files and error messages.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.losses.SquaredError().name
+        'squared_error'
+        """
 
     def __call__(self, a: Any, y: Any, /) -> Array:
         """Return E_c, (..., m), the sum over the output units."""
 
     def dE_da(self, a: Any, y: Any, /) -> Array:
-        """Return ∂E_c/∂a, (..., n_out, m)."""
+        """Return ∂E_c/∂a, (..., n_out, m).
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> a, y = np.array([[0.75], [0.5]]), np.array([[1.0], [0.0]])
+        >>> bp.losses.SquaredError().dE_da(a, y)  # a − y
+        array([[-0.25],
+               [ 0.5 ]])
+        """
 
 
 def over_units(x: ArrayT) -> ArrayT:
@@ -103,7 +120,7 @@ def _above_zero(a: ArrayT) -> ArrayT:
 
 
 @dataclass(frozen=True)
-class SquaredError:
+class SquaredError(Loss):
     """The squared error E_c = ½ Σ_d (a_d − y_d)², with ∂E/∂a = a − y.
 
     References
@@ -131,7 +148,7 @@ class SquaredError:
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class CrossEntropy(Loss):
     """The cross-entropy E_c = −Σ_d y_d ln a_d for outputs a > 0, with ∂E/∂a = −y / a.
 
     Examples
@@ -155,7 +172,7 @@ class CrossEntropy:
 
 
 @dataclass(frozen=True)
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Loss):
     """The cross-entropy of independent classes, E_c = −Σ_d [y ln a + (1 − y) ln(1 − a)], 0 ≤ a ≤ 1.
 
     ∂E/∂a = (1 − y)/(1 − a) − y/a.
@@ -183,7 +200,7 @@ class BinaryCrossEntropy:
 
 
 @dataclass(frozen=True)
-class Poisson:
+class Poisson(Loss):
     """The Poisson loss E_c = Σ_d (a − y ln a) for counts y and rates a > 0, with ∂E/∂a = 1 − y/a.
 
     It is the negative log-likelihood without the term ln y!, which does not depend on a.
@@ -209,7 +226,7 @@ class Poisson:
 
 
 @dataclass(frozen=True)
-class AbsoluteError:
+class AbsoluteError(Loss):
     """The absolute error E_c = Σ_d |a − y|, with ∂E/∂a = 1 where a > y, −1 where a < y, else 0.
 
     Examples
@@ -233,8 +250,9 @@ class AbsoluteError:
         return sign
 
 
+@checks_keywords
 @dataclass(frozen=True)
-class Huber:
+class Huber(Loss):
     """The Huber loss E_c = Σ_d h(a − y): a parabola near 0, straight lines beyond ±Δ.
 
     h(r) = ½ r² where |r| ≤ Δ, else Δ (|r| − ½ Δ). ∂E/∂a = a − y, clipped to the range from −Δ to Δ.
@@ -272,7 +290,14 @@ class Huber:
 
     @property
     def kinks(self) -> tuple[float, float]:
-        """The errors a − y where the slope of h is not differentiable, −Δ and Δ."""
+        """The errors a − y where the slope of h is not differentiable, −Δ and Δ.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.losses.Huber(threshold=2.0).kinks
+        (-2.0, 2.0)
+        """
         return -self.threshold, self.threshold
 
     def __call__(self, a: ArrayT, y: ArrayT) -> ArrayT:

@@ -40,6 +40,8 @@ class Outcome:
         The same number from the last piece of work.
     memory : dict
         Peak bytes of the first piece of work, beyond the bytes before it.
+    threads : dict
+        The threads of the products, each number once; empty for peers that do not count them.
     left_out : dict
         The reason why a peer is missing.
     """
@@ -48,6 +50,7 @@ class Outcome:
     figures: dict[str, float | None] = field(default_factory=dict)
     last_figures: dict[str, float | None] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)
+    threads: dict[str, list[int]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def leave_out(self, name: str, reason: str) -> None:
@@ -164,6 +167,7 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
                     continue
                 outcome.seconds[name].append(answer["seconds"])
                 outcome.last_figures[name] = answer["figure"]
+                outcome.threads[name] = answer["threads"]
     return outcome
 
 

@@ -48,13 +48,18 @@ def in_a_line(machine: dict[str, Any]) -> str:
     return ", ".join([*(part for part in parts if part), *versions, machine["blas"]])
 
 
+def cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _describe() -> dict[str, Any]:
     pages = os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in os.sysconf_names else 0
     return {
         "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "memory_GiB": round(pages * os.sysconf("SC_PAGE_SIZE") / 2**30) if pages else None,
         "gpu": _gpu(),
         "system": f"{platform.system()} {platform.machine()}",

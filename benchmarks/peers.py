@@ -4,7 +4,7 @@ A function of a `Job` makes a peer. It raises ImportError if a library is missin
 the peer cannot do the work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -33,6 +33,11 @@ PEERS = {
         "floor": ("floor", "floor"),
     },
     "starts": {OWN: ("peers_own", "solve_symmetry")},
+    "threads": {
+        OWN: ("peers_threads", "choosing"),
+        "all threads": ("peers_threads", "taking_all"),
+        "one thread": ("peers_threads", "choosing"),
+    },
     "predict": {
         OWN: ("peers_own", "forward"),
         "bp.predict": ("peers_own", "predict"),
@@ -59,10 +64,13 @@ class Peer:
         same for all peers: the mean training cost, or predictions; None for the floor.
     meter : Meter
         Reads the seconds and the bytes.
+    threads : sequence of int
+        The threads of the products so far, each number once; empty where they are not counted.
     """
 
     run: Callable[[int], Any]
     meter: Meter = field(default_factory=HostMeter)
+    threads: Sequence[int] = ()
 
 
 def make(name: str, job: Job) -> Peer:

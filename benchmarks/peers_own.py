@@ -1,6 +1,6 @@
 """The library itself as a peer, on any of its devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import array_api_compat
@@ -16,15 +16,15 @@ SYMMETRY_RATE = 0.1 * 64  # for the mean over 64 cases; it was 0.1 for their sum
 
 def train(job: Job) -> Peer:
     """Return the peer that trains one network, or a stack, with one call."""
-    return _training(job, lambda theta: [theta])
+    return training(job, lambda theta: [theta])
 
 
 def train_one_by_one(job: Job) -> Peer:
     """Return the peer that trains the networks of a stack one after another."""
-    return _training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
+    return training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
 
 
-def _training(job: Job, starts: Callable[[Any], list[Any]]) -> Peer:
+def training(job: Job, starts: Callable[[Any], list[Any]], callbacks: Sequence[Any] = ()) -> Peer:
     """Return the peer that trains each of the starts, which are cut from θ of the whole stack."""
     X, Y, device = _data(job)
     net, optimizer = job.network(), _optimizer(job)
@@ -42,6 +42,7 @@ def _training(job: Job, starts: Callable[[Any], list[Any]]) -> Peer:
                 epochs=epochs,
                 batch_size=job.batch_size,
                 device=device,
+                callbacks=callbacks,
             )
             _wait(done.theta)
             costs.append(done.history["cost"][0])

@@ -1,7 +1,8 @@
 """A process that times one peer: ``python -m benchmarks.worker PEER JOB``.
 
 The process does the work once and answers with memory and figure. Then it reads a number from each
-line of its input, does the work so many times, and answers with the mean seconds and the figure.
+line of its input, does the work so many times, and answers with the mean seconds, the figure and
+the threads of its products.
 Each answer is a line of JSON. An error ends the process, with one line on its standard error.
 """
 
@@ -33,7 +34,7 @@ def main() -> None:
     for line in sys.stdin:
         times = int(line)
         seconds, result = peer.meter.seconds(partial(peer.run, times))
-        _answer(answers, seconds=seconds / times, figure=figure(result))
+        _answer(answers, seconds=seconds / times, figure=figure(result), threads=list(peer.threads))
 
 
 def figure(result: Any) -> float | None:

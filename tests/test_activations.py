@@ -15,7 +15,7 @@ from backprop_xp.activations import (
     Softmax,
     find_activation,
 )
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import OptionError, ShapeError
 
 NAMES = list(ACTIVATIONS)
 BOTH = ["float32", "float64"]
@@ -156,6 +156,19 @@ def test_logarithms_are_finite_where_a_rounds_to_0(xp):
     three = xp.host(Softmax().log(xp.array([[0.0], [-150.0], [0.0]])))
     halves = np.array([[0.0], [-150.0], [0.0]]) - np.log(2)
     np.testing.assert_allclose(three, halves, rtol=tolerance)
+
+
+@pytest.mark.parametrize("method", ["__call__", "log", "vjp"])
+def test_softmax_of_an_array_without_an_axis_of_units(xp, method):
+    for shape in ((3,), ()):
+        z = xp.array(np.ones(shape))
+        given = (z, z) if method == "vjp" else (z,)
+        with pytest.raises(
+            ShapeError, match=r"got shape \(3?,?\); expected \(\.\.\., n, m\)"
+        ) as of:
+            getattr(Softmax(), method)(*given)
+        assert "over the units of a layer" in str(of.value)
+        assert "z[:, None]" in str(of.value)
 
 
 def test_softmax_vjp_is_the_full_jacobian(xp64):

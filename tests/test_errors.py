@@ -18,6 +18,7 @@ FAMILY = {
     "OutOfMemoryError": (MemoryError,),
     "StackIndexError": (IndexError,),
     "CallError": (TypeError,),
+    "MissingEntryError": (KeyError,),
     "MissingMethodError": (AttributeError,),
     "DeviceError": (ValueError, RuntimeError),
     "MissingExtraError": (ImportError,),

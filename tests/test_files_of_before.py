@@ -4,16 +4,20 @@
 """
 
 import pickle
+import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import parts_of_before
 import pytest
 from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.callbacks import Callback
 from backprop_xp.schedules import ReduceOnPlateau
+from backprop_xp.training.fingerprint_of_before import text_of_before
 
 DATA = Path(__file__).parent / "data"
 
@@ -104,6 +108,80 @@ def test_data_that_were_lists(changed):
     other = {**given, changed: given[changed][::-1] if changed != "Y" else [1, 1, 1, 0]}
     with pytest.raises(bp.OptionError, match=rf"train\(resume\): got {changed}="):
         bp.train(net, epochs=4, resume=DATA / "training-lists-v1.safetensors", **other)
+
+
+def resumed_of_before(kind, **changed):
+    path = DATA / f"training-{kind}-v1.safetensors"
+    return bp.train(**{**parts_of_before.settings(kind), "epochs": 4, "resume": path, **changed})
+
+
+def changed_by(kind):
+    """Return settings of a kind that differ in one number from those in its file."""
+    if kind == "numbers":
+        return {"l2": np.float32(0.02)}, {"dropout": 0.1}, {"class_weights": {1: 1.1, 0: 1.0}}
+    wider = bp.Network([2, 4, 2], parts_of_before.Squash(1.6))
+    rates = [parts_of_before.Falling(0.6), lambda step: 0.6 / (1 + step), 0.5]
+    own = {"net": wider} if kind == "objects" else {"optimizer": bp.SGD(rates[1])}
+    return own, *({"optimizer": bp.SGD(rate)} for rate in rates)
+
+
+@pytest.mark.parametrize("kind", parts_of_before.KINDS)
+def test_settings_that_were_objects_functions_or_numbers_of_numpy(kind):
+    given = parts_of_before.settings(kind)
+    if kind in ("falling", "decaying") and sys.version_info[:2] != (3, 11):
+        with pytest.raises(bp.OptionError, match=r"of its Python.*resume with it\.$"):
+            resumed_of_before(kind)
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", bp.CheckpointWarning)
+        run = resumed_of_before(kind)
+    whole = bp.train(**given, epochs=4)  # another CPU may round otherwise
+    np.testing.assert_allclose(run.theta, whole.theta, rtol=1e-12)
+    texts = [str(one.message) for one in caught]
+    # the file says all of numbers, and of arithmetic with arguments alone
+    assert len(texts) == (kind in ("objects", "decaying"))
+    named = {"objects": "Of network, optimizer it kept", "decaying": "Of optimizer it kept"}
+    assert all(named[kind] in text for text in texts)
+    for changed in changed_by(kind):
+        (name,) = changed
+        name = {"net": "network"}.get(name, name)
+        with pytest.raises(bp.OptionError, match=rf"got {name}=.*train\(theta=bp.load"):
+            resumed_of_before(kind, **changed)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "falling"])
+def test_a_file_of_today_is_not_compared_as_one_of_before(kind, tmp_path):
+    given = parts_of_before.settings(kind)
+    bp.train(**given, epochs=1, callbacks=[bp.Checkpoint(tmp_path)])
+    bp.train(**given, epochs=2, resume=tmp_path)
+    for changed in changed_by(kind):
+        with pytest.raises(bp.OptionError) as caught:
+            bp.train(**{**given, **changed}, epochs=2, resume=tmp_path)
+        assert "earlier version" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "sure"),
+    [
+        (max, "builtins.max", True),
+        (partial(pow, 2), "partial(of=builtins.pow, given=[2])", True),
+        (parts_of_before.Falling(1).__call__, "parts_of_before.Falling.__call__", False),
+        (np.float16(0.5), "array (1,) float16", True),
+        ({2: 1.0, 1: None}, "(2=1.0, 1=None)", True),
+    ],
+    ids=str,
+)
+def test_texts_of_before(value, text, sure):
+    found = text_of_before(value)
+    assert found.text.startswith(text)
+    assert found.sure == sure
+
+
+def test_an_object_that_holds_itself_is_not_surely_equal():
+    loop = []
+    loop.append(loop)
+    assert text_of_before(loop).text.count("[") == 8
+    assert not text_of_before(loop).sure
 
 
 class TestPickles:

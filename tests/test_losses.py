@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.losses import LOSSES, Huber, find_loss, over_units
 
 NAMES = list(LOSSES)
@@ -233,3 +233,11 @@ def test_a_users_own_loss_in_a_network():
 def test_what_is_no_loss_is_refused(wrong):
     with pytest.raises(OptionError, match=r"^Network\(loss\): got .*name and dE_da\(a, y\)"):
         find_loss(wrong)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arrays_without_an_axis_of_units_are_refused(xp, name):
+    for shape in ((3,), ()):
+        a = xp.array(np.full(shape, 0.5))
+        with pytest.raises(ShapeError, match=r"sum over the units of a layer: got shape \(3?,?\)"):
+            LOSSES[name]()(a, a)

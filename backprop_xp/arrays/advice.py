@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, overload
 
 from backprop_xp.errors import CallError, MissingExtraError, MissingMethodError
 
@@ -18,6 +18,7 @@ __all__ = [
     "install_command",
     "metric_advice",
     "missing_attribute",
+    "missing_name",
     "name_here",
     "nearest_name",
     "needs_extra",
@@ -57,19 +58,19 @@ _ELSEWHERE = {
     "validation_accuracy": "val_acc val_accuracy valid_acc validation_acc",
     "validation_cost": "val_loss valid_loss validation_loss",
     # keywords of train
-    "batch_size": "batch minibatch_size mini_batch_size",
+    "batch_size": "batch iterator_train__batch_size minibatch_size mini_batch_size",
     "case_weights": "sample_weight sample_weights",
-    "class_weights": "class_weight",
+    "class_weights": "class_weight criterion__weight",
     "clip_norm": "clipnorm max_grad_norm gradient_clip_norm",
     "clip_value": "clipvalue",
     "dropout": "dropout_rate drop_rate",
     "epochs": "max_iter max_epochs n_epochs nb_epoch num_epochs",
-    "l2": "alpha weight_decay",
+    "l2": "alpha optimizer__weight_decay weight_decay",
     "optimizer": "optimiser opt solver",
     "progress": "progress_bar verbose",
     "seed": "random_seed random_state rng",
     "theta": "params parameters weights",
-    "validation": "eval_set val_data validation_data",
+    "validation": "eval_set val_data valid_data validation_data",
     "X": "x inputs",
     "Y": "y labels targets",
     # keywords of networks
@@ -82,7 +83,7 @@ _ELSEWHERE = {
     # keywords of optimisers
     "beta1": "beta_1 betas",
     "beta2": "beta_2",
-    "decay": "alpha rho",
+    "decay": "alpha decay_rate gamma rho",
     "epsilon": "eps",
     "ftol": "tolerance_change",
     "gtol": "tol tolerance_grad",
@@ -101,43 +102,127 @@ _ELSEWHERE = {
     "random_state": "random_seed rng seed",
     "solver": "opt optimiser optimizer",
     # keywords of callbacks and of ReduceOnPlateau
-    "factor": "gamma",
-    "folder": "dirpath filepath",
+    "factor": "decay_rate gamma",
+    "folder": "dirname dirpath filepath log_dir logdir",
+    "keep": "max_to_keep save_top_k",
     "metric": "monitor",
     "min_delta": "threshold tol",
     "minimum": "min_lr",
     "patience": "n_iter_no_change",
-    "restore_best": "restore_best_weights",
+    "restore_best": "load_best restore_best_weights",
+    # keywords of schedules, and `every` of callbacks
+    "boundaries": "milestones",
+    "every": "decay_steps every_n_epochs period save_freq step_size",
+    "final": "end_lr eta_min min_lr",
+    "initial": "base_lr initial_learning_rate initial_lr learning_rate lr",
+    "peak": "max_lr",
+    "rise": "pct_start",
+    "start": "start_factor",
+    "steps": "decay_steps t_max total_iters total_steps warmup_steps",
+    "value": "factor learning_rate lr",
+    # keywords of activations and losses
+    "negative_slope": "alpha slope",
+    "threshold": "beta delta",
+    # keywords of other functions
+    "device": "map_location",
+    "h": "delta eps epsilon step",
+    "net": "model network",
+    "own": "custom_objects",
+    "path": "f file filename filepath",
+    "sample_weight": "case_weights sample_weights weights",
+    "tolerance": "atol rtol tol",
+    "x": "inputs x",
+    "y": "labels target targets y",
 }
 """The name here, and the names elsewhere. A name elsewhere may stand at several names here."""
 
 _TAKEN_BY = {
+    "batch_size": "bp.train(batch_size=...)",
     "beta1": "bp.train(optimizer=bp.Adam(beta1=...))",
     "connections": "bp.Network(..., connections=...)",
     "dtype": "net.init(dtype=...) or bp.train(dtype=...)",
     "device": "net.init(device=...) or bp.train(device=...)",
+    "class_weights": "bp.train(class_weights=...)",
     "dropout": "bp.train(dropout=...)",
+    "epochs": "bp.train(epochs=...), or to an estimator as max_iter",
     "hidden": "bp.Network(sizes, hidden=...)",
     "initializer": "net.init(initializer=...)",
     "l2": "bp.train(l2=...), or to bp.AdamW as weight_decay",
     "learning_rate": "bp.train(optimizer=bp.SGD(learning_rate=...))",
     "loss": "bp.Network(..., loss=...)",
     "momentum": "bp.train(optimizer=bp.SGD(0.1, momentum=...))",
+    "validation": "bp.train(validation=(X_val, Y_val))",
     "nesterov": "bp.train(optimizer=bp.SGD(0.1, momentum=0.9, nesterov=True))",
     "output": "bp.Network(..., output=...)",
+    "progress": "bp.train(progress=...)",
     "patience": "bp.train(callbacks=[bp.EarlyStopping(patience=...)])",
     "seed": "net.init(seed=...) or bp.train(seed=...)",
     "sizes": "bp.Network([4, 3, 2])",
 }
 """Where a keyword belongs that came to another function."""
 
+_SHUFFLED = "Each epoch has another order of the cases, which follows from the seed"
+_ROWS_IN_CHUNKS = "Leave it out: validation takes its rows in chunks that fit into the memory"
 _DONE_OTHERWISE = {
+    "append": "A resumed run writes the rows before its checkpoint too",
     "early_stopping": "Pass callbacks=[bp.EarlyStopping()]",
+    "initial_epoch": "Pass resume= with a checkpoint, or theta=run.theta",
+    "iterator_train__shuffle": _SHUFFLED,
+    "iterator_valid__batch_size": _ROWS_IN_CHUNKS,
+    "lower_is_better": "An accuracy improves by growing, any other metric by falling",
     "metrics": "The history has the cost and, for class labels, the accuracy",
-    "shuffle": "Each epoch has another order of the cases, which follows from the seed",
+    "mode": "An accuracy improves by growing, any other metric by falling",
+    "save_best_only": "Pass metric=: the best epoch is in best.safetensors beside the newest files",
+    "save_weights_only": "A checkpoint has the state of training; bp.save writes a model alone",
+    "shuffle": _SHUFFLED,
+    "steps_per_epoch": "An epoch is all cases; batch_size sets the number of its steps",
+    "train_split": "Split the cases yourself, and pass validation=(X_val, Y_val)",
+    "validation_batch_size": _ROWS_IN_CHUNKS,
     "validation_fraction": "Split the cases yourself, and pass validation=(X_val, Y_val)",
     "validation_split": "Split the cases yourself, and pass validation=(X_val, Y_val)",
+    "warm_start": "Pass theta=run.theta of an earlier run",
 }
+
+_NETWORK = 'Use bp.Network([4, 16, 3], hidden="relu", output="softmax")'
+_CLASSIFIER = 'Use bp.MLPClassifier([16], device="cuda")'
+_REGRESSOR = 'Use bp.MLPRegressor([16], device="cuda")'
+_SCHEDULE = "Pass a schedule as the learning rate, such as bp.SGD(bp.schedules.Step(0.1, ...))"
+_NAMES = {
+    "BatchNorm1d": "There is no batch normalisation; standardise X",
+    "BatchNormalization": "There is no batch normalisation; standardise X",
+    "CSVLogger": "Use bp.CSVLog(path)",
+    "CosineAnnealingLR": "Use bp.schedules.Cosine",
+    "DataLoader": "Pass X, Y and batch_size to bp.train",
+    "Dense": _NETWORK,
+    "Dropout": "Pass dropout= to bp.train",
+    "EpochScoring": "Pass validation=(X_val, Y_val) to bp.train",
+    "ExponentialLR": "Use bp.schedules.Exponential",
+    "GradientNormClipping": "Pass clip_norm= to bp.train",
+    "Input": _NETWORK,
+    "KerasClassifier": _CLASSIFIER,
+    "KerasRegressor": _REGRESSOR,
+    "LRScheduler": _SCHEDULE,
+    "LambdaCallback": "Pass any object with a method on_epoch_end(progress) as a callback",
+    "LearningRateScheduler": _SCHEDULE,
+    "Linear": _NETWORK,
+    "ModelCheckpoint": 'Use bp.Checkpoint(folder, metric="validation_cost")',
+    "NeuralNet": _NETWORK,
+    "NeuralNetClassifier": _CLASSIFIER,
+    "NeuralNetRegressor": _REGRESSOR,
+    "OneCycleLR": "Use bp.schedules.OneCycle",
+    "ReduceLROnPlateau": "Pass bp.SGD(bp.schedules.ReduceOnPlateau(0.1)) as the optimizer",
+    "Sequential": _NETWORK,
+    "StepLR": "Use bp.schedules.Step",
+    "TensorBoard": "Use bp.TensorBoardLog(folder)",
+    "TerminateOnNaN": "Training raises bp.DivergenceError, which holds the last good theta",
+    "compile": "Pass loss= to bp.Network, and optimizer= to bp.train",
+    "fit": "Call bp.train(net, X, Y)",
+    "load_model": "Call bp.load(path)",
+    "optim": 'Pass optimizer=bp.Adam(), or "adam", to bp.train',
+    "save_model": "Call bp.save(path, net, theta)",
+    "score": "Call bp.evaluate(net, theta, X, Y)",
+}
+"""Names of other libraries' modules, with the advice for each."""
 
 
 def name_here(name: object, known: Iterable[str]) -> str | None:
@@ -265,8 +350,18 @@ def metric_advice(name: object, recorded: Iterable[str]) -> str:
     return f"Its name here is {here!r}; t{validate}" if here else nearest_name(name, recorded)
 
 
-def checks_keywords(function: F) -> F:
+@overload
+def checks_keywords(function: F) -> F: ...
+@overload
+def checks_keywords(**advice: str) -> Callable[[F], F]: ...
+def checks_keywords(function: Any = None, **advice: str) -> Any:
     """Decorate a function, or a class, so that unknown keywords raise an error with advice.
+
+    Parameters
+    ----------
+    function : callable or class
+    **advice : str
+        The advice for keywords of other libraries' functions of this purpose.
 
     Examples
     --------
@@ -277,28 +372,50 @@ def checks_keywords(function: F) -> F:
     Traceback (most recent call last):
     backprop_xp.errors.CallError: train(n_epochs): got an unknown keyword; expected one of epochs.
         Its name here is 'epochs'.
+    >>> @checks_keywords(batch_size="Leave it out")
+    ... def predict(X):
+    ...     return X
+    >>> predict(batch_size=3)
+    Traceback (most recent call last):
+    backprop_xp.errors.CallError: predict(batch_size): got an unknown keyword; expected one of X.
+        Leave it out.
     """
+    if function is None:
+        return lambda decorated: _checking(decorated, advice)
+    return _checking(function, {})
+
+
+def _checking(function: F, advice: Mapping[str, str]) -> F:
     if isinstance(function, type):
         kind: Any = function
-        kind.__init__ = _with_known_keywords(kind.__init__, kind.__name__)
+        kind.__init__ = _with_known_keywords(kind.__init__, kind.__name__, advice)
         return function
-    return _with_known_keywords(function, function.__name__)
+    return _with_known_keywords(function, function.__name__, advice)
 
 
-def _with_known_keywords(function: F, where: str) -> F:
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
+def _with_known_keywords(function: F, where: str, own_advice: Mapping[str, str]) -> F:
     @functools.wraps(function)
     def call(*values: Any, **keywords: Any) -> Any:
-        for name in keywords:
-            if name not in known:
-                expected, advice = f"one of {', '.join(known)}", nearest_name(name, known)
-                if name_here(name, known) is None:
-                    advice = place_of_keyword(name) or advice
-                raise CallError(f"{where}({name})", "an unknown keyword", expected, advice)
-        return function(*values, **keywords)
+        try:
+            return function(*values, **keywords)
+        except TypeError:
+            known = _keywords_of(function)
+            unknown = next((name for name in keywords if name not in known), None)
+            if unknown is None:
+                raise
+        expected, advice = f"one of {', '.join(known)}", nearest_name(unknown, known)
+        if unknown in own_advice:
+            advice = own_advice[unknown]
+        elif name_here(unknown, known) is None:
+            advice = place_of_keyword(unknown) or advice
+        raise CallError(f"{where}({unknown})", "an unknown keyword", expected, advice)
 
     return cast(F, call)
+
+
+def _keywords_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names by which arguments can be passed to a function or method."""
+    return [name for name in inspect.signature(function).parameters if name != "self"]
 
 
 def missing_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
@@ -318,3 +435,18 @@ def missing_attribute(owner: object, name: str, elsewhere: Mapping[str, str]) ->
     own = sorted({*dir(type(owner)), *vars(owner)})
     expected = f"one of {', '.join(one for one in own if not one.startswith('_'))}"
     return MissingMethodError(f"{kind}.{name}", "no such attribute", expected, elsewhere[name])
+
+
+def missing_name(module: str, name: str) -> AttributeError:
+    """Return the error for a name that a module of this package does not have.
+
+    Examples
+    --------
+    >>> missing_name("backprop_xp", "CSVLogger").parts[3]
+    'Use bp.CSVLog(path)'
+    """
+    if name not in _NAMES:
+        return AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    return MissingMethodError(
+        f"{module}.{name}", "no such name", f"a name in dir({module})", _NAMES[name]
+    )

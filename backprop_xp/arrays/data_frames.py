@@ -1,7 +1,8 @@
 """Data frames and series as NumPy arrays, by their own methods: pandas is not imported.
 
 A column may hold booleans, missing values or categories, for which NumPy's own conversion makes an
-array of objects. A missing value becomes NaN, which the checks of values refuse by its row.
+array of objects. A missing value among numbers becomes NaN, which the checks of values refuse by
+its row. `refuse_missing` refuses it in an array of objects.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import DTypeError
+from backprop_xp.errors import DataError, DTypeError
 
-__all__ = ["host_array"]
+__all__ = ["host_array", "refuse_missing"]
 
 
 def host_array(x: Any, where: str) -> HostArray:
@@ -23,6 +24,8 @@ def host_array(x: Any, where: str) -> HostArray:
 
     Raises
     ------
+    DataError
+        A column of objects has a missing value.
     DTypeError
         A column of a frame holds texts, dates or other objects.
     ValueError
@@ -44,6 +47,32 @@ def host_array(x: Any, where: str) -> HostArray:
     if array.dtype.kind not in "biuf" and hasattr(x, "columns"):
         _refuse_column(x, where)
     return array
+
+
+def refuse_missing(values: HostArray, where: str, column: str = "") -> None:
+    """Refuse the first missing value of an array of objects: None, NaN, or pandas' NA or NaT.
+
+    Raises
+    ------
+    DataError
+    """
+    if values.dtype.kind != "O" or values.ndim == 0:
+        return
+    for place, value in np.ndenumerate(values):
+        if _is_missing(value):
+            at = f"row {place[0]}"
+            at += f", column {column or place[1]}" if column or len(place) == 2 else ""
+            came = f"a missing value, {value}, at {at} (counted from 0)"
+            advice = "Leave its row out, or fill the value in"
+            raise DataError(where, came, "a value in every place", advice)
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value is None, or is not equal to itself, as NaN is."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # pandas' NA has no truth value, and an array has several
+        return type(value).__name__ == "NAType"
 
 
 def _own_dtypes(x: Any) -> list[Any]:
@@ -71,9 +100,11 @@ def _numpy_dtype(dtype: Any) -> np.dtype[Any] | None:
 
 
 def _refuse_column(frame: Any, where: str) -> None:
-    """Refuse the first column of a frame that holds no real numbers."""
+    """Refuse the first column of a frame that holds no real numbers, or that has missing values."""
     for name, column in _columns(frame):
-        if np.asarray(column).dtype.kind not in "biuf":
+        values = np.asarray(column)
+        if values.dtype.kind not in "biuf":
+            refuse_missing(values, where, repr(name))
             came = f"column {name!r} of dtype {column.dtype}"
             advice = (
                 "Leave the column out, convert it with astype(float), or turn its categories into "

@@ -19,7 +19,7 @@ from typing import Any
 import array_api_compat
 
 from backprop_xp.arrays import cupy_diagnosis
-from backprop_xp.arrays.advice import install_command, nearest_name
+from backprop_xp.arrays.advice import checks_keywords, install_command, nearest_name
 from backprop_xp.arrays.backend import Namespace
 from backprop_xp.arrays.tf32 import set_tf32
 from backprop_xp.errors import BackpropError, DeviceError, first_line
@@ -101,6 +101,7 @@ class DeviceStatus:
         )
 
 
+@checks_keywords
 def select_device(name: "str | Device | None" = None, *, tf32: bool | None = None) -> Device:
     """Return the device of this name, ready to use.
 

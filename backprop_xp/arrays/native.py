@@ -15,6 +15,7 @@ import array_api_compat
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, ArrayT, HostArray, Namespace, namespace
+from backprop_xp.errors import ShapeError
 
 __all__ = [
     "astype",
@@ -174,15 +175,43 @@ def astype(x: ArrayT, dtype: Any) -> ArrayT:
 
 
 def total(x: ArrayT, axis: int) -> ArrayT:
-    """Return the sum along an axis, which keeps length 1."""
-    summed: ArrayT = _functions_of(x).sum(x, axis)
+    """Return the sum along an axis, which keeps length 1.
+
+    Raises
+    ------
+    ShapeError
+        The axis is that of the units, −2, and `x` has no such axis.
+    """
+    try:
+        summed: ArrayT = _functions_of(x).sum(x, axis)
+    except (IndexError, ValueError) as error:
+        raise _without_units("sum", x, axis, error) from None
     return summed
 
 
 def largest(x: ArrayT, axis: int) -> ArrayT:
-    """Return the maximum along an axis, which keeps length 1."""
-    most: ArrayT = _functions_of(x).max(x, axis)
+    """Return the maximum along an axis, which keeps length 1.
+
+    Raises
+    ------
+    ShapeError
+        The axis is that of the units, −2, and `x` has no such axis.
+    """
+    try:
+        most: ArrayT = _functions_of(x).max(x, axis)
+    except (IndexError, ValueError) as error:
+        raise _without_units("maximum", x, axis, error) from None
     return most
+
+
+def _without_units(what: str, x: Array, axis: int, error: Exception) -> Exception:
+    """Return the error for an array without an axis of units; another error as it is."""
+    if axis != -2 or x.ndim > 1:
+        return error
+    expected = "(..., n, m), a row for each unit and a column for each case"
+    advice = "Pass a single case as a column, such as z[:, None]"
+    where = f"{what} over the units of a layer"
+    return ShapeError(where, f"shape {tuple(x.shape)}", expected, advice)
 
 
 def maximum(x: ArrayT, y: Any) -> ArrayT:

@@ -15,8 +15,8 @@ from backprop_xp.arrays.backend import (
     namespace,
     to_host,
 )
-from backprop_xp.arrays.data_frames import host_array
-from backprop_xp.errors import DeviceError, DTypeError, ShapeError
+from backprop_xp.arrays.data_frames import host_array, refuse_missing
+from backprop_xp.errors import DataError, DeviceError, DTypeError, ShapeError
 
 __all__ = [
     "check_dense",
@@ -80,6 +80,8 @@ def real_host_array(x: Any, where: str) -> HostArray:
 
     Raises
     ------
+    DataError
+        A value is missing.
     DTypeError
         `x` is masked or sparse, or does not hold real numbers.
     ShapeError
@@ -91,6 +93,8 @@ def real_host_array(x: Any, where: str) -> HostArray:
         return to_host(x)
     try:
         array = host_array(x, where)
+    except DataError:
+        raise
     except ValueError as error:
         raise ShapeError(
             where, "rows of different lengths", "rows of one length", str(error)
@@ -144,11 +148,15 @@ def check_real(x: Any, where: str) -> None:
 
     Raises
     ------
+    DataError
+        `x` is an array of objects with a missing value.
     DTypeError
         `x` has another dtype, or is a masked array.
     """
     check_unmasked(x, where)
     if dtype_name(x.dtype) not in _REAL:
+        if getattr(x.dtype, "kind", None) == "O":
+            refuse_missing(np.asarray(x), where)
         expected = "real numbers of up to 64 bits: float16, float32, float64, integers or booleans"
         advice = "Convert it to one of these, such as to float32"
         if getattr(x.dtype, "kind", None) in tuple("OUST"):

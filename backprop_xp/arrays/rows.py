@@ -37,6 +37,7 @@ __all__ = [
     "in_memory",
     "is_source",
     "read_rows",
+    "rows_at",
     "rows_of",
 ]
 
@@ -111,7 +112,7 @@ def rows_of(x: Any, where: str) -> Rows:
     if is_source(x):
         check_source(x, where)
         like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
-        check_real(like, where)
+        check_real(like[:0], where)
         return FileRows(x, like)
     if not array_api_compat.is_array_api_obj(x):
         return ArrayRows(real_host_array(x, where))
@@ -225,6 +226,37 @@ def read_rows(x: Any, start: int, stop: int) -> HostArray:
     if rows.size:
         fill_rows(rows, x, start, stop)
     return rows
+
+
+def rows_at(x: Any, numbers: HostArray) -> HostArray:
+    """Return the rows of a source with these numbers (n,) as a new ndarray (n, …).
+
+    Runs of neighbouring rows are read together, in the order of the file. Rows of a sparse matrix
+    are picked at once.
+
+    Raises
+    ------
+    ShapeError, DataError
+        As `read_rows`.
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> rows_at(scipy.sparse.eye_array(3, format="csr"), np.array([2, 0]))
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    out = np.empty((len(numbers), *x.shape[1:]), np.dtype(x.dtype))
+    if is_sparse(x):
+        out[...] = _checked(x[numbers], out, f"rows of {type(x).__name__}")
+        return out
+    places = np.argsort(numbers)
+    in_order = np.asarray(numbers)[places]
+    starts = np.flatnonzero(np.diff(in_order, prepend=-2) != 1)
+    for first, last in zip(starts, [*starts[1:], len(in_order)], strict=True):
+        run = read_rows(x, int(in_order[first]), int(in_order[last - 1]) + 1)
+        out[places[first:last]] = run
+    return out
 
 
 def fill_rows(out: HostArray, x: Any, start: int, stop: int) -> None:

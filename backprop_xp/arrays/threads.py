@@ -32,6 +32,9 @@ __all__ = ["FLOPS_PER_THREAD", "largest_product", "limited_threads"]
 # [784, 256, 256, 10], 128, 51 Mflop: 0.78; [784, 1024, 1024, 10], 512, 1074 Mflop: 0.57.
 # The same steps on a machine with a load of ten: 1.0, 16, 26 and 3.8. A product alone waits there:
 # 0.2 ms become 23 ms at 51 Mflop, and 93 ms become 60 ms at 8.6 Gflop.
+# No number that follows from sizes alone is the faster one at every load: from some 25 Mflop to
+# 1 Gflop it is two on an idle machine, and one beside a program that computes on each core
+# (`python -m benchmarks threads`). The rule favours the idle machine.
 FLOPS_PER_THREAD = 25_000_000
 
 

@@ -15,9 +15,17 @@ training. A callback may keep copies of θ, add entries to the history, and stop
 It imports `files`, `network` and `arrays`.
 """
 
+from typing import Any
+
+from backprop_xp.arrays.advice import missing_name
 from backprop_xp.callbacks.callback import Callback
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
 
 __all__ = ["CSVLog", "Callback", "Checkpoint", "EarlyStopping", "TensorBoardLog"]
+
+
+def __getattr__(name: str) -> Any:
+    """Refuse a name that is not here, with the name here for another library's."""
+    raise missing_name(__name__, name)

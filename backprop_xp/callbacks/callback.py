@@ -33,34 +33,119 @@ class Callback(Protocol):
     """
 
     def on_train_start(self, progress: Progress) -> None:
-        """Act before the first epoch of a run, new or resumed."""
+        """Act before the first epoch of a run, new or resumed.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Announce:
+        ...     def on_train_start(self, progress):
+        ...         print(progress.network.parameter_count, "parameters")
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[Announce()])
+        3 parameters
+        """
         return
 
     def on_epoch_start(self, progress: Progress) -> None:
-        """Act before each epoch."""
+        """Act before each epoch.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Announce:
+        ...     def on_epoch_start(self, progress):
+        ...         print("after", progress.epoch, "epochs")
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[Announce()])
+        after 0 epochs
+        after 1 epochs
+        """
         return
 
     def on_batch_end(self, progress: Progress) -> None:
-        """Act after each batch."""
+        """Act after each batch.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Announce:
+        ...     def on_batch_end(self, progress):
+        ...         print("epoch", progress.epoch + 1, "batch", progress.batch)
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=1, batch_size=2, callbacks=[Announce()])
+        epoch 1 batch 1
+        epoch 1 batch 2
+        """
         return
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Act after each epoch, when its entries are in the history."""
+        """Act after each epoch, when its entries are in the history.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Stop:
+        ...     def on_epoch_end(self, progress):
+        ...         if progress.history["cost"][-1] < 0.75:
+        ...             progress.stop("a cost below 0.75")
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=1000, callbacks=[Stop()])
+        >>> run.epoch, run.stopped
+        (6, 'a cost below 0.75')
+        """
         return
 
     def on_train_end(self, progress: Progress) -> None:
-        """Act after the last epoch."""
+        """Act after the last epoch.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Announce:
+        ...     def on_train_end(self, progress):
+        ...         print("the last cost is", round(progress.history["cost"][-1], 2))
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[Announce()])
+        the last cost is 0.79
+        """
         return
 
     def state(self) -> Mapping[str, Any]:
         """Return the callback's memory by name, for a checkpoint.
 
         It holds numbers, texts, arrays, and dicts, lists and tuples of them.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> class Count:
+        ...     epochs = 0
+        ...     def on_epoch_end(self, progress):
+        ...         self.epochs += 1
+        ...     def state(self):
+        ...         return {"epochs": self.epochs}
+        >>> net, count = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy"), Count()
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[count])
+        >>> count.state()
+        {'epochs': 2}
         """
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a memory that `state` returned, before a resumed run."""
+        """Take over a memory that `state` returned, before a resumed run.
+
+        Examples
+        --------
+        >>> class Count:
+        ...     epochs = 0
+        ...     def restore(self, state):
+        ...         self.epochs = int(state["epochs"])
+        >>> count = Count()
+        >>> count.restore({"epochs": 2})
+        >>> count.epochs
+        2
+        """
         return
 
 
@@ -87,6 +172,6 @@ def is_built_in(callback: Any) -> bool:
 
 
 def wants_batches(callback: Any) -> bool:
-    """Tell whether the class of a callback defines `on_batch_end`."""
-    method = getattr(type(callback), "on_batch_end", None)
-    return callable(method) and method is not Callback.on_batch_end
+    """Tell whether a callback or its class defines `on_batch_end`."""
+    method = getattr(callback, "on_batch_end", None)
+    return callable(method) and getattr(method, "__func__", method) is not Callback.on_batch_end

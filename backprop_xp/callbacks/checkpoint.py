@@ -117,6 +117,15 @@ class Checkpoint:
         ------
         OptionError
             The folder cannot be created, or another run writes to it.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import backprop_xp as bp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with bp.Checkpoint(f"{folder}/first").claimed():
+        ...         print(os.listdir(folder))
+        ['first']
         """
         where, name = "Checkpoint(folder)", repr(str(self.folder))
         is_new, self._begun = not self.folder.exists(), False
@@ -156,6 +165,19 @@ class Checkpoint:
         ------
         OptionError
             The folder cannot be read, or holds checkpoints of a run other than the resumed one.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = bp.train(net, *bp.datasets.xor(), callbacks=[bp.Checkpoint(folder)])
+        ...     try:
+        ...         bp.Checkpoint(folder).begin({}, [], None)
+        ...     except bp.OptionError as error:
+        ...         print("expected", error.parts[2])
+        expected a folder without checkpoints, for a new run
         """
         self._begun, self._settings, self._callbacks = True, settings, callbacks
         where, name = "Checkpoint(folder)", repr(str(self.folder))
@@ -169,13 +191,39 @@ class Checkpoint:
             raise OptionError(where, f"{name}, which holds checkpoints", expected, advice)
 
     def on_train_start(self, progress: Progress) -> None:
-        """Forget an earlier run, unless this run resumes it."""
+        """Forget an earlier run, unless this run resumes it.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> X, Y = bp.datasets.xor()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     both = [bp.Checkpoint(folder)]
+        ...     run = bp.train(net, X, Y, epochs=2, callbacks=both)
+        ...     run = bp.train(net, X, Y, epochs=3, callbacks=both, resume=folder)
+        ...     print(*sorted(os.listdir(folder)))
+        epoch-000002.safetensors epoch-000003.safetensors
+        """
         self._written = progress.epoch
         if progress.epoch == 0:
             self._best = None
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the best file where the metric improved, and each `every` epochs the newest."""
+        """Write the best file where the metric improved, and each `every` epochs the newest.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoint = bp.Checkpoint(folder, every=4, metric="cost")
+        ...     run = bp.train(net, *bp.datasets.xor(), epochs=8, callbacks=[checkpoint])
+        ...     print(*sorted(os.listdir(folder)))
+        best.safetensors epoch-000004.safetensors epoch-000008.safetensors
+        """
         if self.metric is not None:
             entry = float(np.mean(entry_of(progress, self.metric, "Checkpoint")))
             if self._best is None or bool(is_better(entry, self._best, self.metric)):
@@ -185,16 +233,49 @@ class Checkpoint:
             self._write_newest(progress)
 
     def on_train_end(self, progress: Progress) -> None:
-        """Write a file of the last epoch, unless training ended within an epoch."""
+        """Write a file of the last epoch, unless training ended within an epoch.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoint = bp.Checkpoint(folder, every=100)
+        ...     run = bp.train(net, *bp.datasets.xor(), epochs=8, callbacks=[checkpoint])
+        ...     print(*sorted(os.listdir(folder)))
+        epoch-000008.safetensors
+        """
         if progress.batch == 0 and self._written != progress.epoch:
             self._write_newest(progress)
 
     def state(self) -> Mapping[str, Any]:
-        """Return the best entry of the metric so far."""
+        """Return the best entry of the metric so far.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoint = bp.Checkpoint(folder, metric="cost")
+        ...     run = bp.train(net, *bp.datasets.xor(), callbacks=[checkpoint])
+        >>> checkpoint.state()["best"] == min(run.history["cost"])
+        True
+        """
         return {} if self._best is None else {"best": self._best}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a memory that `state` returned."""
+        """Take over a memory that `state` returned.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> checkpoint = bp.Checkpoint("digits", metric="cost")
+        >>> checkpoint.restore({"best": 0.25})  # only a lower cost writes best.safetensors
+        >>> checkpoint.state()
+        {'best': 0.25}
+        """
         self._best = state.get("best")
 
     def _write_newest(self, progress: Progress) -> None:
@@ -231,7 +312,7 @@ def snapshot_of(
     """Return the state of training; it shares no memory with the run."""
     memories = [(_label(one), one.state()) for one in callbacks if hasattr(one, "state")]
     return Snapshot(
-        np.array(to_host(progress.theta)),
+        to_host(progress.theta),  # a copy
         tuple(np.array(to_host(x)) for x in progress.state),
         progress.epoch,
         {name: _entries(name, of) for name, of in progress.history.items()},

@@ -77,6 +77,15 @@ class EarlyStopping:
 
         A resumed run that a smaller `patience` had stopped goes on, unless `patience` is over for
         another `EarlyStopping`.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> stop = bp.EarlyStopping("cost", patience=2, min_delta=1.0)
+        >>> runs = [bp.train(net, *bp.datasets.xor(), callbacks=[stop]) for _ in range(2)]
+        >>> [len(run.history["cost"]) for run in runs]
+        [3, 3]
         """
         if progress.epoch == 0:
             self._best = self._waited = self._theta = self._epoch = None
@@ -86,7 +95,16 @@ class EarlyStopping:
             progress.stopped = ""
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Compare the epoch with the best one; stop the run when `patience` is over."""
+        """Compare the epoch with the best one; stop the run when `patience` is over.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> stop = bp.EarlyStopping("cost", patience=5, min_delta=1.0)
+        >>> bp.train(net, *bp.datasets.xor(), epochs=100, callbacks=[stop]).stopped
+        'cost has not improved for 5 epochs'
+        """
         entry = entry_of(progress, self.metric, "EarlyStopping")
         if self._best is None:
             better = np.ones(entry.shape, dtype=bool)
@@ -96,15 +114,24 @@ class EarlyStopping:
             self._waited = np.where(better, 0, self._waited + 1)
             self._best = np.where(better, entry, self._best)
         if self.restore_best and better.any():
-            now = to_host(progress.theta)
-            chosen = better[..., None]
-            self._theta = now.copy() if better.all() else np.where(chosen, now, self._theta)
+            now = to_host(progress.theta)  # a copy
+            self._theta = now if better.all() else np.where(better[..., None], now, self._theta)
             self._epoch = np.where(better, progress.epoch, 0 if better.all() else self._epoch)
         if self._stalled:
             progress.stop(self._reason)
 
     def on_train_end(self, progress: Progress) -> None:
-        """Restore the best θ."""
+        """Restore the best θ.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> stop = bp.EarlyStopping("cost", patience=5, min_delta=1.0)
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=100, callbacks=[stop])
+        >>> len(run.history["cost"]), int(run.epoch)  # the best θ is of the first epoch
+        (6, 1)
+        """
         if self.restore_best and self._theta is not None:
             progress.take(from_host_like(self._theta, progress.theta), self._epoch)
 
@@ -120,7 +147,17 @@ class EarlyStopping:
         return f"{self.metric} has not improved for {waited} epochs"
 
     def state(self) -> Mapping[str, Any]:
-        """Return the best entry and its θ so far, and the epochs since then."""
+        """Return the best entry and its θ so far, and the epochs since then.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> stop = bp.EarlyStopping("cost", patience=5, min_delta=1.0)
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=4, callbacks=[stop])
+        >>> int(stop.state()["epoch"]), int(stop.state()["waited"])
+        (1, 3)
+        """
         names = ("best", "waited", "theta", "epoch")
         found = {name: getattr(self, f"_{name}") for name in names}
         return {name: value for name, value in found.items() if value is not None}
@@ -132,6 +169,16 @@ class EarlyStopping:
         ------
         KeyError, TypeError, ValueError
             `state` is no such memory.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> stop, other = bp.EarlyStopping("cost"), bp.EarlyStopping("cost")
+        >>> run = bp.train(net, *bp.datasets.xor(), epochs=4, callbacks=[stop])
+        >>> other.restore(stop.state())
+        >>> bool(other.state()["best"] == min(run.history["cost"]))
+        True
         """
         self._best = self._waited = self._theta = self._epoch = None
         if state:

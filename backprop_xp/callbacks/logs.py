@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import CheckpointWarning, OptionError
@@ -21,6 +21,7 @@ from backprop_xp.files.formats import check_format
 __all__ = ["CSVLog", "TensorBoardLog"]
 
 
+@checks_keywords
 class CSVLog:
     """Writes the history to a CSV file, a row after each epoch.
 
@@ -68,6 +69,15 @@ class CSVLog:
         Raises
         ------
         OptionError
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> bp.train(net, *bp.datasets.xor(), callbacks=[bp.CSVLog("no such folder/log.csv")])
+        Traceback (most recent call last):
+        backprop_xp.errors.OptionError: CSVLog(path): got 'no such folder/log.csv'; expected a file
+            in a folder that exists. Choose the name of a log, or of a new file.
         """
         check_format(self.path, "CSVLog(path)", ".csv")
         self._columns = []
@@ -84,7 +94,19 @@ class CSVLog:
             raise OptionError("CSVLog(path)", came, "a log or a free name", advice)
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the rows of the epoch; the first call writes the rows of all epochs before, too."""
+        """Write the rows of the epoch; the first call writes the rows of all epochs before, too.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = bp.CSVLog(f"{folder}/log.csv")
+        ...     run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[log])
+        ...     print([row.split(",")[0] for row in log.path.read_text().splitlines()])
+        ['epoch', '1', '2']
+        """
         self._note(progress)
         rows = self._rows(progress, progress.epoch)
         if self._columns and set(self._columns).issuperset(chain(*rows)):
@@ -93,16 +115,52 @@ class CSVLog:
             self._write(progress, self._rows(progress, 1), "w")
 
     def on_train_end(self, progress: Progress) -> None:
-        """Write all rows anew where entries came after the rows of their epoch."""
+        """Write all rows anew where entries came after the rows of their epoch.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import backprop_xp as bp
+        >>> class Note:
+        ...     def on_epoch_end(self, progress):
+        ...         progress.history.setdefault("note", []).append(f"epoch {progress.epoch}")
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = bp.CSVLog(f"{folder}/log.csv")
+        ...     run = bp.train(net, *bp.datasets.xor(), epochs=2, callbacks=[log, Note()])
+        ...     print([row.split(",")[-1] for row in log.path.read_text().splitlines()])
+        ['note', 'epoch 1', 'epoch 2']
+        """
         if self._note(progress):
             self._write(progress, self._rows(progress, 1), "w")
 
     def state(self) -> Mapping[str, Any]:
-        """Return the epoch of each entry of the history."""
+        """Return the epoch of each entry of the history.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = bp.CSVLog(f"{folder}/log.csv")
+        ...     run = bp.train(net, *bp.datasets.xor(), epochs=3, callbacks=[log])
+        >>> log.state()
+        {'epochs': {'cost': array([1, 2, 3])}}
+        """
         return {"epochs": {name: np.asarray(of) for name, of in self._epochs.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a memory that `state` returned."""
+        """Take over a memory that `state` returned.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> log = bp.CSVLog("log.csv")
+        >>> log.restore({"epochs": {"cost": [1, 2, 3]}})
+        >>> log.state()
+        {'epochs': {'cost': array([1, 2, 3])}}
+        """
         self._epochs = {name: list(map(int, of)) for name, of in state.get("epochs", {}).items()}
 
     def _is_log(self) -> bool:
@@ -163,6 +221,7 @@ def _text(x: Any) -> str:
     return repr(float(x)) if np.issubdtype(np.asarray(x).dtype, np.number) else str(x)
 
 
+@checks_keywords
 class TensorBoardLog:
     """Writes the history for TensorBoard, the last number of each name after each epoch.
 
@@ -202,12 +261,32 @@ class TensorBoardLog:
         self._lengths: dict[str, int] = {}  # of the lists in the history
 
     def on_train_start(self, progress: Progress) -> None:
-        """Open a file of events."""
+        """Open a file of events.
+
+        Examples
+        --------
+        >>> import os
+        >>> import backprop_xp as bp
+        >>> net, (X, Y) = bp.Network([64, 10]), bp.datasets.digits()  # doctest: +SKIP
+        >>> log = bp.TensorBoardLog("runs/first")  # doctest: +SKIP
+        >>> run = bp.train(net, X, Y, callbacks=[log])  # doctest: +SKIP
+        >>> len(os.listdir("runs/first"))  # doctest: +SKIP
+        1
+        """
         self._writer = self._writer_of(self._folder)
         self._lengths = {name: len(entries) for name, entries in progress.history.items()}
 
     def on_epoch_end(self, progress: Progress) -> None:
-        """Write the last entries."""
+        """Write the last entries.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net, (X, Y) = bp.Network([64, 10]), bp.datasets.digits()  # doctest: +SKIP
+        >>> log = bp.TensorBoardLog("runs/first")  # doctest: +SKIP
+        >>> run = bp.train(net, X, Y, stack=2, callbacks=[log])  # doctest: +SKIP
+        >>> # the curves cost, cost/0, cost/1, accuracy, accuracy/0 and accuracy/1
+        """
         for name, entries in progress.history.items():
             before, self._lengths[name] = self._lengths.get(name, 0), len(entries)
             if len(entries) <= before or np.asarray(entries[-1]).dtype.kind not in "biuf":
@@ -221,5 +300,14 @@ class TensorBoardLog:
         self._writer.flush()
 
     def on_train_end(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it
-        """Close the file."""
+        """Close the file.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net, (X, Y) = bp.Network([64, 10]), bp.datasets.digits()  # doctest: +SKIP
+        >>> log = bp.TensorBoardLog("runs/first")  # doctest: +SKIP
+        >>> run = bp.train(net, X, Y, callbacks=[log])  # doctest: +SKIP
+        >>> # in a shell: tensorboard --logdir runs/first
+        """
         self._writer.close()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.images import digits, mnist
 from backprop_xp.datasets.problems import family_trees, symmetry, xor
@@ -13,6 +14,7 @@ from backprop_xp.datasets.tables import Table, read_table
 __all__ = ["NAMES", "read_file"]
 
 
+@checks_keywords
 def read_file(
     path: str | os.PathLike[str],
     target: str | int | None = None,

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.idx_file import read_mnist
 
@@ -43,6 +43,7 @@ def digits() -> Dataset:
     return Dataset((pixels / 16).astype(np.float32), labels.astype(np.int64))
 
 
+@checks_keywords
 def mnist(folder: str | os.PathLike[str] | None = None) -> Split:
     """Return MNIST: 60,000 handwritten digits to train on, 10,000 to test on.
 

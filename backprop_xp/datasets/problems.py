@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.datasets.dataset import Dataset
 from backprop_xp.datasets.kinship import fact_arrays
 from backprop_xp.errors import OptionError
@@ -34,6 +35,7 @@ def xor() -> Dataset:
     return parity(2)
 
 
+@checks_keywords
 def parity(n: int) -> Dataset:
     """Return all inputs of n bits, with target 1 where the number of ones is odd, else 0.
 
@@ -61,6 +63,7 @@ def parity(n: int) -> Dataset:
     return Dataset(X, X.sum(axis=-1, keepdims=True) % 2)
 
 
+@checks_keywords
 def symmetry(n: int = 6) -> Dataset:
     """Return all inputs of n bits, with target 1 where the input is its own mirror image, else 0.
 
@@ -95,6 +98,7 @@ def symmetry(n: int = 6) -> Dataset:
     return Dataset(X, mirrored.astype(np.float32))
 
 
+@checks_keywords
 def encoder(n: int) -> Dataset:
     """Return n cases, each with a single 1, whose targets are the inputs themselves.
 

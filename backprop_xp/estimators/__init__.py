@@ -2,14 +2,17 @@
 
 .. code-block:: text
 
-    mlp                `MLPClassifier` and `MLPRegressor`
+    mlp                `MLPClassifier` and `MLPRegressor`: parameters, targets, probabilities
+    base               their common base: a fit, and the attributes that it sets
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers
-    stopping           the end of training: scikit-learn's rule, and Ctrl-C
+    cases              the cases of a fit, their weights, and the cases held out
+    random_draws       the random numbers, drawn in scikit-learn's order
+    stopping           the curves and the end of training: scikit-learn's rule, and Ctrl-C
     without_sklearn    bases of the two estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. Only `mlp` imports
-scikit-learn, and `mlp` is imported when one of its two names is first used.
+Read them in this order. The room imports `training` and the rooms below it. `mlp` and `base` import
+scikit-learn; they are imported when one of the two estimators is first used.
 """
 
 from importlib import import_module

@@ -11,6 +11,8 @@ from backprop_xp.losses import find_loss
 
 __all__ = ["Head"]
 
+LOG_LOSS = "log_loss"  # scikit-learn's name for cross-entropy
+
 
 class Head(NamedTuple):
     """The output layer of an estimator's network, and the way from outputs to predictions.
@@ -27,6 +29,8 @@ class Head(NamedTuple):
         The classes in sorted order, or the numbers of the labels; None where y holds numbers.
     flat : bool
         Whether y has one class or number for each case, (m,), not several, (m, units).
+    sparse : bool
+        Whether labels come and go as a sparse matrix.
     """
 
     units: int
@@ -34,19 +38,50 @@ class Head(NamedTuple):
     loss: str
     classes: HostArray | None = None
     flat: bool = True
+    sparse: bool = False
+
+    @classmethod
+    def of_classes(cls, classes: HostArray) -> "Head":
+        """Return the head for one class of several for each case, in sorted order.
+
+        Examples
+        --------
+        >>> Head.of_classes(np.array(["x", "y"])).units, Head.of_classes(np.arange(3)).activation
+        (1, 'softmax')
+        """
+        if len(classes) <= 2:
+            return cls(1, "sigmoid", "binary_cross_entropy", classes)
+        return cls(len(classes), "softmax", "cross_entropy", classes)
+
+    @classmethod
+    def of_labels(cls, count: int, sparse: bool = False) -> "Head":
+        """Return the head for any number of `count` labels for each case."""
+        labels = np.arange(count)
+        return cls(count, "sigmoid", "binary_cross_entropy", labels, flat=False, sparse=sparse)
+
+    @classmethod
+    def of_numbers(cls, count: int, flat: bool, loss: Any) -> "Head":
+        """Return the head for `count` numbers for each case."""
+        activation = "exp" if getattr(loss, "name", loss) == "poisson" else "identity"
+        return cls(count, activation, "squared_error", flat=flat)
 
     def decide(self, outputs: HostArray) -> HostArray:
         """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
         if self.classes is None:
             return outputs[:, 0] if self.flat else outputs
         if not self.flat:
-            return (outputs > 0.5).astype(int)
+            labels = (outputs > 0.5).astype(int)
+            return _as_sparse(labels) if self.sparse else labels
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(outputs))
         labels = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
         predicted: HostArray = self.classes[labels]
         return predicted
 
     def probabilities(self, z: HostArray) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
+        if self.flat and self.classes is not None and len(self.classes) == 1:
+            return np.ones_like(z)  # the only class there is
         return np.asarray(self._of_classes()(self._class_inputs(z))).T
 
     def log_probabilities(self, z: HostArray) -> HostArray:
@@ -55,6 +90,8 @@ class Head(NamedTuple):
         For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
         labels of a case then have the same order by both, also where probabilities round to 1.
         """
+        if self.flat and self.classes is not None and len(self.classes) == 1:
+            return np.zeros_like(z)
         logarithms = np.asarray(self._of_classes().log(self._class_inputs(z))).T
         if self.flat:
             return logarithms
@@ -81,7 +118,7 @@ class Head(NamedTuple):
         OptionError
             The loss is unknown, or it is one of classes and the outputs are numbers.
         """
-        if given is None:
+        if given is None or (self.classes is not None and given == LOG_LOSS):
             return self.loss
         loss = find_loss(given, "loss")
         name = getattr(loss, "name", "")
@@ -90,3 +127,10 @@ class Head(NamedTuple):
         if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
             raise OptionError("loss", repr(given), "a loss of numbers", "Use 'huber' for one")
         return loss
+
+
+def _as_sparse(labels: HostArray) -> Any:
+    """Return labels (m, units) as a sparse matrix, as scikit-learn returns them."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(labels)

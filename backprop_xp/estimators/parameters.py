@@ -1,36 +1,81 @@
 """The parameters of an estimator, checked before the data."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from backprop_xp.activations import Activation, find_activation
 from backprop_xp.arrays.scalars import check_count, finite_number
+from backprop_xp.callbacks.callback import checked_callbacks
 from backprop_xp.errors import OptionError
+from backprop_xp.estimators.stopping import Rate
 from backprop_xp.optimizers.adam import Adam
-from backprop_xp.optimizers.catalogue import check_optimizer
+from backprop_xp.optimizers.catalogue import OPTIMIZERS, check_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.schedules.plateau import find_listeners
-from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, BETWEEN_0_AND_1
+from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, SHARE, Range
 
-__all__ = ["checked"]
+__all__ = ["Chosen", "Undamped", "checked", "parts_of_solver", "with_parts_of_solver"]
 
-SOLVERS = ("adam", "sgd", "lbfgs")
+RATES = ("constant", "invscaling", "adaptive")
 LOGISTIC = "logistic"  # scikit-learn's name for the sigmoid
 RANGES = {
     "alpha": AT_LEAST_0,
     "tol": AT_LEAST_0,
     "learning_rate_init": ABOVE_0,
-    "momentum": BELOW_1,
-    "validation_fraction": BETWEEN_0_AND_1,
+    "power_t": AT_LEAST_0,
+    "momentum": SHARE,
+    "validation_fraction": BELOW_1,
+    "beta_1": BELOW_1,
+    "beta_2": BELOW_1,
+    "epsilon": ABOVE_0,
 }
+FLAGS = ("shuffle", "warm_start", "early_stopping", "nesterovs_momentum")
 
 
-def checked(given: Any) -> tuple[list[int], Any, Optimizer | LBFGS]:
-    """Return the sizes of the hidden layers, their activations, and the optimiser of an estimator.
+class Chosen(NamedTuple):
+    """What the parameters of an estimator stand for.
+
+    Attributes
+    ----------
+    hidden : list of int
+        Units of each hidden layer.
+    activations : list of Activation
+        The activation of each hidden layer; of a network without any, the one that they would have.
+    optimizer : Optimizer or LBFGS
+    rate : Rate or None
+        The learning rate of "sgd".
+    callbacks : list of Callback
+        Copies of the user's own.
+    """
+
+    hidden: list[int]
+    activations: list[Activation]
+    optimizer: Optimizer | LBFGS
+    rate: Rate | None
+    callbacks: list[Any]
+
+
+@dataclass(frozen=True)
+class Undamped(SGD):
+    """Gradient descent with a momentum of up to 1, as scikit-learn's has it."""
+
+    ranges: ClassVar[Mapping[str, Range]] = {**SGD.ranges, "momentum": SHARE}
+
+
+def checked(given: Any, *, held_out: bool) -> Chosen:
+    """Return what the parameters of an estimator stand for.
+
+    Parameters
+    ----------
+    given : object
+        The estimator.
+    held_out : bool
+        Whether cases are held out, or given as `eval_set`.
 
     Raises
     ------
@@ -38,23 +83,39 @@ def checked(given: Any) -> tuple[list[int], Any, Optimizer | LBFGS]:
         A parameter cannot be used; the message names it.
     """
     _check_numbers(given)
-    for name in ("early_stopping", "nesterovs_momentum"):
+    for name in FLAGS:
         if not isinstance(getattr(given, name), bool | np.bool_):
             came = repr(getattr(given, name))
             raise OptionError(name, came, "True or False", "Pass one of the two")
+    if given.learning_rate not in RATES:
+        advice = "Pass a number as learning_rate_init"
+        came = f"{given.learning_rate!r:.60}"
+        raise OptionError("learning_rate", came, f"one of {', '.join(RATES)}", advice)
+    _check_loss(given.loss)
     sizes = given.hidden_layer_sizes
     each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
     hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
-    optimizer = _optimizer(given)
-    _check_metrics(given, optimizer)
-    return hidden, _activation(given.activation, len(hidden)), optimizer
+    optimizer, rate = _optimizer(given)
+    if not held_out:
+        _check_metrics(optimizer)
+    activations = _activations(given.activation, len(hidden))
+    return Chosen(hidden, activations, optimizer, rate, _callbacks(given.callbacks))
 
 
-def _check_metrics(given: Any, optimizer: Any) -> None:
-    """Refuse a schedule that follows the cases held out where no case is held out."""
+def _check_loss(loss: Any) -> None:
+    """Refuse layer sizes in the place of the loss, which is a regressor's first parameter."""
+    if isinstance(loss, str) or loss is None or not isinstance(loss, int | Sequence | np.ndarray):
+        return
+    came = f"{loss!r:.60} as the first argument"
+    advice = f"Pass hidden_layer_sizes={loss!r:.60}"
+    raise OptionError("loss", came, "a loss, which comes first as in scikit-learn", advice)
+
+
+def _check_metrics(optimizer: Any) -> None:
+    """Refuse a schedule that follows the cases held out."""
     metrics = (getattr(one, "metric", "") for one in find_listeners(optimizer).values())
     of_validation = [name for name in metrics if str(name).startswith("validation_")]
-    if of_validation and not given.early_stopping:
+    if of_validation:
         came = f"a schedule that follows {of_validation[0]!r}"
         expected = "the metric 'cost' without cases held out"
         raise OptionError("solver", came, expected, "Pass early_stopping=True, or metric='cost'")
@@ -62,6 +123,7 @@ def _check_metrics(given: Any, optimizer: Any) -> None:
 
 def _check_numbers(given: Any) -> None:
     check_count(given.max_iter, "max_iter", least=1)
+    check_count(given.max_fun, "max_fun", least=1)
     if given.n_iter_no_change != np.inf:
         check_count(given.n_iter_no_change, "n_iter_no_change", least=1)
     if given.batch_size is None or isinstance(given.batch_size, str):
@@ -70,34 +132,85 @@ def _check_numbers(given: Any) -> None:
             raise OptionError("batch_size", repr(given.batch_size), expected, "Use 'auto'")
     else:
         check_count(given.batch_size, "batch_size", least=1)
+    if isinstance(given.verbose, str) or given.verbose is None:
+        raise OptionError("verbose", repr(given.verbose), "True, False or a number", "Use True")
     for name, limits in RANGES.items():
         number = finite_number(getattr(given, name), name)
         if not limits.hold(np.asarray(number)):
             raise OptionError(name, repr(number), limits.text, "Leave it out for the default")
 
 
-def _activation(given: Any, layers: int) -> Any:
-    """Return the activation of all hidden layers, or a list of one for each."""
+def _activations(given: Any, layers: int) -> list[Activation]:
+    """Return the activation of each hidden layer; of one layer where there is none."""
 
     def found(each: Any) -> Activation:
         name = "sigmoid" if isinstance(each, str) and each == LOGISTIC else each
         return find_activation(name, "activation")
 
     if isinstance(given, str) or not isinstance(given, Sequence):
-        return found(given)
+        return [found(given)] * max(layers, 1)
     if len(given) != layers:
         came, expected = f"{len(given)} activations", f"one, or {layers} for as many hidden layers"
         raise OptionError("activation", came, expected, "Pass one for all layers, such as 'relu'")
-    return [found(each) for each in given]
+    return [found(each) for each in given] or [found("relu")]
 
 
-def _optimizer(given: Any) -> Optimizer | LBFGS:
+def _optimizer(given: Any) -> tuple[Optimizer | LBFGS, Rate | None]:
     solver = given.solver
-    if isinstance(solver, str) and solver == "adam":
-        return Adam(given.learning_rate_init)
-    if isinstance(solver, str) and solver == "sgd":
+    if not isinstance(solver, str):
+        return check_optimizer(solver, "solver", OPTIMIZERS), None
+    if solver == "adam":
+        numbers = given.learning_rate_init, given.beta_1, given.beta_2, given.epsilon
+        return Adam(*numbers, epsilon_hat=True), None
+    if solver == "sgd":
+        rate = Rate(given.learning_rate, given.learning_rate_init, given.power_t)
         nesterov = bool(given.nesterovs_momentum and given.momentum)
-        return SGD(given.learning_rate_init, given.momentum, nesterov=nesterov)
-    if isinstance(solver, str) and solver == "lbfgs":
-        return LBFGS(gtol=given.tol)
-    return check_optimizer(solver, "solver", SOLVERS)
+        kind = Undamped if given.momentum == 1 else SGD
+        setting = given.learning_rate_init if rate.kind == "constant" else rate
+        return kind(setting, given.momentum, nesterov=nesterov), rate
+    if solver == "lbfgs":
+        return LBFGS(maxfun=given.max_fun, gtol=given.tol), None
+    default: Any = OPTIMIZERS.get(solver)
+    if default is None:
+        return check_optimizer(solver, "solver", OPTIMIZERS), None
+    named = "learning_rate" in parts_of_solver(default)
+    rate_of = {"learning_rate": given.learning_rate_init} if named else {}
+    return replace(default, **rate_of), None
+
+
+def _callbacks(given: Any) -> list[Any]:
+    """Return copies of the callbacks, so that each fit has its own."""
+    from copy import deepcopy
+
+    return deepcopy(checked_callbacks(() if given is None else given))
+
+
+def parts_of_solver(solver: Any) -> dict[str, Any]:
+    """Return the parameters of an optimiser by name, for `get_params`; none of a name.
+
+    Examples
+    --------
+    >>> parts_of_solver(SGD(0.1)), parts_of_solver("sgd")
+    ({'learning_rate': 0.1, 'momentum': 0.0, 'nesterov': False}, {})
+    """
+    if not is_dataclass(solver) or isinstance(solver, type):
+        return {}
+    return {one.name: getattr(solver, one.name) for one in fields(solver) if one.init}
+
+
+def with_parts_of_solver(solver: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a copy of an optimiser with other parameters, for `set_params`.
+
+    Raises
+    ------
+    ValueError
+        The optimiser has no such parameter.
+    """
+    known = parts_of_solver(solver)
+    for name in parts:
+        if name not in known:
+            came = f"solver {solver!r:.80}"
+            expected = f"a solver with this parameter; this one has {', '.join(known) or 'none'}"
+            advice = "Pass an optimiser, such as solver=bp.SGD(0.1)"
+            raise OptionError(f"set_params(solver__{name})", came, expected, advice)
+    return replace(solver, **parts)

@@ -11,11 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, overload
 
+import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp import activations, losses
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
+    ENABLE_X64,
     Array,
     ArrayT_co,
     HostArray,
@@ -25,7 +28,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.errors import DTypeError, ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
@@ -68,6 +71,7 @@ class Model(NamedTuple, Generic[ArrayT_co]):
     theta: ArrayT_co
 
 
+@checks_keywords
 def save(
     path: str | os.PathLike[str],
     net: Network,
@@ -168,6 +172,7 @@ def load(
     device: str | Device,
     own: Mapping[str, Any] | None = None,
 ) -> Model[Array]: ...
+@checks_keywords
 def load(
     path: str | os.PathLike[str],
     device: str | Device = "cpu",
@@ -202,6 +207,8 @@ def load(
         contradicts itself.
     DeviceError
         The device is unknown or unusable.
+    DTypeError
+        The device does not have θ's dtype, such as float64 on JAX without x64.
 
     Examples
     --------
@@ -221,7 +228,16 @@ def load(
         net = _network(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
-    return Model(net, from_host(theta, chosen.xp, chosen.handle, dtype_name(theta.dtype)))
+    dtype = dtype_name(theta.dtype)
+    try:
+        return Model(net, from_host(theta, chosen.xp, chosen.handle, dtype))
+    except DTypeError as error:
+        came = f"{dtype} parameters, a dtype that {chosen.name} does not have"
+        advice = "Load the file on the CPU, without device=, and convert theta to float32"
+        if array_api_compat.is_jax_namespace(chosen.xp):
+            advice = f"Call {ENABLE_X64} before anything else, or take float32: "
+            advice += "jax.numpy.asarray(bp.load(path).theta, 'float32')"
+        raise DTypeError(where, came, error.parts[2], advice) from error
 
 
 def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:

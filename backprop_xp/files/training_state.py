@@ -69,6 +69,11 @@ class Snapshot:
     stopped: str = ""
     stopped_by: str = ""
 
+    @property
+    def of_before(self) -> bool:
+        """Whether version 0.1.0 wrote the file before it had rooms, without validation cases."""
+        return "validation(X)" not in self.settings
+
 
 def write_snapshot(path: str | os.PathLike[str], net: Network, snapshot: Snapshot) -> None:
     """Write a snapshot to a file, atomically.
@@ -183,12 +188,16 @@ def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) 
         if name in before and old != new:  # an older file has fewer settings
             differ.append(f"{name}={_short(new)} where it was {_short(old)}")
     if differ:
-        raise OptionError(
-            where,
-            "; ".join(differ),
-            "the settings of the checkpoint, of which only epochs may grow",
-            "Set them as before, or start from its parameters: train(theta=bp.load(path).theta)",
+        expected = "the settings of the checkpoint, of which only epochs may grow"
+        advice = (
+            "Set them as before, or start from its parameters: train(theta=bp.load(path).theta)"
         )
+        if snapshot.of_before:
+            advice += (
+                ". An earlier version wrote the checkpoint: it knows functions by the bytecode "
+            )
+            advice += "of its Python, and no numbers of data frames. Unchanged ones resume with it"
+        raise OptionError(where, "; ".join(differ), expected, advice)
 
 
 def _short(text: str | None) -> str:

@@ -8,6 +8,7 @@
     ascii_spelling     the symbols of the notation in ASCII
     gradient_check     gradients beside central differences
     learning_curve     cost and accuracy by epoch, as a picture
+    history_frame      the history of training as a data frame
 
 Read them in this order. The room imports `files` and the rooms below it. It exports no names:
 the function `trace` would hide the module `trace`.

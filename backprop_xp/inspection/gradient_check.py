@@ -7,7 +7,9 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
+    ENABLE_X64,
     Array,
     HostArray,
     astype,
@@ -66,7 +68,15 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the largest relative error is within the tolerance."""
+        """Whether the largest relative error is within the tolerance.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net, (X, Y) = bp.Network([2, 3, 1], "tanh", "sigmoid", "huber"), bp.datasets.xor()
+        >>> bp.check_gradient(net, net.init(seed=0), X, Y).passed
+        True
+        """
         return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:
@@ -82,6 +92,7 @@ class GradientCheck:
         )
 
 
+@checks_keywords
 def check_gradient(
     net: Network,
     theta: Array,
@@ -183,7 +194,7 @@ def _float64(x: Any, argument: str) -> Any:
             "check_gradient",
             f"a device without float64, {device}",
             "float64, because the differences are tiny",
-            "On JAX call jax.config.update('jax_enable_x64', True) first",
+            f"On JAX call {ENABLE_X64} first",
         )
     with context(x):
         return astype(x, xp.float64)

@@ -7,13 +7,14 @@ import importlib
 import io
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.errors import OptionError
 from backprop_xp.files.atomic_write import write_atomically
 
@@ -38,6 +39,7 @@ def check_plotting() -> None:
     _matplotlib("figure")
 
 
+@checks_keywords
 def learning_curve(
     history: Mapping[str, Sequence[Any]], *, cost: str = "cost E (mean over the cases)"
 ) -> Any:
@@ -59,7 +61,8 @@ def learning_curve(
     Returns
     -------
     matplotlib.figure.Figure
-        One panel, or two side by side. `save_figure` writes it to a file.
+        One panel, or two side by side, in ``figure.axes``. `save_figure` writes it to a file, and a
+        notebook shows it.
 
     Raises
     ------
@@ -83,6 +86,7 @@ def learning_curve(
         curves = {_TRAINING: history[name], _VALIDATION: history.get(f"validation_{name}", ())}
         _draw(panel, {colour: _by_network(of) for colour, of in curves.items() if len(of)}, name)
         panel.set_ylabel(cost if name == "cost" else "accuracy (% of cases)")
+    vars(figure)["_repr_png_"] = partial(_drawn, figure, "png")  # notebooks call it without pyplot
     return figure
 
 
@@ -106,9 +110,14 @@ def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
     if format_name not in FORMATS:
         expected = "a name in ." + ", .".join(FORMATS)
         raise OptionError("save_figure(path)", repr(str(path)), expected, "Use .png")
+    write_atomically(path, _drawn(figure, format_name, dpi=160))
+
+
+def _drawn(figure: Any, format_name: str, dpi: int = 96) -> bytes:
+    """Return the bytes of a file of this format."""
     content = io.BytesIO()
-    figure.savefig(content, format=format_name, dpi=160)
-    write_atomically(path, content.getvalue())
+    figure.savefig(content, format=format_name, dpi=dpi)
+    return content.getvalue()
 
 
 def _matplotlib(module: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp import equations
 from backprop_xp.arrays import requirements
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT,
@@ -75,6 +76,7 @@ class Trace(Generic[ArrayT_co]):
     w: ArrayT_co
     layers: tuple[TracedLayer[ArrayT_co], ...]
 
+    @checks_keywords
     def to_text(
         self,
         *,
@@ -100,22 +102,51 @@ class Trace(Generic[ArrayT_co]):
             The trace holds a stack of networks.
         OptionError
             `digits` or `most` is out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> text = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_text(ascii=True)
+        >>> text.splitlines()[-5:-3]
+        ['dE/dW^1 = delta^1 (a^0)^T', '  = [0.5] [3] = [1.5]']
         """
         return as_text(*self._written("to_text"), digits=digits, most=most, ascii=ascii)
 
+    @checks_keywords
     def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
         The document needs ``\usepackage{amsmath}``, and an encoding for the letters in the names
         of your own activations. Parameters and errors are those of `to_text`, without `ascii`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> text = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_latex()
+        >>> print(text.splitlines()[5])
+        z^{1} &= W^{1} a^{0} + b^{1} \\
         """
         return as_latex(*self._written("to_latex"), digits=digits, most=most)
 
+    @checks_keywords
     def to_html(self, *, digits: int = 4, most: int = 6) -> str:
         """Return the equations with their numbers as an HTML page, complete in one file.
 
         The page is ASCII with character references, so that a file of any encoding holds it.
         Parameters and errors are those of `to_text`, without `ascii`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
+        >>> page = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_html()
+        >>> page.splitlines()[5]  # Path("trace.html").write_text(page) writes it for a browser
+        '<title>Backpropagation through 1 &#8594; 1</title>'
         """
         return as_html(*self._written("to_html"), digits=digits, most=most)
 
@@ -142,6 +173,7 @@ class Trace(Generic[ArrayT_co]):
         return f"Backpropagation through {sizes}", NOTE, list(written)
 
 
+@checks_keywords
 @ignore_overflow
 def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None) -> Trace[ArrayT]:
     """Return every quantity of one forward and one backward pass.

@@ -11,6 +11,7 @@ The modules, in the order to read them:
     connections        masks, 0 for each removed connection
     columns            arguments, checked and turned into the columns of the equations
     data_values        the values of data: finite, in range, labels that exist
+    summary            the layers as a table
     prediction         outputs for data of any size, in memory or in files; ensembles
     chunks             chunks of cases, small enough for the cache
     ordinal_classes    targets and probabilities of ordered classes

@@ -31,23 +31,63 @@ from backprop_xp.network import backpropagation, chunks, columns, parameters
 from backprop_xp.network.connections import Mask, checked_connections, existing
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
+from backprop_xp.network.summary import Summary, summary_of
 
 __all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
 
 _PREDICT = "Call bp.predict(net, theta, X), or net.forward(theta, X)"
+_BESIDE = "Parameters are an array beside the network: theta = net.init()"
+_DEVICE = "Pass device= to net.init or to bp.train"
+_EVALUATE = "Call bp.evaluate(net, theta, X, Y)"
+_LOAD = "Call net, theta = bp.load(path)"
+_SAVE = "Call bp.save(path, net, theta)"
+_SIZES = "Sizes are given at once: bp.Network([4, 16, 3])"
+_UNPACK = "Call net.unpack(theta), whose layers have W and b"
 _ELSEWHERE = {
+    "add": _SIZES,
+    "add_module": _SIZES,
     "backward": "Call net.gradient(theta, X, Y)",
+    "coefs_": _UNPACK,
     "compile": "Call bp.train(net, X, Y, optimizer=...); the loss is bp.Network(..., loss=...)",
-    "evaluate": "Call net.cost(theta, X, Y)",
+    "count_params": "Use net.parameter_count",
+    "cuda": _DEVICE,
+    "eval": "Dropout acts in bp.train alone; call bp.predict(net, theta, X)",
+    "evaluate": _EVALUATE,
     "fit": "Call bp.train(net, X, Y)",
-    "parameters": "Parameters are an array beside the network: theta = net.init()",
+    "get_params": _BESIDE,
+    "get_weights": _UNPACK,
+    "history": "Use the history of the run: bp.train(net, X, Y).history",
+    "initialize": _BESIDE,
+    "input_shape": "Use net.sizes[0]",
+    "load_params": _LOAD,
+    "load_state_dict": _LOAD,
+    "load_weights": _LOAD,
+    "loss_fn": "Use net.loss",
+    "metrics": 'Use the history of the run: run.history["accuracy"]',
+    "modules": "Use net.sizes, net.activations and net.unpack(theta)",
+    "named_parameters": _UNPACK,
+    "optimizer": "Pass it to bp.train(optimizer=...)",
+    "output_shape": "Use net.sizes[-1]",
+    "parameters": _BESIDE,
+    "partial_fit": "Call bp.train(net, X, Y, theta=run.theta)",
     "predict": _PREDICT,
+    "predict_classes": "Call bp.predict(net, theta, X).argmax(axis=-1)",
+    "predict_on_batch": _PREDICT,
     "predict_proba": _PREDICT,
-    "save": "Call bp.save(path, net, theta)",
-    "score": "Call net.cost(theta, X, Y)",
-    "state_dict": "Parameters are an array beside the network: theta = net.init()",
+    "save": _SAVE,
+    "save_params": _SAVE,
+    "save_weights": _SAVE,
+    "score": _EVALUATE,
+    "set_weights": "Call theta = net.pack(layers), the inverse of net.unpack(theta)",
+    "state_dict": _BESIDE,
+    "test_on_batch": _EVALUATE,
+    "to": _DEVICE,
     "train": "Call bp.train(net, X, Y)",
-    "weights": "Call net.unpack(theta), whose layers have W and b",
+    "train_on_batch": "Call net.gradient(theta, X, Y), or bp.train with epochs=1",
+    "trainable_variables": _BESIDE,
+    "trainable_weights": _BESIDE,
+    "weights": _UNPACK,
+    "zero_grad": "Gradients are returned, not kept: E, dE_dtheta = net.gradient(theta, X, Y)",
 }
 
 
@@ -123,17 +163,61 @@ class Network:
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
-        """The activation of each layer, the output layer's last."""
+        """The activation of each layer, the output layer's last.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy").activations
+        (Tanh(), Sigmoid())
+        """
         return (*self.hidden, self.output)
 
     @cached_property
     def parameter_count(self) -> int:
-        """P, the length of θ."""
+        """P, the length of θ.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([784, 100, 10]).parameter_count  # 784·100 + 100, and 100·10 + 10
+        79510
+        """
         return parameters.parameter_count(self.sizes)
+
+    def summary(self) -> Summary:
+        """Return the table of the layers: units, activation, parameters and removed connections.
+
+        Returns
+        -------
+        Summary
+            A text in ASCII, which `print` and the interactive prompt show alike. "parameters" are
+            the weights and biases of a layer in θ. "removed" are the weights of them whose
+            connections are removed.
+
+        Examples
+        --------
+        >>> mask = [[1, 0, 1], [0, 1, 1]]
+        >>> Network([2, 3, 2], hidden="tanh", connections=[None, mask]).summary()
+        layer     inputs  units  activation  parameters  removed
+        1 hidden       2      3  tanh                 9        0
+        2 output       3      2  softmax              8        2
+        total                                        17        2
+        loss      cross_entropy
+        """
+        return summary_of(self.sizes, self.activations, self.loss, self.connections)
 
     @cached_property
     def output_with_loss(self) -> Output:
-        """The output activation with the loss, as a canonical pair where they form one."""
+        """The output activation with the loss, as a canonical pair where they form one.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([4, 3], output="softmax", loss="cross_entropy")
+        >>> type(net.output_with_loss).__name__
+        'SoftmaxCrossEntropy'
+        """
         return output_of(self.output, self.loss)
 
     @overload
@@ -154,6 +238,7 @@ class Network:
         dtype: Any = "float32",
         stack: int | Sequence[int] = (),
     ) -> Array: ...
+    @checks_keywords
     def init(
         self,
         seed: int = 0,
@@ -210,6 +295,7 @@ class Network:
         theta = theta.reshape(*shape, self.parameter_count)
         return from_host(theta, chosen.xp, chosen.handle, name)
 
+    @checks_keywords
     def unpack(self, theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
         """Return the layers (W, b) in θ, as views where the library has views.
 
@@ -240,6 +326,7 @@ class Network:
         with context(theta):
             return parameters.unpack(self.sizes, theta)
 
+    @checks_keywords
     def pack(self, layers: Sequence[tuple[ArrayT, ArrayT]]) -> ArrayT:
         """Return θ (..., P), which holds the layers (W, b): the inverse of `unpack`.
 
@@ -269,6 +356,7 @@ class Network:
         with context(named[0].W):
             return parameters.pack(named)
 
+    @checks_keywords
     @ignore_overflow
     def forward(self, theta: ArrayT, X: Any) -> ArrayT:
         """Return the outputs as rows, (..., m, n_out), for inputs in rows.
@@ -328,6 +416,7 @@ class Network:
             a_out: ArrayT = chunks.joined(parts)
             return a_out
 
+    @checks_keywords
     @ignore_overflow
     def cost(self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None) -> ArrayT:
         """Return the cost E = Σ_c w_c E_c, (...), a 0-d array for a single network.
@@ -376,6 +465,7 @@ class Network:
             E: ArrayT = total_cost(E_c, w)
             return E
 
+    @checks_keywords
     @ignore_overflow
     def gradient(
         self, theta: ArrayT, X: Any, Y: Any, case_weights: Any = None
@@ -418,22 +508,55 @@ class Network:
     # for training, which calls them at every step, and `trace`: columns in place of rows
 
     def existing(self, theta: Array) -> Array | None:
-        """Return the mask of θ, (P,): 0 for each removed connection, else 1; None if all exist."""
+        """Return the mask of θ, (P,): 0 for each removed connection, else 1; None if all exist.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1], connections=[[[1, 0]]])  # without the second weight
+        >>> net.existing(net.init())
+        array([1., 0., 1.], dtype=float32)
+        """
         return existing(self.connections, self._shapes, theta)
 
     def is_weight(self, theta: Array) -> Array:
-        """Return the mask of weights, (P,) like θ: 1 for each weight, 0 for each bias."""
+        """Return the mask of weights, (P,) like θ: 1 for each weight, 0 for each bias.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1])
+        >>> net.is_weight(net.init())
+        array([1., 1., 0.], dtype=float32)
+        """
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
         return from_host_like(parameters.pack(ones), theta)
 
     def layers(self, theta: ArrayT, exists: Array | None) -> tuple[Layer[ArrayT], ...]:
-        """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0."""
+        """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net, theta = bp.Network([2, 1], connections=[[[1, 0]]]), np.array([1.0, 2.0, 3.0])
+        >>> net.layers(theta, net.existing(theta))
+        (Layer(W=array([[1., 0.]]), b=array([[3.]])),)
+        """
         return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
 
     def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether targets of this kind are classes.
 
         Labels are classes, except for one output unit that is no sigmoid: there they are numbers.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.Network([4, 3]).are_classes("labels")
+        True
+        >>> bp.Network([4, 1], output="identity", loss="squared_error").are_classes("labels")
+        False
         """
         return kind == "labels" and (self.sizes[-1] > 1 or isinstance(self.output, Sigmoid))
 
@@ -449,6 +572,16 @@ class Network:
         """Return a^0 (..., n_in, m), y (..., n_out, m) and w (..., 1, m), from rows as in `cost`.
 
         Error messages name the function `where` and its two arguments `names`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> net, X = bp.Network([2, 3]), np.array([[0.5, 1.0]])
+        >>> a_in, y, w = net.in_columns(net.init(), X, np.array([2]), None, "cost")
+        >>> a_in.T, y.T, w  # class 2 of 0, 1, 2
+        (array([[0.5, 1. ]], dtype=float32), array([[0., 0., 1.]], dtype=float32),
+         array([[1.]], dtype=float32))
         """
         of_inputs, of_targets = (f"{where}({name})" for name in names)
         a_in = columns.columns(X, theta, self.sizes[0], of_inputs)

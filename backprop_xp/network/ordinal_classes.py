@@ -5,8 +5,8 @@ A network with K − 1 sigmoid outputs and binary cross-entropy learns all of th
 >>> import backprop_xp as bp
 >>> net = bp.Network([5, 8, 3], output="sigmoid", loss="binary_cross_entropy")  # K = 4
 
-`ordinal_targets` makes its targets from labels. `ordinal_probabilities` turns its outputs into the
-probabilities of the K classes.
+`ordinal_targets` makes its targets from labels. `ordinal_probabilities` turns its outputs, or the
+weighted inputs z of its output units, into the probabilities of the K classes.
 
 References
 ----------
@@ -21,10 +21,20 @@ from typing import Any, overload
 import array_api_compat
 from numpy.typing import NDArray
 
+from backprop_xp.activations import Sigmoid
 from backprop_xp.arrays import requirements
-from backprop_xp.arrays.backend import Array, ArrayT, context, device_of, namespace
+from backprop_xp.arrays.advice import checks_keywords
+from backprop_xp.arrays.backend import (
+    Array,
+    ArrayT,
+    Namespace,
+    context,
+    device_of,
+    ignore_overflow,
+    namespace,
+)
 from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.errors import DataError, DTypeError, ShapeError
+from backprop_xp.errors import DataError, DTypeError, OptionError, ShapeError
 
 __all__ = ["ordinal_probabilities", "ordinal_targets"]
 
@@ -35,6 +45,7 @@ def ordinal_targets(
 ) -> NDArray[Any]: ...
 @overload
 def ordinal_targets(labels: ArrayT, classes: int, dtype: Any = "float32") -> ArrayT: ...
+@checks_keywords
 def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
     """Return the targets (..., m, K − 1): y_k is 1 where the label is above k, else 0.
 
@@ -95,28 +106,48 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
         return targets
 
 
-def ordinal_probabilities(a_out: ArrayT) -> ArrayT:
+@overload
+def ordinal_probabilities(a_out: ArrayT) -> ArrayT: ...
+@overload
+def ordinal_probabilities(*, z: ArrayT) -> ArrayT: ...
+@checks_keywords
+@ignore_overflow
+def ordinal_probabilities(a_out: Any = None, *, z: Any = None) -> Any:
     """Return the probability of each class, P(y = k) = P(y > k − 1) − P(y > k), (..., m, K).
 
     P(y > −1) is 1 and P(y > K − 1) is 0. An output above an earlier one counts as equal to it, so
     that no probability is negative. The probabilities of a case sum to 1.
 
+    Outputs near 1 have lost the digits of a small 1 − a. The weighted inputs z of the output units,
+    a = σ(z), keep them: a probability then has a relative error of a few roundings, down to the
+    smallest normal number of the dtype.
+
     Parameters
     ----------
     a_out : array (..., m, K − 1)
         Outputs of the network: P(y > k) for k = 0 … K − 2, each from 0 to 1.
+    z : array (..., m, K − 1)
+        The weighted inputs of the output units, in place of `a_out`: the outputs of the same
+        network with the output "identity".
 
     Returns
     -------
     array (..., m, K)
-        In the library, in the dtype and on the device of `a_out`.
+        In the library, in the dtype and on the device of the argument.
 
     Raises
     ------
     DTypeError
-        The outputs are no floats.
+        The numbers are no floats.
+    OptionError
+        Both `a_out` and `z` are given, or neither.
     ShapeError
         There are no outputs.
+
+    Notes
+    -----
+    With a = σ(z), P(y = 0) = σ(−z_0), P(y = K − 1) = σ(z_(K−2)), and between them
+    σ(u) − σ(v) = σ(u) σ(−v) (1 − e^(v−u)).
 
     Examples
     --------
@@ -124,23 +155,49 @@ def ordinal_probabilities(a_out: ArrayT) -> ArrayT:
     >>> ordinal_probabilities(np.array([[0.75, 0.5, 0.25], [0.5, 0.75, 0.25]]))
     array([[0.25, 0.25, 0.25, 0.25],
            [0.5 , 0.  , 0.25, 0.25]])
+    >>> ordinal_probabilities(z=np.array([[50.0, 40.0]]))
+    array([[1.92874985e-22, 4.24816138e-18, 1.00000000e+00]])
     """
-    where = "ordinal_probabilities(a_out)"
-    is_array = array_api_compat.is_array_api_obj(a_out)
-    P: Any = a_out if is_array else requirements.real_host_array(a_out, where)
-    requirements.check_dense(P, where)
-    xp = namespace(P)
-    if not xp.isdtype(P.dtype, "real floating"):
-        came = f"dtype {P.dtype}"
-        raise DTypeError(where, came, "floats", "Pass the outputs of net.forward")
-    if P.ndim == 0 or P.shape[-1] == 0:
-        came = f"shape {tuple(P.shape)}"
-        raise ShapeError(where, came, "(m, K - 1)", "Pass the outputs of net.forward")
-    with context(P):
-        above = [P[..., :1]]
-        for k in range(1, P.shape[-1]):
-            above.append(xp.minimum(above[-1], P[..., k : k + 1]))
-        lowest, highest = 1 - above[0], above[-1]
-        between = [lower - upper for lower, upper in pairwise(above)]
-        probabilities: ArrayT = xp.concat([lowest, *between, highest], axis=-1)
-        return probabilities
+    if (a_out is None) == (z is None):
+        came = "neither a_out nor z" if z is None else "both a_out and z"
+        advice = "Pass the outputs of net.forward, or z=, the outputs with output='identity'"
+        raise OptionError("ordinal_probabilities(a_out)", came, "one of them", advice)
+    if z is None:
+        P, xp = _checked(a_out, "ordinal_probabilities(a_out)")
+        with context(P):
+            above = _falling(P, xp)
+            between = [lower - upper for lower, upper in pairwise(above)]
+            return xp.concat([1 - above[0], *between, above[-1]], axis=-1)
+    z, xp = _checked(z, "ordinal_probabilities(z)")
+    with context(z):
+        inputs = _falling(z, xp)
+        between = [_difference(lower, upper, xp) for lower, upper in pairwise(inputs)]
+        return xp.concat([Sigmoid()(-inputs[0]), *between, Sigmoid()(inputs[-1])], axis=-1)
+
+
+def _checked(x: Any, where: str) -> tuple[Any, Namespace]:
+    """Return x (..., m, K − 1) as an array, and its namespace."""
+    if not array_api_compat.is_array_api_obj(x):
+        x = requirements.real_host_array(x, where)
+    requirements.check_dense(x, where)
+    xp, advice = namespace(x), "Pass the outputs of net.forward"
+    if not xp.isdtype(x.dtype, "real floating"):
+        raise DTypeError(where, f"dtype {x.dtype}", "floats", advice)
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ShapeError(where, f"shape {tuple(x.shape)}", "(m, K - 1)", advice)
+    return x, xp
+
+
+def _falling(x: Any, xp: Namespace) -> list[Any]:
+    """Return the columns of x, each at most the column before it."""
+    columns = [x[..., :1]]
+    for k in range(1, x.shape[-1]):
+        columns.append(xp.minimum(columns[-1], x[..., k : k + 1]))
+    return columns
+
+
+def _difference(u: Any, v: Any, xp: Namespace) -> Any:
+    """Return σ(u) − σ(v) for u ≥ v, with all its digits: σ(u) σ(−v) (1 − e^(v−u))."""
+    apart, zero = u > v, xp.zeros_like(u)
+    gap = xp.where(apart, u, zero) - xp.where(apart, v, zero)  # 0 between equal infinities, too
+    return Sigmoid()(u) * Sigmoid()(-v) * -xp.expm1(-gap)

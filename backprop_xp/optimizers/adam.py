@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.optimizers.cache_pieces import piecewise
-from backprop_xp.optimizers.hyperparameters import Hyperparameters
+from backprop_xp.optimizers.hyperparameters import ADDED_LATER, Hyperparameters
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.schedules.ranges import ABOVE_0, AT_LEAST_0, BELOW_1, Range, Setting
 
@@ -38,11 +38,15 @@ class Adam(Hyperparameters):
         0 ≤ β < 1, the share of m and of v that a step keeps.
     epsilon : number, array or schedule
         ε₀ > 0, in the unit of a gradient.
+    epsilon_hat : bool
+        Whether `epsilon` is the ε̂ of the form in which the paper's section 2 saves a division, and
+        which scikit-learn and Keras use: θ ← θ − ε √(1 − β₂ᵗ) m̂ / (√v + ε̂). It is divided by
+        √(1 − β₂ᵗ) in the equation above, and so weighs more in the first steps.
 
     Raises
     ------
     OptionError
-        A number is out of range.
+        A number is out of range, or `epsilon_hat` is not a bool.
 
     References
     ----------
@@ -62,6 +66,7 @@ class Adam(Hyperparameters):
     beta1: Setting = 0.9
     beta2: Setting = 0.999
     epsilon: Setting = 1e-8
+    epsilon_hat: bool = field(default=False, kw_only=True, metadata=ADDED_LATER)
 
     ranges: ClassVar[Mapping[str, Range]] = {
         "learning_rate": AT_LEAST_0,
@@ -76,7 +81,17 @@ class Adam(Hyperparameters):
 
     @property
     def structure(self) -> Hashable:
-        """As of every optimiser, and whether a schedule changes β."""
+        """As of every optimiser, and whether a schedule changes β.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> beta1 = bp.schedules.Piecewise([100], [0.5, 0.9])
+        >>> bp.Adam(beta1=0.5).structure == bp.Adam(beta1=0.9).structure
+        True
+        >>> bp.Adam(beta1=beta1).structure == bp.Adam(beta1=0.9).structure
+        False
+        """
         return super().structure, self._varies
 
     def init(self, theta: Array) -> State:
@@ -84,6 +99,12 @@ class Adam(Hyperparameters):
 
         The first two have the shape of θ, (..., P); the powers are (..., 1). Where a schedule
         changes β, its power is the product of all β so far.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> bp.Adam().init(np.array([3.0, -4.0]))
+        (array([0., 0.]), array([0., 0.]), array([1.]), array([1.]))
         """
         xp = namespace(theta)
         power = xp.ones_like(theta[..., :1])
@@ -92,7 +113,16 @@ class Adam(Hyperparameters):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> adam, theta = bp.Adam(beta1=0.5, beta2=0.75), np.array([1.0])
+        >>> theta, state = adam.update(theta, adam.init(theta), np.array([3.0]), **adam.settings(0))
+        >>> state  # m / (1 − β₁) = g, v / (1 − β₂) = g², β₁, β₂
+        (array([3.]), array([9.]), array([0.5]), array([0.75]))
+        """
         m, v, power1, power2 = state
         beta1, beta2 = settings["beta1"], settings["beta2"]
         power1 *= beta1
@@ -103,7 +133,8 @@ class Adam(Hyperparameters):
         factor1, factor2 = (one, one) if varies else (share1, share2)  # m and v over the state's
         rms_per_root = sqrt(factor2 / (1 - power2))  # √v̂ over the root of the state's v
         rate = settings["learning_rate"] * factor1 / ((1 - power1) * rms_per_root)
-        epsilon = settings["epsilon"] / rms_per_root
+        per_root = rms_per_root * sqrt(1 - power2) if self.epsilon_hat else rms_per_root
+        epsilon = settings["epsilon"] / per_root
 
         def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
             m *= beta1
@@ -134,6 +165,8 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate, beta1, beta2, epsilon : number, array or schedule
+        As in `Adam`.
+    epsilon_hat : bool
         As in `Adam`.
     weight_decay : number, array or schedule
         λ ≥ 0.
@@ -170,7 +203,17 @@ class AdamW(Adam):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> adamw, theta = bp.AdamW(0.5, weight_decay=0.5), np.array([4.0])
+        >>> g = np.array([0.0])
+        >>> theta, state = adamw.update(theta, adamw.init(theta), g, **adamw.settings(0))
+        >>> theta  # without a gradient, the decay alone: 4 − 0.5·0.5·4
+        array([3.])
+        """
         theta *= 1 - settings["learning_rate"] * settings["weight_decay"]
         return super().update(theta, state, dE_dtheta, **settings)
 
@@ -232,7 +275,14 @@ class NAdam(Hyperparameters):
     ranges: ClassVar[Mapping[str, Range]] = {**Adam.ranges, "momentum_decay": AT_LEAST_0}
 
     def init(self, theta: Array) -> State:
-        """Return (m, v, β₂ᵗ, Mₜ, 0.96^(t ψ)) = (0, 0, 1, 1, 1); the last three are (..., 1)."""
+        """Return (m, v, β₂ᵗ, Mₜ, 0.96^(t ψ)) = (0, 0, 1, 1, 1); the last three are (..., 1).
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> bp.NAdam().init(np.array([3.0, -4.0]))
+        (array([0., 0.]), array([0., 0.]), array([1.]), array([1.]), array([1.]))
+        """
         xp = namespace(theta)
         one = xp.ones_like(theta[..., :1])
         return xp.zeros_like(theta), xp.zeros_like(theta), one, one * 1, one * 1
@@ -240,7 +290,17 @@ class NAdam(Hyperparameters):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> nadam, theta = bp.NAdam(0.5, beta1=0.5, beta2=0.75, momentum_decay=0.0), np.array([1.0])
+        >>> g = np.array([4.0])
+        >>> theta, state = nadam.update(theta, nadam.init(theta), g, **nadam.settings(0))
+        >>> state  # m = ½ g, v = ¼ g², β₂, M₁ = μ₁ = ½ β₁, 0.96⁰
+        (array([2.]), array([4.]), array([0.75]), array([0.25]), array([1.]))
+        """
         m, v, power2, product, rise = state
         xp, beta1, beta2 = namespace(theta), settings["beta1"], settings["beta2"]
         share1, share2, sqrt = 1 - beta1, 1 - beta2, xp.sqrt

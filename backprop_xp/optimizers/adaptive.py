@@ -86,7 +86,15 @@ class RMSprop(WithMomentum):
     }
 
     def init(self, theta: Array) -> State:
-        """Return (v,), then ḡ in the centred form, then Δθ with momentum: zeros like θ."""
+        """Return (v,), then ḡ in the centred form, then Δθ with momentum: zeros like θ.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> theta = np.array([3.0, -4.0])
+        >>> bp.RMSprop().init(theta), bp.RMSprop(centered=True).init(theta)
+        ((array([0., 0.]),), (array([0., 0.]), array([0., 0.])))
+        """
         xp = namespace(theta)
         return tuple(
             xp.zeros_like(theta) for _ in range(1 + self.centered + (not self._without_momentum))
@@ -95,7 +103,17 @@ class RMSprop(WithMomentum):
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> rmsprop, theta = bp.RMSprop(0.5, decay=0.75, epsilon=1e-12), np.array([1.0])
+        >>> g = np.array([2.0])
+        >>> theta, (v,) = rmsprop.update(theta, rmsprop.init(theta), g, **rmsprop.settings(0))
+        >>> v, theta.round(9)  # ¼ g², then 1 − 0.5·2/√1
+        (array([1.]), array([0.]))
+        """
         rate, decay, epsilon = (settings[name] for name in ("learning_rate", "decay", "epsilon"))
         share, sqrt = 1 - decay, namespace(theta).sqrt
 
@@ -174,13 +192,30 @@ class Adagrad(Hyperparameters):
     ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": AT_LEAST_0, "epsilon": ABOVE_0}
 
     def init(self, theta: Array) -> State:
-        """Return (s,) = (0,)."""
+        """Return (s,) = (0,).
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> bp.Adagrad().init(np.array([3.0, -4.0]))
+        (array([0., 0.]),)
+        """
         return (namespace(theta).zeros_like(theta),)
 
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and (s,); `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and (s,); `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> adagrad, theta = bp.Adagrad(0.5), np.array([1.0, 1.0])
+        >>> g = np.array([0.5, -10.0])
+        >>> theta, (s,) = adagrad.update(theta, adagrad.init(theta), g, **adagrad.settings(0))
+        >>> s, theta.round(9)  # g², and a first step of ε, whatever the size of g
+        (array([  0.25, 100.  ]), array([0.5, 1.5]))
+        """
         rate, epsilon, sqrt = settings["learning_rate"], settings["epsilon"], namespace(theta).sqrt
 
         def piece(theta: Array, s: Array, g: Array) -> tuple[Array, ...]:

@@ -41,8 +41,8 @@ def find_optimizer(optimizer: str | Optimizer | LBFGS, where: str) -> Optimizer 
 
     Examples
     --------
-    >>> find_optimizer("adam", "train(optimizer)")
-    Adam(learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-08)
+    >>> find_optimizer("rmsprop", "train(optimizer)")
+    RMSprop(learning_rate=0.01, decay=0.99, epsilon=1e-08, momentum=0.0, centered=False)
     """
     if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
         return OPTIMIZERS[optimizer]

@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import Range, Setting, check_range, is_zero, value_at
 
-__all__ = ["Hyperparameters", "WithMomentum"]
+__all__ = ["ADDED_LATER", "Hyperparameters", "WithMomentum"]
+
+# The metadata of a field that checkpoints of before do not name: its default is left out of texts.
+ADDED_LATER = MappingProxyType({"added_later": True})
 
 
 class Hyperparameters:
@@ -46,12 +49,27 @@ class Hyperparameters:
 
     @property
     def limits(self) -> dict[str, Range]:
-        """The range of each number by name; it holds after rounding to θ's dtype too."""
+        """The range of each number by name; it holds after rounding to θ's dtype too.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> {name: limits.text for name, limits in bp.Adagrad().limits.items()}
+        {'learning_rate': 'finite numbers >= 0', 'epsilon': 'finite numbers > 0'}
+        """
         return {name: self.ranges[name] for name in self._constant}
 
     @property
     def never_change(self) -> bool:
-        """Whether `settings` returns the same numbers at each step."""
+        """Whether `settings` returns the same numbers at each step.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> rate = bp.schedules.Cosine(0.1, steps=1000)
+        >>> bp.SGD(0.1).never_change, bp.SGD(rate).never_change
+        (True, False)
+        """
         return type(self).settings is Hyperparameters.settings and not self._scheduled
 
     @property
@@ -59,6 +77,14 @@ class Hyperparameters:
         """All that `update` depends on beside its arguments.
 
         Optimisers of equal structure differ in numbers alone, and share what is compiled.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.SGD(0.1, momentum=0.5).structure == bp.SGD(0.2, momentum=0.9).structure
+        True
+        >>> bp.SGD(0.1, nesterov=True).structure == bp.SGD(0.1).structure
+        False
         """
         own: Sequence[Any] = fields(self) if is_dataclass(self) else ()
         options = tuple(getattr(self, one.name) for one in own if one.name not in self.ranges)
@@ -71,6 +97,13 @@ class Hyperparameters:
         ------
         OptionError
             A schedule returns a number out of range.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> sgd = bp.SGD(bp.schedules.Step(0.5, every=100, factor=0.5), momentum=0.9)
+        >>> sgd.settings(99), sgd.settings(100)
+        ({'learning_rate': 0.5, 'momentum': 0.9}, {'learning_rate': 0.25, 'momentum': 0.9})
         """
         if not self._scheduled:
             return self._constant

@@ -46,10 +46,24 @@ class Optimizer(Protocol):
     """
 
     def settings(self, step: int, /) -> Mapping[str, Any]:
-        """Return the hyperparameters of `update` by name, after `step` updates."""
+        """Return the hyperparameters of `update` by name, after `step` updates.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> dict(bp.SGD(0.1, momentum=0.9).settings(0))
+        {'learning_rate': 0.1, 'momentum': 0.9}
+        """
 
     def init(self, theta: Any, /) -> State:
-        """Return the state before the first update, a tuple of arrays (..., P)."""
+        """Return the state before the first update, a tuple of arrays (..., P).
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> bp.SGD(0.1, momentum=0.9).init(np.array([1.0, -2.0]))  # Δθ
+        (array([0., 0.]),)
+        """
 
     def update(  # *others is never passed: with it, checkers take any names for **settings
         self, theta: Any, state: Any, dE_dtheta: Any, /, *others: Any, **settings: Any
@@ -58,6 +72,14 @@ class Optimizer(Protocol):
 
         The next gradient is written into the memory of `dE_dtheta`, unless `dE_dtheta` itself is
         returned as θ or in the state. A view of it that is to last must be copied.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> sgd, theta = bp.SGD(0.5), np.array([1.0])
+        >>> theta, state = sgd.update(theta, sgd.init(theta), np.array([0.5]), **sgd.settings(0))
+        >>> theta  # 1 − 0.5·0.5
+        array([0.75])
         """
 
 

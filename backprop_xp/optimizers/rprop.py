@@ -88,14 +88,31 @@ class Rprop(Hyperparameters):
     full_batch: ClassVar[bool] = True
 
     def init(self, theta: Array) -> State:
-        """Return (Δ, sign, is_first) = (0, 0, 1); the last is (..., 1)."""
+        """Return (Δ, sign, is_first) = (0, 0, 1); the last is (..., 1).
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> bp.Rprop().init(np.array([3.0, -4.0]))
+        (array([0., 0.]), array([0., 0.]), array([1.]))
+        """
         xp = namespace(theta)
         return xp.zeros_like(theta), xp.zeros_like(theta), xp.ones_like(theta[..., :1])
 
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and state; `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> rprop, theta = bp.Rprop(learning_rate=0.5), np.array([1.0, 1.0])
+        >>> g = np.array([0.25, -100.0])
+        >>> theta, state = rprop.update(theta, rprop.init(theta), g, **rprop.settings(0))
+        >>> theta  # steps of 0.5, whatever the size of g
+        array([0.5, 1.5])
+        """
         size, before, is_first = state
         xp, g, dtype = namespace(theta), dE_dtheta, theta.dtype
         one = xp.ones_like(is_first)

@@ -60,13 +60,31 @@ class SGD(WithMomentum):
     ranges: ClassVar[Mapping[str, Range]] = {"learning_rate": AT_LEAST_0, "momentum": BELOW_1}
 
     def init(self, theta: Array) -> State:
-        """Return (Δθ,) = (0,), or () where there is no momentum."""
+        """Return (Δθ,) = (0,), or () where there is no momentum.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> theta = np.array([3.0, -4.0])
+        >>> bp.SGD(0.1).init(theta), bp.SGD(0.1, momentum=0.9).init(theta)
+        ((), (array([0., 0.]),))
+        """
         return () if self._without_momentum else (namespace(theta).zeros_like(theta),)
 
     def update(
         self, theta: Array, state: State, dE_dtheta: Array, **settings: Array
     ) -> tuple[Array, State]:
-        """Return the next θ and (Δθ,); `theta` and `state` are consumed, `dE_dtheta` is lent."""
+        """Return the next θ and (Δθ,); `theta` and `state` are consumed, `dE_dtheta` is lent.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> sgd, theta = bp.SGD(0.5, momentum=0.9), np.array([1.0])
+        >>> g = np.array([0.5])
+        >>> theta, (step,) = sgd.update(theta, sgd.init(theta), g, **sgd.settings(0))
+        >>> step, theta  # −0.5·0.5, then 1 − 0.25
+        (array([-0.25]), array([0.75]))
+        """
         step = dE_dtheta
         step *= settings["learning_rate"]
         if self._without_momentum:

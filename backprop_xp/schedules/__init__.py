@@ -20,6 +20,9 @@ read once.
 The room imports `arrays` and `errors` alone.
 """
 
+from typing import Any
+
+from backprop_xp.arrays.advice import missing_name
 from backprop_xp.schedules.combinations import Constant, Piecewise, Product, Sequential, WarmUp
 from backprop_xp.schedules.formulas import Cosine, Exponential, InverseTime, OneCycle, Step
 from backprop_xp.schedules.plateau import ReduceOnPlateau
@@ -40,3 +43,8 @@ __all__ = [
     "Step",
     "WarmUp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Refuse a name that is not here, with the name here for another library's."""
+    raise missing_name(__name__, name)

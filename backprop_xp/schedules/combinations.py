@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import (
@@ -24,6 +25,7 @@ from backprop_xp.schedules.ranges import (
 __all__ = ["Constant", "Piecewise", "Product", "Sequential", "WarmUp"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Constant:
     """The same value at every step.
@@ -45,6 +47,7 @@ class Constant:
         return self.value
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Piecewise:
     """One value after another: the next value begins at each boundary.
@@ -81,6 +84,7 @@ class Piecewise:
         return self.values[_piece(self.boundaries, step)]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class WarmUp:
     """A line in n steps up to the first value of another schedule, which begins after them.
@@ -131,6 +135,7 @@ class WarmUp:
         return fraction * host_number(value_at(self.then, 0))
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Product:
     """The product first(t) · second(t) of two schedules, or of a number and a schedule.
@@ -163,6 +168,7 @@ class Product:
         return host_number(value_at(self.first, step)) * host_number(value_at(self.second, step))
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Sequential:
     """One schedule after another, each with its own steps counted from 0.

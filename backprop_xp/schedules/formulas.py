@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError
 from backprop_xp.schedules.ranges import AT_LEAST_0, FINITE, SHARE, Range, constant
@@ -16,6 +17,7 @@ from backprop_xp.schedules.ranges import AT_LEAST_0, FINITE, SHARE, Range, const
 __all__ = ["Cosine", "Exponential", "InverseTime", "OneCycle", "Step"]
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Step:
     """A value multiplied by a factor every n steps: initial · factor^⌊t/n⌋ at step t.
@@ -54,6 +56,7 @@ class Step:
         return self.initial * _power(self.factor, step // self.every)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Exponential:
     """A value multiplied by a factor in the course of n steps: initial · factor^(t/n) at step t.
@@ -90,6 +93,7 @@ class Exponential:
         return self.initial * _power(self.factor, step / self.every)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class InverseTime:
     """A value divided by a power of time: initial / (1 + d t)^p at step t.
@@ -135,6 +139,7 @@ class InverseTime:
         return self.initial / _power(1 + self.decay * step, self.power)
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class Cosine:
     """Half a cosine wave from the initial to the final value in n steps.
@@ -182,6 +187,7 @@ class Cosine:
         return _wave(self.initial, self.final, min(step / self.steps, 1.0))
 
 
+@checks_keywords
 @dataclass(frozen=True)
 class OneCycle:
     """A rise from the initial value to the peak and a fall to the final value, in n steps.

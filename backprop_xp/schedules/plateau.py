@@ -125,7 +125,14 @@ class ReduceOnPlateau:
         )
 
     def start(self) -> dict[str, Any]:
-        """Return the state before the first epoch: the initial value, no reference, no epochs."""
+        """Return the state before the first epoch: the initial value, no reference, no epochs.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.schedules.ReduceOnPlateau(0.5).start()
+        {'value': 0.5, 'best': None, 'waited': 0}
+        """
         return {"value": np.asarray(self.initial).tolist(), "best": None, "waited": 0}
 
     def after_epoch(
@@ -144,6 +151,14 @@ class ReduceOnPlateau:
         ------
         OptionError
             The history does not have the metric.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> rate = bp.schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0)
+        >>> state = rate.after_epoch(rate.start(), {"validation_cost": [3.0]})
+        >>> rate.after_epoch(state, {"validation_cost": [3.0, 4.0]})
+        {'value': 0.25, 'best': 3.0, 'waited': 0}
         """
         if not history.get(self.metric):
             known = ", ".join(name for name in history if history[name]) or "no entries"
@@ -172,7 +187,15 @@ class ReduceOnPlateau:
         }
 
     def value(self, state: Mapping[str, Any]) -> Any:
-        """Return the value for the steps of the next epoch, an array for a stack."""
+        """Return the value for the steps of the next epoch, an array for a stack.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> rate = bp.schedules.ReduceOnPlateau(np.array([0.5, 0.25]))  # of a stack of two networks
+        >>> rate.value(rate.start())
+        array([0.5 , 0.25])
+        """
         value = state["value"]
         return np.asarray(value) if isinstance(value, list) else value
 

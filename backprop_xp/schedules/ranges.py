@@ -95,7 +95,15 @@ class Range(NamedTuple):
     text: str
 
     def hold(self, values: HostArray) -> bool:
-        """Tell whether there are values, and all of them are in the range."""
+        """Tell whether there are values, and all of them are in the range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from backprop_xp.schedules.ranges import BELOW_1
+        >>> BELOW_1.hold(np.array([0.0, 0.9])), BELOW_1.hold(np.array([0.0, 1.0]))
+        (True, False)
+        """
         above = values >= self.low if self.low_too else values > self.low
         return values.size > 0 and bool(np.all(above & (values < self.high)))
 

@@ -29,6 +29,7 @@ The modules, in the order in which one reads them:
     lbfgs              minimisation by SciPy, one iteration in place of an epoch
     resume             the start of a run from a checkpoint
     trainer            training on a block of batches, by groups of networks in a large stack
+    evaluation         cost and accuracy of other data than the training's, for the user
     scoring            cost and accuracy on the device
     epoch_record       the scores of an epoch, read on the host once at its end
     progress           the state of training, as callbacks see it
@@ -36,6 +37,7 @@ The modules, in the order in which one reads them:
     failures           errors that hold the last good θ
     interrupts         Ctrl-C
     fingerprint        arguments as texts, which a resumed run must share
+    fingerprint_of_before  the same, as the texts of an older version
     step/              one update of θ: gradient, penalties, clipping, optimiser, max-norm
     data/              cases, their weights, and batches
 

@@ -17,6 +17,7 @@ from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.interrupts import Interrupts
+from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
@@ -66,6 +67,11 @@ class Driver(ABC):
         self.progress = TrainingProgress(
             task, options.epochs, theta, state, schedule_memory=remembered
         )
+        self.earlier_epochs = 0 if options.state is None else options.state.epoch
+        if options.state is not None:
+            self.progress.state = options.state.like(state)
+            self.numbers.restore(options.state.memory, "train(state)")
+            self.progress.schedule_memory = self.numbers.state()
         if snapshot is not None:
             restore_snapshot(self.progress, snapshot, self.numbers, self.callbacks)
         guard.history = self.progress.history
@@ -91,9 +97,17 @@ class Driver(ABC):
         at = self.progress
         epoch = at.epoch if at.taken is None else at.taken
         with with_derivatives(at.weights):
-            theta = self.task.in_axes(copied(at.weights))
+            theta, state = self.task.in_axes(copied(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
-        return Run(theta, at.history, self.task.net, at.stopped, epoch)
+        return Run(theta, at.history, self.task.net, at.stopped, epoch, state)
+
+    def state(self) -> OptimizerState | None:
+        """Return the state that goes with θ; None where θ is of an earlier epoch."""
+        at = self.progress
+        if at.taken is not None:
+            return None
+        arrays = tuple(map(copied, at.state))
+        return OptimizerState(arrays, self.earlier_epochs + at.epoch, self.numbers.state())
 
     def _interrupted(self) -> str:
         at = self.progress

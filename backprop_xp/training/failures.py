@@ -17,6 +17,12 @@ from backprop_xp.training.task import Task
 
 __all__ = ["Guarded", "diverged", "out_of_memory"]
 
+_UNRECORDED = "does not require grad"  # from PyTorch, where an own part differentiates
+_RECORD = (
+    "train: PyTorch records no derivatives in a step. Differentiate within torch.enable_grad(), "
+    "and return tensors without a graph."
+)
+
 
 class Guarded(ExitStack):
     """The context of a training: device, threads, no warnings, errors with the last θ.
@@ -27,6 +33,8 @@ class Guarded(ExitStack):
     Parameters
     ----------
     task : Task
+    built_in : bool
+        Whether no part of the steps is a user's own, which may differentiate by PyTorch.
 
     Attributes
     ----------
@@ -45,16 +53,17 @@ class Guarded(ExitStack):
         A step found no memory.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, built_in: bool) -> None:
         super().__init__()
+        self._built_in = built_in
         self.task, self.theta, self.epoch = task, task.theta, 0
-        self.history: History = {}
+        self.history = History()
 
     def __enter__(self) -> Self:
         self.enter_context(context(self.theta))
         task = self.task
         self.enter_context(limited_threads(self.theta, task.net.sizes, task.batch_size))
-        self.enter_context(without_derivatives(self.theta))
+        self.enter_context(without_derivatives(self.theta, allowed=not self._built_in))
         self.enter_context(np.errstate(all="ignore"))  # the cost is checked after each epoch
         return self
 
@@ -68,6 +77,8 @@ class Guarded(ExitStack):
         super().__exit__(kind, error, trace)
         if isinstance(error, DivergenceError):
             error.theta = copied(error.theta)
+        elif isinstance(error, RuntimeError) and _UNRECORDED in str(error):
+            error.add_note(_RECORD)
         elif isinstance(error, MemoryError | RuntimeError):
             lack = lack_of_memory(error)
             if lack is not None:

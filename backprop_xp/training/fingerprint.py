@@ -24,7 +24,7 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.errors import OptionError
 
-__all__ = ["described"]
+__all__ = ["cell_content", "described", "digest", "is_installed"]
 
 _PACKAGE = __name__.partition(".")[0]
 _ABSENT = object()
@@ -79,7 +79,7 @@ class _Description:
         if array is not None:
             if array.dtype.hasobject:
                 return self(array.tolist())
-            return f"array {array.shape} {array.dtype} {_sum(array.tobytes())}"
+            return f"array {array.shape} {array.dtype} {digest(array.tobytes())}"
         if isinstance(value, FunctionType | type):
             return self._once(value)
         for distance, one in enumerate(reversed(self._open)):
@@ -101,9 +101,8 @@ class _Description:
             return f"{{{', '.join(sorted(map(self, value)))}}}"
         if state is not _ABSENT:
             return self._of_parts(_name(kind), [("state", state)])
-        if is_dataclass(value) and _is_installed(kind):
-            each = [(one.name, getattr(value, one.name)) for one in fields(value)]
-            return self._of_parts(kind.__qualname__, each)
+        if is_dataclass(value) and is_installed(kind):
+            return self._of_parts(kind.__qualname__, _fields_in_use(value))
         if isinstance(value, CodeType):
             return self._of_code(value)
         if isinstance(value, ModuleType):
@@ -147,14 +146,14 @@ class _Description:
         of_dict, of_slots = state if _has_slots(state) else (state, None)
         parts |= of_dict if isinstance(of_dict, dict) else {"state": of_dict}
         parts |= {**(of_slots or {}), "items": [*(items or ())], "pairs": dict(pairs or ())}
-        parts |= {} if _is_installed(kind) else {"class": kind}
+        parts |= {} if is_installed(kind) else {"class": kind}
         used = ((key, one) for key, one in parts.items() if not _is_empty(one))
         return self._of_parts(_name(kind), used)
 
     def _once(self, value: Any) -> str:
         """Return the text of a function or class, where it is met first; then its name."""
         name = _name(value)
-        if _is_installed(value) and (isinstance(value, type) or _by_name(value) is value):
+        if is_installed(value) and (isinstance(value, type) or _by_name(value) is value):
             return name
         if id(value) in self._met:
             return f"{name} again"
@@ -163,13 +162,13 @@ class _Description:
             each = {
                 key: one for key, one in vars(value).items() if not _OF_EVERY_CLASS.fullmatch(key)
             }
-            return f"{name}({_sum(self((value.__bases__, each)).encode())})"
-        taken = [_content(cell) for cell in value.__closure__ or ()]
+            return f"{name}({digest(self((value.__bases__, each)).encode())})"
+        taken = [cell_content(cell) for cell in value.__closure__ or ()]
         parts = [value.__defaults__, value.__kwdefaults__, taken]
-        if not _is_installed(value):
+        if not is_installed(value):
             read = dict(_globals_read(value.__code__, value.__globals__))
             parts += [value.__code__, read, vars(value)]
-        return f"{name}({_sum(self(parts).encode())})"
+        return f"{name}({digest(self(parts).encode())})"
 
     def _of_code(self, code: CodeType) -> str:
         constants = [
@@ -177,7 +176,15 @@ class _Description:
             for one in code.co_consts
         ]
         form = code.co_argcount, code.co_kwonlyargcount, code.co_flags
-        return _sum(f"{code.co_code!r} {code.co_names} {constants} {form}".encode())
+        return digest(f"{code.co_code!r} {code.co_names} {constants} {form}".encode())
+
+
+def _fields_in_use(value: Any) -> list[tuple[str, Any]]:
+    """Return the fields of a dataclass; a field added later (`optimizers`) only if it is set."""
+    every = [(one, getattr(value, one.name)) for one in fields(value)]
+    return [
+        (one.name, x) for one, x in every if not one.metadata.get("added_later") or x != one.default
+    ]
 
 
 def _as_array(value: Any) -> HostArray | None:
@@ -238,7 +245,7 @@ def _by_name(value: Any) -> Any:
     return found
 
 
-def _is_installed(value: Any) -> bool:
+def is_installed(value: Any) -> bool:
     """Tell whether a function or class is of Python, of this package or of an installed one."""
     package = (value.__module__ or "").partition(".")[0]
     file = getattr(sys.modules.get(package), "__file__", None)
@@ -246,7 +253,7 @@ def _is_installed(value: Any) -> bool:
     return installed or package in sys.stdlib_module_names or package == _PACKAGE
 
 
-def _content(cell: Any) -> Any:
+def cell_content(cell: Any) -> Any:
     """Return the value in a cell of a closure, which may be empty as yet."""
     try:
         return cell.cell_contents
@@ -272,7 +279,8 @@ def _globals_read(code: CodeType, variables: Mapping[str, Any]) -> Iterator[tupl
             yield from _globals_read(inner, variables)
 
 
-def _sum(content: bytes) -> str:
+def digest(content: bytes) -> str:
+    """Return a short text of some bytes, from their SHA-256."""
     from hashlib import sha256
 
     return sha256(content).hexdigest()[:16]

@@ -106,6 +106,10 @@ class Minimisation(Driver):
             progress.stop("; ".join(dict.fromkeys(ends)))
         progress.weights = self._theta()
 
+    def state(self) -> None:
+        """Return None: SciPy keeps the memory of earlier iterations."""
+        return
+
     def _minimised(self, network: "_HostCost", epochs: int) -> tuple[dict[str, list[Any]], str]:
         """Return a network's entries, at the initial θ first, and why its minimisation ended."""
         chosen, progress = self._chosen, self.progress
@@ -184,6 +188,11 @@ def _check(task: Task, options: Options) -> None:
     if options.resume is not None:
         came = f"{options.resume!r:.100} with LBFGS"
         raise OptionError("train(resume)", came, "None", advice)
+    for name in ("order", "state"):
+        if getattr(options, name) is not None:
+            came, expected = f"{name} with LBFGS", "None"
+            advice = "Leave it out: an iteration takes all cases, and L-BFGS starts anew"
+            raise OptionError(f"train({name})", came, expected, advice)
     for one in options.callbacks:
         if task.stack or isinstance(one, Checkpoint):
             came = f"{type(one).__name__} with LBFGS" + (" for a stack" if task.stack else "")
@@ -241,7 +250,7 @@ class _HostCost:
         if others is not None:
             scores = self._trainer.scores(_like(at.x, self._task.theta), others)
             entries |= of_validation(scores, others.count)
-        history: History = {}
+        history = History()
         append(history, {n: None if e is None else np.asarray(e) for n, e in entries.items()}, ())
         return {name: of[0] for name, of in history.items()}
 
@@ -255,9 +264,9 @@ def _like(x: HostArray, theta: Array) -> Array:
 def _joined(histories: Sequence[Mapping[str, list[Any]]], stack: tuple[int, ...]) -> History:
     """Return the history of all networks; a network that ended early repeats its last entry."""
     if not histories:
-        return {}
+        return History()
     longest = max(len(history["cost"]) for history in histories)
-    joined: History = {}
+    joined = History()
     for at in range(1, longest):
         entries: dict[str, Any] = {
             name: np.array([of[name][min(at, len(of[name]) - 1)] for of in histories])

@@ -32,7 +32,8 @@ class Loop(Driver):
             self.trainer.output_bytes,
             noise_bytes=self.trainer.noise_bytes,
             one_by_one=bool(self._batch_callbacks),
-            epochs=options.epochs,
+            epochs=self.earlier_epochs + options.epochs,
+            order=options.order,
         )
         self._last_good = task.theta
 
@@ -49,8 +50,9 @@ class Loop(Driver):
         self.guard.reached(start, progress.epoch)
         self.tell("on_epoch_start")
         record = EpochRecord()
-        noise = noise_of_epoch(task.net.sizes, task.seed, progress.epoch, start)
-        for block in self._blocks_of(progress.epoch):
+        epoch = self.earlier_epochs + progress.epoch
+        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, start)
+        for block in self._blocks_of(epoch):
             progress.weights, progress.state = self.trainer.block(
                 block, progress.weights, progress.state, noise, record
             )

@@ -1,6 +1,6 @@
 """The options of `train.train`, with their defaults and ranges: the first check of a training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
@@ -9,6 +9,7 @@ import numpy as np
 from backprop_xp.arrays.devices import Device
 from backprop_xp.arrays.scalars import check_count, check_flag
 from backprop_xp.callbacks.callback import Callback, checked_callbacks
+from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.optimizers.sgd import SGD
@@ -21,6 +22,7 @@ from backprop_xp.schedules.ranges import (
     check_range,
     on_host,
 )
+from backprop_xp.training.optimizer_state import OptimizerState
 
 __all__ = ["Keywords", "Options", "Regularisation"]
 
@@ -115,6 +117,8 @@ class Options:
     class_weights: str | Mapping[int, float] | None = None
     regularisation: Regularisation = Regularisation()
     seed: int = 0
+    order: Callable[[int], Any] | None = None
+    state: OptimizerState | None = None
     device: str | Device | None = None
     dtype: Any = None
     stack: int | Sequence[int] = ()
@@ -128,6 +132,16 @@ class Options:
             check_count(self.batch_size, "train(batch_size)", least=1)
         check_count(self.seed, "train(seed)", least=0)
         check_flag(self.progress, "train(progress)")
+        if self.order is not None and not callable(self.order):
+            expected = "a function from the number of an epoch to a permutation of the cases"
+            advice = (
+                "Such as lambda epoch: np.arange(len(X)), which leaves the cases in their order"
+            )
+            raise OptionError("train(order)", f"{self.order!r:.60}", expected, advice)
+        if not isinstance(self.state, OptimizerState | None):
+            came = f"a {type(self.state).__name__}"
+            advice = "Pass run.state together with run.theta"
+            raise OptionError("train(state)", came, "the state of an earlier run", advice)
         object.__setattr__(self, "callbacks", tuple(checked_callbacks(self.callbacks)))
 
 
@@ -151,6 +165,8 @@ class Keywords(TypedDict, total=False):
     clip_norm: Setting
     max_norm: Setting
     seed: int
+    order: Callable[[int], Any] | None
+    state: OptimizerState | None
     dtype: Any
     stack: int | Sequence[int]
     callbacks: Sequence[Any]

@@ -34,7 +34,7 @@ class TrainingProgress:
     state: State = field(default=(), repr=False)
     epoch: int = 0
     batch: int = 0
-    history: History = field(default_factory=dict, repr=False)
+    history: History = field(default_factory=History, repr=False)
     stopped: str = ""
     stopped_by: Any = field(default=None, repr=False)
     taken: Any = None

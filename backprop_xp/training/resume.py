@@ -1,5 +1,6 @@
 """The start of a run from a checkpoint, after a check that the arguments are the same."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
@@ -15,10 +16,12 @@ from backprop_xp.callbacks.checkpoint import (
     restore_callbacks,
     stopper,
 )
+from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.fingerprint import described
+from backprop_xp.training.fingerprint_of_before import TextOfBefore, text_of_before
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.step.numbers import StepNumbers
@@ -60,8 +63,10 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
     made_with = _made_with(task, options)
     file, snapshot = file_to_resume(options.resume), task.resumed
     if snapshot is not None:
-        lists = _lists_of_before(snapshot, task, options)
-        check_settings(snapshot, {**made_with, **lists}, "train(resume)")
+        of_before = _as_before(snapshot, task, options, made_with)
+        texts = {name: one.text for name, one in of_before.items()}
+        check_settings(snapshot, {**made_with, **texts}, "train(resume)")
+        _warn_of_unsure(of_before)
         check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
     for one in saving:
         one.begin(made_with, callbacks, file)
@@ -70,30 +75,58 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
     """Return as texts all that a resumed run has to share; a checkpoint holds them."""
+    data = {name: _converted(x, f"train({name})") for name, x in _data(task, options).items()}
+    given = {**_settings(task, options), **data}
+    return {name: described(x, f"train({name}), with checkpoints") for name, x in given.items()}
+
+
+def _data(task: Task, options: Options) -> Mapping[str, Any]:
+    return {**task.compared, "case_weights": options.case_weights}
+
+
+def _settings(task: Task, options: Options) -> Mapping[str, Any]:
     regularisation = options.regularisation
-    given = {
+    return {
         "network": task.net,
-        **{name: _converted(x, f"train({name})") for name, x in task.compared.items()},
         "optimizer": options.optimizer,
         "batch_size": task.batch_size,
-        "case_weights": _converted(options.case_weights, "train(case_weights)"),
         "class_weights": options.class_weights,
         **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
         "seed": task.seed,
+        "order": options.order,
+        "earlier_epochs": 0 if options.state is None else options.state.epoch,
         "dtype": dtype_name(task.theta.dtype),
         "stack": task.stack,
         "cases": task.cases.count,
     }
-    return {name: described(x, f"train({name}), with checkpoints") for name, x in given.items()}
 
 
-def _lists_of_before(snapshot: Snapshot, task: Task, options: Options) -> Mapping[str, str]:
-    """Return the texts of lists that are those of an older file, which wrote number by number."""
-    given = {**task.compared, "case_weights": options.case_weights}
-    lists = {name: x for name, x in given.items() if isinstance(x, list | tuple)}
-    known = {name: snapshot.settings.get(name, "") for name in lists}
-    of_before = {name: described(x) for name, x in lists.items() if known[name].startswith("[")}
-    return {name: text for name, text in of_before.items() if text == known[name]}
+def _as_before(
+    snapshot: Snapshot, task: Task, options: Options, made_with: Mapping[str, str]
+) -> Mapping[str, TextOfBefore]:
+    """Return the texts, in the form of a file of before, of the settings whose text differs there.
+
+    Data have such a text where they are lists.
+    """
+    if not snapshot.of_before:
+        return {}
+    lists = {name: x for name, x in _data(task, options).items() if isinstance(x, list | tuple)}
+    given, known = {**_settings(task, options), **lists}, snapshot.settings
+    differ = [name for name in known if name in given and known[name] != made_with[name]]
+    return {name: text_of_before(given[name]) for name in differ}
+
+
+def _warn_of_unsure(compared: Mapping[str, TextOfBefore]) -> None:
+    """Warn of settings that are equal by a text that leaves something out."""
+    unsure = ", ".join(name for name, one in compared.items() if not one.sure)
+    if unsure:
+        warnings.warn(
+            f"train(resume): an earlier version wrote the checkpoint. Of {unsure} it kept neither "
+            "the code of classes, nor the functions and global values that a function uses. Make "
+            "sure that they are as they were.",
+            CheckpointWarning,
+            stacklevel=2,
+        )
 
 
 def _converted(x: Any, where: str) -> Any:

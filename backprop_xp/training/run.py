@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.advice import metric_advice, missing_attribute
+from backprop_xp.arrays.advice import checks_keywords, metric_advice, missing_attribute
 from backprop_xp.arrays.backend import (
     Array,
     ArrayT_co,
@@ -19,19 +19,35 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError, ShapeError, StackIndexError
 from backprop_xp.network.network import Network
+from backprop_xp.training.optimizer_state import OptimizerState
 
 __all__ = ["Run", "network_numbers"]
 
-_CURVE = "backprop_xp.inspection.learning_curve.learning_curve(run.history)"
+_UNPACKED = "Call run.network.unpack(run.theta), whose layers have W and b"
+_PREDICT = "Call bp.predict(run.network, run.theta, X)"
 _ELSEWHERE = {
-    "coef_": "Call run.network.unpack(run.theta), whose layers have W and b",
+    "best_epoch": "Use run.epoch, with bp.EarlyStopping among the callbacks",
+    "coef_": _UNPACKED,
+    "coefs_": _UNPACKED,
+    "compile": "Call bp.train(net, X, Y, optimizer=...); the loss is bp.Network(..., loss=...)",
+    "evaluate": "Call bp.evaluate(run.network, run.theta, X, Y)",
+    "fit": "Call bp.train(run.network, X, Y, theta=run.theta)",
+    "get_weights": _UNPACKED,
     "loss_curve_": 'Use run.history["cost"]',
     "model": "Use run.network and run.theta",
-    "plot": f"Call {_CURVE}",
-    "plot_history": f"Call {_CURVE}",
-    "predict": "Call bp.predict(run.network, run.theta, X)",
+    "net": "Use run.network",
+    "params": "Use run.network and run.theta",
+    "partial_fit": "Call bp.train(run.network, X, Y, theta=run.theta)",
+    "plot_history": "Call run.plot()",
+    "predict": _PREDICT,
+    "predict_classes": f"{_PREDICT}.argmax(axis=-1)",
+    "predict_proba": _PREDICT,
     "save": "Call bp.save(path, run.network, run.theta)",
-    "weights": "Call run.network.unpack(run.theta), whose layers have W and b",
+    "save_params": "Call bp.save(path, run.network, run.theta)",
+    "score": "Call bp.evaluate(run.network, run.theta, X, Y)",
+    "summary": "Call run.network.summary()",
+    "to_pandas": "Call run.to_frame()",
+    "weights": _UNPACKED,
 }
 
 
@@ -56,6 +72,10 @@ class Run(Generic[ArrayT_co]):
     epoch : int, or ndarray of int over the stack
         The number of epochs after which θ was `theta`: the last epoch, or the best epoch of
         `EarlyStopping`. The entry of this θ is ``history[name][epoch - 1]``.
+    state : OptimizerState or None
+        The state of the optimiser after the last epoch, for ``train(state=)``. None where there is
+        none that goes with `theta`: after L-BFGS, where θ is of an earlier epoch, and for networks
+        picked from a stack.
 
     Examples
     --------
@@ -73,10 +93,15 @@ class Run(Generic[ArrayT_co]):
     """
 
     theta: ArrayT_co = field(repr=False)
-    history: History = field(repr=False)
+    history: dict[str, list[Any]] = field(repr=False)
     network: Network
     stopped: str = ""
     epoch: Any = None
+    state: OptimizerState | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.history, History):
+            object.__setattr__(self, "history", History(self.history))
 
     def __getitem__(self, key: Any) -> "Run[ArrayT_co]":
         """Return the run of some networks of a stack; it shares no memory with this run.
@@ -97,22 +122,91 @@ class Run(Generic[ArrayT_co]):
         """
         lead = tuple(self.theta.shape[:-1])
         numbers = network_numbers(key, lead)
-        history = {
-            name: [_picked_entry(entry, lead, numbers) for entry in entries]
+        history = History(
+            (name, [_picked_entry(entry, lead, numbers) for entry in entries])
             for name, entries in self.history.items()
-        }
+        )
         theta: Any = _picked_theta(self.theta, numbers)
         epoch = self.epoch
         if epoch is not None and np.ndim(epoch):
             epoch = np.reshape(epoch, -1)[numbers]
             epoch = int(epoch) if numbers.ndim == 0 else epoch
-        return replace(self, theta=theta, history=history, epoch=epoch)
+        return replace(self, theta=theta, history=history, epoch=epoch, state=None)
 
     if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
 
         def __getattr__(self, name: str) -> Any:
             raise missing_attribute(self, name, _ELSEWHERE)
 
+    def plot(self) -> Any:
+        """Return the figure of the learning curve: cost and, with labels, accuracy by epoch.
+
+        For a stack each network is a thin line, 200 of them at most, and the median is a thick
+        line. No window is opened and no screen is needed. A notebook shows the figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            ``figure.axes`` are its one or two panels, to draw on. ``figure.savefig(path)`` writes
+            it to a file.
+
+        Raises
+        ------
+        MissingExtraError
+            matplotlib is not installed.
+        OptionError
+            The history has no epochs.
+
+        See Also
+        --------
+        backprop_xp.inspection.learning_curve.learning_curve : the function that draws it.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+        >>> run = bp.train(net, X, Y, epochs=30)
+        >>> figure = run.plot()  # doctest: +SKIP
+        >>> figure.savefig("curve.png")  # doctest: +SKIP
+        """
+        from backprop_xp.inspection.learning_curve import learning_curve
+
+        return learning_curve(self.history)
+
+    def to_frame(self) -> Any:
+        """Return the history as a data frame of pandas, a row for each epoch and network.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns are "epoch", counted from 1; for a stack the index of the network:
+            "network", or "network_0", "network_1" and so on for a stack of several axes; and the
+            names of the history. The k-th entry of a name is in the rows of epoch k, and a shorter
+            list ends in missing values.
+
+        Raises
+        ------
+        MissingExtraError
+            pandas is not installed.
+        ShapeError
+            A callback's entry is no number, and no array over the stack.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, Y = bp.datasets.xor()
+        >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+        >>> run = bp.train(net, X, Y, stack=3, epochs=2)
+        >>> list(run.to_frame().columns)  # doctest: +SKIP
+        ['epoch', 'network', 'cost']
+        >>> run.to_frame().groupby("epoch")["cost"].median()  # doctest: +SKIP
+        """
+        from backprop_xp.inspection.history_frame import history_frame
+
+        return history_frame(self.history, tuple(self.theta.shape[:-1]))
+
+    @checks_keywords
     def best(self, name: str = "validation_cost") -> "Run[ArrayT_co]":
         """Return the run of the best network of a stack, by an entry of the history.
 
@@ -128,6 +222,14 @@ class Run(Generic[ArrayT_co]):
             `history` has no entries of this name.
         ShapeError
             This run is of a single network.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), stack=3, epochs=100)
+        >>> run.history["cost"][-1].round(2), round(run.best("cost").history["cost"][-1], 2)
+        (array([0.18, 0.18, 0.06]), 0.06)
         """
         if self.theta.ndim == 1:
             return self[0]  # raises the error of any index of a single network

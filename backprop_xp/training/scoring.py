@@ -23,7 +23,7 @@ from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_cl
 from backprop_xp.training.data.batches import Block, whole_block
 from backprop_xp.training.data.cases import Cases, FileCases
 
-__all__ = ["Scorer", "Scores"]
+__all__ = ["CHUNK_ROWS", "Scorer", "Scores"]
 
 CHUNK_ROWS = 8192  # most rows of one forward pass over many cases
 CHUNK_BYTES = 2**26  # most memory of one forward pass, over all networks of the stack
@@ -72,7 +72,7 @@ class Scorer:
     def cases(self, theta: Array, cases: Cases | FileCases) -> Scores:
         """Return the mean cost (...) and the number of correct cases (...), chunk by chunk.
 
-        Case weights and regularisation are left out.
+        A case counts by its weight. Regularisation is left out.
         """
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []

@@ -87,7 +87,8 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     place = _place(net, rows.like, theta, options, resumed)
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
-        cases = weighted(cases, options.case_weights, options.class_weights, net, place)
+        weights = options.case_weights, options.class_weights
+        cases = weighted(cases, *weights, net, place, "train")
         X_others = Y_others = others = None
         if options.validation is not None:
             where, (X_others, Y_others) = "train(validation)", _pair(options.validation)

@@ -1,6 +1,6 @@
 """`train`: check the options, prepare the task, and let a driver train."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Never, Unpack, overload
 
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from backprop_xp.training.driver import Driver
 from backprop_xp.training.failures import Guarded
 from backprop_xp.training.lbfgs import Minimisation
 from backprop_xp.training.loop import Loop
+from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Keywords, Options, Regularisation
 from backprop_xp.training.resume import claimed_folders
 from backprop_xp.training.run import Run
+from backprop_xp.training.step.compiled import is_built_in
 from backprop_xp.training.task import Task, prepared
 
 __all__ = ["driver_of", "train"]
@@ -100,6 +102,8 @@ def train(
     clip_norm: Setting = None,
     max_norm: Setting = None,
     seed: int = 0,
+    order: Callable[[int], Any] | None = None,
+    state: OptimizerState | None = None,
     device: str | Device | None = None,
     dtype: Any = None,
     stack: int | Sequence[int] = (),
@@ -180,6 +184,15 @@ def train(
     seed : int
         The seed, ≥ 0, of the initial parameters, the order of the cases, and dropout. A seed gives
         the same random numbers on every device.
+    order : callable, optional
+        The order of the cases: a function from the number of an epoch, counted from 0, to a
+        permutation of 0 … m − 1, an integer array (m,). It is called once, at the start of the
+        epoch, and holds for a full batch too. By default `seed` shuffles the cases anew in each
+        epoch, and a full batch has the order of X.
+    state : OptimizerState, optional
+        The state of the optimiser, ``run.state`` of an earlier run; pass its ``run.theta`` as well.
+        The steps of schedules, the order of the cases and dropout go on where that run ended.
+        `epochs` counts the new epochs alone, and the history has their entries.
     device : str or Device, optional
         The device to train on, by default the device of X.
     dtype : str or dtype, optional
@@ -250,6 +263,8 @@ def train(
         class_weights=class_weights,
         regularisation=regularisation,
         seed=seed,
+        order=order,
+        state=state,
         device=device,
         dtype=dtype,
         stack=stack,
@@ -259,7 +274,7 @@ def train(
     )
     with claimed_folders(options.callbacks):
         task = prepared(net, X, Y, theta, options)
-        with Guarded(task) as guard:
+        with Guarded(task, built_in=is_built_in(net, options.optimizer)) as guard:
             driver = driver_of(task, options, guard)
             driver.run()
             return driver.result()

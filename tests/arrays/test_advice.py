@@ -1,6 +1,8 @@
 """Advice: names of other libraries, and the command that installs."""
 
 import importlib.metadata
+import importlib.util
+import inspect
 import json
 import re
 
@@ -10,6 +12,7 @@ import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.arrays import advice
 from backprop_xp.arrays.advice import checks_keywords, missing_attribute
+from backprop_xp.errors import CallError
 from backprop_xp.initializers import INITIALIZERS
 from backprop_xp.losses import LOSSES
 
@@ -45,19 +48,85 @@ def test_a_checkout_that_is_not_installed(monkeypatch):
     assert advice.install_command("jax") == "python -m pip install -e '.[jax]'"
 
 
+def keywords(function):
+    return set(inspect.signature(function).parameters)
+
+
+RETURNED = {
+    "Device",
+    "DeviceStatus",
+    "Ensemble",
+    "Evaluation",
+    "GradientCheck",
+    "Layer",
+    "Model",
+    "Run",
+}
+RETURNED |= {"Trace", "TracedLayer", "Dataset", "Split"}  # made by functions, not by users
+NO_KEYWORDS = {"devices", "digits", "family_trees", "xor", "Schedule", "Setting"}
+NO_KEYWORDS |= {
+    "activations.error",
+    "over_units",
+    "find_activation",
+    "find_loss",
+    "find_initializer",
+}
+METHODS = {
+    bp.Network: ["init", "forward", "cost", "gradient", "pack", "unpack"],
+    bp.Run: ["best"],
+    bp.Trace: ["to_text", "to_latex", "to_html"],
+}
+
+
+def public_functions():
+    """Return the functions and classes by name whose keywords users write."""
+    found = {}
+    modules = (bp, bp.schedules, bp.activations, bp.losses, bp.initializers, bp.datasets)
+    for module in modules:
+        room = module.__name__.rpartition(".")[2]
+        for name in module.__all__:
+            one = getattr(module, name)
+            is_kind = isinstance(one, type)
+            if is_kind and (issubclass(one, Exception) or getattr(one, "_is_protocol", False)):
+                continue
+            if not callable(one) or {name, f"{room}.{name}"} & (RETURNED | NO_KEYWORDS):
+                continue
+            if keywords(one):
+                found[name] = one
+    for kind, names in METHODS.items():
+        found |= {f"{kind.__name__}.{name}": getattr(kind, name) for name in names}
+    if importlib.util.find_spec("sklearn"):
+        methods = ["fit", "predict", "predict_proba", "predict_log_proba"]
+        found |= {f"mlp.{name}": getattr(bp.MLPClassifier, name) for name in methods}
+    return found
+
+
+@pytest.mark.parametrize("name", public_functions())
+def test_every_public_function_names_an_unknown_keyword(name):
+    function = public_functions()[name]
+    with pytest.raises(CallError, match=r"\(quux\): got an unknown keyword; expected one of") as of:
+        function(quux=1)
+    assert of.value.__context__ is None  # Python's error says nothing more
+    known = keywords(function) - {"self"}
+    assert all(one in str(of.value) for one in known)
+    assert "keywords" not in known  # the signature stays readable
+
+
+def test_an_error_within_a_function_is_its_own():
+    @checks_keywords
+    def f(a, b=None):
+        raise TypeError("of another kind")
+
+    with pytest.raises(TypeError, match="of another kind") as of:
+        f(1, b=2)
+    assert type(of.value) is TypeError
+
+
 def test_the_table_names_what_is_here():
-    def keywords(function):
-        import inspect
-
-        return set(inspect.signature(function).parameters)
-
     here = {"cost", "accuracy", "validation_cost", "validation_accuracy"}
     here |= {*ACTIVATIONS, *LOSSES, *INITIALIZERS}
-    for function in (bp.train, bp.Network, bp.Network.init, bp.EarlyStopping, bp.Checkpoint):
+    for function in public_functions().values():
         here |= keywords(function)
-    optimizers = (bp.Adam, bp.RMSprop, bp.SGD, bp.NAdam, bp.LBFGS)
-    for kind in (*optimizers, bp.schedules.ReduceOnPlateau, bp.MLPClassifier):
-        here |= keywords(kind)
     assert set(advice._ELSEWHERE) - here == set()
     assert set(advice._TAKEN_BY) - here == set()
 
@@ -70,7 +139,6 @@ def test_no_name_here_means_another_in_the_same_place():
 
 def test_a_class_keeps_its_signature_and_its_copies():
     import copy
-    import inspect
     import pickle
 
     assert list(inspect.signature(bp.Adam).parameters) == [

@@ -118,6 +118,57 @@ def test_a_missing_value_is_refused_by_its_place(dtype):
         trained(NUMBERS, LABELS, case_weights=column)
 
 
+def series_of(library, values):
+    """Return a series with missing values, as a library holds it."""
+    if library == "list":
+        return list(values)
+    if library == "array":
+        return np.array(values, object)
+    if library == "pyarrow":
+        return pytest.importorskip("pyarrow").array(values)
+    if library == "polars":
+        return pytest.importorskip("polars").Series(values)
+    return pytest.importorskip("pandas").Series(values, dtype=object)
+
+
+LIBRARIES = ("list", "array", "pyarrow", "polars", "pandas")  # pandas' "boolean" has NaN, see above
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("values", [(True, False, None, True), ("a", None, "b", "a")])
+def test_a_missing_label_is_said_to_be_missing(library, values):
+    labels, row = series_of(library, values), values.index(None)
+    for call in (
+        lambda: trained(NUMBERS, labels),
+        lambda: trained(NUMBERS, LABELS, validation=(NUMBERS, labels)),
+        lambda: NET.cost(NET.init(), NUMBERS, labels),
+        lambda: bp.ordinal_targets(labels, 2),
+    ):
+        with pytest.raises(DataError, match=f"missing value, .*, at row {row} .counted") as caught:
+            call()
+        assert "Number the classes" not in str(caught.value)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_missing_value_of_a_column_is_said_to_be_missing(library):
+    columns = {"a": [1.0, 2.0, 3.0, 4.0], "b": [True, False, None, True], "c": ["x", "y", "x", "y"]}
+    module = pytest.importorskip(library)
+    frame = module.table(columns) if library == "pyarrow" else module.DataFrame(columns)
+    with pytest.raises(DataError, match=r"train\(X\): .* missing value, None, at row 2, column"):
+        trained(frame, LABELS)
+
+
+def test_inputs_with_none_or_not_a_time():
+    pandas = pytest.importorskip("pandas")
+    for missing in (None, np.nan, pandas.NA, pandas.NaT):
+        X = NUMBERS.astype(object)
+        X[3, 1] = missing
+        with pytest.raises(DataError, match=r"train\(X\): .* at row 3, column 1 .counted"):
+            trained(X, LABELS)
+    with pytest.raises(DTypeError, match="dtype object"):
+        trained(np.array([[np.ones(2)], [np.ones(3)]], object), [0, 1], bp.Network([1, 2]))
+
+
 def test_a_missing_label_of_an_array_is_named():
     with pytest.raises(DataError, match=r"train\(Y\): got nan at row 1 \(counted"):
         trained(NUMBERS, np.array([0, np.nan, 1, 1]))

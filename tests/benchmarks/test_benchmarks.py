@@ -73,6 +73,10 @@ COMMANDS = {
     ],
     "predict cpu": ["predict", "--sizes", "6,4,3", "--cases", "9", *TIMING, "--peers", "floor"],
     "scale cpu": ["scale", "--sweeps", "stack", "--points", "2", *TIMING],
+    "threads cpu 6,4,3": [
+        *("threads", "--sizes", "6,4,3", "--batch-size", "5", "--cases", "12", "--epochs", "1"),
+        *("--repeat", "1", "--threads", "1", "--load", "1"),
+    ],
     "import": ["import", "--repeat", "1", "--peers", "numpy"],
     "disk cpu": ["disk", "--gigabytes", "0.001", "--memory-gigabytes", "0.0005", "--repeat", "1"],
 }
@@ -157,6 +161,9 @@ BAD_OPTIONS = {
     "no round": ("predict --repeat 0", "--repeat: '0' is not an integer >= 1"),
     "an unknown sweep": ("scale --sweeps quux", "--sweeps: 'quux' is not some of width,"),
     "two numbers of threads": ("scale --threads 1,2", "--threads: give one number"),
+    "threads of a device": ("threads --device jax:cpu", "--device: the threads of jax:cpu are"),
+    "cases of the table of threads": ("threads --cases 9", "--cases go with --sizes"),
+    "no load": ("threads --load 0", "--load: '0' is not an integer >= 1"),
     "an unknown module": ("import --peers quux", "'quux' is not some of backprop_xp,"),
     "no gigabytes": ("disk --gigabytes 0", "--gigabytes: '0' is not a number > 0"),
     "a file of no case": ("disk --gigabytes 0.0000001", "larger than the 0 cases"),

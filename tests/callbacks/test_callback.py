@@ -1,5 +1,7 @@
 """Callbacks: the moments of a run, and what they may and may not do to it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from callback_cases import CHOSEN, NET, Entries, X, Y
@@ -66,6 +68,36 @@ def test_who_wants_batches():
     assert wants_batches(OfBatches())
     assert not wants_batches(Told("on_epoch_end"))
     assert not wants_batches(bp.EarlyStopping())
+
+
+def test_a_method_set_on_an_instance_is_called_as_one_of_its_class():
+    class Plain(bp.Callback):
+        """A callback whose methods are set one by one."""
+
+    def told(name):
+        return lambda progress: seen.append((name, progress.epoch, progress.batch))
+
+    for kind in (Plain, SimpleNamespace):
+        seen, one = [], kind()
+        assert not wants_batches(one)
+        for moment in MOMENTS:
+            setattr(one, moment, told(moment))
+        assert wants_batches(one)
+        bp.train(NET, X, Y, epochs=1, callbacks=[one], **CHOSEN)
+        batches = [("on_batch_end", 0, batch) for batch in (1, 2, 3, 4)]
+        assert [entry for entry in seen if entry[0] == "on_batch_end"] == batches
+        assert {name for name, _, _ in seen} == set(MOMENTS)
+
+
+def test_a_memory_set_on_an_instance_is_kept(tmp_path):
+    one, other = SimpleNamespace(), SimpleNamespace()
+    for callback in (one, other):
+        callback.on_epoch_end = lambda _: None
+        callback.state = lambda: {"seen": 7}
+        callback.restore = lambda state, callback=callback: setattr(callback, "was", state["seen"])
+    bp.train(NET, X, Y, epochs=1, callbacks=[one, bp.Checkpoint(tmp_path)], **CHOSEN)
+    bp.train(NET, X, Y, epochs=2, callbacks=[other], resume=tmp_path, **CHOSEN)
+    assert other.was == 7
 
 
 def test_a_callback_that_inherits_does_nothing_more_and_has_no_memory(tmp_path):

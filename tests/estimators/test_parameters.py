@@ -17,7 +17,7 @@ TWO = NUMBERS > 0
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
-        ({"solver": "adm"}, "solver: got 'adm'; expected one of adam, sgd, lbfgs"),
+        ({"solver": "adm"}, "solver: got 'adm'; expected one of sgd, rmsprop"),
         ({"alpha": -1.0}, "alpha: got -1.0"),
         ({"tol": "small"}, "tol: got 'small'"),
         ({"max_iter": 0}, "max_iter: got 0"),
@@ -32,10 +32,10 @@ TWO = NUMBERS > 0
         ({"hidden_layer_sizes": "many"}, "hidden_layer_sizes: got 'many'"),
         ({"activation": "rlu"}, "activation: got 'rlu'"),
         ({"activation": ["relu", "tanh"]}, "activation: got 2 activations; expected one, or 1"),
-        ({"solver": None}, "solver: got None; expected one of adam, sgd, lbfgs, or an optimiser"),
+        ({"solver": None}, "solver: got None; expected one of sgd, rmsprop, adagrad, adam"),
         ({"solver": bp.Adam}, "solver: got <class"),
         ({"learning_rate_init": 0.0}, "learning_rate_init: got 0.0"),
-        ({"momentum": 1.0}, "momentum: got 1.0"),
+        ({"momentum": 1.1}, "momentum: got 1.1"),
         ({"early_stopping": "yes"}, "early_stopping: got 'yes'"),
         ({"loss": "none"}, "loss: got 'none'"),
         ({"dropout": 1.0}, "dropout"),

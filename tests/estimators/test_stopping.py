@@ -19,6 +19,10 @@ class Told:
         self.why = why
 
 
+def first(theta):
+    return float(theta[0])
+
+
 @pytest.mark.parametrize(
     ("costs", "ends"),
     [
@@ -31,7 +35,7 @@ class Told:
     ],
 )
 def test_the_rule_is_that_of_scikit_learn(costs, ends):
-    watch, told = Watch(0.5, 2, None), Told()
+    watch, told = Watch(0.5, 2), Told()
     for epoch, cost in enumerate(costs):
         told.history["cost"].append(cost)
         watch.on_epoch_end(told)
@@ -50,31 +54,33 @@ def test_the_rule_is_that_of_scikit_learn(costs, ends):
 
 def test_where_cases_are_held_out_the_best_is_kept():
     told = Told()
-    watch = Watch(0.5, 1, lambda theta: float(theta[0]))
+    told.history["cost"].append(0.0)
+    watch = Watch(0.5, 1, score=first, decides=True)
     for number in (1.0, 1.1, 1.2, 0.0):
         told.theta = np.array([number])
         watch.on_epoch_end(told)
-    assert watch.scores == [1.0, 1.1, 1.2, 0.0]
-    assert (watch.best, watch.theta.tolist()) == (1.2, [1.2])
-    assert told.why == "no gain of 0.5 for 1 epochs"
+    assert watch.curves.scores == [1.0, 1.1, 1.2, 0.0]
+    assert (watch.curves.best_score, watch.theta.tolist()) == (1.2, [1.2])
+    assert told.why == "no gain of the score by 0.5 for 1 epochs"
 
 
 def test_a_score_that_is_no_number_is_no_gain():
     told = Told()
-    watch = Watch(0.0, 2, lambda theta: float(theta[0]))
+    told.history["cost"].append(0.0)
+    watch = Watch(0.0, 2, score=first, decides=True)
     for number in (np.nan, 1.0, np.nan, np.nan):
         told.theta = np.array([number])
         watch.on_epoch_end(told)
         assert told.why is None
-    assert (watch.best, watch.theta.tolist()) == (1.0, [1.0])
+    assert (watch.curves.best_score, watch.theta.tolist()) == (1.0, [1.0])
     told.theta = np.array([np.nan])
     watch.on_epoch_end(told)
-    assert told.why == "no gain of 0.0 for 2 epochs"
+    assert told.why == "no gain of the score by 0.0 for 2 epochs"
 
 
 @pytest.mark.parametrize("patience", [1, 4, 5, 6, 7, 10, 30])
 def test_it_ends_after_more_epochs_than_its_patience(patience):
-    watch, told = Watch(0.5, patience, None), Told()
+    watch, told = Watch(0.5, patience), Told()
     for epoch in range(patience + 5):
         told.history["cost"].append(5.0)
         watch.on_epoch_end(told)

@@ -78,7 +78,7 @@ def test_an_unknown_encoding_is_taken_for_one_without_symbols():
 
 
 WITH_SYMBOLS = {"ascii_spelling.py", "rendering.py", "trace.py", "written_equations.py"}
-NEVER_SHOWN = {"fingerprint.py"}  # its texts are compared, and are kept in checkpoints
+NEVER_SHOWN = {"fingerprint.py", "fingerprint_of_before.py"}  # compared, kept in checkpoints
 
 
 def texts_of(path):

@@ -1,5 +1,6 @@
 """Figures are looked at through matplotlib's own objects: lines, labels, scales, files."""
 
+import pickle
 import re
 import sys
 
@@ -110,6 +111,12 @@ def test_pyplot_is_not_touched():
     before = "matplotlib.pyplot" in sys.modules
     learning_curve(HISTORY)
     assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+def test_a_notebook_shows_it_without_pyplot():
+    figure = pickle.loads(pickle.dumps(learning_curve(HISTORY)))  # noqa: S301
+    for one in (figure, learning_curve(HISTORY)):
+        assert one._repr_png_().startswith(b"\x89PNG")
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):

@@ -12,13 +12,68 @@ def a_run():
     return train(epochs=1)
 
 
+SCHEDULES = bp.schedules
+# the attributes that people of Keras, PyTorch and skorch type first, and the names here
+ON_A_NETWORK = {
+    "add": "bp.Network([4, 16, 3])",
+    "compile": "bp.train(net, X, Y, optimizer=...)",
+    "count_params": "net.parameter_count",
+    "eval": "bp.predict(net, theta, X)",
+    "evaluate": "bp.evaluate(net, theta, X, Y)",
+    "fit": "bp.train(net, X, Y)",
+    "get_weights": "net.unpack(theta)",
+    "history": "bp.train(net, X, Y).history",
+    "initialize": "theta = net.init()",
+    "load_params": "net, theta = bp.load(path)",
+    "load_state_dict": "net, theta = bp.load(path)",
+    "load_weights": "net, theta = bp.load(path)",
+    "optimizer": "bp.train(optimizer=...)",
+    "partial_fit": "bp.train(net, X, Y, theta=run.theta)",
+    "predict": "bp.predict(net, theta, X)",
+    "predict_classes": "bp.predict(net, theta, X).argmax(axis=-1)",
+    "predict_proba": "bp.predict(net, theta, X)",
+    "save_params": "bp.save(path, net, theta)",
+    "save_weights": "bp.save(path, net, theta)",
+    "score": "bp.evaluate(net, theta, X, Y)",
+    "set_weights": "net.pack(layers)",
+    "state_dict": "theta = net.init()",
+    "to": "device=",
+    "train_on_batch": "net.gradient(theta, X, Y)",
+    "trainable_weights": "theta = net.init()",
+    "zero_grad": "net.gradient(theta, X, Y)",
+}
+ON_A_RUN = {
+    "evaluate": "bp.evaluate(run.network, run.theta, X, Y)",
+    "fit": "bp.train(run.network, X, Y, theta=run.theta)",
+    "get_weights": "run.network.unpack(run.theta)",
+    "loss_curve_": 'run.history["cost"]',
+    "model": "run.network and run.theta",
+    "plot_history": "run.plot()",
+    "predict": "bp.predict(run.network, run.theta, X)",
+    "predict_classes": "bp.predict(run.network, run.theta, X).argmax(axis=-1)",
+    "save": "bp.save(path, run.network, run.theta)",
+    "score": "bp.evaluate(run.network, run.theta, X, Y)",
+    "summary": "run.network.summary()",
+}
+IN_A_MODULE = {
+    "CSVLogger": "bp.CSVLog(path)",
+    "Dense": "bp.Network([4, 16, 3]",
+    "LearningRateScheduler": "bp.schedules.Step",
+    "ModelCheckpoint": "bp.Checkpoint(folder",
+    "NeuralNetClassifier": "bp.MLPClassifier",
+    "NeuralNetRegressor": "bp.MLPRegressor",
+    "ReduceLROnPlateau": "bp.schedules.ReduceOnPlateau",
+    "TensorBoard": "bp.TensorBoardLog(folder)",
+    "fit": "bp.train(net, X, Y)",
+    "load_model": "bp.load(path)",
+}
 IN_PLACE_OF_THETA = "Pass its theta, such as run.theta"
 CLASSES = "class_weights= of bp.train"
 NO_FLOAT = "float16, float32, float64, integers or booleans. Convert it to one of these"
 ADVICE = {  # what people try first, and the advice that helps them on
     "optimizer class": (lambda _: train(optimizer=bp.Adam), "Pass bp.Adam()"),
     "solver class": (lambda _: estimator(solver=bp.Adam), "Pass bp.Adam()"),
-    "solver name": (lambda _: estimator(solver="rmsprop"), "Pass bp.RMSprop()"),
+    "solver name": (lambda _: estimator(solver="rms_prop"), "Did you mean 'rmsprop'?"),
     "estimator lr": (lambda _: estimator(lr=0.1), "Its name here is 'learning_rate_init'"),
     "estimator epochs": (lambda _: estimator(epochs=3), "Its name here is 'max_iter'"),
     "forward(run)": (lambda _: NET.forward(a_run(), X), IN_PLACE_OF_THETA),
@@ -65,6 +120,59 @@ ADVICE = {  # what people try first, and the advice that helps them on
         "Its name here is 'hidden'",
     ),
     "Network(seed)": (lambda _: bp.Network([3, 2], seed=0), "net.init(seed=...)"),
+    "Step(lr)": (lambda _: SCHEDULES.Step(lr=0.1), "Its name here is 'initial'"),
+    "Step(step_size)": (lambda _: SCHEDULES.Step(0.1, step_size=9), "Its name here is 'every'"),
+    "Cosine(T_max)": (lambda _: SCHEDULES.Cosine(0.1, T_max=9), "Its name here is 'steps'"),
+    "Cosine(eta_min)": (lambda _: SCHEDULES.Cosine(0.1, 9, eta_min=0), "Its name here is 'final'"),
+    "Exponential(gamma)": (
+        lambda _: SCHEDULES.Exponential(0.1, gamma=0.9),
+        "Its name here is 'factor'",
+    ),
+    "OneCycle(max_lr)": (lambda _: SCHEDULES.OneCycle(max_lr=0.1), "Its name here is 'peak'"),
+    "Piecewise(milestones)": (
+        lambda _: SCHEDULES.Piecewise(milestones=[3], values=[1, 2]),
+        "Its name here is 'boundaries'",
+    ),
+    "LeakyReLU(alpha)": (
+        lambda _: bp.activations.LeakyReLU(alpha=0.1),
+        "Its name here is 'negative_slope'",
+    ),
+    "Huber(delta)": (lambda _: bp.losses.Huber(delta=0.1), "Its name here is 'threshold'"),
+    "check_gradient(batch_size)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, batch_size=9),
+        "bp.train(batch_size=...)",
+    ),
+    "predict(inputs)": (lambda _: bp.predict(NET, NET.init(), inputs=X), "Its name here is 'X'"),
+    "save(model)": (lambda folder: bp.save(folder, model=NET), "Its name here is 'net'"),
+    "load(map_location)": (
+        lambda folder: bp.load(folder, map_location="cpu"),
+        "Its name here is 'device'",
+    ),
+    "load(custom_objects)": (
+        lambda folder: bp.load(folder, custom_objects={}),
+        "Its name here is 'own'",
+    ),
+    "init(random_state)": (lambda _: NET.init(random_state=1), "Its name here is 'seed'"),
+    "init(kernel_initializer)": (
+        lambda _: NET.init(kernel_initializer="he"),
+        "Its name here is 'initializer'",
+    ),
+    "cost(sample_weight)": (
+        lambda _: NET.cost(NET.init(), X, Y, sample_weight=Y),
+        "Its name here is 'case_weights'",
+    ),
+    "gradient(l2)": (lambda _: NET.gradient(NET.init(), X, Y, l2=0.1), "bp.train(l2=...)"),
+    "check_gradient(eps)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, eps=1e-4),
+        "Its name here is 'h'",
+    ),
+    "check_gradient(rtol)": (
+        lambda _: bp.check_gradient(NET, NET.init(), X, Y, rtol=1e-4),
+        "Its name here is 'tolerance'",
+    ),
+    "fit(case_weights)": (lambda _: fit(case_weights=Y), "Its name here is 'sample_weight'"),
+    "fit(epochs)": (lambda _: fit(epochs=3), "to an estimator as max_iter"),
+    "fit(Y)": (lambda _: fit(Y=Y), "Its name here is 'y'"),
     "monitor": (lambda _: bp.EarlyStopping(monitor="cost"), "Its name here is 'metric'"),
     "val_loss": (
         lambda _: train(callbacks=[bp.EarlyStopping("val_loss")]),
@@ -88,12 +196,63 @@ ADVICE = {  # what people try first, and the advice that helps them on
     "swish": (lambda _: bp.Network([3, 4, 2], "swish"), "Its name here is 'silu'"),
     "linear": (lambda _: bp.Network([3, 2], output="linear"), "Its name here is 'identity'"),
     "xavier": (lambda _: NET.init(initializer="xavier"), "Its name here is 'glorot'"),
-    "net.fit": (lambda _: NET.fit(X, Y), "Call bp.train(net, X, Y)"),
-    "net.predict": (lambda _: NET.predict(X), "Call bp.predict(net, theta, X)"),
+    "rows of a batch": (
+        lambda _: train(iterator_train__batch_size=3),
+        "Its name here is 'batch_size'",
+    ),
+    "train_split": (lambda _: train(train_split=None), "validation=(X_val, Y_val)"),
+    "steps_per_epoch": (lambda _: train(steps_per_epoch=9), "batch_size sets"),
+    "initial_epoch": (lambda _: train(initial_epoch=9), "resume="),
+    "predict(batch_size)": (lambda _: bp.predict(NET, NET.init(), X, batch_size=3), "Leave it out"),
+    "predict(verbose)": (lambda _: bp.predict(NET, NET.init(), X, verbose=0), "progress=..."),
+    "evaluate(batch_size)": (
+        lambda _: bp.evaluate(NET, NET.init(), X, Y, batch_size=3),
+        "Leave it out",
+    ),
+    "evaluate(sample_weight)": (
+        lambda _: bp.evaluate(NET, NET.init(), X, Y, sample_weight=Y),
+        "Its name here is 'case_weights'",
+    ),
+    "evaluate(run)": (lambda _: bp.evaluate(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
+    "EarlyStopping(mode)": (lambda _: bp.EarlyStopping(mode="min"), "improves by growing"),
+    "EarlyStopping(load_best)": (
+        lambda _: bp.EarlyStopping(load_best=True),
+        "Its name here is 'restore_best'",
+    ),
+    "Checkpoint(save_best_only)": (
+        lambda folder: bp.Checkpoint(folder, save_best_only=True),
+        "Pass metric=",
+    ),
+    "Checkpoint(save_freq)": (lambda _: bp.Checkpoint("f", save_freq=1), "name here is 'every'"),
+    "Checkpoint(dirname)": (lambda _: bp.Checkpoint(dirname="f"), "Its name here is 'folder'"),
+    "CSVLog(filename)": (lambda _: bp.CSVLog(filename="f"), "Its name here is 'path'"),
+    "TensorBoardLog(log_dir)": (
+        lambda _: bp.TensorBoardLog(log_dir="f"),
+        "Its name here is 'folder'",
+    ),
+    "history['val_loss']": (
+        lambda _: a_run().history["val_loss"],
+        "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)",
+    ),
+    "history.history": (lambda _: a_run().history.history, 'run.history["cost"]'),
+    **{
+        f"net.{name}": (lambda _, name=name: getattr(NET, name), advice)
+        for name, advice in ON_A_NETWORK.items()
+    },
+    **{
+        f"run.{name}": (lambda _, name=name: getattr(a_run(), name), advice)
+        for name, advice in ON_A_RUN.items()
+    },
+    **{
+        f"{module.__name__}.{name}": (
+            lambda _, module=module, name=name: getattr(module, name),
+            advice,
+        )
+        for name, advice in IN_A_MODULE.items()
+        for module in (bp, bp.callbacks, bp.schedules)
+    },
     "net.parameters": (lambda _: NET.parameters(), "theta = net.init()"),
     "net(X)": (lambda _: NET(X), "Call bp.predict(net, theta, X), or net.forward(theta, X)"),
-    "run.plot": (lambda _: a_run().plot(), "learning_curve(run.history)"),
-    "run.predict": (lambda _: a_run().predict(X), "bp.predict(run.network, run.theta, X)"),
     **{
         f"{name} of a number": (lambda _, of=of: of()(0.5), "Convert it with numpy.asarray")
         for name, of in bp.activations.ACTIVATIONS.items()
@@ -121,6 +280,11 @@ ADVICE = {  # what people try first, and the advice that helps them on
     ),
     "bfloat16 in an estimator": (lambda _: estimator(bfloat16(X)), NO_FLOAT),
 }
+
+
+def fit(**keywords):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    return bp.MLPClassifier().fit(X, **keywords)
 
 
 def estimator(x=X, **options):

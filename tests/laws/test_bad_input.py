@@ -142,12 +142,13 @@ class Second:
 
 # for each row calls that are refused, and calls that are not, of a folder
 CALLS = {
-    "NaN, infinity or a data frame's missing value in X or Y": (
+    "NaN, infinity or a missing value (a data frame's, or None) in X or Y": (
         [
             lambda _: train(changed(X, (4, 2), np.nan)),
             lambda _: train(changed(X, (0, 0), -np.inf)),
             lambda _: train(Y=changed(np.eye(2)[Y], (1, 1), np.nan)),
             lambda _: train(validation=(changed(X, (0, 0), np.inf), Y)),
+            lambda _: train(Y=[True, None, False, True, True, False]),
         ],
         [],
     ),

@@ -159,6 +159,10 @@ DOORS: dict[str, Callable[..., Any]] = {
     "run.best": lambda _: train().best("cost").theta,
     "load": saved_and_loaded,
 }
+EVALUATED = {
+    "evaluate": lambda: bp.evaluate(NET, put(THETA), put(X), put(LABELS, "int32"), put(WEIGHTS)),
+    "evaluate rows of the host": lambda: bp.evaluate(NET, put(THETA), X, LABELS),
+}
 
 
 def leaves(x):
@@ -170,6 +174,11 @@ def test_a_door_enters_the_device_of_its_arrays(door, current, tmp_path):
     for x in leaves(door(tmp_path)):
         assert device_of(x) == HERE
         assert np.isfinite(to_host(x)).all()
+
+
+@pytest.mark.parametrize("call", EVALUATED.values(), ids=EVALUATED)
+def test_evaluation_is_on_the_device_of_theta(call, current):
+    assert all(np.isfinite(part).all() for part in call())
 
 
 def test_check_gradient_works_on_the_device_of_theta(current):
@@ -278,6 +287,7 @@ OPENED = {
     "network.network": DOORS["gradient"],
     "network.prediction": DOORS["ensemble"],
     "training.failures": DOORS["train"],
+    "training.evaluation": lambda _: EVALUATED["evaluate"](),
     "network.data_values": DOORS["train"],
     "inspection.gradient_check": lambda _: bp.check_gradient(
         NET, put(THETA, "float32"), put(X, "float32"), put(LABELS, "int32")

@@ -26,7 +26,7 @@ from backprop_xp.errors import DataError, DeviceError, DTypeError, ShapeError
         (np.zeros((M, 3), dtype="datetime64[s]"), DTypeError, "expected real numbers"),
         ([["a", "b", "c"]], DTypeError, "expected real numbers"),
         (np.ma.ones((M, 3)), DTypeError, "got a masked array; expected an array without a mask"),
-        ([[None, 1, 2]], DTypeError, "got dtype object; expected real numbers"),
+        ([[None, 1, 2]], DataError, "got a missing value, None, at row 0, column 0"),
         (None, DTypeError, "got dtype object; expected real numbers"),
         ("text", DTypeError, "expected real numbers"),
     ],

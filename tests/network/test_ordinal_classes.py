@@ -1,5 +1,9 @@
 """Ordered classes as cumulative targets, and back: probabilities of each class."""
 
+import dataclasses
+import decimal
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -53,6 +57,74 @@ def test_they_are_probabilities(above, networks):
         np.testing.assert_allclose(again, a_out, rtol=0, atol=1e-15)
 
 
+def by_decimals(row):
+    """Return the probabilities of the classes for the z of a case, with 60 digits."""
+    with decimal.localcontext(prec=60):
+        falling = itertools.accumulate(map(decimal.Decimal, row), min)
+        above = [1, *(1 / (1 + (-z).exp()) for z in falling), 0]
+        return [float(p - q) for p, q in itertools.pairwise(above)]
+
+
+ROWS = [
+    [0.5, 0.25, -3.0],
+    [20.0, 12.0, 11.5],  # 1 - a has lost its digits in float32
+    [40.0, 40.0, 39.0],
+    [-20.0, -20.5, -60.0],
+    [70.0, 69.999, -70.0],
+    [-1.0, 2.0, -1.5],  # 2 counts as -1
+    [1e-3, -1e-3, -1e-3],
+]
+
+
+def test_from_z_small_probabilities_keep_their_digits(xp):
+    for dtype in xp.float_dtypes:
+        if dtype == "float16":
+            continue  # its smallest normal number, 6e-5, is above most of the probabilities
+        rows = np.array(ROWS, dtype)
+        z = xp.array(rows)
+        found = bp.ordinal_probabilities(z=z)
+        assert (found.dtype, device_of(found)) == (z.dtype, xp.device)
+        expected = [by_decimals(map(float, row)) for row in rows]
+        # exponentials, sums, quotients and products: at most 10 roundings
+        np.testing.assert_allclose(xp.host(found), expected, rtol=10 * np.finfo(dtype).eps)
+
+
+def test_from_z_and_from_outputs_they_are_the_same():
+    z = np.array(ROWS)
+    np.testing.assert_allclose(
+        bp.ordinal_probabilities(z=z),
+        bp.ordinal_probabilities(bp.activations.Sigmoid()(z)),
+        rtol=0,
+        atol=3e-16,
+    )
+    half = bp.ordinal_probabilities(z=np.array([[3.0, 1.0, -2.0]], "float16"))
+    np.testing.assert_allclose(half, [by_decimals([3.0, 1.0, -2.0])], rtol=4e-3)
+    far = [[np.inf, np.inf, 0.0], [np.inf, -np.inf, -np.inf], [1e4, 1e3, -1e4]]
+    expected = [[0, 0, 0.5, 0.5], [0, 1, 0, 0], [0, 0, 1, 0]]
+    np.testing.assert_array_equal(bp.ordinal_probabilities(z=far), expected)
+
+
+def test_z_are_the_outputs_of_the_network_with_identity():
+    net = bp.Network([2, 4, 3], "tanh", "sigmoid", "binary_cross_entropy")
+    theta, X = net.init(seed=1, dtype="float64"), np.random.default_rng(0).normal(size=(5, 2))
+    z = bp.predict(dataclasses.replace(net, output="identity"), theta, X)
+    np.testing.assert_allclose(
+        bp.ordinal_probabilities(z=z),
+        bp.ordinal_probabilities(bp.predict(net, theta, X)),
+        rtol=0,
+        atol=1e-15,
+    )
+
+
+def test_either_outputs_or_z():
+    x = np.ones((2, 3))
+    for both in ({}, {"a_out": x, "z": x}):
+        with pytest.raises(
+            BackpropError, match=r"ordinal_probabilities\(a_out\): got (both|neith)"
+        ):
+            bp.ordinal_probabilities(**both)
+
+
 @given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=9))
 def test_targets_are_certain_outputs(labels):
     targets = bp.ordinal_targets(labels, 6)
@@ -91,7 +163,8 @@ def test_targets_that_are_refused(labels, classes, dtype, expected):
         bp.ordinal_targets(labels, classes, dtype)
 
 
-@pytest.mark.parametrize("a_out", [np.array(0.5), np.ones((3, 0)), np.ones((3, 2), int)])
-def test_outputs_that_are_refused(a_out):
-    with pytest.raises(BackpropError, match=r"ordinal_probabilities\(a_out\): got"):
-        bp.ordinal_probabilities(a_out)
+@pytest.mark.parametrize("name", ["a_out", "z"])
+@pytest.mark.parametrize("x", [np.array(0.5), np.ones((3, 0)), np.ones((3, 2), int)])
+def test_outputs_that_are_refused(name, x):
+    with pytest.raises(BackpropError, match=rf"ordinal_probabilities\({name}\): got"):
+        bp.ordinal_probabilities(**{name: x})

@@ -336,6 +336,130 @@ def test_training_goes_on_from_parameters_that_a_callback_differentiated():
     assert not theta.is_inference()
 
 
+class ByAutograd:
+    """The hyperbolic tangent, with its derivative by PyTorch."""
+
+    name = "by_autograd"
+
+    def __call__(self, z):
+        return z.tanh()
+
+    def da_dz(self, z, _):
+        import torch
+
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            return torch.autograd.grad(z.tanh().sum(), z)[0]
+
+
+class ByFunc(ByAutograd):
+    """The same by a transformed function."""
+
+    name = "by_func"
+
+    def da_dz(self, z, _):
+        import torch
+
+        return torch.func.vjp(torch.tanh, z)[1](torch.ones_like(z))[0]
+
+
+class Coupled(ByAutograd):
+    """The same as a vector-Jacobian product."""
+
+    name = "coupled"
+
+    def vjp(self, dE_da, a):
+        return dE_da * super().da_dz(a.atanh(), a)
+
+
+class LossByAutograd:
+    """Half the squared error, with its derivative by PyTorch."""
+
+    name = "loss_by_autograd"
+
+    def __call__(self, a, y):
+        return bp.losses.over_units((a - y) ** 2) / 2
+
+    def dE_da(self, a, y):
+        import torch
+
+        with torch.enable_grad():
+            a = a.detach().requires_grad_()
+            return torch.autograd.grad(self(a, y).sum(), a)[0]
+
+
+class DescentByAutograd:
+    """Gradient descent that makes its step by PyTorch's own optimiser."""
+
+    def settings(self, _):
+        return {"learning_rate": 0.1}
+
+    def init(self, _):
+        return ()
+
+    def update(self, theta, state, dE_dtheta, learning_rate):
+        import torch
+
+        with torch.enable_grad():
+            new = theta.detach().clone().requires_grad_()
+            (new * dE_dtheta).sum().backward()
+        return theta - learning_rate * new.grad, state
+
+
+OWN_PARTS = {
+    "activation": (ByAutograd(), "squared_error", None),
+    "functional": (ByFunc(), "squared_error", None),
+    "coupled": (Coupled(), "squared_error", None),
+    "loss": ("tanh", LossByAutograd(), None),
+    "optimizer": ("tanh", "squared_error", DescentByAutograd()),
+}
+
+
+@pytest.mark.parametrize("part", OWN_PARTS)
+@pytest.mark.parametrize("name", TORCH_CHOSEN)
+def test_own_parts_on_pytorch_may_differentiate(part, name):
+    hidden, loss, own = OWN_PARTS[part]
+    torch, chosen = pytest.importorskip("torch"), {**TORCH_CHOSEN[name], "epochs": 2}
+    _, X, _ = torch_data()
+    X = X.double()
+    Y = torch.stack([X.sum(1), X.prod(1)], 1)
+    net, plain = (
+        bp.Network([3, 4, 2], h, "identity", of)
+        for h, of in ((hidden, loss), ("tanh", "squared_error"))
+    )
+    if own is not None:
+        if name in ("schedule", "L-BFGS"):
+            pytest.skip("the case has an optimiser of its own")
+        chosen["optimizer"] = own
+    seen = keeping_at("on_epoch_end")
+    data = {"X": X, "Y": Y, "validation": (X, Y), "dropout": 0 if name == "L-BFGS" else 0.2}
+    run = bp.train(net, **data, **chosen, callbacks=[seen])
+    chosen["optimizer"] = bp.SGD(0.1) if own is not None else chosen.get("optimizer", "sgd")
+    expected = bp.train(plain, **data, **chosen)
+    np.testing.assert_allclose(run.theta.numpy(), expected.theta.numpy(), rtol=1e-9)
+    for theta in [run.theta, *seen.thetas]:
+        assert not theta.requires_grad
+        twice = 2 * theta.numpy()
+        np.testing.assert_array_equal(differentiated(theta).numpy(), twice)
+    a_out = bp.predict(net, run.theta, X)
+    assert not a_out.requires_grad
+    np.testing.assert_allclose(a_out, bp.predict(plain, run.theta, X), rtol=1e-12)
+
+
+def test_an_own_part_that_records_nothing_is_told_how():
+    class Forgetful(ByAutograd):
+        def da_dz(self, z, _):
+            import torch
+
+            z = z.detach().requires_grad_()
+            return torch.autograd.grad(z.tanh().sum(), z)[0]
+
+    _, X, Y = torch_data()
+    with pytest.raises(RuntimeError, match="does not require grad") as caught:
+        bp.train(bp.Network([3, 4, 3], Forgetful()), X, Y)
+    assert "torch.enable_grad()" in "".join(caught.value.__notes__)
+
+
 def test_parameters_trained_on_pytorch_take_part_in_its_derivatives():
     torch = pytest.importorskip("torch", reason="torch is not installed")
     X, Y = torch.rand(20, 3), torch.arange(20) % 3

@@ -98,6 +98,29 @@ def test_picks_of_picks():
     assert run[1][2].history == run[1, 2].history
 
 
+@pytest.mark.parametrize("lead", [(), (5,), (2, 3)])
+def test_its_learning_curve(lead):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    run = run_of(lead)
+    (panel,) = run.plot().axes
+    *_, median = panel.get_lines()
+    middles = [np.median(entry) for entry in run.history["cost"]]
+    np.testing.assert_array_equal(median.get_ydata(), middles)
+
+
+@pytest.mark.parametrize("lead", [(), (5,), (2, 3)])
+def test_its_history_as_a_frame(lead):
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    run = run_of(lead)
+    frame = run.to_frame()
+    assert list(frame.columns)[-2:] == ["cost", "validation_accuracy"]
+    for name, entries in run.history.items():
+        np.testing.assert_array_equal(frame[name], np.reshape(entries, -1))
+    if lead:
+        picked = run[0].to_frame()
+        assert len(picked) == len(frame) / lead[0]
+
+
 def test_a_loop_ends_after_the_last_network():
     assert [one.history["cost"][0] for one in run_of((5,))] == [0, 0.5, 1, 1.5, 2]
 

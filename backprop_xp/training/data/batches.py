@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import is_array_api_obj
 
 from backprop_xp.arrays.backend import (
     Array,
@@ -22,8 +23,10 @@ from backprop_xp.arrays.backend import (
     gathers_rows,
     is_on_cpu,
     namespace,
+    to_host,
 )
 from backprop_xp.arrays.random_streams import generator
+from backprop_xp.errors import OptionError
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 
@@ -146,12 +149,13 @@ def epochs_of_blocks(
     noise_bytes: int = 0,
     one_by_one: bool = False,
     epochs: int = 0,
+    order: Callable[[int], Any] | None = None,
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from the number of an epoch to the blocks of the epoch.
 
-    The order of the cases follows from `seed` and the epoch alone. A full batch is not shuffled.
-    The order of the next epoch is made at the end of an epoch, while a device still works on the
-    last block.
+    The order of the cases follows from `seed` and the epoch alone, unless `order` gives it. A full
+    batch is shuffled by `order` alone. The order of the next epoch is made at the end of an epoch,
+    while a device still works on the last block; `order` is called at the start of its epoch.
 
     Parameters
     ----------
@@ -166,15 +170,29 @@ def epochs_of_blocks(
         Whether each block is a single batch, for callbacks with ``on_batch_end``.
     epochs : int
         The number of epochs; no order is made beyond the last.
+    order : callable, optional
+        From the number of an epoch to a permutation of the cases.
+
+    Raises
+    ------
+    OptionError
+        When an epoch begins: `order` returns no permutation.
     """
-    if batch_size >= cases.count:
+    given = None if order is None else partial(_checked_order, order, cases.count)
+    if batch_size >= cases.count and given is None:
         all_cases = cases.rows(0, cases.count)
         whole = whole_block(replace(all_cases, X=_for_products(all_cases.X)))
         return lambda _: [whole]
     if isinstance(cases, FileCases):
         rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
         at_once = batch_size if one_by_one else rows
-        return lambda epoch: _blocks_of_file(cases, batch_size, rows, at_once, seed, epoch)
+        return lambda epoch: _blocks_of_file(
+            cases.shuffled(rows, seed, epoch)
+            if given is None
+            else cases.ordered(rows, given(epoch)),
+            batch_size,
+            at_once,
+        )
     xp = namespace(cases.X)
     row_bytes = noise_bytes + (0 if gathers_rows(cases.X) else cases.row_bytes)
     most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
@@ -184,6 +202,10 @@ def epochs_of_blocks(
         most_bytes = DEVICE_OUTPUT_BYTES
     rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
     rows = batch_size if one_by_one else rows
+    if given is not None:
+        return lambda epoch: _shuffled_blocks(
+            cases, batch_size, rows, *_on_device(given(epoch), cases)
+        )
     order_of = lru_cache(maxsize=1)(partial(_order, cases, seed))
 
     def blocks(epoch: int) -> Iterator[Block]:
@@ -211,10 +233,8 @@ def whole_block(cases: Cases) -> Block:
     return _block(cases, None, cases.count, cases.weights)
 
 
-def _blocks_of_file(
-    cases: FileCases, batch_size: int, rows: int, at_once: int, seed: int, epoch: int
-) -> Iterator[Block]:
-    for part in cases.shuffled(rows, seed, epoch):
+def _blocks_of_file(parts: Iterable[Cases], batch_size: int, at_once: int) -> Iterator[Block]:
+    for part in parts:
         for start, stop, size in spans(part.count, batch_size, at_once):
             batches = part.rows(start, stop)
             yield _block(batches, None, size, batches.weights)
@@ -222,8 +242,25 @@ def _blocks_of_file(
 
 def _order(cases: Cases, seed: int, epoch: int) -> tuple[HostArray, Array]:
     """Return the row numbers in the order of an epoch, on the host and on the device of X."""
-    order = generator(seed, "order", epoch).permutation(cases.count).astype(np.int32)
+    return _on_device(generator(seed, "order", epoch).permutation(cases.count), cases)
+
+
+def _on_device(order: HostArray, cases: Cases) -> tuple[HostArray, Array]:
+    order = order.astype(np.int32)
     return order, from_host_like(order, cases.X, "int32")
+
+
+def _checked_order(order: Callable[[int], Any], m: int, epoch: int) -> HostArray:
+    """Return the permutation (m,) that a user's function returns for an epoch."""
+    given = order(epoch)
+    rows = to_host(given) if is_array_api_obj(given) else np.asarray(given)
+    whole = rows.shape == (m,) and rows.dtype.kind in "iu"
+    if not whole or not np.array_equal(np.sort(rows), np.arange(m)):
+        came = f"{rows.dtype} {rows.shape}" + (", some rows not once" if whole else "")
+        expected = f"integers ({m},), each of 0 ... {m - 1} once"
+        advice = "Such as np.random.default_rng(epoch).permutation(len(X))"
+        raise OptionError(f"train(order), order({epoch})", came, expected, advice)
+    return rows
 
 
 def _shuffled_blocks(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, HostArray, item_bytes
-from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows
+from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows, rows_at
 from backprop_xp.training.data.file_order import plan, read_blocks, shuffled_groups
 
 __all__ = ["Cases", "FileCases", "of_mean_one"]
@@ -117,6 +117,14 @@ class FileCases:
         )
         for X, Y, numbers, *w in read_blocks(parts, groups, rows):
             yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None, numbers)
+
+    def ordered(self, rows: int, order: HostArray) -> Iterator[Cases]:
+        """Yield all cases in the given order (m,), `rows` at a time."""
+        for start in range(0, self.count, rows):
+            numbers = order[start : start + rows]
+            X, Y = (rows_at(x, numbers) if is_source(x) else x[numbers] for x in (self.X, self.Y))
+            weights = None if self.weights is None else self.weights[..., numbers]
+            yield self.load(X, Y, weights, numbers)
 
 
 def of_mean_one(weights: HostArray) -> HostArray:

@@ -173,9 +173,16 @@ class _Loader:
 
 
 def weighted(
-    cases: Cases | FileCases, case_weights: Any, class_weights: Any, net: Network, place: Place
+    cases: Cases | FileCases,
+    case_weights: Any,
+    class_weights: Any,
+    net: Network,
+    place: Place,
+    where: str,
 ) -> Cases | FileCases:
     """Return the cases with weights of mean 1, case weight × class weight.
+
+    `where` is the function that errors name, such as "train".
 
     Raises
     ------
@@ -184,20 +191,19 @@ def weighted(
     """
     weights = None
     if case_weights is not None:
-        weights = _weights_of_cases(case_weights, cases.count, place)
+        weights = _weights_of_cases(case_weights, cases.count, place, f"{where}(case_weights)")
     if class_weights is not None:
         if not cases.labelled:
             expected, advice = "class labels (m,) of integers", "Pass case_weights instead"
-            raise OptionError("train(class_weights)", "Y of targets", expected, advice)
-        labels = to_host(in_memory(cases.Y, "train(Y)"))
-        data_values.check_labels(labels, net.sizes[-1], "train(Y)")
+            raise OptionError(f"{where}(class_weights)", "Y of targets", expected, advice)
+        labels = to_host(in_memory(cases.Y, f"{where}(Y)"))
+        data_values.check_labels(labels, net.sizes[-1], f"{where}(Y)")
         classes = max(net.sizes[-1], 2)
         weights = of_mean_one(weights_by_class(class_weights, labels, classes, weights))
     return cases if weights is None else replace(cases, weights=weights)
 
 
-def _weights_of_cases(case_weights: Any, m: int, place: Place) -> HostArray:
-    where = "train(case_weights)"
+def _weights_of_cases(case_weights: Any, m: int, place: Place, where: str) -> HostArray:
     columns.check_weighs_cases(case_weights, where)
     weights = place.array(case_weights, where)
     columns.check_shape_of_weights(weights, place.lead, m, where)

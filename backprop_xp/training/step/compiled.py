@@ -19,13 +19,15 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.execution.steps import over_batches
 from backprop_xp.losses import LOSSES
+from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers import OPTIMIZERS
+from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
-__all__ = ["Functions", "functions_of"]
+__all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
 
 
 class Functions(NamedTuple):
@@ -56,20 +58,34 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     theta : array (..., P)
         An example of θ: its library, device and dtype.
     """
-    xp, pure = namespace(theta), _is_pure(rule)
+    xp, pure = namespace(theta), is_built_in(rule.net, rule.optimizer)
     if compiles(xp) and pure:
         return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
     return _made(rule, theta, pure)
 
 
-def _is_pure(rule: UpdateRule) -> bool:
-    """Tell whether all parts are built-in: they never read a number from an array."""
-    activations = all(type(one) in ACTIVATIONS.values() for one in rule.net.activations)
-    return activations and type(rule.net.loss) in LOSSES.values() and _is_own(rule.optimizer)
+def scorer_of(net: Network, xp: Namespace) -> Scorer:
+    """Return the scorer of a network; compiled functions are cached, as `functions_of` says."""
+    return _scorer(net, xp) if compiles(xp) and _is_own_net(net) else Scorer(net, xp)
+
+
+@lru_cache(maxsize=16)
+def _scorer(net: Network, xp: Namespace) -> Scorer:
+    return Scorer(net, xp)
+
+
+def is_built_in(net: Network, optimizer: Any) -> bool:
+    """Tell whether all parts of a step are built-in: they never read a number from an array."""
+    return _is_own_net(net) and _is_own(optimizer)
+
+
+def _is_own_net(net: Network) -> bool:
+    activations = all(type(one) in ACTIVATIONS.values() for one in net.activations)
+    return activations and type(net.loss) in LOSSES.values()
 
 
 def _is_own(optimizer: Any) -> bool:
-    return type(optimizer) in OPTIMIZERS
+    return type(optimizer) in (*OPTIMIZERS, LBFGS)
 
 
 @lru_cache(maxsize=16)

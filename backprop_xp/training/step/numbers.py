@@ -155,8 +155,8 @@ class StepNumbers:
         """Return the number of steps so far and the states of the listeners, as JSON holds them."""
         return {"step": self._step, "schedules": deepcopy(self._states)}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a state that `state` returned.
+    def restore(self, state: Mapping[str, Any], where: str = "restore") -> None:
+        """Take over a state that `state` returned; errors name `where`.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class StepNumbers:
         if states.keys() != self._states.keys():
             came, expected = (", ".join(of) or "none" for of in (states, self._states))
             advice = "Pass the optimiser and the numbers of the earlier run"
-            raise OptionError("restore", f"the state of schedules: {came}", expected, advice)
+            raise OptionError(where, f"the state of schedules: {came}", expected, advice)
         self._step, self._states = int(state["step"]), deepcopy(dict(states))
         self._set_values()
 

@@ -1,0 +1,570 @@
+"""The common base of the estimators: fits, their random numbers, and the fitted attributes.
+
+A fit is a training by `backprop_xp.train`. This module draws the random numbers as scikit-learn
+does, hands them to `train`, and keeps what scikit-learn's estimators keep.
+"""
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+from array_api_compat import is_torch_array
+
+from backprop_xp.activations import Identity
+from backprop_xp.arrays.advice import checks_keywords
+from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
+from backprop_xp.arrays.devices import select_device
+from backprop_xp.arrays.requirements import check_real
+from backprop_xp.errors import DataError, DivergenceError, OptionError, ShapeError
+from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
+from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.parameters import (
+    Chosen,
+    checked,
+    parts_of_solver,
+    with_parts_of_solver,
+)
+from backprop_xp.estimators.random_draws import Shuffle, first_parameters
+from backprop_xp.estimators.stopping import Curves, Watch, ctrl_c_raises
+from backprop_xp.estimators.without_sklearn import stand_ins
+from backprop_xp.inspection.trace import Trace, trace
+from backprop_xp.network.network import Network
+from backprop_xp.network.parameters import Layer
+from backprop_xp.network.prediction import predict
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.training.optimizer_state import OptimizerState
+from backprop_xp.training.run import Run
+from backprop_xp.training.train import train
+
+try:
+    from sklearn.base import BaseEstimator, is_classifier, is_regressor
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import accuracy_score, check_scoring, r2_score
+    from sklearn.utils import check_random_state, column_or_1d
+    from sklearn.utils.class_weight import compute_sample_weight
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    (BaseEstimator,) = stand_ins(error)[:1]
+
+__all__ = ["BaseMLP", "check_partial_fit", "partial_fit_is_available"]
+
+
+X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+STOCHASTIC = "partial_fit needs a solver of many small steps, such as 'adam'"
+
+
+@dataclass
+class _Solver:
+    """The solver after a fit, with which `partial_fit` goes on.
+
+    Attributes
+    ----------
+    kind : type
+        The class of the optimiser.
+    learning_rate : float or object
+    state : OptimizerState or None
+        None for L-BFGS.
+    """
+
+    kind: type
+    learning_rate: Any
+    state: OptimizerState | None
+
+
+def _check_dtypes(**data: Any) -> None:
+    """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
+    for name, x in data.items():
+        if is_torch_array(x):
+            check_real(x, name)
+
+
+class BaseMLP(BaseEstimator):
+    """The common base of the classifier and the regressor: parameters, training, prediction."""
+
+    solver: Any
+    coefs_: list[HostArray]
+    intercepts_: list[HostArray]
+    _optimizer: _Solver | None = None
+    _curves: Curves | None = None
+
+    def _target_kind(self, y: Any, *, known: bool) -> Head:
+        """Return the kind of the outputs for y; set ``classes_`` of a classifier if not `known`."""
+        raise NotImplementedError
+
+    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
+        """Return the targets of training for y."""
+        raise NotImplementedError
+
+    # -----------------------------------------------------------------------------------------
+    # parameters
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name.
+
+        Parameters
+        ----------
+        deep : bool
+            Whether the parameters of an optimiser as `solver` are among them, as
+            ``solver__learning_rate``.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.MLPClassifier(solver=bp.SGD(0.5)).get_params()["solver__learning_rate"]
+        0.5
+        """
+        params: dict[str, Any] = super().get_params(deep)
+        if deep:
+            parts = parts_of_solver(self.solver)
+            params |= {f"solver__{name}": x for name, x in parts.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by name, those of an optimiser as ``solver__learning_rate``.
+
+        Raises
+        ------
+        OptionError
+            The solver has no such parameter.
+        ValueError
+            There is no such parameter.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> bp.MLPClassifier(solver=bp.Adam()).set_params(solver__beta1=0.8).solver.beta1
+        0.8
+        """
+        prefix = "solver__"
+        parts = {n.removeprefix(prefix): x for n, x in params.items() if n.startswith(prefix)}
+        super().set_params(**{n: x for n, x in params.items() if not n.startswith(prefix)})
+        if parts:
+            self.solver = with_parts_of_solver(self.solver, parts)
+        return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the attributes of a pickle; of one of before, in the form of today."""
+        defaults = inspect.signature(type(self)).parameters.items()
+        state = {**{n: one.default for n, one in defaults if n not in state}, **state}
+        theta = state.pop("theta_", None)  # of version 0.1
+        super().__setstate__(state)
+        if theta is not None:
+            self.theta_ = theta
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -----------------------------------------------------------------------------------------
+    # fits
+
+    @checks_keywords
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Self:
+        """Return the estimator itself, trained on X and y.
+
+        Parameters
+        ----------
+        X : array or CSR matrix (m, n_in)
+        y : array
+            A class or a number for each case, (m,); labels of 0 and 1, (m, n_labels); or several
+            numbers for each case, (m, n_out).
+        sample_weight : array (m,), optional
+            The weight of each case, ≥ 0. Default: 1 each. Cases of weight 0 are left out.
+        eval_set : (X, y), optional
+            Cases whose cost and score are measured after each epoch, in ``evals_result_``. With
+            `early_stopping` they take the place of the cases held out.
+
+        Raises
+        ------
+        As the class. A fit that fails leaves the estimator as it was.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> mlp = bp.MLPClassifier([16], max_iter=3, n_iter_no_change=1, tol=9.0, random_state=0)
+        >>> len(mlp.fit(X[:900], y[:900], eval_set=(X[900:], y[900:])).evals_result_["score"])
+        3
+        """
+        return self._unharmed(lambda: self._fit(X, y, sample_weight, eval_set, incremental=False))
+
+    def _unharmed(self, fit: Callable[[], None]) -> Self:
+        """Call `fit`; where it fails, leave the estimator as it was."""
+        before = vars(self).copy()
+        try:
+            fit()
+        except BaseException:  # Ctrl-C too
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> None:
+        chosen = checked(self, held_out=self.early_stopping or eval_set is not None)
+        _check_dtypes(X=X, y=y)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = self._validated(X, y, reset=first)
+        head = self._target_kind(y, known=incremental or not first)
+        y = dense(y)
+        random = check_random_state(self.random_state)
+        self._begin(head, X, chosen, random, first)
+        cases = self._cases(X, y, sample_weight, head).of_some_weight()
+        others = self._eval_cases(eval_set, head)
+        decides = self.early_stopping and not isinstance(chosen.optimizer, LBFGS)
+        if decides and others is None:
+            stratified = head.classes is not None and head.units == 1
+            cases, others = cases.split(self.validation_fraction, random, stratified=stratified)
+        watch = self._watch(chosen, cases, others, decides, incremental)
+        run = self._train(chosen, cases, others, watch, random, incremental)
+        self._end(run, watch, chosen, others)
+        if not watch.epochs:  # L-BFGS at a minimum
+            self.loss_ = self._loss_with_penalty(cases) + watch.offset
+        if not incremental:
+            self._warn_unless_ended(run.stopped, chosen.optimizer)
+
+    def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """Return X and y after the checks of scikit-learn."""
+        numeric = is_regressor(self)
+        X, y = validate_data(
+            self, X, y, multi_output=True, y_numeric=numeric, reset=reset, **X_FORMATS
+        )
+        return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
+
+    def _begin(
+        self, head: Head, X: Any, chosen: Chosen, random: np.random.RandomState, first: bool
+    ) -> None:
+        """Set the network, and for a first fit its parameters and the counts."""
+        self._head = head
+        if first:
+            sizes = [X.shape[1], *chosen.hidden, head.units]
+        else:
+            sizes = [len(self.coefs_[0]), *(coef.shape[1] for coef in self.coefs_)]
+            if sizes != [X.shape[1], *chosen.hidden, head.units]:
+                asked = [X.shape[1], *chosen.hidden, head.units]
+                advice = "Fit a new estimator, or pass warm_start=False"
+                raise OptionError("fit", f"layers of {asked} units", f"{sizes}, as before", advice)
+        loss = head.loss_for(self.loss)
+        hidden = chosen.activations[: len(chosen.hidden)]
+        self.network_ = Network(sizes, hidden, head.activation, loss)
+        self.n_outputs_, self.n_layers_ = head.units, len(sizes)
+        self.out_activation_ = "logistic" if head.activation == "sigmoid" else head.activation
+        if first:
+            self._start(chosen, X.dtype, random)
+            self._optimizer, self._curves, self.t_ = None, None, 0
+
+    def _start(self, chosen: Chosen, dtype: Any, random: np.random.RandomState) -> None:
+        """Set the first parameters, of scikit-learn or of `initializer`."""
+        net = self.network_
+        if self.initializer is None:
+            drawn = first_parameters(net.sizes, chosen.activations, dtype, random)
+            self.coefs_, self.intercepts_ = drawn
+            return
+        seed = int(random.randint(2**31 - 1))
+        self.theta_ = net.init(seed, self.initializer, dtype=np.dtype(dtype).name)
+
+    def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        training_w, class_weight = w, getattr(self, "class_weight", None)
+        if class_weight is not None:
+            of_classes = compute_sample_weight(class_weight, y)
+            training_w = of_classes if w is None else w * of_classes
+        return Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
+
+    def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
+        """Return the cases of `eval_set`."""
+        if eval_set is None:
+            return None
+        pairs = eval_set if isinstance(eval_set, list) else [eval_set]
+        if len(pairs) != 1 or not isinstance(pairs[0], tuple) or len(pairs[0]) != 2:
+            came = f"{type(eval_set).__name__} of {len(pairs)}"
+            raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
+        X, y = self._validated(*pairs[0], reset=False)
+        y = dense(y)
+        return Cases(X, self._targets(y, head, X.dtype), y)
+
+    def _watch(
+        self,
+        chosen: Chosen,
+        cases: Cases,
+        others: Cases | None,
+        decides: bool,
+        incremental: bool,
+    ) -> Watch:
+        """Return the callback that measures each epoch and ends the fit."""
+        if chosen.rate is not None and incremental and self._optimizer is not None:
+            rate = self._optimizer.learning_rate
+            chosen.rate.value = rate if isinstance(rate, float) else chosen.rate.value
+        curves = deepcopy(self._curves) or Curves()
+        curves.cases = getattr(self, "t_", 0)
+        if decides and curves.scores is None:
+            curves.scores = []
+        watch = Watch(self.tol, self.n_iter_no_change, curves, decides=decides, rate=chosen.rate)
+        watch.cases, watch.tells = cases.X.shape[0], bool(self.verbose)
+        if others is not None:
+            watch.score = lambda theta: self._score(theta, others)
+            curves.scores = curves.scores or []
+        if getattr(self.network_.loss, "name", "") == "poisson":
+            watch.offset = poisson_offset(cases)
+        if isinstance(chosen.optimizer, LBFGS):
+            watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
+        return watch
+
+    def _score(self, theta: HostArray, held: Cases) -> float:
+        """Return the score of the cases held out; NaN where an output is no number."""
+        outputs = self._outputs(self.network_, theta, held.X)
+        if not np.isfinite(outputs).all():
+            return math.nan
+        if self.scoring is not None:
+            fitted = object.__new__(type(self))
+            fitted.__dict__.update(vars(self))
+            fitted.theta_ = theta
+            weights = {} if held.w is None else {"sample_weight": held.w}
+            return float(check_scoring(fitted, self.scoring)(fitted, held.X, held.y, **weights))
+        metric = accuracy_score if is_classifier(self) else r2_score
+        return float(metric(held.y, self._head.decide(outputs), sample_weight=held.w))
+
+    def _train(
+        self,
+        chosen: Chosen,
+        cases: Cases,
+        others: Cases | None,
+        watch: Watch,
+        random: np.random.RandomState,
+        incremental: bool,
+    ) -> Run:
+        optimizer, X, w = chosen.optimizer, cases.X, cases.training_w
+        full_batch = bool(getattr(optimizer, "full_batch", False))
+        m = X.shape[0]
+        size = m if full_batch else self._batch_size(m)
+        seed = int(deepcopy(random).randint(2**31 - 1))  # of dropout, beside the common stream
+        state = self._state_for(optimizer) if incremental else None
+        shuffled = self.shuffle and not full_batch
+        try:
+            with ctrl_c_raises():
+                return train(
+                    self.network_,
+                    X.toarray() if full_batch and hasattr(X, "toarray") else X,
+                    cases.Y,
+                    self.theta_,
+                    optimizer=optimizer,
+                    epochs=1 if incremental else self.max_iter,
+                    batch_size=None if full_batch else size,
+                    validation=None if others is None else (others.X, others.Y),
+                    case_weights=w,
+                    l2=penalty(self.alpha, m, size, w, state),
+                    seed=seed,
+                    order=Shuffle(m, random) if shuffled else unshuffled(m, size),
+                    state=state,
+                    device=select_device(self.device or "cpu"),
+                    dtype=self.dtype,
+                    callbacks=[*chosen.callbacks, watch],
+                    **self._regularisation(),
+                )
+        except DivergenceError as error:
+            if watch.theta is None:
+                raise
+            watch.diverged()
+            why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"
+            return Run(watch.theta, error.history, self.network_, why)
+
+    def _regularisation(self) -> dict[str, Any]:
+        """Return the keywords of `train` that the parameters of the same names give."""
+        names = "dropout", "l1", "label_smoothing", "clip_value", "clip_norm", "max_norm"
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def _batch_size(self, m: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, m)
+        if self.batch_size > m:
+            text = f"batch_size={self.batch_size} is larger than the {m} cases, and is clipped"
+            warnings.warn(text, stacklevel=8)
+        return min(int(self.batch_size), m)
+
+    def _state_for(self, optimizer: Any) -> OptimizerState | None:
+        """Return the state of the last call, where the solver is still of the same class."""
+        before = self._optimizer
+        return before.state if before is not None and before.kind is type(optimizer) else None
+
+    def _end(self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None) -> None:
+        """Set the attributes of a fit that has ended."""
+        optimizer, curves = chosen.optimizer, watch.curves
+        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
+        self._curves, self.loss_curve_ = curves, curves.losses
+        self._no_improvement_count = curves.waited
+        self.n_iter_, self.t_ = watch.epochs, curves.cases
+        loss: Any = curves.losses[-1] if curves.losses else None
+        self.loss_ = loss
+        lowest: Any = min(curves.losses, default=None)
+        self.best_loss_ = None if watch.decides else lowest
+        self.validation_scores_ = curves.scores if watch.decides else None
+        self.best_validation_score_ = curves.best_score if watch.decides else None
+        if others is not None:
+            self.evals_result_ = {
+                "loss": list(run.history.get("validation_cost", [])),
+                "score": (curves.scores or [])[-watch.epochs :],
+            }
+        rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
+        self._optimizer = _Solver(type(optimizer), rate, run.state)
+        self.run_ = replace(run, theta=self.theta_, state=None)
+
+    def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
+        converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
+        if converged in stopped:
+            return
+        why = stopped or f"no end of the descent within max_iter={self.max_iter}"
+        advice = "pass a larger max_iter, or a larger tol"
+        if stopped.startswith(Watch.DIVERGED):
+            why += ", and the theta of the best score of the cases held out is kept"
+            advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
+        warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=7)
+
+    # -----------------------------------------------------------------------------------------
+    # what is fitted
+
+    @property
+    def theta_(self) -> HostArray:
+        """All parameters (P,), on the host: the weights and biases of `coefs_`, `intercepts_`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> mlp = bp.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0)
+        >>> mlp.fit([[0.0], [1.0]], [1.0, 3.0]).theta_.round(2)
+        array([2., 1.])
+        """
+        check_is_fitted(self)
+        given = list(zip(self.coefs_, self.intercepts_, strict=True))
+        shapes = [np.shape(x) for pair in given for x in pair]
+        sizes = self.network_.sizes
+        expected = [shape for n_in, n_out in pairwise(sizes) for shape in ((n_in, n_out), (n_out,))]
+        if shapes != expected:
+            advice = "Set arrays of the shapes that the fit has given them"
+            raise ShapeError("coefs_, intercepts_", f"{shapes}", f"{expected}", advice)
+        dtype = np.result_type(*(x for pair in given for x in pair))
+        layers = [Layer(np.asarray(W, dtype).T, np.asarray(b, dtype)[:, None]) for W, b in given]
+        packed: HostArray = self.network_.pack(layers)
+        return packed
+
+    @theta_.setter
+    def theta_(self, theta: HostArray) -> None:
+        layers = self.network_.unpack(to_host(theta))
+        self.coefs_ = [np.array(layer.W.T) for layer in layers]
+        self.intercepts_ = [np.array(layer.b[:, 0]) for layer in layers]
+
+    @checks_keywords
+    def predict(self, X: Any) -> Any:
+        """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X, y).predict(X[:3])
+        array([0, 1, 2])
+        """
+        check_is_fitted(self)
+        return self._head.decide(self._outputs_for(X, self.network_))
+
+    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, HostArray]:
+        """Return the mean cost of some cases and its gradient ∂E/∂θ (P,), without the penalty.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As `fit` takes them.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> mlp = bp.MLPClassifier([8], max_iter=5, tol=9.0, n_iter_no_change=1).fit(X, y)
+        >>> cost, gradient = mlp.gradient_(X, y)
+        >>> gradient.shape == mlp.theta_.shape
+        True
+        """
+        cases = self._known_cases(X, y, sample_weight)
+        w = None if cases.w is None else cases.w / cases.w.sum()
+        E, dE_dtheta = self.network_.gradient(self.theta_, dense(cases.X), cases.Y, w)
+        return float(E), dE_dtheta
+
+    def trace(self, X: Any, y: Any) -> Trace[HostArray]:
+        """Return every quantity of the forward and the backward pass of some cases.
+
+        Parameters
+        ----------
+        X : array (m, n_in)
+        y : array
+            As `fit` takes it.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> mlp = bp.MLPClassifier([8], max_iter=5, tol=9.0, n_iter_no_change=1).fit(X, y)
+        >>> mlp.trace(X[:2], y[:2]).layers[0].delta.shape
+        (8, 2)
+        """
+        cases = self._known_cases(X, y, None)
+        return trace(self.network_, self.theta_, dense(cases.X), cases.Y)
+
+    def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> Cases:
+        """Return cases for the network as it has been fitted."""
+        check_is_fitted(self)
+        X, y = self._validated(X, y, reset=False)
+        y = dense(y)
+        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return Cases(X, self._targets(y, self._head, X.dtype), y, w)
+
+    def _loss_with_penalty(self, cases: Cases) -> float:
+        """Return the mean cost of the cases at θ, with the penalty of a full batch."""
+        w = cases.training_w
+        E, _ = self.gradient_(cases.X, cases.y, w)
+        weight = cases.count if w is None else w.sum()
+        squares = sum(float((W * W).sum()) for W in self.coefs_)
+        return float(E + 0.5 * self.alpha * squares / weight)
+
+    def _outputs_for(self, X: Any, net: Network) -> HostArray:
+        """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
+        _check_dtypes(X=X)
+        X = validate_data(self, X, reset=False, **X_FORMATS)
+        return self._outputs(net, self.theta_, X)
+
+    def _weighted_inputs_for(self, X: Any) -> HostArray:
+        """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
+        check_is_fitted(self)
+        return self._outputs_for(X, replace(self.network_, output=Identity()))
+
+    def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
+        device = select_device(self.device or "cpu")
+        dtype = dtype_name(theta.dtype if self.dtype is None else self.dtype)
+        moved = from_host(theta, device.xp, device.handle, dtype)
+        return to_host(predict(net, moved, X))
+
+
+def partial_fit_is_available(mlp: Any) -> bool:
+    """Tell whether an estimator's solver can go on from its state; raise AttributeError if not."""
+    name = mlp.solver if isinstance(mlp.solver, str) else type(mlp.solver).__name__
+    if name in ("lbfgs", "LBFGS"):
+        raise AttributeError(f"{STOCHASTIC}, and not {name}")
+    return True
+
+
+def check_partial_fit(mlp: Any) -> None:
+    """Refuse a partial fit that would hold cases out.
+
+    Raises
+    ------
+    OptionError
+        `early_stopping` is True.
+    """
+    if mlp.early_stopping:
+        came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
+        raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
