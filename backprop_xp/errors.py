@@ -105,7 +105,7 @@ class CallError(BackpropError, TypeError):
     >>> bp.Adam(lr=0.01)
     Traceback (most recent call last):
     backprop_xp.errors.CallError: Adam(lr): got an unknown keyword; expected one of learning_rate,
-        beta1, beta2, epsilon. Its name here is 'learning_rate'.
+        beta1, beta2, epsilon, epsilon_hat. Its name here is 'learning_rate'.
     """
 
 

@@ -11,12 +11,12 @@ variable OMP_NUM_THREADS, joblib and threadpoolctl have the last word.
 
 import importlib
 import math
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -94,6 +94,9 @@ class _Threads(ABC):
         self._lock = threading.Lock()
         self._limits: list[_Limit] = []
 
+    def look_up(self) -> None:  # noqa: B027  most libraries are known
+        """Find the libraries, before the first limit."""
+
     @abstractmethod
     def numbers(self) -> list[int]:
         """Return the number of threads of each library."""
@@ -113,6 +116,8 @@ class _Threads(ABC):
 
     def _begin(self, most: int) -> _Limit:
         with self._lock:
+            if not self._limits:
+                self.look_up()
             thread, before = threading.get_ident(), self.numbers()
             lowered = [min(n, most) for n in before]
             if lowered != before:
@@ -137,13 +142,23 @@ class _Threads(ABC):
 
 
 class _BlasThreads(_Threads):
-    """The threads of each BLAS in the process, by threadpoolctl."""
+    """The threads of each BLAS in the process, by threadpoolctl.
 
-    @cached_property
-    def _libraries(self) -> list[Any]:
-        controller = importlib.import_module("threadpoolctl").ThreadpoolController()
-        found: list[Any] = controller.select(user_api="blas").lib_controllers
-        return found
+    A package such as SciPy may bring a BLAS of its own. So the libraries are looked up again where
+    modules have been imported since, but not while a limit holds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._libraries: list[Any] = []
+        self._modules = 0
+
+    def look_up(self) -> None:
+        """Find the libraries in the process."""
+        if self._modules != len(sys.modules):
+            controller = importlib.import_module("threadpoolctl").ThreadpoolController()
+            self._libraries = controller.select(user_api="blas").lib_controllers
+            self._modules = len(sys.modules)
 
     def numbers(self) -> list[int]:
         return [one.get_num_threads() for one in self._libraries]

@@ -146,6 +146,7 @@ def test_a_class_keeps_its_signature_and_its_copies():
         "beta1",
         "beta2",
         "epsilon",
+        "epsilon_hat",
     ]
     assert copy.deepcopy(bp.Adam(0.1)) == pickle.loads(pickle.dumps(bp.Adam(0.1)))  # noqa: S301
     assert bp.train.__name__ == "train"

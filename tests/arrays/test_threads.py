@@ -1,6 +1,10 @@
 """How many threads products take: by sizes, under limits of others, and as before afterwards."""
 
+import ast
 import itertools
+import os
+import subprocess
+import sys
 import threading
 from contextlib import ExitStack, nullcontext
 
@@ -12,6 +16,7 @@ import backprop_xp as bp
 from backprop_xp.arrays import threads
 from backprop_xp.arrays.threads import FLOPS_PER_THREAD, _Threads, largest_product, limited_threads
 
+pytest.importorskip("scipy.optimize")  # whose BLAS is another one than NumPy's
 SMALL, LARGE = [10, 64, 64, 2], [1024, 1024, 4]
 BATCH = 100  # with which the largest product of LARGE is worth 8 threads
 
@@ -227,6 +232,36 @@ def test_a_prediction_within_a_training_leaves_the_number_as_it_is():
         return blas_threads()
 
     assert trained(LARGE, predict, batch_size=BATCH) == [{4}] * 2
+
+
+def test_a_blas_that_comes_later_is_limited_too():
+    code = """
+import numpy as np, threadpoolctl
+import backprop_xp as bp
+
+net, seen = bp.Network([4, 3]), []
+
+class Look:
+    def on_epoch_end(self, progress):
+        blas = threadpoolctl.ThreadpoolController().select(user_api="blas").info()
+        seen.append([one["num_threads"] for one in blas])
+
+for _ in range(2):
+    bp.train(net, np.zeros((6, 4)), np.zeros(6, int), epochs=1, callbacks=[Look()])
+    import scipy.linalg
+print(seen)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, after = ast.literal_eval(run.stdout)
+    assert set(before) <= {1}
+    assert set(after) <= {1}
+    assert len(after) >= len(before)
 
 
 @pytest.mark.usefixtures("four")
