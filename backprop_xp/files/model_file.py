@@ -1,7 +1,8 @@
 """Model files: θ, the masks and the network's description in one safetensors file.
 
 The description is JSON in the file's metadata, with a version of the format. Loading runs no code
-from the file.
+from the file. A file with preprocessing has version 2: a reader of version 1 would pass the columns
+to the network as they are. All other files have version 1.
 """
 
 import json
@@ -9,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, overload
+from typing import Any, Literal, overload
 
 import array_api_compat
 import numpy as np
@@ -20,7 +21,6 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     ENABLE_X64,
     Array,
-    ArrayT_co,
     HostArray,
     dtype_name,
     from_host,
@@ -32,13 +32,14 @@ from backprop_xp.errors import DTypeError, ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
+from backprop_xp.files.meaning import PREPROCESSING, Meaning, meaning_from, written
+from backprop_xp.files.model import Model
 from backprop_xp.network.columns import check_theta
 from backprop_xp.network.network import Network, check_network
 
 __all__ = [
     "FORMAT_VERSION",
     "TRAINING",
-    "Model",
     "load",
     "model_contents",
     "read_notes",
@@ -46,29 +47,9 @@ __all__ = [
     "write_contents",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the highest that is read and written
 TRAINING = "training."  # prefix of the arrays of a checkpoint that are no part of its model
 _KEY = "backprop_xp"
-
-
-class Model(NamedTuple, Generic[ArrayT_co]):
-    """A network and its parameters, as `load` returns them.
-
-    Attributes
-    ----------
-    network : Network
-    theta : array (..., P)
-
-    Examples
-    --------
-    >>> net = Network([2, 3, 1])
-    >>> model = Model(net, net.init())
-    >>> model.network.parameter_count, model.theta.shape
-    (13, (13,))
-    """
-
-    network: Network
-    theta: ArrayT_co
 
 
 @checks_keywords
@@ -77,6 +58,7 @@ def save(
     net: Network,
     theta: Array,
     notes: Mapping[str, str] | None = None,
+    meaning: Meaning | None = None,
 ) -> None:
     """Write a network and its parameters to a safetensors file.
 
@@ -92,6 +74,8 @@ def save(
     notes : mapping of str to str, optional
         Texts to keep beside the model, at most 16 MiB. Their names must not begin with
         ``backprop_xp``. `read_notes` returns them.
+    meaning : Meaning, optional
+        The columns, the preprocessing and the classes of the model.
 
     Raises
     ------
@@ -115,13 +99,16 @@ def save(
     >>> model.network == net, bool((model.theta == theta).all())
     (True, True)
     """
-    contents = model_contents(net, theta, notes)  # whose advice fits a path in θ's place
+    contents = model_contents(net, theta, notes, meaning)  # whose advice fits a path in θ's place
     check_format(path, "save(path)", ".safetensors")
     write_contents(path, *contents)
 
 
 def model_contents(
-    net: Network, theta: Array, notes: Mapping[str, str] | None = None
+    net: Network,
+    theta: Array,
+    notes: Mapping[str, str] | None = None,
+    meaning: Meaning | None = None,
 ) -> tuple[dict[str, HostArray], dict[str, str]]:
     """Return the two parts of a model file: arrays by name, and texts by name.
 
@@ -132,8 +119,8 @@ def model_contents(
     check_network(net, "save", "the path, then the network, then theta: bp.save(path, net, theta)")
     check_theta(theta, net.parameter_count, "save")
     check_real(theta, "save(theta)")
-    description = {
-        "format_version": FORMAT_VERSION,
+    description: dict[str, Any] = {
+        "format_version": 1,
         "sizes": list(net.sizes),
         "hidden": [_described(one, activations.ACTIVATIONS) for one in net.hidden],
         "output": _described(net.output, activations.ACTIVATIONS),
@@ -143,7 +130,23 @@ def model_contents(
     for number, mask in enumerate(net.connections, start=1):
         if mask is not None:
             tensors[f"connections.{number}"] = np.ascontiguousarray(np.asarray(mask))
+    if meaning is not None:
+        arrays, description["meaning"] = _with_arrays(meaning)
+        tensors |= arrays
+        if meaning.preprocessing is not None:
+            description["format_version"] = 2
     return tensors, {**_checked_notes(notes), _KEY: json.dumps(description)}
+
+
+def _with_arrays(meaning: Meaning) -> tuple[dict[str, HostArray], dict[str, Any]]:
+    """Return the arrays of a meaning by name, and its description."""
+    arrays: dict[str, HostArray] = {}
+
+    def put(name: str, array: HostArray) -> str:
+        arrays[name] = np.ascontiguousarray(array)
+        return name
+
+    return arrays, written(meaning, put)
 
 
 def write_contents(
@@ -196,7 +199,8 @@ def load(
     Returns
     -------
     Model
-        Unpacks as ``net, theta``.
+        Unpacks as ``net, theta``. Its `predict` and `predict_proba` take rows as the estimator or
+        pipeline took them that was saved; they need no scikit-learn.
 
     Raises
     ------
@@ -228,9 +232,10 @@ def load(
         net = _network(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
+        meaning = _meaning(described, tensors, net)
     dtype = dtype_name(theta.dtype)
     try:
-        return Model(net, from_host(theta, chosen.xp, chosen.handle, dtype))
+        moved = from_host(theta, chosen.xp, chosen.handle, dtype)
     except DTypeError as error:
         came = f"{dtype} parameters, a dtype that {chosen.name} does not have"
         advice = "Load the file on the CPU, without device=, and convert theta to float32"
@@ -238,6 +243,7 @@ def load(
             advice = f"Call {ENABLE_X64} before anything else, or take float32: "
             advice += "jax.numpy.asarray(bp.load(path).theta, 'float32')"
         raise DTypeError(where, came, error.parts[2], advice) from error
+    return Model(net, moved, meaning)
 
 
 def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -281,6 +287,31 @@ def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
     return checked
 
 
+def _meaning(
+    description: Mapping[str, Any], tensors: Mapping[str, HostArray], net: Network
+) -> Meaning | None:
+    """Return the meaning in a file; None where it has none.
+
+    Raises
+    ------
+    BackpropError, LookupError, TypeError, ValueError
+        It contradicts itself, the network or the arrays.
+    """
+    unused = {name for name in tensors if name.startswith(f"{PREPROCESSING}.")}
+
+    def array(name: str) -> HostArray:
+        unused.remove(name)
+        return tensors[name]
+
+    meaning = None
+    if "meaning" in description:
+        meaning = meaning_from(description["meaning"], array)
+        meaning.check(net)
+    if unused:
+        raise ValueError(f"the tensors {sorted(unused)} belong to no step")
+    return meaning
+
+
 def _mask(stored: HostArray | None) -> HostArray | None:
     """Return a stored mask as bytes: in a damaged file a boolean may be neither 0 nor 1."""
     return stored.view(np.uint8) if stored is not None and stored.dtype == np.bool_ else stored
@@ -292,7 +323,8 @@ def _network(
     layers = range(1, len(description["sizes"]))
     masks = [_mask(tensors.get(f"connections.{number}")) for number in layers]
     used = sum(mask is not None for mask in masks) + 1  # the masks and θ
-    of_model = [name for name in tensors if not name.startswith(TRAINING)]
+    others = (TRAINING, f"{PREPROCESSING}.")
+    of_model = [name for name in tensors if not name.startswith(others)]
     if "theta" not in tensors or used < len(of_model):
         raise safetensors_file.refusal(where, f"tensors {sorted(tensors)}")
 

@@ -75,19 +75,21 @@ def test_a_test_part_of_its_own_is_held_out_unless_told(monkeypatch, capsys):
 
 
 def test_the_model_takes_the_raw_numbers_of_the_file(flower_model):
-    net, theta = bp.load(flower_model)
+    model = bp.load(flower_model)
     X, names = flowers()
-    assert theta.dtype == np.float32
-    labels = np.unique(names, return_inverse=True)[1]
-    assert (net.forward(theta, X).argmax(axis=1) == labels).all()
+    assert model.theta.dtype == np.float32
+    assert model.feature_names == ("length", "width")
+    np.testing.assert_array_equal(model.classes, np.unique(names))
+    np.testing.assert_array_equal(model.predict(X), names)
+    net, theta = model  # the network of standardised numbers
+    p = net.forward(theta, model.inputs(X))
+    np.testing.assert_allclose(model.predict_proba(X), p, rtol=1e-5)
 
 
 def test_the_notes_of_the_model_file_are_json(flower_model):
     notes = {name: json.loads(text) for name, text in model_file.read_notes(flower_model).items()}
     assert notes == {
         "data": "flowers.csv",
-        "feature_names": ["length", "width"],
-        "class_names": ["iris", "rosé", 'say "x", y'],
         "target": "kind",
     }
 
@@ -96,9 +98,9 @@ def test_a_column_that_was_constant_in_training_does_not_matter(capsys):
     X, price = houses()
     write_csv("houses.csv", None, np.column_stack([X, price]).tolist())
     assert main(["train", "houses.csv", "--plot", "", "--epochs", "2"]) == 0
-    net, theta = bp.load("houses.safetensors")
+    model = bp.load("houses.safetensors")
     changed = X + np.array([0, 0, 1e6])
-    np.testing.assert_array_equal(net.forward(theta, X), net.forward(theta, changed))
+    np.testing.assert_array_equal(model.predict(X), model.predict(changed))
 
 
 def test_numbers_beyond_float16_are_kept_in_float64(capsys):
