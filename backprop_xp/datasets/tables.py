@@ -5,9 +5,11 @@ refused with its line and column; no value is guessed, filled in or skipped.
 """
 
 import os
+from array import array
 from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +26,15 @@ from backprop_xp.datasets.header import (
     one_cell,
 )
 from backprop_xp.datasets.npz_file import read_array
+from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.errors import DataError, OptionError, check_is_file
 
 __all__ = ["Table", "read_features", "read_mixed_features", "read_table"]
 
 Target: TypeAlias = str | int | None
 Names: TypeAlias = tuple[str, ...]
+
+_COMPARED: Final = 2**15  # names of columns that are compared with an unknown name
 
 
 class Table(NamedTuple):
@@ -275,7 +280,7 @@ class _Layout(NamedTuple):
     """The columns of a CSV file: whether there is a header, the features, the target."""
 
     header: bool
-    features: list[int]
+    features: Sequence[int]
     target: int | None
     target_name: str
 
@@ -296,12 +301,12 @@ def _layout(
     header = given
     if header is None:
         named = isinstance(target, str) and position is not None
-        known = wanted != () and set(wanted) <= set(rows.first)
+        known = wanted != () and not set(wanted).difference(rows.first)
         header = named or known or is_header(file, rows, position)
     if header and wanted:
-        features = columns_of(file, rows, wanted)
+        features: Sequence[int] = columns_of(file, rows, wanted)
     else:
-        features = [j for j in range(len(rows.first)) if j != position]
+        features = _all_but(position, len(rows.first))
     if not features or (wanted and len(features) != len(wanted)):
         came, advice = f"{len(features)} columns of features", "Check that it is the right table"
         expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
@@ -317,6 +322,15 @@ def _layout(
     return _Layout(header, features, position, target_name)
 
 
+def _all_but(position: int | None, width: int) -> Sequence[int]:
+    """Return the columns 0 to `width` - 1 without one."""
+    if position is None or position == width - 1:
+        return range(width if position is None else position)
+    if position == 0:
+        return range(1, width)
+    return array("i", (j for j in range(width) if j != position))
+
+
 def _position(
     file: Path, rows: FirstRows, target: Target, wanted: Names, needs_target: bool
 ) -> int | None:
@@ -326,11 +340,12 @@ def _position(
         spare = bool(wanted) and width == len(wanted) + 1
         return width - 1 if needs_target or spare else None
     if isinstance(target, str):
-        if target in first or not needs_target:
-            return first.index(target) if target in first else None
+        place = next((j for j, name in enumerate(first) if name == target), None)
+        if place is not None or not needs_target:
+            return place
         came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(shown, first[:10]))}" + (", ..." * (width > 10))
-        advice = advice_for_one_cell(rows) or nearest_name(target, first)
+        expected = f"one of {', '.join(map(shown, islice(first, 10)))}" + (", ..." * (width > 10))
+        advice = advice_for_one_cell(rows) or nearest_name(target, islice(first, _COMPARED))
         raise OptionError("read_file(target)", came + one_cell(rows), expected, advice)
     if not needs_target and width == len(wanted):
         return None
@@ -368,7 +383,10 @@ def _npz_targets(
         values = Y.astype(np.uint8) if Y.dtype.kind == "b" else Y
         different = np.unique(values)
         rows = np.searchsorted(different, values)
-        cells = [str(value).strip() for value in different.tolist()]
+        cells = PackedCells()
+        for start in range(0, len(different), CELLS_AT_ONCE):
+            part = different[start : start + CELLS_AT_ONCE].tolist()
+            cells.append([str(value).strip() for value in part])
         return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]", rows)
     if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
         came = f"{names[0]} {Y.shape} of {Y.dtype}"
