@@ -354,5 +354,5 @@ def _no_model(last: Any) -> DTypeError:
     elif module.startswith("backprop_xp."):
         came, advice = f"{name} that is not fitted", "Call fit(X, y) first"
     else:
-        advice = "Save the estimator within it"
+        advice = "Pass the estimator within it"
     return DTypeError(_WHERE, came, expected, advice)

@@ -53,7 +53,6 @@ def test_an_onnx_file_needs_onnx_before_training(refused, monkeypatch):
     assert f"Run: {install_command('onnx')}" in message
 
 
-
 @needs_sklearn
 @needs_matplotlib
 def test_digits_with_every_default(capsys, tmp_path):
