@@ -24,7 +24,7 @@ from backprop_xp.activations import (
     Tanh,
     find_activation,
 )
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name, to_host
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.exchange.served import check_single, parts
@@ -38,6 +38,7 @@ _LINEAR_FROM = 40.0  # e^(−40) is below the rounding of float64, where PyTorch
 _FLOATS = ("float32", "float64", "float16")
 
 
+@checks_keywords
 def to_torch(model: Any, theta: Any = None) -> Any:
     """Return a network as ``torch.nn.Sequential`` of linear layers and activations.
 
@@ -109,6 +110,7 @@ def to_torch(model: Any, theta: Any = None) -> Any:
     return torch.nn.Sequential(*modules)
 
 
+@checks_keywords
 def from_torch(
     module: Any, *, output: str | Activation | None = None, loss: str | Loss | None = None
 ) -> Model[Any]:
