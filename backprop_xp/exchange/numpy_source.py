@@ -101,10 +101,12 @@ def _module(model: Served, where: str) -> tuple[str, dict[str, HostArray]]:
     lines += [*imports, ""] if imports else []
     lines += ["import numpy as np", "", *(_READ if beside else [])]
     for name, values in constants.items():
-        lines.append(f"{name} = " + (f'_NUMBERS["{name}"]' if beside else array_text(values)))
+        of_file = beside and values.dtype.kind != "O"  # which a file without a pickle cannot hold
+        lines.append(f"{name} = " + (f'_NUMBERS["{name}"]' if of_file else array_text(values)))
     head = "\n".join([*lines, ""])
     text = "\n\n".join([head, *writer.functions.texts.values(), *served_by])
-    return text, constants if beside else {}
+    in_file = {name: x for name, x in constants.items() if beside and x.dtype.kind != "O"}
+    return text, in_file
 
 
 _READ = ['with np.load(Path(__file__).with_suffix(".npz")) as _file:', "    _NUMBERS = dict(_file)"]
