@@ -150,7 +150,7 @@ def columns_of_frame(frame: Any, names: Sequence[str]) -> list[HostArray]:
 def _column(series: Any) -> HostArray:
     """Return a series as an array (m,)."""
     column = np.asarray(host_array(series, WHERE))
-    if column.dtype.kind == "O" and not isinstance(getattr(series, "dtype", None), np.dtype):
+    if column.dtype.kind == "O" and hasattr(series, "isna") and series.isna().any():
         absent = [i for i, value in enumerate(column) if type(value).__name__ == "NAType"]
         if absent:
             column = column.copy()
