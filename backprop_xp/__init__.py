@@ -59,7 +59,7 @@ from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
-    from backprop_xp import datasets
+    from backprop_xp import datasets, exchange
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
     from backprop_xp.exchange.saving import save
     from backprop_xp.files.model import Model
@@ -128,6 +128,7 @@ __all__ = [
     "ensemble",
     "equations",
     "evaluate",
+    "exchange",
     "initializers",
     "load",
     "losses",
@@ -152,6 +153,7 @@ _ON_FIRST_USE = {
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",
     "datasets": "datasets",
+    "exchange": "exchange",
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",

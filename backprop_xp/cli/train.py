@@ -15,6 +15,7 @@ from backprop_xp.cli.network_choice import Task, task_for
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import is_file, training_data
 from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import save
 from backprop_xp.inspection import learning_curve
 from backprop_xp.training.run import Run
@@ -56,7 +57,12 @@ def train_job(options: TrainOptions, say: Say) -> None:
     say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
-    save(options.model, task.net, theta, data.notes.texts(), task.meaning)
+    if options.is_onnx:
+        from backprop_xp.exchange import onnx_file  # which most calls do without
+
+        onnx_file.to_onnx(Model(task.net, theta, task.meaning), path=options.model)
+    else:
+        save(options.model, task.net, theta, data.notes.texts(), task.meaning)
     say(f"written   {options.model}")
     if options.picture is not None and not no_picture:
         of = "standardised targets" if task.targets else "the cases"

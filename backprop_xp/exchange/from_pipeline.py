@@ -26,7 +26,7 @@ from backprop_xp.preprocessing.step import Step
 __all__ = ["Fitted", "fitted_model", "step_of"]
 
 _WHERE = "save(estimator)"
-_ADVICE = "Transform X before the model, and save the last step alone"
+_ADVICE = "Transform X before the model, and pass the last step alone"
 
 
 class Fitted(NamedTuple):
@@ -354,5 +354,5 @@ def _no_model(last: Any) -> DTypeError:
     elif module.startswith("backprop_xp."):
         came, advice = f"{name} that is not fitted", "Call fit(X, y) first"
     else:
-        advice = "Save the estimator within it"
+        advice = "Pass the estimator within it"
     return DTypeError(_WHERE, came, expected, advice)

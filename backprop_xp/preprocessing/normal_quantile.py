@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["normal_quantile"]
+__all__ = ["IN_MIDDLE", "MIDDLE", "NEAR_TAIL", "normal_quantile"]
 
 Float64s = NDArray[np.float64]
 
-_MIDDLE: Final = 0.425  # |p − ½| below it
+MIDDLE: Final = 0.425  # |p − ½| below it
 _FAR: Final = 5.0  # r above it
 # numerators and denominators, from the highest power down
-_IN_MIDDLE: Final = (
+IN_MIDDLE: Final = (
     (
         2509.0809287301226727,
         33430.575583588128105,
@@ -42,7 +42,7 @@ _IN_MIDDLE: Final = (
         1.0,
     ),
 )
-_NEAR_TAIL: Final = (
+NEAR_TAIL: Final = (
     (
         7.7454501427834140764e-4,
         0.022723844989269184583,
@@ -105,10 +105,10 @@ def normal_quantile(p: Any) -> Float64s:
     q = p - 0.5
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.sqrt(-np.log(np.minimum(p, 1 - p)))
-        middle = q * _ratio(_IN_MIDDLE, _MIDDLE**2 - q * q)
-        near, far = _ratio(_NEAR_TAIL, r - 1.6), _ratio(_FAR_TAIL, r - _FAR)
+        middle = q * _ratio(IN_MIDDLE, MIDDLE**2 - q * q)
+        near, far = _ratio(NEAR_TAIL, r - 1.6), _ratio(_FAR_TAIL, r - _FAR)
     tail = np.copysign(np.where(r <= _FAR, near, np.where(np.isinf(r), np.inf, far)), q)
-    z: Float64s = np.where(np.abs(q) <= _MIDDLE, middle, tail)
+    z: Float64s = np.where(np.abs(q) <= MIDDLE, middle, tail)
     return z
 
 

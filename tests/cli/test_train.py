@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 from cli_cases import flowers, houses, read_csv, write_csv
+from exchange_cases import onnx_results
+from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.arrays.advice import install_command
@@ -24,6 +26,31 @@ needs_matplotlib = pytest.mark.skipif(
 
 # ---------------------------------------------------------------------------------------------
 # what works
+
+
+@pytest.mark.parametrize("write", [flowers, houses])
+def test_a_name_in_onnx_writes_an_onnx_file(write, capsys):
+    needs("onnx")
+    X, Y = write()
+    write_csv("data.csv", [f"x{j}" for j in range(X.shape[1])] + ["y"], np.column_stack([X, Y]))
+    for name in ("data.onnx", "data.safetensors"):
+        assert main(["train", "data.csv", "--out", name, "--epochs", "3", "--plot", ""]) == 0
+    assert "written   data.onnx" in capsys.readouterr().out
+    model = bp.load("data.safetensors")
+    X = X.astype("float32")
+    results = onnx_results("data.onnx", X)
+    if model.classes is None:
+        np.testing.assert_allclose(results["variable"], model.predict(X).reshape(-1, 1), rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(results["label"], model.predict(X))
+        got = results["probabilities"]
+        np.testing.assert_allclose(got, model.predict_proba(X), atol=1e-6)
+
+
+def test_an_onnx_file_needs_onnx_before_training(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    message = refused("train", "xor", "--out", "xor.onnx", "--plot", "")
+    assert f"Run: {install_command('onnx')}" in message
 
 
 @needs_sklearn
@@ -170,7 +197,7 @@ def test_what_is_held_out_is_not_trained_on(monkeypatch):
         (["--plot", "missing/xor.png"], "an existing folder 'missing'"),
         (["--plot", "xor.bmp"], "--plot: got 'xor.bmp'"),
         (
-            ["--out", "xor.onnx"],
+            ["--out", "xor.keras"],
             "a name in .safetensors, which is what is written. Use 'xor.safeten",
         ),
         (["--out", "xor.pt"], "Use 'xor.safetensors'"),
