@@ -34,6 +34,7 @@ __all__ = ["Table", "read_features", "read_mixed_features", "read_table"]
 Target: TypeAlias = str | int | None
 Names: TypeAlias = tuple[str, ...]
 
+_TRUTHS: Final = {"true": 1.0, "false": 0.0}  # in lower case
 _COMPARED: Final = 2**15  # names of columns that are compared with an unknown name
 
 
@@ -212,7 +213,8 @@ def read_mixed_features(
     path, target, feature_names, header
         As `read_features`.
     texts : collection of int
-        The features that are texts, by their indices; the others are numbers.
+        The features that are texts, by their indices; the others are numbers, or true and false in
+        any case, which become 1 and 0.
 
     Returns
     -------
@@ -248,6 +250,8 @@ def read_mixed_features(
                 X[row, j] = cell
             elif is_number(cell):
                 X[row, j] = float(cell)
+            elif cell.lower() in _TRUTHS:
+                X[row, j] = _TRUTHS[cell.lower()]
             else:
                 name = feature_names[j] if feature_names else ""
                 where = place(file, lines[row], layout.features[j], name)

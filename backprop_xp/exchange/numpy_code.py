@@ -56,7 +56,7 @@ def interpolate(x, xs, ys):
 """,
     "one_hot": """\
 def one_hot(x, categories, refuse):
-    found = x == categories
+    found = (x == categories) | ((x != x) & (categories != categories))  # NaN is a category
     if refuse and not found.any(axis=1).all():
         raise ValueError(f"unknown category in {x.ravel()[~found.any(axis=1)][:3]}")
     return found.astype(float)
@@ -256,9 +256,14 @@ def array_text(values: HostArray) -> str:
     >>> array_text(np.array([[0.1, 2.0]], dtype="float32"))
     'np.array([[0.1, 2.0]], dtype="float32")'
     """
-    if values.dtype.kind in "US":
-        return f"np.array({values.tolist()!r})"
-    shortest = np.array([str(each) for each in values.ravel()]).reshape(values.shape)
-    text = repr(shortest.tolist()).replace("'", "")
-    text = re.sub(r"\b(nan|inf)\b", r"np.\1", text)
-    return f'np.array({text}, dtype="{values.dtype.name}")'
+    dtype = f', dtype="{values.dtype.name}"' if values.dtype.kind not in "US" else ""
+    return f"np.array({_literal(values)}{dtype})"
+
+
+def _literal(x: Any) -> str:
+    """Return the source of nested lists, or of a number, a text or None."""
+    if isinstance(x, np.ndarray):
+        return f"[{', '.join(map(_literal, x))}]"
+    if isinstance(x, float | np.floating) and not np.isfinite(x):
+        return _number(float(x))[0]
+    return repr(str(x)) if isinstance(x, str) else str(x)  # str(float32) has the fewest digits

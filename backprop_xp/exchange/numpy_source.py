@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.errors import DTypeError
 from backprop_xp.exchange.expressions import Symbol, in_order
 from backprop_xp.exchange.numpy_code import Functions, array_text, body
 from backprop_xp.exchange.preparation import prepared
@@ -24,6 +26,7 @@ MOST_NUMBERS = 2000  # that are written into the module itself
 _GUARD = '@np.errstate(over="ignore", under="ignore")  # exp(1000) is infinity, and 1/infinity is 0'
 
 
+@checks_keywords
 def to_numpy_source(
     path: str | os.PathLike[str], model: Any, theta: Any = None, *, classes: Any = None
 ) -> None:
@@ -72,6 +75,9 @@ def to_numpy_source(
         return sigmoid(a1 @ W2.T + b2)
     """
     where = "to_numpy_source"
+    if not isinstance(path, str | os.PathLike):
+        came, advice = type(path).__name__, "Pass the path first, then the model"
+        raise DTypeError(f"{where}(path)", came, "a name in .py", advice)
     check_format(path, f"{where}(path)", ".py")
     target = Path(path)
     text, arrays = _module(served(model, theta, classes, where), where)
@@ -95,10 +101,12 @@ def _module(model: Served, where: str) -> tuple[str, dict[str, HostArray]]:
     lines += [*imports, ""] if imports else []
     lines += ["import numpy as np", "", *(_READ if beside else [])]
     for name, values in constants.items():
-        lines.append(f"{name} = " + (f'_NUMBERS["{name}"]' if beside else array_text(values)))
+        of_file = beside and values.dtype.kind != "O"  # which a file without a pickle cannot hold
+        lines.append(f"{name} = " + (f'_NUMBERS["{name}"]' if of_file else array_text(values)))
     head = "\n".join([*lines, ""])
     text = "\n\n".join([head, *writer.functions.texts.values(), *served_by])
-    return text, constants if beside else {}
+    in_file = {name: x for name, x in constants.items() if beside and x.dtype.kind != "O"}
+    return text, in_file
 
 
 _READ = ['with np.load(Path(__file__).with_suffix(".npz")) as _file:', "    _NUMBERS = dict(_file)"]

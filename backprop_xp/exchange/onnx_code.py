@@ -252,10 +252,19 @@ class _Writer:
         return self.graph.node("Gather", classes, place, axis=0)
 
     def of_one_hot(self, x: Symbol) -> str:
+        categories = x.inputs[1].options["values"]
+        if categories.dtype.kind == "O":
+            came = f"OneHotEncoder with a missing text for a category, in {categories.tolist()!r}"
+            advice = "Fill missing texts before, with SimpleImputer"
+            raise OptionError(f"{self.where}(model)", came, "texts, as ONNX has no others", advice)
         graph, (column, known) = self.graph, self.inputs(x)
         if x.options["kind"] == "number":  # both in the dtype in which the input comes
             column, known = (graph.cast(each, self._dtype) for each in (column, known))
-        hot = graph.cast(graph.node("Equal", column, known), self.dtype(x))
+        equal = graph.node("Equal", column, known)
+        if categories.dtype.kind == "f" and np.isnan(categories).any():
+            both = graph.node("And", graph.node("IsNaN", column), graph.node("IsNaN", known))
+            equal = graph.node("Or", equal, both)
+        hot = graph.cast(equal, self.dtype(x))
         if not x.options["refuse"]:
             return hot
         # an unknown category is a place outside of an array of one number, which engines refuse

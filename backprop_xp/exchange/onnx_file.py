@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import Symbol
@@ -25,6 +25,7 @@ IR_VERSION = 9  # the form of files of that opset
 _MOST_BYTES = 2**31 - 1  # of a protobuf file
 
 
+@checks_keywords
 def to_onnx(
     model: Any,
     theta: Any = None,

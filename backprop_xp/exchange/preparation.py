@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.expressions import Symbol, constant
 from backprop_xp.exchange.program import concatenated, taken
@@ -273,19 +274,20 @@ def _one_hot_encoding(step: OneHotEncoding, columns: Columns) -> Columns:
     parts = []
     described = zip(step.categories, step.places, step.unknown, step.widths, strict=True)
     for place, (categories, places, unknown, width) in enumerate(described):
-        part, values = columns.column(place), list(categories)
-        if part.kind == TEXT and not all(isinstance(each, str) for each in values):
-            came = f"OneHotEncoder with texts and others in column {place}"
-            advice = "Fill missing texts before, with SimpleImputer"
-            raise columns.refusal(came, "texts alone", advice)
-        if part.kind == NUMBER and any(each is None or is_nan(each) for each in values):
-            came = f"OneHotEncoder with a missing number for a category in column {place}"
-            raise columns.refusal(came, "numbers", "Fill missing numbers before")
-        known = columns.constant(np.array(values)[None, :], "categories")
+        part = columns.column(place)
+        known = columns.constant(_known(categories, part.kind)[None, :], "categories")
         refuse = unknown == REFUSED
         hot = Symbol("one_hot", part.symbol, known, refuse=refuse, kind=part.kind)
         parts.append(Part(_in_places(hot, places, unknown, width, columns), width))
     return columns.of(*parts)
+
+
+def _known(categories: Iterable[Any], kind: str) -> HostArray:
+    """Return categories as an array: of texts, of objects with missing texts, or of numbers."""
+    values = list(categories)
+    if kind == TEXT:
+        return np.array(values, dtype=str if all(isinstance(x, str) for x in values) else object)
+    return np.array([np.nan if x is None else x for x in values], dtype=float)
 
 
 def _in_places(hot: Symbol, places: Any, unknown: int, width: int, columns: Columns) -> Symbol:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.activations import ACTIVATIONS, Activation
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.estimators.from_parts import fitted_from_parts
@@ -44,6 +44,7 @@ _KEPT = (
 _PLAIN = str | int | float | bool | np.random.RandomState | None
 
 
+@checks_keywords
 def from_sklearn(estimator: Any) -> Any:
     """Return scikit-learn's fitted estimator as one of this library, fitted.
 
@@ -133,6 +134,7 @@ def _head(estimator: Any, net: Network, classifies: bool) -> Head:
     return Head(units, output, loss, np.arange(units) if several else classes, flat=not several)
 
 
+@checks_keywords
 def to_sklearn(model: Any, theta: Any = None, *, classes: Any = None) -> Any:
     """Return a model as scikit-learn's MLPClassifier or MLPRegressor, fitted.
 

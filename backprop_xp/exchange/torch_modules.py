@@ -24,7 +24,7 @@ from backprop_xp.activations import (
     Tanh,
     find_activation,
 )
-from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name, to_host
 from backprop_xp.errors import DTypeError, OptionError, ShapeError
 from backprop_xp.exchange.served import check_single, parts
@@ -38,6 +38,7 @@ _LINEAR_FROM = 40.0  # e^(−40) is below the rounding of float64, where PyTorch
 _FLOATS = ("float32", "float64", "float16")
 
 
+@checks_keywords
 def to_torch(model: Any, theta: Any = None) -> Any:
     """Return a network as ``torch.nn.Sequential`` of linear layers and activations.
 
@@ -80,11 +81,11 @@ def to_torch(model: Any, theta: Any = None) -> Any:
     >>> import backprop_xp as bp
     >>> net = bp.Network([4, 3, 2], hidden="relu")
     >>> theta = net.init(seed=0)
-    >>> module = bp.exchange.to_torch(net, theta)
-    >>> [type(layer).__name__ for layer in module]
+    >>> module = bp.exchange.to_torch(net, theta)  # doctest: +SKIP
+    >>> [type(layer).__name__ for layer in module]  # doctest: +SKIP
     ['Linear', 'ReLU', 'Linear', 'Softmax']
     >>> theta[0] = 7.0  # the first weight
-    >>> float(module[0].weight.detach()[0, 0])
+    >>> float(module[0].weight.detach()[0, 0])  # doctest: +SKIP
     7.0
     """
     where = "to_torch"
@@ -109,6 +110,7 @@ def to_torch(model: Any, theta: Any = None) -> Any:
     return torch.nn.Sequential(*modules)
 
 
+@checks_keywords
 def from_torch(
     module: Any, *, output: str | Activation | None = None, loss: str | Loss | None = None
 ) -> Model[Any]:
@@ -153,12 +155,12 @@ def from_torch(
 
     Examples
     --------
-    >>> import torch, backprop_xp as bp
-    >>> module = torch.nn.Sequential(
+    >>> import torch, backprop_xp as bp  # doctest: +SKIP
+    >>> module = torch.nn.Sequential(  # doctest: +SKIP
     ...     torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)
     ... )
-    >>> net, theta = bp.exchange.from_torch(module, output="softmax")
-    >>> net.sizes, net.loss.name, tuple(theta.shape)
+    >>> net, theta = bp.exchange.from_torch(module, output="softmax")  # doctest: +SKIP
+    >>> net.sizes, net.loss.name, tuple(theta.shape)  # doctest: +SKIP
     ((4, 3, 2), 'cross_entropy', (23,))
     """
     where = "from_torch"

@@ -10,13 +10,14 @@ from backprop_xp.activations import Softmax
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.files.memory import memory_as_json, memory_from_json
+from backprop_xp.files.model_contents import PREPROCESSING
 from backprop_xp.network.network import Network
 from backprop_xp.preprocessing.catalogue import step_from
 from backprop_xp.preprocessing.step import Step, check_counts, description
 
-__all__ = ["PREPROCESSING", "Meaning", "meaning_from", "written"]
+__all__ = ["Meaning", "meaning_from", "written"]
 
-PREPROCESSING: Final = "preprocessing"  # prefix of its arrays in a file
+_STEP: Final = PREPROCESSING.rstrip(".")
 _KINDS: Final = "biufUO"  # kinds of dtype of classes
 
 
@@ -81,7 +82,7 @@ def written(meaning: Meaning, put: Callable[[str, HostArray], str]) -> dict[str,
     if classes is not None:
         found["classes"] = _written_classes(classes)
     if step is not None:
-        found[PREPROCESSING] = memory_as_json(description(step), PREPROCESSING, put, "save")
+        found[_STEP] = memory_as_json(description(step), _STEP, put, "save")
     return found
 
 
@@ -100,8 +101,8 @@ def meaning_from(found: Mapping[str, Any], array: Callable[[str], HostArray]) ->
         raise TypeError("flat that is neither true nor false")
     classes = _classes_from(found["classes"]) if "classes" in found else None
     step = None
-    if PREPROCESSING in found:
-        step = step_from(memory_from_json(found[PREPROCESSING], array))
+    if _STEP in found:
+        step = step_from(memory_from_json(found[_STEP], array))
     return Meaning(classes, flat, tuple(names), step)
 
 

@@ -5,10 +5,8 @@ from the file. A file with preprocessing has version 2: a reader of version 1 wo
 to the network as they are. All other files have version 1.
 """
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -16,7 +14,6 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp import activations, losses
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import (
     ENABLE_X64,
@@ -24,32 +21,26 @@ from backprop_xp.arrays.backend import (
     HostArray,
     dtype_name,
     from_host,
-    to_host,
 )
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import DTypeError, ModelFileError, OptionError
+from backprop_xp.errors import DTypeError
 from backprop_xp.files import safetensors_file
-from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
-from backprop_xp.files.meaning import PREPROCESSING, Meaning, meaning_from, written
+from backprop_xp.files.meaning import Meaning, meaning_from, written
 from backprop_xp.files.model import Model
+from backprop_xp.files.model_contents import (
+    KEY,
+    PREPROCESSING,
+    model_contents,
+    network_from,
+    write_contents,
+)
 from backprop_xp.network.columns import check_theta
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
 
-__all__ = [
-    "FORMAT_VERSION",
-    "TRAINING",
-    "load",
-    "model_contents",
-    "read_notes",
-    "save",
-    "write_contents",
-]
+__all__ = ["FORMAT_VERSION", "load", "read_notes", "save"]
 
 FORMAT_VERSION = 2  # the highest that is read and written
-TRAINING = "training."  # prefix of the arrays of a checkpoint that are no part of its model
-_KEY = "backprop_xp"
 
 
 @checks_keywords
@@ -99,68 +90,25 @@ def save(
     >>> model.network == net, bool((model.theta == theta).all())
     (True, True)
     """
-    contents = model_contents(net, theta, notes, meaning)  # whose advice fits a path in θ's place
+    arrays, about = ({}, {}) if meaning is None else _with_arrays(meaning)
+    # its advice fits a path in θ's place, so that it comes before the check of the path
+    tensors, texts = model_contents(net, theta, notes, about)
     check_format(path, "save(path)", ".safetensors")
-    write_contents(path, *contents)
-
-
-def model_contents(
-    net: Network,
-    theta: Array,
-    notes: Mapping[str, str] | None = None,
-    meaning: Meaning | None = None,
-) -> tuple[dict[str, HostArray], dict[str, str]]:
-    """Return the two parts of a model file: arrays by name, and texts by name.
-
-    Raises
-    ------
-    ShapeError, DTypeError, OptionError
-    """
-    check_network(net, "save", "the path, then the network, then theta: bp.save(path, net, theta)")
-    check_theta(theta, net.parameter_count, "save")
-    check_real(theta, "save(theta)")
-    description: dict[str, Any] = {
-        "format_version": 1,
-        "sizes": list(net.sizes),
-        "hidden": [_described(one, activations.ACTIVATIONS) for one in net.hidden],
-        "output": _described(net.output, activations.ACTIVATIONS),
-        "loss": _described(net.loss, losses.LOSSES),
-    }
-    tensors = {"theta": np.ascontiguousarray(to_host(theta))}
-    for number, mask in enumerate(net.connections, start=1):
-        if mask is not None:
-            tensors[f"connections.{number}"] = np.ascontiguousarray(np.asarray(mask))
-    if meaning is not None:
-        arrays, description["meaning"] = _with_arrays(meaning)
-        tensors |= arrays
-        if meaning.preprocessing is not None:
-            description["format_version"] = 2
-    return tensors, {**_checked_notes(notes), _KEY: json.dumps(description)}
+    write_contents(path, tensors | arrays, texts)
 
 
 def _with_arrays(meaning: Meaning) -> tuple[dict[str, HostArray], dict[str, Any]]:
-    """Return the arrays of a meaning by name, and its description."""
+    """Return the arrays of a meaning by name, and the parts of the description."""
     arrays: dict[str, HostArray] = {}
 
     def put(name: str, array: HostArray) -> str:
         arrays[name] = np.ascontiguousarray(array)
         return name
 
-    return arrays, written(meaning, put)
-
-
-def write_contents(
-    path: str | os.PathLike[str],
-    tensors: Mapping[str, HostArray],
-    metadata: Mapping[str, str],
-) -> None:
-    """Write arrays and texts to a safetensors file, atomically.
-
-    Raises
-    ------
-    OSError, OptionError
-    """
-    write_atomically(path, safetensors_file.to_bytes(tensors, metadata))
+    about: dict[str, Any] = {"meaning": written(meaning, put)}
+    if meaning.preprocessing is not None:
+        about["format_version"] = 2
+    return arrays, about
 
 
 @overload
@@ -228,8 +176,8 @@ def load(
     chosen, where = select_device(device), f"load({str(path)!r})"
     tensors, texts = safetensors_file.read(Path(path), where)
     with safetensors_file.interpreting(where):
-        described = safetensors_file.description(texts, _KEY, where, FORMAT_VERSION)
-        net = _network(described, tensors, own or {}, where)
+        described = safetensors_file.description(texts, KEY, where, FORMAT_VERSION)
+        net = network_from(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")
         meaning = _meaning(described, tensors, net)
@@ -263,28 +211,7 @@ def read_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     {'data': 'exclusive or'}
     """
     texts = safetensors_file.read(Path(path), f"read_notes({str(path)!r})", tensors=False).texts
-    return {name: text for name, text in texts.items() if not name.startswith(_KEY)}
-
-
-def _described(one: Any, built_in: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the name and fields of a built-in activation or loss; of a user's own, the name."""
-    name = getattr(one, "name", None)
-    if isinstance(name, str) and type(one) is built_in.get(name):
-        return {"name": name, **asdict(one)}
-    if not isinstance(name, str) or name in built_in:
-        expected = "a name, a str that no built-in activation or loss has"
-        advice = "Give the class a name of its own, by which load(path, own=...) finds it"
-        raise OptionError("save(net)", f"{one!r} with the name {name!r}", expected, advice)
-    return {"name": name}
-
-
-def _checked_notes(notes: Mapping[str, str] | None) -> dict[str, str]:
-    checked = dict(notes or {})
-    texts = all(isinstance(x, str) for pair in checked.items() for x in pair)
-    if not texts or any(name.startswith(_KEY) for name in checked):
-        expected = f"texts under names that do not begin with {_KEY}"
-        raise OptionError("save(notes)", f"{checked!r:.200}", expected, "Use str")
-    return checked
+    return {name: text for name, text in texts.items() if not name.startswith(KEY)}
 
 
 def _meaning(
@@ -297,7 +224,7 @@ def _meaning(
     BackpropError, LookupError, TypeError, ValueError
         It contradicts itself, the network or the arrays.
     """
-    unused = {name for name in tensors if name.startswith(f"{PREPROCESSING}.")}
+    unused = {name for name in tensors if name.startswith(PREPROCESSING)}
 
     def array(name: str) -> HostArray:
         unused.remove(name)
@@ -310,42 +237,3 @@ def _meaning(
     if unused:
         raise ValueError(f"the tensors {sorted(unused)} belong to no step")
     return meaning
-
-
-def _mask(stored: HostArray | None) -> HostArray | None:
-    """Return a stored mask as bytes: in a damaged file a boolean may be neither 0 nor 1."""
-    return stored.view(np.uint8) if stored is not None and stored.dtype == np.bool_ else stored
-
-
-def _network(
-    description: dict[str, Any], tensors: dict[str, Any], own: Mapping[str, Any], where: str
-) -> Network:
-    layers = range(1, len(description["sizes"]))
-    masks = [_mask(tensors.get(f"connections.{number}")) for number in layers]
-    used = sum(mask is not None for mask in masks) + 1  # the masks and θ
-    others = (TRAINING, f"{PREPROCESSING}.")
-    of_model = [name for name in tensors if not name.startswith(others)]
-    if "theta" not in tensors or used < len(of_model):
-        raise safetensors_file.refusal(where, f"tensors {sorted(tensors)}")
-
-    def made(built_in: Mapping[str, Any], described: dict[str, Any]) -> Any:
-        fields = dict(described)
-        name = fields.pop("name")
-        if name in own:
-            return own[name]
-        if name not in built_in:
-            raise ModelFileError(
-                where,
-                f"the activation or loss {name!r:.100}",
-                f"one of {', '.join(built_in)}",
-                f"Pass your own object: load(path, own={{{name!r:.100}: ...}})",
-            )
-        return built_in[name](**fields)
-
-    return Network(
-        description["sizes"],
-        [made(activations.ACTIVATIONS, described) for described in description["hidden"]],
-        made(activations.ACTIVATIONS, description["output"]),
-        made(losses.LOSSES, description["loss"]),
-        masks,
-    )

@@ -145,5 +145,9 @@ def _among_objects(column: HostArray, known: Categories) -> Indices:
     values = known.tolist() if isinstance(known, np.ndarray) else known
     indices = {value: i for i, value in enumerate(values) if not is_nan(value)}
     nan = next((i for i, value in enumerate(values) if is_nan(value)), -1)
-    found = (nan if is_nan(value) else indices.get(value, -1) for value in column.tolist())
-    return np.fromiter(found, dtype=np.int64, count=len(column))
+    given = column.tolist()
+    found = np.fromiter((indices.get(value, -1) for value in given), np.int64, len(given))
+    if nan >= 0:
+        for row in np.flatnonzero(found < 0):
+            found[row] = nan if is_nan(given[row]) else -1
+    return found

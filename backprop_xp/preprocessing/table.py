@@ -1,5 +1,6 @@
 """The columns that a step of preprocessing takes and returns."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -135,9 +136,9 @@ def columns_of_frame(frame: Any, names: Sequence[str]) -> list[HostArray]:
     DataError
         A column is missing, or there are several of its name.
     """
-    present = [str(name) for name in frame.columns]
+    present = Counter(str(name) for name in frame.columns)
     for name in names:
-        count = present.count(name)
+        count = present[name]
         if count != 1:
             came = f"a frame with {count or 'no'} column{'s' * (count > 1)} {name!r}"
             some = f"{', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}"
@@ -149,7 +150,7 @@ def columns_of_frame(frame: Any, names: Sequence[str]) -> list[HostArray]:
 def _column(series: Any) -> HostArray:
     """Return a series as an array (m,)."""
     column = np.asarray(host_array(series, WHERE))
-    if column.dtype.kind == "O" and not isinstance(getattr(series, "dtype", None), np.dtype):
+    if column.dtype.kind == "O" and hasattr(series, "isna") and series.isna().any():
         absent = [i for i, value in enumerate(column) if type(value).__name__ == "NAType"]
         if absent:
             column = column.copy()

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import backprop_xp as bp
 from backprop_xp import exchange
 
@@ -13,6 +15,12 @@ def test_it_has_six_functions():
     assert set(bp.exchange.__all__) == set(dir(exchange)) == FUNCTIONS
     assert all(callable(getattr(exchange, name)) for name in FUNCTIONS)
     assert not hasattr(exchange, "to_keras")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_an_unknown_keyword_is_refused_by_name(name):
+    with pytest.raises(bp.CallError, match=rf"{name}\(opset\): got an unknown keyword"):
+        getattr(exchange, name)(opset=12)
 
 
 def test_its_import_loads_no_other_library():

@@ -86,6 +86,7 @@ def test_a_name_that_no_function_may_have_is_changed(name):
         np.array([True, False]),
         np.array(["it's", 'a "b"', "é\n"]),
         np.zeros((0, 2)),
+        np.array([["nan", "a nan b", None, "'nan'", "nan, nan"]], dtype=object),
     ],
 )
 def test_an_array_is_written_with_all_its_digits(values):

@@ -129,6 +129,11 @@ def test_a_name_of_another_format_is_refused(tmp_path):
         bp.exchange.to_numpy_source(tmp_path / "model.onnx", net, net.init())
 
 
+def test_a_model_before_the_path_is_refused():
+    with pytest.raises(bp.DTypeError, match="Pass the path first"):
+        bp.exchange.to_numpy_source(bp.Network([1, 1]), "model.py")
+
+
 def test_a_refused_model_leaves_no_file(tmp_path):
     with pytest.raises(bp.DTypeError):
         bp.exchange.to_numpy_source(tmp_path / "model.py", bp.MLPClassifier())

@@ -161,6 +161,24 @@ def test_unknown_categories(name, tmp_path):
     check(fit([CATEGORIES[name]], X[:, 2:3]), X[:, 2:3] + 0.5, tmp_path)
 
 
+@pytest.mark.parametrize("drop", [None, "first"])
+def test_a_missing_number_may_be_a_category(drop, tmp_path):
+    given = np.where(rng.random((M, 1)) < 0.3, np.nan, X[:, 2:3])
+    check(fit([OneHotEncoder(drop=drop)], given), given, tmp_path)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_a_missing_text_may_be_a_category_of_the_module_and_not_of_onnx(missing, tmp_path):
+    given = np.where(rng.random((M, 1)) < 0.3, missing, TEXTS[:, 2:3])
+    pipeline = fit([OneHotEncoder()], given)
+    bp.exchange.to_numpy_source(tmp_path / "model.py", pipeline)
+    got = module_at(tmp_path / "model.py").predict_proba(given)
+    np.testing.assert_allclose(got, pipeline.predict_proba(given), atol=1e-12)
+    needs("onnx")
+    with pytest.raises(bp.OptionError, match="OneHotEncoder with a missing text"):
+        bp.exchange.to_onnx(pipeline)
+
+
 @pytest.mark.parametrize("texts", [False, True])
 def test_an_unknown_category_that_is_refused_is_refused_by_the_files(texts, tmp_path):
     given = TEXTS[:, 2:3] if texts else X[:, 2:3]

@@ -1,5 +1,6 @@
 """`to_torch` and `from_torch`: equal outputs, shared weights, and reasons."""
 
+import doctest
 import subprocess
 import sys
 
@@ -179,6 +180,14 @@ def test_an_output_beside_an_output_is_refused():
 def test_networks_that_torch_cannot_express_are_refused(net, stack, words):
     with pytest.raises(bp.BackpropError, match=rf"to_torch.*{words}"):
         bp.exchange.to_torch(net, net.init(stack=stack))
+
+
+@pytest.mark.parametrize("function", [bp.exchange.to_torch, bp.exchange.from_torch])
+def test_the_examples_of_the_docstrings_run(function):
+    code = function.__doc__.replace("  # doctest: +SKIP", "")
+    test = doctest.DocTestParser().get_doctest(code, {}, function.__name__, None, 0)
+    assert len(test.examples) > 3
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 def test_without_torch_the_error_names_the_install_command():
