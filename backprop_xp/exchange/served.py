@@ -133,6 +133,9 @@ def _checked(net: Any, theta: Any, meaning: Meaning | None, classes: Any, where:
             raise OptionError(f"{where}(classes)", came, "none: the model knows its own", advice)
         meaning = Meaning(_checked_classes(classes, net, where), flat=True)
     meaning = meaning or Meaning()
+    if meaning.classes is not None and meaning.flat and len(meaning.classes) == 1:
+        came, advice = "a model of a single class", "Train on cases of other classes, too"
+        raise OptionError(f"{where}(model)", came, "two classes or more", advice)
     if meaning.classes is not None and meaning.classes.dtype.kind == "O":
         meaning = Meaning(
             _texts(meaning.classes, where),

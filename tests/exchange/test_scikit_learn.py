@@ -91,6 +91,18 @@ def test_ours_is_fitted_again_with_the_parameters_of_theirs():
     assert ours.set_params(max_iter=200, tol=0.01).fit(X, CLASSES).score(X, CLASSES) > 0.8
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_warm_start_goes_on_as_theirs_does():
+    settings = {"hidden_layer_sizes": [5], "max_iter": 4, "warm_start": True, "random_state": 0}
+    original = theirs.MLPClassifier(**settings).fit(X, CLASSES)
+    ours = bp.exchange.from_sklearn(original).fit(X, CLASSES)
+    agree(ours, original.fit(X, CLASSES))
+    first = bp.exchange.from_sklearn(original)
+    before = first.theta_.copy()
+    first.partial_fit(X, CLASSES)
+    assert 0 < np.abs(first.theta_ - before).max() < 0.01
+
+
 def test_names_of_columns_stay():
     pandas = needs("pandas")
     frame = pandas.DataFrame(X, columns=list("abcd"))
