@@ -10,7 +10,6 @@
 
     from_pipeline   scikit-learn's fitted transformers as steps of `preprocessing`
     served          a model as it is exported
-    expressions     computations as data; the formula of an activation
     program         everything between the inputs of a network and predictions, as expressions
     preparation     the steps of preprocessing, as expressions
     numpy_code      expressions as NumPy source

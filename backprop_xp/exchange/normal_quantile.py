@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from backprop_xp.exchange.expressions import Symbol
+from backprop_xp.execution.expressions import Symbol
 from backprop_xp.preprocessing.normal_quantile import IN_MIDDLE, MIDDLE, NEAR_TAIL
 
 __all__ = ["normal_quantile"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.exchange.expressions import Symbol, formula, in_order
+from backprop_xp.execution.expressions import Symbol, formula, in_order
 
 __all__ = ["CALLS", "INFIX", "PREFIX", "Functions", "array_text", "body"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DTypeError
-from backprop_xp.exchange.expressions import Symbol, in_order
+from backprop_xp.execution.expressions import Symbol, in_order
 from backprop_xp.exchange.numpy_code import Functions, array_text, body
 from backprop_xp.exchange.preparation import prepared
 from backprop_xp.exchange.program import Program, program_of

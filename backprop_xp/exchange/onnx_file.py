@@ -9,7 +9,7 @@ import numpy as np
 from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import OptionError
-from backprop_xp.exchange.expressions import Symbol
+from backprop_xp.execution.expressions import Symbol
 from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
 from backprop_xp.exchange.preparation import prepared

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backprop_xp.activations import Activation, Identity
-from backprop_xp.exchange.expressions import Symbol, constant
+from backprop_xp.execution.expressions import Symbol, constant
 from backprop_xp.exchange.served import Served
 
 __all__ = ["Program", "concatenated", "program_of", "taken"]

@@ -9,6 +9,7 @@ it is, recorded once and replayed, fused into kernels of a GPU, or compiled into
     plain_loop         calls of the step, one after another
     jax_scan           a block of batches as one compiled lax.scan
     jax_layers         W and b of each layer as arrays of their own, for XLA
+    expressions        computations as data; an activation's own formula
     tape               the operations of a step, noted while it runs on NumPy
     recordings         one recorded step for each form of batch
     numpy_replay       the recorded operations again, on memory that lasts

@@ -5,7 +5,7 @@ import pytest
 from exchange_cases import onnx_results
 from needs import needs
 
-from backprop_xp.exchange.expressions import ELEMENTWISE, REDUCTIONS, Symbol
+from backprop_xp.execution.expressions import ELEMENTWISE, REDUCTIONS, Symbol
 from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
 

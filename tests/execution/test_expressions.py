@@ -6,7 +6,7 @@ from exchange_cases import Centred, Cube, Deciding
 
 import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
-from backprop_xp.exchange.expressions import Symbol, constant, formula, in_order
+from backprop_xp.execution.expressions import Symbol, constant, formula, in_order
 
 
 class Computes:

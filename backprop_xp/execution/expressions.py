@@ -1,4 +1,4 @@
-"""Expressions: computations as data, which are written as ONNX or as NumPy source.
+"""Expressions: computations as data, which are written as ONNX, NumPy source or JavaScript.
 
 A `Symbol` is a number that is not known yet: an operation and its inputs. Arithmetic on symbols
 makes further symbols, and so do the functions of the Array API standard. An activation that is
@@ -8,22 +8,31 @@ called on a symbol therefore returns its own formula:
 >>> formula(Tanh())
 tanh(z)
 
-So no formula of an activation is written a second time for a file, and a user's own activation is
-exported like a built-in one.
+So no formula of an activation or a loss is written a second time for a file, and a user's own
+activation is exported like a built-in one.
 
-Symbols stand for rows (m, n), one for each case, where the equations have columns (n, m): the axis
-−2 of an activation, over the units of a layer, is the last axis of a symbol.
+The axis −2 of an activation, over the units of a layer, is the only axis of a symbol over which
+there are sums. Files that hold rows (m, n), one for each case, have it as their last axis.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from backprop_xp.activations import Activation
 from backprop_xp.errors import OptionError
 
-__all__ = ["ELEMENTWISE", "REDUCTIONS", "Symbol", "Untraceable", "constant", "formula", "in_order"]
+__all__ = [
+    "ELEMENTWISE",
+    "PER_CASE",
+    "REDUCTIONS",
+    "Symbol",
+    "Untraceable",
+    "constant",
+    "formula",
+    "in_order",
+    "variable",
+]
 
 ELEMENTWISE = (
     *("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum"),
@@ -35,7 +44,10 @@ ELEMENTWISE = (
 value into 0 or 1."""
 
 REDUCTIONS = ("sum", "mean", "max", "min")
-"""Operations over the last axis, which keeps length 1."""
+"""Operations over the units of a layer, whose axis keeps length 1."""
+
+PER_CASE = "per_case"
+"""The operation that removes an axis of units of length 1, as a loss does: (1, m) becomes (m,)."""
 
 _NUMPY_NAMES = {"absolute": "abs", "power": "pow", "amax": "max", "amin": "min"}
 _FLOAT = "the dtype of the computation"
@@ -52,19 +64,23 @@ class Symbol:
     Attributes
     ----------
     operation : str
-        A name of `ELEMENTWISE` or `REDUCTIONS`, "input", "constant", or one of `program`.
+        A name of `ELEMENTWISE` or `REDUCTIONS`, `PER_CASE`, "input", "constant", or a name of
+        `exchange.program`.
     inputs : tuple of Symbol and float
     name : str
         The name of a variable that holds the result; "" for none.
     options : dict
         Further values of the operation, such as the array of a constant.
+    dtype : str
+        That of the first input that is a symbol; "the dtype of the computation" unless `variable`
+        set another one.
     """
 
-    __slots__ = ("__weakref__", "inputs", "name", "operation", "options")
-    dtype = _FLOAT
+    __slots__ = ("__weakref__", "dtype", "inputs", "name", "operation", "options")
 
     def __init__(self, operation: str, *inputs: Any, name: str = "", **options: Any) -> None:
         self.operation, self.inputs, self.name, self.options = operation, inputs, name, options
+        self.dtype: str = next((x.dtype for x in inputs if isinstance(x, Symbol)), _FLOAT)
 
     def __repr__(self) -> str:
         if self.operation in ("input", "constant"):
@@ -101,6 +117,9 @@ class Symbol:
         raise Untraceable("a loop over elements")
 
     def __getitem__(self, key: Any) -> Any:
+        first = isinstance(key, tuple) and key == (..., 0, slice(None))
+        if first and self.operation in REDUCTIONS:
+            return Symbol(PER_CASE, self)
         raise Untraceable("an index")
 
     def __getattr__(self, name: str) -> Any:
@@ -170,6 +189,20 @@ class Symbol:
         return _reduced("min", self, axis, keepdims)
 
 
+def variable(name: str, dtype: str = _FLOAT) -> Symbol:
+    """Return the symbol of an input.
+
+    Examples
+    --------
+    >>> from backprop_xp.losses import SquaredError
+    >>> SquaredError()(variable("a"), variable("y"))
+    multiply(0.5, per_case(sum(multiply(subtract(a, y), subtract(a, y)))))
+    """
+    made = Symbol("input", name=name)
+    made.dtype = dtype
+    return made
+
+
 def constant(values: Any, name: str = "") -> Symbol:
     """Return the symbol of an array of numbers, truth values or texts that are known.
 
@@ -189,9 +222,10 @@ def _applied(operation: str, *inputs: Any) -> Symbol:
 
 
 def _reduced(operation: str, x: Symbol, axis: Any, keepdims: bool) -> Symbol:
-    if axis != _UNITS or not keepdims:
+    if axis != _UNITS:
         raise Untraceable(f"{operation} with axis={axis}, keepdims={keepdims}")
-    return Symbol(operation, x)
+    found = Symbol(operation, x)
+    return found if keepdims else Symbol(PER_CASE, found)
 
 
 class _Functions:
@@ -214,15 +248,33 @@ class _Functions:
 
     def astype(self, x: Symbol, dtype: Any, **_: Any) -> Symbol:
         """Return truth values as numbers."""
-        if dtype is not _FLOAT:
+        if dtype != x.dtype:
             raise Untraceable(f"a conversion to {dtype}")
         return _applied("number", x)
+
+    def finfo(self, dtype: Any) -> Any:
+        """Return the limits of a dtype that is known, as it is not in most files."""
+        if dtype == _FLOAT:
+            raise Untraceable("the function finfo")
+        return np.finfo(dtype)
+
+    def ones_like(self, x: Symbol) -> float:
+        """Return 1, which broadcasts."""
+        return self.full_like(x, 1.0)
+
+    def zeros_like(self, x: Symbol) -> float:
+        """Return 0, which broadcasts."""
+        return self.full_like(x, 0.0)
+
+    def full_like(self, x: Symbol, value: float) -> float:  # noqa: ARG002  a size is not known
+        """Return a number, which broadcasts."""
+        return float(value)
 
 
 _FUNCTIONS = _Functions()
 
 
-def formula(activation: Activation, where: str = "export") -> Symbol:
+def formula(activation: Callable[[Any], Any], where: str = "export") -> Symbol:
     """Return the formula of an activation, an expression in the input z.
 
     Parameters
@@ -244,9 +296,12 @@ def formula(activation: Activation, where: str = "export") -> Symbol:
     divide(1.0, add(1.0, exp(negative(z))))
     """
     name = getattr(activation, "name", type(activation).__name__)
-    z: Any = Symbol("input", name="z")
+    z: Any = variable("z")
     try:
         found = _symbol(activation(z))
+        for x in in_order([found]):
+            if x.operation == PER_CASE:
+                raise Untraceable(f"{x.inputs[0].operation} with keepdims=False")
     except Exception as error:
         why = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
         raise OptionError(
