@@ -37,11 +37,15 @@ class Step:
         LaTeX. Two matrices without a sign between them are a product.
     where : str
         A formula that stands behind the equation, in LaTeX; empty for none.
+    names : tuple of str
+        The names of the terms that are arrays, for a page that computes them anew: ``W2`` is W of
+        layer 2, ``W2.T`` its transpose, ``delta2`` δ. Empty for a sum of numbers.
     """
 
     equation: str
     terms: tuple[HostArray | str, ...]
     where: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def sides(self) -> list[list[HostArray | str]]:

@@ -110,7 +110,8 @@ def sections(trace: Any, *, elements: bool = False) -> Iterator[Section]:
             yield Section(f"Sum by sum, layer {layer}", tuple(sums))
     equation = r"\partial E/\partial a^{0} = (W^{1})^{\top} \delta^{1}"
     terms = "=", layers[0].W.mT, layers[0].delta, "=", trace.dE_dx
-    yield Section("Backward, the inputs", (_step(0, equation, *terms),))
+    names = "W1.T delta1 dE_dx"
+    yield Section("Backward, the inputs", (_step(0, equation, *terms, names=names),))
     if trace.updated is not None:
         kind = type(trace.optimizer).__name__
         yield Section(f"The update: a step of {kind}", tuple(_update(trace)))
@@ -145,33 +146,36 @@ def _raised(layer: int) -> str:
     return str(layer).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _step(layer: int, equation: str, *terms: Any, where: str = "") -> Step:
-    """Return a step of a layer, from an equation in which l stands for the layer's number."""
+def _step(layer: int, equation: str, *terms: Any, names: str = "", where: str = "") -> Step:
+    """Return a step of a layer, from an equation and names in which l is the layer's number."""
     for name, number in (("l-1", layer - 1), ("l", layer), ("l+1", layer + 1)):
         equation = equation.replace(f"{{{name}}}", f"{{{number}}}")
-    return Step(equation, tuple(x if isinstance(x, str) else to_host(x) for x in terms), where)
+        names = names.replace(f"{{{name}}}", str(number))
+    numbers = tuple(x if isinstance(x, str) else to_host(x) for x in terms)
+    return Step(equation, numbers, where, tuple(names.split()))
 
 
 def _forward(layer: int, traced: TracedLayer, a_prev: Any, activations: Any) -> Iterator[Step]:
     terms = ("=", traced.W, a_prev, "+", traced.b, "=", traced.z)
-    yield _step(layer, r"z^{l} = W^{l} a^{l-1} + b^{l}", *terms)
+    yield _step(layer, r"z^{l} = W^{l} a^{l-1} + b^{l}", *terms, names="W{l} a{l-1} b{l} z{l}")
     formula = formula_of(activations[layer - 1])
     where = "" if formula is None else rf"\sigma(z) = {formula.value}"
-    yield _step(layer, r"a^{l} = \sigma(z^{l})", "=", traced.a, where=where)
+    yield _step(layer, r"a^{l} = \sigma(z^{l})", "=", traced.a, names="a{l}", where=where)
 
 
 def _cost(trace: Any) -> Iterator[Step]:
     of_cases, total = trace.E_c[:, None], trace.E[None, None]
     formula = formula_of(trace.network.loss)
     where = "" if formula is None else f"E_{{c}} = {formula.value}"
-    yield Step("y", ("=", trace.y))
+    yield Step("y", ("=", trace.y), names=("y",))
     layer, a = len(trace.layers), trace.layers[-1].a
-    yield _step(layer, r"a^{l} - y", "=", a, "-", trace.y, "=", a - trace.y)
+    names = "a{l} y a-y"
+    yield _step(layer, r"a^{l} - y", "=", a, "-", trace.y, "=", a - trace.y, names=names)
     if _is_alone(trace):
-        yield Step("E = E_{c}", ("=", total), where)
+        yield Step("E = E_{c}", ("=", total), where, ("E",))
     else:
         terms = "=", trace.w, of_cases, "=", total
-        yield Step(r"E = \sum_{c} w_{c} E_{c}", terms, where)
+        yield Step(r"E = \sum_{c} w_{c} E_{c}", terms, where, ("w", "E_c", "E"))
 
 
 def _output_error(layer: int, trace: Any) -> Iterator[Step]:
@@ -186,14 +190,16 @@ def _output_error(layer: int, trace: Any) -> Iterator[Step]:
         where = "" if formula is None else rf"\partial E_{{c}}/\partial a = {formula.slope}"
         equation = rf"\partial E/\partial a^{{l}} = {w}\partial E_{{c}}/\partial a^{{l}}"
         terms = ("=", *weights, of_cases, *(() if alone else ("=", traced.dE_da)))
-        yield _step(layer, equation, *terms, where=where)
+        names = "dE_c" if alone else "w dE_c dE_da{l}"
+        yield _step(layer, equation, *terms, names=names, where=where)
         return
     total, opened, closed = _sum_of_targets(output, y), "(" * (not alone), ")" * (not alone)
     factor: tuple[Any, ...] = () if total is None else (r"\odot", total)
     symbols = "a^{l} - y" if total is None else r"a^{l} \odot \sum_{d} y_{d} - y"
     difference = (*opened, traced.a, *factor, "-", y, *closed)
     terms = ("=", *weights, *difference, "=", traced.delta)
-    yield _step(layer, rf"\delta^{{l}} = {w}{opened}{symbols}{closed}", *terms)
+    names = "w " * (not alone) + "a{l} " + "sum_y " * (total is not None) + "y delta{l}"
+    yield _step(layer, rf"\delta^{{l}} = {w}{opened}{symbols}{closed}", *terms, names=names)
 
 
 def _sum_of_targets(output: Output, y: Any) -> HostArray | None:
@@ -206,7 +212,8 @@ def _sum_of_targets(output: Output, y: Any) -> HostArray | None:
 
 def _back(layer: int, above: TracedLayer, traced: TracedLayer) -> Step:
     equation = r"\partial E/\partial a^{l} = (W^{l+1})^{\top} \delta^{l+1}"
-    return _step(layer, equation, "=", above.W.mT, above.delta, "=", traced.dE_da)
+    terms, names = ("=", above.W.mT, above.delta, "=", traced.dE_da), "W{l+1}.T delta{l+1} dE_da{l}"
+    return _step(layer, equation, *terms, names=names)
 
 
 def _error(layer: int, traced: TracedLayer, sigma: Any) -> Iterator[Step]:
@@ -215,12 +222,12 @@ def _error(layer: int, traced: TracedLayer, sigma: Any) -> Iterator[Step]:
         where = "" if formula is None else rf"\sigma'(z) = {formula.slope}"
         equation = r"\delta^{l} = \partial E/\partial a^{l} \odot \sigma'(z^{l})"
         terms = "=", traced.dE_da, r"\odot", traced.da_dz, "=", traced.delta
-        yield _step(layer, equation, *terms, where=where)
+        yield _step(layer, equation, *terms, names="dE_da{l} da_dz{l} delta{l}", where=where)
     elif traced.dE_da is not None:  # the units of the layer depend on each other
         where = "" if formula is None else rf"\partial a_{{d}}/\partial z_{{k}} = {formula.slope}"
         jacobian = r"(\partial a^{l}/\partial z^{l})^{\top}"
         equation = rf"\delta^{{l}} = {jacobian} \partial E/\partial a^{{l}}"
-        yield _step(layer, equation, "=", traced.delta, where=where)
+        yield _step(layer, equation, "=", traced.delta, names="delta{l}", where=where)
 
 
 def _why(layer: int, trace: Any) -> Iterator[Step]:
@@ -243,10 +250,12 @@ def _why(layer: int, trace: Any) -> Iterator[Step]:
     if cost is None or sigma is None:
         return
     where = rf"\partial E_{{c}}/\partial a = {cost.slope}"
-    yield _step(layer, r"\partial E_{c}/\partial a^{l}", "=", slopes, where=where)
+    named = r"\partial E_{c}/\partial a^{l}"
+    yield _step(layer, named, "=", slopes, names="why.slopes", where=where)
     if coupled:
         where = rf"\partial a_{{d}}/\partial z_{{k}} = {sigma.slope}"
-        yield _step(layer, r"\partial a^{l}/\partial z^{l}", "=", jacobian, where=where)
+        named = r"\partial a^{l}/\partial z^{l}"
+        yield _step(layer, named, "=", jacobian, names="why.jacobian", where=where)
         equation = (
             r"\partial E_{c}/\partial z^{l} = (\partial a^{l}/\partial z^{l})^{\top} "
             r"\partial E_{c}/\partial a^{l} = a^{l} - y"
@@ -254,14 +263,17 @@ def _why(layer: int, trace: Any) -> Iterator[Step]:
         if _sum_of_targets(output, trace.y[:, :1]) is not None:
             equation = equation.replace("a^{l} - y", r"a^{l} \odot \sum_{d} y_{d} - y")
         product: tuple[Any, ...] = (jacobian.T, slopes)
+        names = "why.jacobian.T why.slopes why.result"
     else:
-        yield _step(layer, r"\sigma'(z^{l})", "=", jacobian, where=rf"\sigma'(z) = {sigma.slope}")
+        where = rf"\sigma'(z) = {sigma.slope}"
+        yield _step(layer, r"\sigma'(z^{l})", "=", jacobian, names="why.jacobian", where=where)
         equation = (
             r"\partial E_{c}/\partial z^{l} = \partial E_{c}/\partial a^{l} \odot \sigma'(z^{l}) "
             r"= a^{l} - y"
         )
         product = (slopes, r"\odot", jacobian)
-    yield _step(layer, equation, "=", *product, "=", result)
+        names = "why.slopes why.jacobian why.result"
+    yield _step(layer, equation, "=", *product, "=", result, names=names)
 
 
 def _factors(
@@ -279,15 +291,16 @@ def _factors(
 
 def _gradients(layer: int, traced: TracedLayer, a_prev: Any) -> Iterator[Step]:
     product: tuple[Any, ...] = (traced.delta, a_prev.mT)
+    names = "delta{l} a{l-1}.T dE_dW{l}"
     equation = r"\partial E/\partial W^{l} = \delta^{l} (a^{l-1})^{\top}"
     if traced.exists is not None:
         equation = r"\partial E/\partial W^{l} = M^{l} \odot (\delta^{l} (a^{l-1})^{\top})"
-        product = (traced.exists, r"\odot", "(", *product, ")")
-    yield _step(layer, equation, "=", *product, "=", traced.dE_dW)
+        product, names = (traced.exists, r"\odot", "(", *product, ")"), f"M{{l}} {names}"
+    yield _step(layer, equation, "=", *product, "=", traced.dE_dW, names=names)
+    equation = r"\partial E/\partial b^{l} = \sum_{c} \delta^{l}_{c}"
     if traced.delta.shape[-1] == 1:
-        yield _step(layer, r"\partial E/\partial b^{l} = \delta^{l}", "=", traced.dE_db)
-        return
-    yield _step(layer, r"\partial E/\partial b^{l} = \sum_{c} \delta^{l}_{c}", "=", traced.dE_db)
+        equation = r"\partial E/\partial b^{l} = \delta^{l}"
+    yield _step(layer, equation, "=", traced.dE_db, names="dE_db{l}")
 
 
 def _sums(
@@ -329,8 +342,11 @@ def _update(trace: Any) -> Iterator[Step]:
             derivative = rf"\partial E/\partial {name}^{{l}}"
             if rate is None:
                 equation = rf"{name}^{{l}} \leftarrow {name}^{{l}} + \Delta {name}^{{l}}"
-                yield _step(layer, equation, "=", before, "+", new - before, "=", new)
+                terms = "=", before, "+", new - before, "=", new
+                names = f"{name}{{l}} change.{name}{{l}} new.{name}{{l}}"
+                yield _step(layer, equation, *terms, names=names)
                 continue
             equation = rf"{name}^{{l}} \leftarrow {name}^{{l}} - \epsilon {derivative}"
             terms = "=", before, "-", np.asarray(rate), r"\cdot", gradient, "=", new
-            yield _step(layer, equation, *terms)
+            names = f"{name}{{l}} rate dE_d{name}{{l}} new.{name}{{l}}"
+            yield _step(layer, equation, *terms, names=names)

@@ -24,8 +24,9 @@ def piecewise(update: Callable[..., tuple[Array, ...]], *arrays: Array) -> tuple
     *arrays : array (..., P)
     """
     first = arrays[0]
-    whole = first.ndim > 1 or first.shape[0] <= PIECE
-    if whole or not writes_products(namespace(first)) or not is_on_cpu(first):
+    if not writes_products(namespace(first)) or not is_on_cpu(first):
+        return update(*arrays)
+    if first.ndim > 1 or first.shape[0] <= PIECE:
         return update(*arrays)
     count = 0
     for start in range(0, first.shape[0], PIECE):
