@@ -167,11 +167,28 @@ class Trace(Generic[ArrayT_co]):
         return as_latex(*self._written("to_latex", elements), digits=digits, most=most)
 
     @checks_keywords
-    def to_html(self, *, digits: int = 4, most: int = 6, elements: bool = False) -> str:
+    def to_html(
+        self,
+        *,
+        digits: int = 4,
+        most: int = 6,
+        elements: bool = False,
+        interactive: bool = False,
+    ) -> str:
         """Return the equations with their numbers as an HTML page, complete in one file.
 
         The page is ASCII with character references, so that a file of any encoding holds it.
-        Parameters and errors are those of `to_text`, without `ascii`.
+        Errors are those of `to_text`.
+
+        Parameters
+        ----------
+        digits, most, elements
+            As in `to_text`. An interactive page has its own.
+        interactive : bool
+            Whether the page steps through the pass, computes every number anew where one is
+            changed, and trains, in the browser and without a network. It computes in float64, from
+            the formulas of the network's own activations and loss. It holds at most 100 cases. A
+            page that cannot compute an activation, a loss or an optimiser is still, and says why.
 
         Examples
         --------
@@ -182,7 +199,17 @@ class Trace(Generic[ArrayT_co]):
         >>> page.splitlines()[5]  # Path("trace.html").write_text(page) writes it for a browser
         '<title>Backpropagation through 1 &#8594; 1</title>'
         """
-        return as_html(*self._written("to_html", elements), digits=digits, most=most)
+        title, text, each = self._written("to_html", elements)
+        if interactive:
+            from backprop_xp.inspection.page.document import as_page
+            from backprop_xp.inspection.page.functions import Unwritable
+            from backprop_xp.inspection.page.stories import Story
+
+            try:
+                return as_page(Story(title.removeprefix("Backpropagation through "), "", self))
+            except Unwritable as error:
+                text = f"{text} The page is still, because {error}."
+        return as_html(title, text, each, digits=digits, most=most)
 
     @checks_keywords
     def check(self, *, h: float = 1e-5, tolerance: float = 1e-6) -> GradientCheck:

@@ -1,6 +1,7 @@
 """The interactive page: one HTML file with its style, its scripts, its data and no other source."""
 
 import json
+import re
 from html import escape
 from importlib.resources import files
 from typing import Any, Final
@@ -40,9 +41,7 @@ def as_page(story: Story, *, case: int | None = None) -> str:
         "data": data_text(lessons),
         "scripts": script_text(functions, SCRIPTS),
     }
-    page = _file("page.html")
-    for name, text in parts.items():
-        page = page.replace(f"{{{{{name}}}}}", text, 1)
+    page = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _file("page.html"))
     return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 

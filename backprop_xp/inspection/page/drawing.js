@@ -1,0 +1,184 @@
+/* Pictures: the network, the curve of the cost, the decision map. */
+
+const MOST_UNITS = 10; // of a layer that are drawn
+const RADIUS = 20;
+
+function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/* The network with the numbers of the units that are known so far.
+
+   `view` has lit (a set of names such as "W2" and "unit1"), values (a list of {name, numbers} for
+   each layer, or null), back (whether the pass goes back), chosen ({layer, unit}, a unit of the view
+   by element), E (a text or ""), and choose (called with what is clicked). */
+function drawNetwork(box, net, theta, view) {
+  const { sizes } = net;
+  const drawn = sizes.map((n) => places(n, MOST_UNITS));
+  const width = Math.max(280, box.clientWidth || 640);
+  const height = Math.max(...drawn.map((units) => units.length)) * 50 + 40;
+  const x = (l) => 30 + (l * (width - 100)) / Math.max(1, sizes.length - 1);
+  const y = (l, place) => {
+    const gap = (height - 40) / drawn[l].length;
+    return gap * (place + 0.5);
+  };
+  const lines = [];
+  const nodes = [];
+  net.layers.forEach((layer, k) => {
+    const W = weights(net, theta, k + 1);
+    const most = W.data.reduce((size, w) => Math.max(size, Math.abs(w)), 1e-12);
+    drawn[k + 1].forEach((j, at1) => {
+      drawn[k].forEach((i, at0) => {
+        if (i === null || j === null) return;
+        const w = at(W, j, i);
+        const removed = layer.exists && at(layer.exists, j, i) === 0;
+        const { chosen } = view;
+        const column = chosen && chosen.layer === k && chosen.unit === i;
+        const kinds = ["connection"];
+        if (w < 0) kinds.push("negative");
+        if (removed) kinds.push("removed");
+        if (view.lit.has(`W${k + 1}`)) kinds.push("lit");
+        if (column) kinds.push("chosen");
+        const line = svg("line", {
+          class: kinds.join(" "),
+          x1: x(k),
+          y1: y(k, at0),
+          x2: x(k + 1),
+          y2: y(k + 1, at1),
+          "stroke-width": removed ? 1.5 : 0.8 + (5 * Math.abs(w)) / most,
+        });
+        const name = `w${raised(k + 1)} from unit ${i + 1} to unit ${j + 1}`;
+        line.append(svg("title", {}, `${name}: ${removed ? "removed" : shown(w)}`));
+        line.addEventListener("click", () => view.choose({ weight: [k + 1, j, i] }));
+        lines.push(line);
+      });
+    });
+  });
+  drawn.forEach((units, l) => {
+    const known = view.values[l];
+    const most = known ? known.numbers.reduce((size, v) => Math.max(size, Math.abs(v)), 1e-12) : 1;
+    units.forEach((unit, place) => {
+      if (unit === null) {
+        nodes.push(svg("text", { x: x(l), y: y(l, place) }, "\u22ee"));
+        return;
+      }
+      const kinds = ["unit"];
+      if (view.lit.has(`unit${l}`)) kinds.push("lit");
+      const { chosen } = view;
+      if (chosen && chosen.layer === l && chosen.unit === unit) kinds.push("chosen");
+      const node = svg("g", { class: kinds.join(" ") });
+      const centre = { cx: x(l), cy: y(l, place), r: RADIUS };
+      node.append(svg("circle", centre));
+      if (known) {
+        const v = known.numbers[unit];
+        const tint = svg("circle", { ...centre, class: v < 0 ? "tint negative" : "tint" });
+        tint.setAttribute("fill-opacity", (0.4 * Math.abs(v)) / most || 0);
+        node.append(tint, svg("text", { x: x(l), y: y(l, place) }, shown(v, 2)));
+      }
+      const name = l === 0 ? `input ${unit + 1}` : `unit ${unit + 1} of layer ${l}`;
+      const value = known ? `: ${known.name} = ${shown(known.numbers[unit], 6)}` : "";
+      node.append(svg("title", {}, `${name}${value}`));
+      node.addEventListener("click", () => view.choose({ unit: [l, unit] }));
+      nodes.push(node);
+    });
+    const label = known ? known.name : l === 0 ? "x" : `layer ${l}`;
+    nodes.push(svg("text", { x: x(l), y: height - 14, class: "label" }, label));
+  });
+  const cost = svg("g", { class: view.lit.has("E") ? "cost lit" : "cost" });
+  const middle = (height - 40) / 2;
+  cost.append(
+    svg("rect", { x: width - 44, y: middle - 20, width: 42, height: 40, rx: 6 }),
+    svg("text", { x: width - 23, y: middle - 8 }, "E"),
+    svg("text", { x: width - 23, y: middle + 9, style: "font-size: 10px" }, view.E),
+  );
+  const text = `A network of ${sizes.join(", ")} units. ${view.description}`;
+  const picture = svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text },
+    svg("g", { class: view.back ? "back" : "" }, ...lines),
+    ...nodes,
+    cost,
+  );
+  box.replaceChildren(picture);
+}
+
+/* The cost after each step. */
+function drawCurve(box, history) {
+  const [width, height] = [Math.max(240, box.clientWidth || 320), 150];
+  const finite = history.filter(Number.isFinite);
+  const top = Math.max(...finite, 1e-12);
+  const last = Math.max(1, history.length - 1);
+  const x = (k) => 12 + (k * (width - 24)) / last;
+  const y = (E) => 24 + (1 - E / top) * (height - 48);
+  const points = history
+    .map((E, k) => (Number.isFinite(E) ? `${x(k)},${y(E)}` : ""))
+    .filter((point) => point);
+  const label = `Cost E after each step: from ${shown(history[0])} to ${shown(history.at(-1))}`;
+  box.replaceChildren(
+    svg(
+      "svg",
+      { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+      svg("path", { class: "axis", d: `M12,16V${height - 24}H${width - 12}` }),
+      svg("polyline", { class: "curve", points: points.join(" ") }),
+      svg("text", { class: "start", x: 18, y: 12 }, `E, at most ${shown(top)}`),
+      svg("text", { class: "end", x: width - 12, y: height - 10 }, `step ${history.length - 1}`),
+    ),
+  );
+}
+
+const HUES = [
+  [31, 102, 193],
+  [200, 90, 20],
+  [30, 130, 90],
+  [140, 60, 170],
+  [160, 140, 20],
+  [190, 40, 90],
+];
+
+/* The output for each pair of inputs; the range is that of the cases, and a margin. Where there are
+   several outputs, the colour is that of the largest one. */
+function drawMap(canvas, net, theta, X, Y) {
+  const cells = 52;
+  const most = (row) => 1.5 * Math.max(1, ...row.map(Math.abs));
+  const [wide, high] = [most(X.data.slice(0, X.m)), most(X.data.slice(X.m))];
+  const grid = byCase(2, cells * cells, (k) => [
+    wide * ((2 * ((k % cells) + 0.5)) / cells - 1),
+    high * (1 - (2 * (Math.floor(k / cells) + 0.5)) / cells),
+  ]);
+  let a = grid;
+  for (let l = 1; l <= net.layers.length; l += 1) {
+    a = activated(net, l, weightedInput(net, theta, l, a));
+  }
+  const context = canvas.getContext("2d");
+  const side = canvas.width / cells;
+  const [low, top] = [Math.min(0, ...a.data), Math.max(1, ...a.data)];
+  const colour = (values) => {
+    if (values.length === 1) {
+      const share = (values[0] - low) / (top - low);
+      const [from, to] = HUES;
+      return from.map((_, k) => Math.round(to[k] + share * (from[k] - to[k])));
+    }
+    const best = values.indexOf(Math.max(...values));
+    return HUES[best % HUES.length];
+  };
+  for (let k = 0; k < cells * cells; k += 1) {
+    context.fillStyle = `rgb(${colour(column(a, k)).join(" ")})`;
+    const [left, above] = [(k % cells) * side, Math.floor(k / cells) * side];
+    context.fillRect(left, above, side + 0.5, side + 0.5);
+  }
+  for (let c = 0; c < X.m; c += 1) {
+    const left = (canvas.width * (at(X, 0, c) / wide + 1)) / 2;
+    const above = (canvas.height * (1 - at(X, 1, c) / high)) / 2;
+    context.beginPath();
+    context.arc(left, above, 6, 0, 2 * Math.PI);
+    context.fillStyle = `rgb(${colour(column(Y, c)).join(" ")})`;
+    context.fill();
+    context.lineWidth = 2;
+    context.strokeStyle = "white";
+    context.stroke();
+  }
+  return { wide, high, low, top };
+}

@@ -1,0 +1,95 @@
+/* Numbers as elements of the page: matrices, lists, sums. */
+
+const MOST = 6; // rows and columns of a matrix that are shown
+
+/* An element with attributes and children; a text child is text, never markup. */
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/* A number with `digits` significant digits. */
+function shown(x, digits = 4) {
+  if (!Number.isFinite(x)) {
+    return Number.isNaN(x) ? "nan" : x > 0 ? "\u221e" : "\u2212\u221e";
+  }
+  return String(Number(x.toPrecision(digits)) + 0).replace("-", "\u2212");
+}
+
+function inBrackets(x) {
+  return x < 0 ? `(${shown(x)})` : shown(x);
+}
+
+/* The places from 0 to n that are shown; null stands for all others. */
+function places(n, most = MOST) {
+  const all = Array.from({ length: n }, (_, k) => k);
+  if (n <= most + 1) return all;
+  return [...all.slice(0, Math.ceil(most / 2)), null, ...all.slice(n - Math.floor(most / 2))];
+}
+
+function dots(i, j) {
+  if (i === null) return j === null ? "\u22f1" : "\u22ee";
+  return "\u2026";
+}
+
+/* A matrix, with dots for what is left out; `marked(i, j)` tells which numbers are marked. */
+function matrixElement(A, marked = () => false) {
+  if (A.n === 1 && A.m === 1) {
+    return element("span", {}, inBrackets(A.data[0]));
+  }
+  const rows = places(A.n).map((i) =>
+    element(
+      "tr",
+      {},
+      ...places(A.m).map((j) => {
+        const left = i === null || j === null;
+        const text = left ? dots(i, j) : shown(at(A, i, j));
+        return element("td", { class: !left && marked(i, j) && "marked" }, text);
+      }),
+    ),
+  );
+  return element("table", { class: "matrix", title: `${A.n} \u00d7 ${A.m}` }, ...rows);
+}
+
+/* A table with a head. */
+function listElement(head, rows) {
+  const cells = (tag, row) =>
+    row.map((x) => element(tag, tag === "th" ? { scope: "col" } : {}, String(x)));
+  return element(
+    "table",
+    { class: "list" },
+    element("thead", {}, element("tr", {}, ...cells("th", head))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells("td", row)))),
+  );
+}
+
+const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
+
+function raised(number) {
+  return [...String(number)].map((digit) => RAISED[digit]).join("");
+}
+
+function subscript(number) {
+  return [...String(number)].map((digit) => String.fromCharCode(0x2080 + Number(digit))).join("");
+}
+
+/* A letter of the notation in MathML, with indices of units below and of a layer above. */
+function symbol(letter, below, layer) {
+  const indices = [...below].map((one) => `<m${one > 0 ? "n" : "i"}>${one}</m${one > 0 ? "n" : "i"}>`);
+  const sub = `<mrow>${indices.join("<mo>,</mo>")}</mrow>`;
+  const base = `<mi>${letter}</mi>`;
+  return layer === ""
+    ? `<msub>${base}${sub}</msub>`
+    : `<msubsup>${base}${sub}<mn>${layer}</mn></msubsup>`;
+}
+
+/* MathML of the data: it holds equations of the library, and no text of a user. */
+function math(markup) {
+  const made = element("span");
+  made.innerHTML = markup;
+  return made;
+}
