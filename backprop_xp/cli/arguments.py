@@ -46,6 +46,21 @@ examples:
   backprop-xp predict digits.safetensors digits
   backprop-xp predict flowers.safetensors new_flowers.csv --out kinds.csv
 """
+_EXPLAIN: Final = """\
+Show backpropagation step by step on a network: z, a, the cost, the error carried backward and the
+gradients, each with its equation and its numbers. Write a page for a browser, complete in one file,
+in which every number can be changed.
+
+Without arguments it shows the four-layer network of examples/four_layer_network.py. DATA is a data
+set or a file, as for train. A network that is not trained has sigmoid units and random weights.
+"""
+_EXPLAIN_END: Final = """\
+examples:
+  backprop-xp explain --open
+  backprop-xp explain --network 2,3,1 --data xor
+  backprop-xp explain digits.safetensors --case 7 --out seven.html
+  backprop-xp explain --text
+"""
 
 
 class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
@@ -74,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("devices", help=devices, description=devices.capitalize() + ".")
     _add_train(commands)
     _add_predict(commands)
+    _add_explain(commands)
     return whole
 
 
@@ -185,3 +201,34 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 _TABLE_HELP: Final = "file of the predictions; an existing file is replaced"
+
+
+def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = commands.add_parser(
+        "explain",
+        help="show backpropagation step by step on a network",
+        description=_EXPLAIN,
+        epilog=_EXPLAIN_END,
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    add = command.add_argument
+    model = "a model file, shown on its data set or on DATA"
+    add("model", metavar="MODEL", nargs="?", **_UNSET, help=model)
+    add("--network", **_UNSET, metavar="SIZES", help=_NETWORK_HELP)
+    add("--data", **_UNSET, metavar="DATA", help=_DATA_HELP)
+    add("--case", type=int, **_UNSET, metavar="INDEX", help=_CASE_HELP)
+    add("--text", action="store_true", **_UNSET, help=_TEXT_HELP)
+    add("--out", **_UNSET, metavar="FILE", help=_PAGE_HELP)
+    add("--open", action="store_true", **_UNSET, help="open the page in a browser")
+
+
+_NETWORK_HELP: Final = (
+    "units of each layer with commas between, the inputs first, such as 2,3,1 (default: with DATA "
+    "one hidden layer of 3 units)"
+)
+_CASE_HELP: Final = (
+    "the case that is shown, counted from 0 (default: all cases on the page, the first as text)"
+)
+_TEXT_HELP: Final = "print every equation with its numbers; no page is written unless it is named"
+_PAGE_HELP: Final = "file of the page; an existing file is replaced (default: explain.html)"

@@ -82,6 +82,10 @@ def _run(options: argparse.Namespace) -> None:
         from backprop_xp.cli.train import train_job
 
         train_job(TrainOptions(**given, progress=sys.stderr.isatty()), say)
+    elif options.command == "explain":
+        from backprop_xp.cli.explain import ExplainOptions, explain_job
+
+        explain_job(ExplainOptions(**given), say)
     else:
         predict_job(PredictOptions(**given), say)
 

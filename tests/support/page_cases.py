@@ -50,24 +50,26 @@ def random_networks():
     """Traces of every output activation with every loss, hidden activations and optimisers."""
     rng = np.random.default_rng(0)
     hidden, made = list(ACTIVATIONS), {}
-    optimizers = [bp.SGD(0.1), bp.SGD(0.1, momentum=0.9), bp.Adam(0.01), bp.RMSprop(0.01), bp.AdamW()]
+    optimizers = [
+        bp.SGD(0.1),
+        bp.SGD(0.1, momentum=0.9),
+        bp.Adam(0.01),
+        bp.RMSprop(0.01),
+        bp.AdamW(),
+    ]
     for output in ACTIVATIONS:
         for loss in LOSSES:
             k = len(made)
             sizes = [2 + k % 3, 3 + k % 4, 2 + k % 2, 1 + k % 3][: 4 - (k % 5 == 0)]
             mask = [(rng.random((n, m)) < 0.8).astype(float) for m, n in zip(sizes, sizes[1:])]
             below = tuple(hidden[(k + j) % len(hidden)] for j in range(len(sizes) - 2))
-            net = bp.Network(
-                sizes, below, output, loss, connections=mask if k % 4 == 0 else None
-            )
+            net = bp.Network(sizes, below, output, loss, connections=mask if k % 4 == 0 else None)
             m = 1 + k % 4
             X, Y = rng.normal(size=(m, sizes[0])), rng.uniform(0.1, 0.9, (m, sizes[-1]))
             w = None if k % 2 else rng.random(m)
             theta = net.init(k, dtype="float64")
             theta += rng.uniform(-0.3, 0.3, theta.shape)  # units without inputs are not at kinks
-            made[f"{output} {loss}"] = bp.trace(
-                net, theta, X, Y, w, optimizer=optimizers[k % 5]
-            )
+            made[f"{output} {loss}"] = bp.trace(net, theta, X, Y, w, optimizer=optimizers[k % 5])
     return made
 
 

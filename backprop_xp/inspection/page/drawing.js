@@ -76,7 +76,7 @@ function drawNetwork(box, net, theta, view) {
         const v = known.numbers[unit];
         const tint = svg("circle", { ...centre, class: v < 0 ? "tint negative" : "tint" });
         tint.setAttribute("fill-opacity", (0.4 * Math.abs(v)) / most || 0);
-        node.append(tint, svg("text", { x: x(l), y: y(l, place) }, shown(v, 2)));
+        node.append(tint, svg("text", { x: x(l), y: y(l, place) }, short(v)));
       }
       const name = l === 0 ? `input ${unit + 1}` : `unit ${unit + 1} of layer ${l}`;
       const value = known ? `: ${known.name} = ${shown(known.numbers[unit], 6)}` : "";

@@ -59,9 +59,7 @@ class Functions:
         z, a, dE_da = _variables("z", "a", "dE_da")
         found = {"value": self._add(name, [z], lambda: sigma(z), each_unit=True)}
         if hasattr(sigma, "vjp"):
-            found["vjp"] = self._add(
-                name, [dE_da, a], lambda: sigma.vjp(dE_da, a), each_unit=True
-            )
+            found["vjp"] = self._add(name, [dE_da, a], lambda: sigma.vjp(dE_da, a), each_unit=True)
         else:
             found["slope"] = self._add(name, [z, a], lambda: sigma.da_dz(z, a), each_unit=True)
         return found
@@ -115,7 +113,9 @@ class Functions:
                     raise Untraceable(f"a result of the type {type(x).__name__}")
             text = function_text(inputs, results, numbers, each_unit=each_unit)
         except Exception as error:
-            why = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
+            why = (
+                str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
+            )
             raise Unwritable(f"{name} computes with {why}") from error
         if text not in self.texts:
             self.texts.append(text)

@@ -73,6 +73,9 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
     X, Y, w = _host(trace.a_in).T, _host(trace.y).T, _host(trace.w)[0]
     theta = net.pack([(_host(one.W), _host(one.b)) for one in trace.layers])
     kept = kept_cases(len(X), X.shape[1] + Y.shape[1], case)
+    w_kept = w[kept]
+    if len(kept) < len(w) and w_kept.sum() > 0:
+        w_kept = w_kept * (w.sum() / w_kept.sum())  # a mean stays a mean
     shown = kept[0] if case is None else case
     alone = traced(net, theta, X[shown], Y[shown], optimizer=optimizer)
     found = {
@@ -85,7 +88,7 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
         "exists": [None if one.exists is None else _packed(one.exists) for one in trace.layers],
         "X": _packed(X[kept]),
         "Y": _packed(Y[kept]),
-        "w": _packed(w[kept]),
+        "w": _packed(w_kept),
         "cases": kept,
         "ofCases": len(X),
         "case": None if case is None else kept.index(case),
@@ -96,8 +99,8 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
         "biases": not story.without_biases,
         "startsAt": story.starts_at,
     }
-    if len(kept) > 1 or w[0] != 1:
-        few = traced(net, theta, X[kept], Y[kept], w[kept], optimizer=optimizer)
+    if len(kept) > 1 or w_kept[0] != 1:
+        few = traced(net, theta, X[kept], Y[kept], w_kept, optimizer=optimizer)
         found["steps"].append(_steps_with_note(few, story))
     return found
 

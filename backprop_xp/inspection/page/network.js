@@ -39,7 +39,11 @@ function product(A, B) {
 }
 
 function elementwise(A, B, operation) {
-  return matrix(A.n, A.m, A.data.map((x, k) => operation(x, B.data[k])));
+  return matrix(
+    A.n,
+    A.m,
+    A.data.map((x, k) => operation(x, B.data[k])),
+  );
 }
 
 /* The matrix whose column for each case is what `compute` returns for that case. */

@@ -20,6 +20,14 @@ function shown(x, digits = 4) {
   return String(Number(x.toPrecision(digits)) + 0).replace("-", "\u2212");
 }
 
+/* A number in at most 6 signs, for a unit of the drawing. */
+function short(x) {
+  const text = shown(x, 2);
+  return text.length <= 5 || !Number.isFinite(x)
+    ? text
+    : x.toExponential(0).replaceAll("-", "\u2212");
+}
+
 function inBrackets(x) {
   return x < 0 ? `(${shown(x)})` : shown(x);
 }
@@ -79,7 +87,9 @@ function subscript(number) {
 
 /* A letter of the notation in MathML, with indices of units below and of a layer above. */
 function symbol(letter, below, layer) {
-  const indices = [...below].map((one) => `<m${one > 0 ? "n" : "i"}>${one}</m${one > 0 ? "n" : "i"}>`);
+  const indices = [...below].map(
+    (one) => `<m${one > 0 ? "n" : "i"}>${one}</m${one > 0 ? "n" : "i"}>`,
+  );
   const sub = `<mrow>${indices.join("<mo>,</mo>")}</mrow>`;
   const base = `<mi>${letter}</mi>`;
   return layer === ""

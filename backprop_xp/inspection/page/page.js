@@ -91,9 +91,7 @@ function renderStep() {
   const sides = [];
   for (const { sign, name } of terms) {
     if (sign && sign.includes("<mo>=</mo>")) sides.push(element("div", { class: "numbers" }));
-    const shownTerm = sign
-      ? math(sign)
-      : matrixElement(quantity(net, state.optimizer, pass, name));
+    const shownTerm = sign ? math(sign) : matrixElement(quantity(net, state.optimizer, pass, name));
     sides.at(-1).append(shownTerm);
   }
   $("numbers").replaceChildren(...sides);
@@ -107,7 +105,18 @@ function renderStep() {
 }
 
 const OF_CONNECTIONS = new Set(["W", "M", "dE_dW"]);
-const OF_COST = new Set(["y", "E", "E_c", "dE_c", "a-y", "sum_y", "w", "slopes", "jacobian", "result"]);
+const OF_COST = new Set([
+  "y",
+  "E",
+  "E_c",
+  "dE_c",
+  "a-y",
+  "sum_y",
+  "w",
+  "slopes",
+  "jacobian",
+  "result",
+]);
 
 /* The kind and the layer of a quantity that a step names. */
 function partsOf(name) {
@@ -207,7 +216,11 @@ function sumOfUnit(l, K) {
   const sum = `<msub><mo>\u2211</mo><mi>j</mi></msub>${symbol("\u03b4", ["j"], above)}${symbol("w", ["j", K + 1], above)}`;
   const confirmed = shown(nudgedActivation(net, pass, l, K, 0));
   return [
-    element("p", {}, `Unit ${K + 1} feeds every unit j above it, through column ${K + 1} of W${raised(above)}.`),
+    element(
+      "p",
+      {},
+      `Unit ${K + 1} feeds every unit j above it, through column ${K + 1} of W${raised(above)}.`,
+    ),
     element(
       "div",
       { class: "numbers" },
@@ -218,7 +231,9 @@ function sumOfUnit(l, K) {
     ),
     equationLine(`${derivative(unit)}<mo>=</mo>${sum}`),
     numbersLine(`= ${products.join(" + ")}`),
-    numbersLine(`= ${shown(at(pass.dE_da[l], K, 0))}; a nudge of ${l === 0 ? "x" : "a"} gives ${confirmed}`),
+    numbersLine(
+      `= ${shown(at(pass.dE_da[l], K, 0))}; a nudge of ${l === 0 ? "x" : "a"} gives ${confirmed}`,
+    ),
     element(
       "p",
       {},
@@ -299,13 +314,18 @@ function renderNumbers() {
 
 function renderTraining() {
   const { history } = state;
-  const text = history.length > 1 ? `Step ${history.length - 1}: E = ${shown(history.at(-1), 6)}` : "";
+  const text =
+    history.length > 1 ? `Step ${history.length - 1}: E = ${shown(history.at(-1), 6)}` : "";
   $("trained").textContent = text;
   drawCurve($("curve"), history);
   const { published } = lesson;
   const rows = published.slice(0, state.trained.length).map((text_, k) => {
     const decimals = text_.split(".")[1].length;
-    return [k + 1, text_.replace("-", "\u2212"), state.trained[k].toFixed(decimals).replace("-", "\u2212")];
+    return [
+      k + 1,
+      text_.replace("-", "\u2212"),
+      state.trained[k].toFixed(decimals).replace("-", "\u2212"),
+    ];
   });
   const list = rows.length > 0 ? [listElement(["step", "w published", "w here"], rows)] : [];
   $("published").replaceChildren(...list);
@@ -324,7 +344,10 @@ function renderMap() {
   $("map-legend").textContent =
     `x\u2081 from \u2212${shown(wide, 2)} to ${shown(wide, 2)} to the right, ` +
     `x\u2082 from \u2212${shown(high, 2)} to ${shown(high, 2)} upward; ${of}. The dots are the cases.`;
-  $("map").setAttribute("aria-label", `The output for each pair of inputs. ${$("map-legend").textContent}`);
+  $("map").setAttribute(
+    "aria-label",
+    `The output for each pair of inputs. ${$("map-legend").textContent}`,
+  );
 }
 
 /* ---------------------------------------------------------------------------------------------
@@ -335,8 +358,18 @@ let sliders = [];
 /* A slider with a number beside it; returns its element. */
 function slider(name, [least, most], read, write) {
   const label = element("label", {}, name);
-  const range = element("input", { type: "range", min: least, max: most, step: "any", "aria-label": name });
-  const number = element("input", { type: "number", step: "any", "aria-label": `${name}, as a number` });
+  const range = element("input", {
+    type: "range",
+    min: least,
+    max: most,
+    step: "any",
+    "aria-label": name,
+  });
+  const number = element("input", {
+    type: "number",
+    step: "any",
+    "aria-label": `${name}, as a number`,
+  });
   const changed = (event) => {
     const x = event.target.valueAsNumber;
     if (!Number.isFinite(x)) return;
@@ -373,15 +406,30 @@ const EACH_SLIDER = 10; // inputs or targets that have a slider of their own
 
 function fillControls() {
   const L = net.layers.length;
-  options($("story"), lessons.map(({ title }, k) => [k, title]), state.number);
+  options(
+    $("story"),
+    lessons.map(({ title }, k) => [k, title]),
+    state.number,
+  );
   $("text").textContent = lesson.text;
   const cases = lesson.cases.map((place, k) => [k, `case ${place}`]);
-  const all = lesson.cases.length < lesson.ofCases ? `${cases.length} of ${lesson.ofCases} cases` : `all ${cases.length} cases`;
+  const all =
+    lesson.cases.length < lesson.ofCases
+      ? `${cases.length} of ${lesson.ofCases} cases`
+      : `all ${cases.length} cases`;
   $("case-label").hidden = lesson.steps.length === 1;
-  options($("case"), lesson.steps.length > 1 ? [["all", all], ...cases] : cases, state.case ?? "all");
+  options(
+    $("case"),
+    lesson.steps.length > 1 ? [["all", all], ...cases] : cases,
+    state.case ?? "all",
+  );
   const layers = net.layers.map((_, k) => [k + 1, `layer ${k + 1}`]);
   options($("element-layer"), [[0, "inputs"], ...layers], state.unit[0]);
-  options($("inverse-layer"), net.layers.map((_, k) => [k + 1, `W${raised(k + 1)}`]), state.inverse);
+  options(
+    $("inverse-layer"),
+    net.layers.map((_, k) => [k + 1, `W${raised(k + 1)}`]),
+    state.inverse,
+  );
   options($("weight-layer"), layers, state.weight[0]);
   $("inverse-section").hidden = L === 0;
   fillSliders();
@@ -465,7 +513,9 @@ function fillWeight() {
   sliders = sliders.filter((one) => one !== weightSlider);
   const bias = i < 0;
   const place = bias ? layer.b + j : layer.W + j * layer.nIn + i;
-  const name = bias ? `b${raised(l)}${subscript(j + 1)}` : `w${raised(l)}${subscript(j + 1)}${subscript(i + 1)}`;
+  const name = bias
+    ? `b${raised(l)}${subscript(j + 1)}`
+    : `w${raised(l)}${subscript(j + 1)}${subscript(i + 1)}`;
   if (!bias && layer.exists && at(layer.exists, j, i) === 0) {
     $("weight").replaceChildren(element("p", {}, "This connection is removed."));
     return;
@@ -526,7 +576,12 @@ function train(count_) {
     if (of !== state) return;
     const end = performance.now() + 40;
     while (left > 0 && performance.now() < end) {
-      const { theta, optimizer } = stepped(net, state.optimizer, state.theta, passOf(net, state.theta, x, y, w).gradient);
+      const { theta, optimizer } = stepped(
+        net,
+        state.optimizer,
+        state.theta,
+        passOf(net, state.theta, x, y, w).gradient,
+      );
       state.theta = theta;
       state.optimizer.state = optimizer.state;
       state.history.push(total(costs(net, passTop(theta, x), y), w));
@@ -580,7 +635,8 @@ function openLink() {
     if (!lessons[carried.n]) return false;
     begin(carried.n);
     const index = (x, n) => (Number.isInteger(x) && x >= 0 && x < n ? x : 0);
-    state.case = carried.c === null && lesson.steps.length > 1 ? null : index(carried.c, lesson.cases.length);
+    state.case =
+      carried.c === null && lesson.steps.length > 1 ? null : index(carried.c, lesson.cases.length);
     state.step = index(carried.s, steps().length);
     const [l, K] = carried.u;
     state.unit = [index(l, net.sizes.length), 0];
@@ -621,7 +677,8 @@ $("last").addEventListener("click", () => goTo(steps().length - 1));
 $("scrubber").addEventListener("input", () => goTo(Number($("scrubber").value)));
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
-  const elsewhere = target.matches("input, select, [tabindex]") || event.ctrlKey || event.altKey || event.metaKey;
+  const elsewhere =
+    target.matches("input, select, [tabindex]") || event.ctrlKey || event.altKey || event.metaKey;
   if (elsewhere || (key !== "ArrowLeft" && key !== "ArrowRight")) return;
   event.preventDefault();
   goTo(state.step + (key === "ArrowRight" ? 1 : -1));

@@ -73,9 +73,7 @@ def _one_weight_chain() -> Story:
         "20 published ones. W of one number is its own transpose and its own Jacobian, which is "
         "why a chain cannot show where a transpose belongs."
     )
-    traced = trace(
-        net, np.array([WEIGHT, 0.0]), [INPUT], [TARGET], optimizer=SGD(2 * RATE)
-    )
+    traced = trace(net, np.array([WEIGHT, 0.0]), [INPUT], [TARGET], optimizer=SGD(2 * RATE))
     return Story("One weight", text, traced, PUBLISHED, without_biases=True)
 
 

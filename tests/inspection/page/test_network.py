@@ -44,9 +44,7 @@ def test_every_term_that_a_step_names(name, found):
 
 
 # a logarithm of an output below 0 is that of 2e-246: the gradient is 1e245 times too long to step
-STEADY = [
-    name for name, one in TRACES.items() if max(abs(x.dE_dW).max() for x in one.layers) < 1e6
-]
+STEADY = [name for name, one in TRACES.items() if max(abs(x.dE_dW).max() for x in one.layers) < 1e6]
 
 
 @pytest.mark.parametrize("name", STEADY)
