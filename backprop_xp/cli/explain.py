@@ -147,10 +147,9 @@ def _given(options: ExplainOptions, sizes: list[int] | None) -> _Cases:
     if options.model is not None:
         return _of_model(options.model, options.data)
     if options.data is None:
-        assert sizes is not None
-        return _without_data(sizes)
+        return _without_data(sizes or [])
     data = training_data(options.data, None, 0.0, 0)
-    X, Y = data.train
+    X = data.train.X
     if sizes is not None and (sizes[0], sizes[-1]) != (X.shape[1], data.n_out):
         came = f"{sizes[0]} inputs and {sizes[-1]} outputs"
         expected = f"{X.shape[1]} and {data.n_out}, as {options.data} has"

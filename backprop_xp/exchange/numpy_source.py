@@ -10,11 +10,11 @@ import numpy as np
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DTypeError
-from backprop_xp.execution.expressions import Symbol, in_order
 from backprop_xp.exchange.numpy_code import Functions, array_text, body
 from backprop_xp.exchange.preparation import prepared
 from backprop_xp.exchange.program import Program, program_of
 from backprop_xp.exchange.served import Served, served
+from backprop_xp.execution.expressions import Symbol, in_order
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
 from backprop_xp.preprocessing.composition import steps_in

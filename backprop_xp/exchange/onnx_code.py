@@ -7,9 +7,9 @@ import numpy as np
 
 from backprop_xp.activations import ACTIVATIONS, Activation
 from backprop_xp.errors import OptionError
-from backprop_xp.execution.expressions import REDUCTIONS, Symbol, formula, in_order
 from backprop_xp.exchange.normal_quantile import normal_quantile
 from backprop_xp.exchange.onnx_graph import Graph
+from backprop_xp.execution.expressions import REDUCTIONS, Symbol, formula, in_order
 
 __all__ = ["NATIVE", "OPERATORS", "Native", "Value", "written"]
 

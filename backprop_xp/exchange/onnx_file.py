@@ -9,12 +9,12 @@ import numpy as np
 from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.errors import OptionError
-from backprop_xp.execution.expressions import Symbol
 from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
 from backprop_xp.exchange.preparation import prepared
 from backprop_xp.exchange.program import Program, program_of
 from backprop_xp.exchange.served import Served, served
+from backprop_xp.execution.expressions import Symbol
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
-from backprop_xp.execution.expressions import Symbol, constant
 from backprop_xp.exchange.program import concatenated, taken
 from backprop_xp.exchange.served import Served
+from backprop_xp.execution.expressions import Symbol, constant
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.missing import is_nan

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from backprop_xp.activations import Activation, Identity
-from backprop_xp.execution.expressions import Symbol, constant
 from backprop_xp.exchange.served import Served
+from backprop_xp.execution.expressions import Symbol, constant
 
 __all__ = ["Program", "concatenated", "program_of", "taken"]
 

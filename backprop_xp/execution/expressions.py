@@ -31,6 +31,7 @@ __all__ = [
     "constant",
     "formula",
     "in_order",
+    "reason",
     "variable",
 ]
 
@@ -298,18 +299,33 @@ def formula(activation: Callable[[Any], Any], where: str = "export") -> Symbol:
     name = getattr(activation, "name", type(activation).__name__)
     z: Any = variable("z")
     try:
-        found = _symbol(activation(z))
-        for x in in_order([found]):
-            if x.operation == PER_CASE:
-                raise Untraceable(f"{x.inputs[0].operation} with keepdims=False")
+        found = _with_units(_symbol(activation(z)))
     except Exception as error:
-        why = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
+        why = reason(error)
         raise OptionError(
             f"{where}(model)",
             f"the activation {name!r}, which computes with {why}",
             "operators and functions of the Array API standard, on z as a whole",
             "Write it as the activations of backprop_xp.activations are written",
         ) from error
+    return found
+
+
+def reason(error: Exception) -> str:
+    """Return why a computation has no expression, from the error that it raised.
+
+    Examples
+    --------
+    >>> reason(Untraceable("an index")), reason(ZeroDivisionError("division by zero"))
+    ('an index', 'ZeroDivisionError: division by zero')
+    """
+    return str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
+
+
+def _with_units(found: Symbol) -> Symbol:
+    for x in in_order([found]):
+        if x.operation == PER_CASE:
+            raise Untraceable(f"{x.inputs[0].operation} with keepdims=False")
     return found
 
 

@@ -342,9 +342,9 @@ def _update(trace: Any) -> Iterator[Step]:
             derivative = rf"\partial E/\partial {name}^{{l}}"
             if rate is None:
                 equation = rf"{name}^{{l}} \leftarrow {name}^{{l}} + \Delta {name}^{{l}}"
-                terms = "=", before, "+", new - before, "=", new
+                sides = "=", before, "+", new - before, "=", new
                 names = f"{name}{{l}} change.{name}{{l}} new.{name}{{l}}"
-                yield _step(layer, equation, *terms, names=names)
+                yield _step(layer, equation, *sides, names=names)
                 continue
             equation = rf"{name}^{{l}} \leftarrow {name}^{{l}} - \epsilon {derivative}"
             terms = "=", before, "-", np.asarray(rate), r"\cdot", gradient, "=", new

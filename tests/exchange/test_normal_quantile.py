@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from backprop_xp.execution.expressions import Symbol
 from backprop_xp.exchange.normal_quantile import normal_quantile
 from backprop_xp.exchange.numpy_code import Functions, body
+from backprop_xp.execution.expressions import Symbol
 from backprop_xp.preprocessing.normal_quantile import normal_quantile as of_arrays
 
 

@@ -5,8 +5,8 @@ import pytest
 from exchange_cases import Centred, Cube
 
 from backprop_xp.activations import ACTIVATIONS, ELU, LeakyReLU
-from backprop_xp.execution.expressions import ELEMENTWISE, REDUCTIONS, Symbol, in_order
 from backprop_xp.exchange.numpy_code import CALLS, INFIX, PREFIX, Functions, array_text, body
+from backprop_xp.execution.expressions import ELEMENTWISE, REDUCTIONS, Symbol, in_order
 
 Z = np.array([[-800.0, -3.0, -1e-9], [0.0, 0.7, 700.0]])
 

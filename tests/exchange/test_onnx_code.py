@@ -5,9 +5,9 @@ import pytest
 from exchange_cases import onnx_results
 from needs import needs
 
-from backprop_xp.execution.expressions import ELEMENTWISE, REDUCTIONS, Symbol
 from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
+from backprop_xp.execution.expressions import ELEMENTWISE, REDUCTIONS, Symbol
 
 onnx = needs("onnx")
 X = np.array([[-2.5, 0.0, 0.3], [1.0, 3.5, 0.25]])

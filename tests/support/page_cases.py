@@ -1,5 +1,6 @@
 """Networks for the interactive page, and their numbers as the scripts of the page compute them."""
 
+import itertools
 import json
 import os
 import shutil
@@ -50,18 +51,12 @@ def random_networks():
     """Traces of every output activation with every loss, hidden activations and optimisers."""
     rng = np.random.default_rng(0)
     hidden, made = list(ACTIVATIONS), {}
-    optimizers = [
-        bp.SGD(0.1),
-        bp.SGD(0.1, momentum=0.9),
-        bp.Adam(0.01),
-        bp.RMSprop(0.01),
-        bp.AdamW(),
-    ]
+    rates = bp.SGD(0.1), bp.SGD(0.1, momentum=0.9), bp.Adam(0.01), bp.RMSprop(0.01), bp.AdamW()
     for output in ACTIVATIONS:
         for loss in LOSSES:
             k = len(made)
             sizes = [2 + k % 3, 3 + k % 4, 2 + k % 2, 1 + k % 3][: 4 - (k % 5 == 0)]
-            mask = [(rng.random((n, m)) < 0.8).astype(float) for m, n in zip(sizes, sizes[1:])]
+            mask = [(rng.random((n, m)) < 0.8).astype(float) for m, n in itertools.pairwise(sizes)]
             below = tuple(hidden[(k + j) % len(hidden)] for j in range(len(sizes) - 2))
             net = bp.Network(sizes, below, output, loss, connections=mask if k % 4 == 0 else None)
             m = 1 + k % 4
@@ -69,7 +64,7 @@ def random_networks():
             w = None if k % 2 else rng.random(m)
             theta = net.init(k, dtype="float64")
             theta += rng.uniform(-0.3, 0.3, theta.shape)  # units without inputs are not at kinks
-            made[f"{output} {loss}"] = bp.trace(net, theta, X, Y, w, optimizer=optimizers[k % 5])
+            made[f"{output} {loss}"] = bp.trace(net, theta, X, Y, w, optimizer=rates[k % 5])
     return made
 
 

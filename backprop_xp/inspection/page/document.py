@@ -46,12 +46,12 @@ def as_page(story: Story, *, case: int | None = None) -> str:
 
 
 def data_text(data: Any) -> str:
-    """Return data as JSON for a ``script`` element: ASCII, without ``<``, ``>`` and ``&``.
+    r"""Return data as JSON for a ``script`` element: ASCII, without ``<``, ``>`` and ``&``.
 
     Examples
     --------
     >>> data_text("</script>")
-    '"\\\\u003c/script\\\\u003e"'
+    '"\\u003c/script\\u003e"'
     """
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.execution.expressions import Symbol, Untraceable, variable
+from backprop_xp.execution.expressions import Symbol, Untraceable, reason, variable
 from backprop_xp.inspection.page.javascript import function_text
 from backprop_xp.network.network import Network
 
@@ -106,20 +106,20 @@ class Functions:
     ) -> int:
         """Add a function and return its index; a list of results is returned as an array."""
         try:
-            found = compute()
-            results = found if isinstance(found, list) else [found]
-            for x in results:
-                if not isinstance(x, Symbol | float | int):
-                    raise Untraceable(f"a result of the type {type(x).__name__}")
-            text = function_text(inputs, results, numbers, each_unit=each_unit)
+            text = function_text(inputs, _results(compute()), numbers, each_unit=each_unit)
         except Exception as error:
-            why = (
-                str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
-            )
-            raise Unwritable(f"{name} computes with {why}") from error
+            raise Unwritable(f"{name} computes with {reason(error)}") from error
         if text not in self.texts:
             self.texts.append(text)
         return self.texts.index(text)
+
+
+def _results(found: Any) -> list[Any]:
+    results = found if isinstance(found, list) else [found]
+    for x in results:
+        if not isinstance(x, Symbol | float | int):
+            raise Untraceable(f"a result of the type {type(x).__name__}")
+    return results
 
 
 def _variables(*names: str) -> list[Any]:

@@ -221,7 +221,8 @@ class _Function:
             return f"{sides[0]} {sign} {sides[1]}", binds
         if name in PREFIX:
             sign, binds = PREFIX[name]
-            return f"{sign}{_within(operands[0], binds + 1)}", binds  # --x would decrement
+            # --x would decrement, and -x ** 2 is refused
+            return f"{sign}{_within(operands[0], INFIX['pow'][1] + 1)}", binds
         if name in CALLS:
             least = PREFIX["negative"][1] if name in ("square", "logical_not") else 0
             return CALLS[name].format(*(_within(one, least + 1) for one in operands)), _TIGHTEST

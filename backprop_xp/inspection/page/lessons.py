@@ -40,12 +40,12 @@ def kept_cases(m: int, numbers: int, case: int | None) -> list[int]:
     Examples
     --------
     >>> kept_cases(1000, 784, 500)[-2:]
-    [24, 500]
+    [23, 500]
     """
     most = max(1, min(m, MOST_CASES, MOST_NUMBERS // numbers))
     kept = list(range(most))
     if case is not None and case not in kept:
-        kept[-1:] = [kept[-1], case] if len(kept) > 1 else [case]
+        kept[-1] = case
     return kept
 
 
@@ -78,7 +78,7 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
         w_kept = w_kept * (w.sum() / w_kept.sum())  # a mean stays a mean
     shown = kept[0] if case is None else case
     alone = traced(net, theta, X[shown], Y[shown], optimizer=optimizer)
-    found = {
+    found: dict[str, Any] = {
         "title": story.title,
         "text": story.text,
         "sizes": list(net.sizes),

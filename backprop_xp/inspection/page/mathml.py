@@ -32,9 +32,9 @@ _OPERATORS: Final = {
     r"\sum": "∑",
     r"\top": "⊤",
     "-": "−",
-    "'": "′",
 }
-_TOKEN: Final = re.compile(r"\s*(\\text\{[^{}]*\}|\\[A-Za-z]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|\S)")
+_PRIME: Final = "<mo>′</mo>"
+_SIGN: Final = re.compile(r"\s*(\\text\{[^{}]*\}|\\[A-Za-z]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|\S)")
 
 
 def in_mathml(latex: str) -> str:
@@ -42,70 +42,58 @@ def in_mathml(latex: str) -> str:
 
     Examples
     --------
-    >>> in_mathml(r"\sigma'(z) = a (1 - a)").count("<mo>")
-    7
+    >>> in_mathml(r"\delta^{2}_{1}")
+    '<math><msubsup><mi>δ</mi><mn>1</mn><mn>2</mn></msubsup></math>'
     """
-    return f"<math>{_Reader(_TOKEN.findall(latex)).row(None)}</math>"
+    return "<math>" + _Reader(_SIGN.findall(latex)).row("") + "</math>"
 
 
 class _Reader:
-    """A reader of tokens, one after another."""
+    """A reader of signs, one after another."""
 
-    def __init__(self, tokens: list[str]) -> None:
-        self._tokens, self._at = tokens, 0
+    def __init__(self, signs: list[str]) -> None:
+        self._signs = signs[::-1]
 
-    def _next(self) -> str | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
+    def _next(self) -> str:
+        """Return the next sign, or "" at the end."""
+        return self._signs[-1] if self._signs else ""
 
-    def row(self, end: str | None) -> str:
+    def row(self, end: str) -> str:
         """Return what comes before `end`, which is passed over."""
         parts = []
-        while (token := self._next()) not in (None, end):
+        while self._next() not in ("", end):
             parts.append(self._scripted())
-            assert token is not None
-        self._at += 1
+        if end:
+            self._signs.pop()
         return "".join(parts)
 
     def _scripted(self) -> str:
         """Return an atom with its subscript and superscript."""
-        base, scripts = self._atom(), {}
-        while (token := self._next()) in ("_", "^", "'"):
-            self._at += 1
-            if token == "'":
-                scripts["^"] = f"<mo>{_OPERATORS[token]}</mo>" + scripts.get("^", "")
-            else:
-                assert token is not None
-                scripts[token] = self._atom()
-        if not scripts:
-            return base
-        if len(scripts) == 2:
-            return f"<msubsup>{base}{_one(scripts['_'])}{_one(scripts['^'])}</msubsup>"
-        ((sign, script),) = scripts.items()
-        tag = "msub" if sign == "_" else "msup"
-        return f"<{tag}>{base}{_one(script)}</{tag}>"
+        base = self._atom()
+        scripts: dict[str, str] = {}
+        while self._next() in ("_", "^", "'"):
+            sign = self._signs.pop()
+            scripts["^" if sign == "'" else sign] = _PRIME if sign == "'" else self._atom()
+        below, above = (_one(scripts[sign]) if sign in scripts else "" for sign in "_^")
+        tag = "sub" * bool(below) + "sup" * bool(above)
+        return f"<m{tag}>{base}{below}{above}</m{tag}>" if tag else base
 
     def _atom(self) -> str:
-        token = self._next() or ""
-        self._at += 1
-        if token == "{":
+        sign = self._signs.pop()
+        if sign == "{":
             return _one(self.row("}"))
-        if token == r"\sqrt":
+        if sign == r"\sqrt":
             return f"<msqrt>{self._atom()}</msqrt>"
-        if token.startswith(r"\text"):
-            return f"<mtext>{escape(token[6:-1]).replace(' ', '&#160;')}</mtext>"
-        if token in _IDENTIFIERS:
-            return f"<mi>{_IDENTIFIERS[token]}</mi>"
-        if token in _OPERATORS:
-            return f"<mo>{_OPERATORS[token]}</mo>"
-        if token[:1].isdigit():
-            return f"<mn>{token}</mn>"
-        if token.isalpha():
-            return f"<mi>{token}</mi>"
-        return f'<mo stretchy="false">{escape(token)}</mo>' if token in "()|" else _sign(token)
-
-
-def _sign(token: str) -> str:
-    return f"<mo>{escape(token)}</mo>"
+        if sign.startswith(r"\text"):
+            return f"<mtext>{escape(sign[6:-1]).replace(' ', '&#160;')}</mtext>"
+        if sign in _IDENTIFIERS:
+            return f"<mi>{_IDENTIFIERS[sign]}</mi>"
+        if sign[0].isdigit():
+            return f"<mn>{sign}</mn>"
+        if sign.isalpha():
+            return f"<mi>{sign}</mi>"
+        stays = ' stretchy="false"' if sign in "()|" else ""
+        return f"<mo{stays}>{escape(_OPERATORS.get(sign, sign))}</mo>"
 
 
 def _one(parts: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.initializers import Uniform
+from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.sgd import SGD
 

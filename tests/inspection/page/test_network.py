@@ -94,7 +94,7 @@ class Centred:
     def __call__(self, z):
         return z - z.mean(axis=-2, keepdims=True)
 
-    def vjp(self, dE_da, a):
+    def vjp(self, dE_da, _):
         return dE_da - dE_da.mean(axis=-2, keepdims=True)
 
 
