@@ -36,10 +36,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave a GPU to one process: its memory is not shared well."""
+    """Leave a GPU to one process, whose memory is not shared well, and a browser to another."""
     for item in items:
-        if item.get_closest_marker("gpu"):
-            item.add_marker(pytest.mark.xdist_group("gpu"))
+        for alone in ("gpu", "browser"):
+            if item.get_closest_marker(alone):
+                item.add_marker(pytest.mark.xdist_group(alone))
 
 
 def reason_of(skipped: str) -> str:

@@ -355,21 +355,11 @@ function renderMap() {
 
 let sliders = [];
 
-/* A slider with a number beside it; returns its element. */
-function slider(name, [least, most], read, write) {
-  const label = element("label", {}, name);
-  const range = element("input", {
-    type: "range",
-    min: least,
-    max: most,
-    step: "any",
-    "aria-label": name,
-  });
-  const number = element("input", {
-    type: "number",
-    step: "any",
-    "aria-label": `${name}, as a number`,
-  });
+/* A slider with a number beside it: an element, and `name`, which names it and sets its range. */
+function slider(read, write) {
+  const label = element("label");
+  const range = element("input", { type: "range", step: "any" });
+  const number = element("input", { type: "number", step: "any" });
   const changed = (event) => {
     const x = event.target.valueAsNumber;
     if (!Number.isFinite(x)) return;
@@ -388,7 +378,20 @@ function slider(name, [least, most], read, write) {
       number.value = Number(x.toPrecision(6));
     }
   });
-  return element("div", { class: "slider" }, label, range, number);
+  const name = (text, [least, most]) => {
+    label.textContent = text;
+    range.min = least;
+    range.max = most;
+    range.setAttribute("aria-label", text);
+    number.setAttribute("aria-label", `${text}, as a number`);
+  };
+  return { box: element("div", { class: "slider" }, label, range, number), name };
+}
+
+function namedSlider(text, range, read, write) {
+  const { box, name } = slider(read, write);
+  name(text, range);
+  return box;
 }
 
 function rangeAround(x, least = 2) {
@@ -450,7 +453,7 @@ function fillSliders() {
       continue;
     }
     const made = Array.from({ length: Math.min(A.n, EACH_SLIDER) }, (_, i) =>
-      slider(
+      namedSlider(
         `${sign}${subscript(i + 1)}`,
         rangeOf()(at(A, i, c)),
         () => at(A, i, c),
@@ -485,56 +488,54 @@ function setTarget(i, c, x) {
   }
 }
 
-let rateSlider;
-let weightSlider;
-
 function fillRate() {
   const { settings } = state.optimizer;
-  sliders = sliders.filter((one) => one !== rateSlider);
-  if (!("learning_rate" in settings)) {
-    $("rate").replaceChildren();
-    return;
-  }
+  $("rate").replaceChildren();
+  if (!("learning_rate" in settings)) return;
   const most = Math.max(lesson.optimizer.settings.learning_rate * 4, 1e-6);
-  const made = slider(
+  const made = namedSlider(
     "rate \u03b5",
     [0, most],
     () => settings.learning_rate,
     (x) => (settings.learning_rate = Math.max(0, x)),
   );
-  rateSlider = sliders.at(-1);
-  $("rate").replaceChildren(made);
+  $("rate").append(made);
 }
 
-/* The slider of the chosen weight, or of a bias, where "from unit" is 0. */
-function fillWeight() {
+/* The place in theta of the chosen weight, or of a bias, where "from unit" is 0. */
+function placeOfWeight() {
   const [l, j, i] = state.weight;
-  const layer = net.layers[l - 1];
-  sliders = sliders.filter((one) => one !== weightSlider);
-  const bias = i < 0;
-  const place = bias ? layer.b + j : layer.W + j * layer.nIn + i;
-  const name = bias
-    ? `b${raised(l)}${subscript(j + 1)}`
-    : `w${raised(l)}${subscript(j + 1)}${subscript(i + 1)}`;
-  if (!bias && layer.exists && at(layer.exists, j, i) === 0) {
-    $("weight").replaceChildren(element("p", {}, "This connection is removed."));
-    return;
-  }
-  if (bias && !net.biases) {
-    $("weight").replaceChildren(element("p", {}, "This network has no bias."));
-    return;
-  }
-  const made = slider(
-    name,
-    rangeAround(state.theta[place]),
-    () => state.theta[place],
+  const { W, b, nIn } = net.layers[l - 1];
+  return i < 0 ? b + j : W + j * nIn + i;
+}
+
+let weightSlider;
+
+function fillWeight() {
+  weightSlider = slider(
+    () => state.theta[placeOfWeight()],
     (x) => {
       state.theta = state.theta.slice();
-      state.theta[place] = x;
+      state.theta[placeOfWeight()] = x;
     },
   );
-  weightSlider = sliders.at(-1);
-  $("weight").replaceChildren(made);
+  $("weight").replaceChildren(weightSlider.box);
+  nameWeight();
+}
+
+/* Name the slider of the chosen weight; where it cannot be moved, say why. */
+function nameWeight() {
+  const [l, j, i] = state.weight;
+  const { exists } = net.layers[l - 1];
+  const letter = i < 0 ? "b" : "w";
+  const from = i < 0 ? "" : subscript(i + 1);
+  const text = `${letter}${raised(l)}${subscript(j + 1)}${from}`;
+  weightSlider.name(text, rangeAround(state.theta[placeOfWeight()]));
+  const removed = i >= 0 && exists && at(exists, j, i) === 0;
+  const why = removed ? "This connection is removed." : "This network has no bias.";
+  const fixed = removed || (i < 0 && !net.biases);
+  weightSlider.box.hidden = fixed;
+  $("weight-fixed").textContent = fixed ? why : "";
 }
 
 /* The choices of a unit and of a weight, within the sizes of their layers. */
@@ -551,7 +552,7 @@ function fillChoices() {
   $("weight-to").value = state.weight[1] + 1;
   $("weight-from").max = net.sizes[to - 1];
   $("weight-from").value = state.weight[2] + 1;
-  fillWeight();
+  nameWeight();
 }
 
 /* A whole number of an input within its range. */

@@ -28,7 +28,7 @@ class Deciding:
     name = EVIL
 
     def __call__(self, z):
-        return z if float(z.max(axis=-2)) > 0 else -z
+        return z if (z > 0).any() else -z
 
     def da_dz(self, z, a):
         return a / z
@@ -105,7 +105,7 @@ def test_a_part_without_a_formula_makes_a_still_page_with_the_reason(where):
     if where == "activation":
         page = page_of([2, 2], Deciding(), Deciding(), "squared_error")
         assert "&lt;/script&gt;" in page
-        assert "computes with a conversion to a Python number." in page
+        assert "computes with .any." in page
     else:
         page = page_of([2, 2], optimizer=Stepping())
         assert "The page is still, because the optimiser Stepping computes with" in page
