@@ -5,6 +5,9 @@
     trace              z, a, δ and the gradients of each layer, with their equations
     written_equations  the equations of a trace with their numbers, step by step
     rendering          a trace as text, as LaTeX and as an HTML page
+    page/              an interactive page: every number anew where one is changed
+    formulas           the formulas of activations and losses
+    trace_check        each number of a trace beside a central difference
     ascii_spelling     the symbols of the notation in ASCII
     gradient_check     gradients beside central differences
     learning_curve     cost and accuracy by epoch, as a picture

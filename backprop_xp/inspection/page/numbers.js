@@ -22,10 +22,9 @@ function shown(x, digits = 4) {
 
 /* A number in at most 6 signs, for a unit of the drawing. */
 function short(x) {
-  const text = shown(x, 2);
-  return text.length <= 5 || !Number.isFinite(x)
-    ? text
-    : x.toExponential(0).replaceAll("-", "\u2212");
+  const texts = [shown(x, 2), shown(x, 1)];
+  const fits = texts.find((text) => text.length <= 5);
+  return fits ?? x.toExponential(0).replaceAll("-", "\u2212");
 }
 
 function inBrackets(x) {

@@ -165,7 +165,7 @@ function renderNetwork() {
     values: valuesKnown(),
     back: step.section.startsWith("Backward"),
     chosen: state.chosen ? { layer, unit } : null,
-    E: costKnown ? shown(pass.E, 3) : "",
+    E: costKnown ? short(pass.E) : "",
     description: `At this step: ${step.section}.`,
     choose: chosenIn,
   });
@@ -287,19 +287,16 @@ function renderInverse() {
     shown(at(pass.dE_da[l - 1], K, 0)),
     inverse ? shown(inverse[K]) : "\u2013",
   ]);
-  const kind = square
-    ? inverse
-      ? "It has an inverse."
-      : "It has no inverse."
-    : `It is ${W.n} \u00d7 ${W.m}, which has no inverse. The pseudo-inverse ${sign} stands in its place.`;
+  const none = `W${here} is ${W.n} \u00d7 ${W.m} and has no inverse. Its pseudo-inverse ${sign} is shown instead.`;
+  const ofSquare = inverse ? `W${here} has an inverse.` : `W${here} has no inverse.`;
   box.replaceChildren(
     element(
       "p",
       {},
-      `An inverse answers another question: which a${below} gives this z${here}? Backward, nothing is ` +
-        `undone: w_jK is the slope \u2202z_j/\u2202a_K, and slopes along a path are multiplied and added. ` +
-        `The matrix W${here}: ${kind}`,
+      `An inverse answers another question: which a${below} gives this z${here}? Nothing is undone on ` +
+        "the way back. w_jK is the slope \u2202z_j/\u2202a_K, and slopes along a path are multiplied.",
     ),
+    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.`),
     listElement(
       ["K", "by a nudge", `(W${here})\u1d40 \u03b4${here}`, `${sign} \u03b4${here}`],
       rows,
