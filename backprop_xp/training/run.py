@@ -176,6 +176,12 @@ class Run(Generic[ArrayT_co]):
 
         return learning_curve(self)
 
+    def _repr_html_(self) -> str:
+        """Return the history as a small table in HTML, as notebooks show it."""
+        from backprop_xp.inspection.run_table import run_table
+
+        return run_table(self)
+
     def to_frame(self) -> Any:
         """Return the history as a data frame of pandas, a row for each epoch and network.
 

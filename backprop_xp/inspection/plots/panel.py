@@ -36,7 +36,8 @@ COLOURS: Final = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000"),
     *("#7F7F7F", "#8C564B"),
 )
-ABOVE_0, BELOW_0 = COLOURS[:2]
+ABOVE_0: Final = COLOURS[0]
+BELOW_0: Final = COLOURS[1]
 GREY: Final = "#555555"
 
 
@@ -121,7 +122,7 @@ def diverging() -> Any:
     """Return the colour map from orange, below 0, over white to blue, above 0; NaN is grey."""
     colours = matplotlib("colors").LinearSegmentedColormap
     made = colours.from_list("orange-white-blue", [BELOW_0, "#ffffff", ABOVE_0])
-    made.set_bad("#e8e8e8")
+    made.set_bad("#c4c4c4")
     return made
 
 
