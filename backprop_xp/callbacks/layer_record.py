@@ -245,11 +245,11 @@ class LayerRecord:
 def _cases(net: Network, theta: Array, X: HostArray, Y: HostArray) -> tuple[Array, Array, Array]:
     """Return a^0, y and w in columns beside θ, after checking the values."""
     labels = Y.dtype.kind in "biu"
-    check_finite(X, "LayerRecord(X)", "float64")
-    check_finite(Y, "LayerRecord(Y)", "float64")
     with context(theta):
         x, y = from_host_like(X, theta), from_host_like(Y, theta, "int32" if labels else None)
         cases = net.in_columns(theta, x, y, None, "LayerRecord")
+        for given, name in ((X, "X"), (Y, "Y")):
+            check_finite(given, f"LayerRecord({name})", "float64")
         shape = X.shape[-2], net.sizes[-1], tuple(theta.shape[:-1])
         if net.are_classes(columns.kind_of_targets(y, *shape, "LayerRecord(Y)")):
             check_labels(y, net.sizes[-1], "LayerRecord(Y)")

@@ -18,6 +18,7 @@ from backprop_xp.inspection.plots.panel import (
     hide_frame,
     panel_of,
 )
+from backprop_xp.network.data_values import check_finite
 
 __all__ = ["calibration_curve", "class_numbers", "confusion_matrix"]
 
@@ -46,6 +47,7 @@ def class_numbers(of: Any, where: str) -> NDArray[np.int64]:
     if given.ndim not in (1, 2) or 0 in given.shape:
         advice = "Pass those of one network"
         raise ShapeError(where, f"shape {given.shape}", "(m,) or (m, n_out)", advice)
+    check_finite(given, where, "float64")
     if given.ndim == 2 and given.shape[1] > 1:
         return np.asarray(np.argmax(given, axis=1), dtype=np.int64)
     flat = given.reshape(-1)
@@ -88,7 +90,7 @@ def confusion_matrix(
     ShapeError
         The numbers of cases differ, or there are fewer names than classes.
     DataError
-        A label is below 0.
+        A label is below 0, or a number is not finite.
     DTypeError
         An argument holds no real numbers, or `ax` is no axes.
 

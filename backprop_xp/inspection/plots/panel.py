@@ -122,8 +122,7 @@ def diverging() -> Any:
     """Return the colour map from orange, below 0, over white to blue, above 0; NaN is grey."""
     colours = matplotlib("colors").LinearSegmentedColormap
     made = colours.from_list("orange-white-blue", [BELOW_0, "#ffffff", ABOVE_0])
-    made.set_bad("#c4c4c4")
-    return made
+    return made.with_extremes(bad="#c4c4c4")
 
 
 def by_depth(count: int) -> HostArray:

@@ -13,6 +13,7 @@ from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import ShapeError
 from backprop_xp.inspection.plots.classes import class_numbers
 from backprop_xp.inspection.plots.panel import COLOURS, colour_bar, diverging, matplotlib, panel_of
+from backprop_xp.network.data_values import check_finite
 from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.prediction import predict
 
@@ -71,6 +72,8 @@ def decision_regions(
         The network has no two inputs, θ is a stack, or X or Y does not fit.
     DTypeError
         An argument holds no real numbers, or `ax` is no axes.
+    DataError
+        X holds NaN or infinity.
     OptionError
         `resolution` is below 2.
 
@@ -90,6 +93,7 @@ def decision_regions(
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         came, advice = f"shape {points.shape}", "Pass one row for each case"
         raise ShapeError(f"{where}(X)", came, "(m, 2)", advice)
+    check_finite(points, f"{where}(X)", "float64")
     n = check_count(resolution, f"{where}(resolution)", least=2)
     low, high = points.min(axis=0), points.max(axis=0)
     margin = np.where(high > low, _MARGIN * (high - low), 1.0)

@@ -166,7 +166,7 @@ def weight_images(
     weights = _matrix(W, "weight_images(W)")
     height, width = (check_count(n, "weight_images(shape)", least=1) for n in shape)
     if height * width != weights.shape[1]:
-        came, expected = f"{height} × {width} pixels", f"{weights.shape[1]} inputs, as W has"
+        came, expected = f"{height} x {width} pixels", f"{weights.shape[1]} inputs, as W has"
         raise ShapeError("weight_images(shape)", came, expected, "Pass the shape of an image")
     shown = weights[: check_count(most, "weight_images(most)", least=1)]
     across = columns if columns is not None else math.ceil(math.sqrt(len(shown)))
