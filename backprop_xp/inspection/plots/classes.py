@@ -206,7 +206,7 @@ def calibration_curve(Y: Any, probabilities: Any, ax: Any = None, *, bins: int =
     frame(panel)
     panel.set_xlabel(f"predicted probability of {'class 1' if single else 'the predicted class'}")
     panel.set_ylabel(f"share of {'class 1' if single else 'right predictions'} among the cases")
-    panel.legend(loc="upper left", edgecolor="none", framealpha=0.8)
+    panel.legend(edgecolor="none", framealpha=0.8)
     return panel
 
 

@@ -82,7 +82,7 @@ def layer_norms(record: Any, ax: Any = None, *, quantity: str = "delta") -> Any:
     panel.set_ylabel(label)
     whole_numbers(panel.xaxis)
     frame(panel)
-    panel.legend(edgecolor="none", framealpha=0.8)
+    panel.legend(edgecolor="none", framealpha=0.6)
     return panel
 
 
