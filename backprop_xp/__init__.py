@@ -61,6 +61,7 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.files.model_file import Model, load, save
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
     from backprop_xp.inspection.trace import Trace, trace
@@ -115,6 +116,7 @@ __all__ = [
     "Run",
     "ShapeError",
     "StackIndexError",
+    "StackedSearchCV",
     "TensorBoardLog",
     "Trace",
     "TracedLayer",
@@ -146,6 +148,7 @@ _ON_FIRST_USE = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model_file",
+    "StackedSearchCV": "estimators",
     "Trace": "inspection.trace",
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",
