@@ -16,8 +16,8 @@
     stopping           the curves and the end of training: scikit-learn's rule, and Ctrl-C
     without_sklearn    bases of the estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`, `stacks`, `mlp` and `base`
-import scikit-learn; they are imported when an estimator is first used.
+Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`,
+`stacks`, `mlp` and `base` import scikit-learn; they are imported when an estimator is first used.
 """
 
 from importlib import import_module

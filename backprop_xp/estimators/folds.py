@@ -67,11 +67,7 @@ def fitted_on(
     random = _Streams()
     for places in _by_steps_before(candidates, made):
         estimators = [made[at] for at in places]
-        try:
-            fitted = _together(estimators, X, y, fit_params, random)
-        except Exception:  # noqa: BLE001, S112  a fit alone raises it with its own place
-            continue
-        for at, one in zip(places, fitted, strict=True):
+        for at, one in zip(places, _together(estimators, X, y, fit_params, random), strict=True):
             found[at] = one
     return found
 
@@ -126,14 +122,11 @@ def _together(
     estimators: Sequence[Any], X: Any, y: Any, fit_params: Mapping[str, Any], random: _Streams
 ) -> list[Fitted | None]:
     """Return the fitted estimators of one group; its pipelines share the steps before the last."""
-    start, before = perf_counter(), None
-    if isinstance(estimators[0], Pipeline):
-        of_last, of_others = _split(fit_params, estimators[0].steps[-1][0])
-        if len(estimators[0].steps) > 1:
-            before = estimators[0][:-1]
-            X = before.fit_transform(X, y, **of_others)
-    else:
-        of_last = dict(fit_params)
+    start = perf_counter()
+    try:
+        before, X, of_last = _after_steps_before(estimators[0], X, y, fit_params)
+    except Exception:  # noqa: BLE001  a fit alone raises it with its own place
+        return [None] * len(estimators)
     share = (perf_counter() - start) / len(estimators)
     mlps = [_last_step(one) for one in estimators]
     seconds = dict.fromkeys(range(len(mlps)), share)
@@ -160,6 +153,19 @@ def _together(
             estimator.steps[:-1] = before.steps
         found.append(Fitted(estimator, seconds[at] + member.seconds))
     return found
+
+
+def _after_steps_before(
+    estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Return the fitted steps before the last, their output, and the last step's fit parameters."""
+    if not isinstance(estimator, Pipeline):
+        return None, X, dict(fit_params)
+    of_last, of_others = _split(fit_params, estimator.steps[-1][0])
+    if len(estimator.steps) == 1:
+        return None, X, of_last
+    before = estimator[:-1]
+    return before, before.fit_transform(X, y, **of_others), of_last
 
 
 def _split(fit_params: Mapping[str, Any], last: str) -> tuple[dict[str, Any], dict[str, Any]]:

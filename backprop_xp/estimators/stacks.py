@@ -15,7 +15,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, HostArray, copied, dtype_name, from_host, to_host
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    copied,
+    dtype_name,
+    from_host,
+    from_host_like,
+    namespace,
+    to_host,
+)
 from backprop_xp.callbacks.progress import History, Progress
 from backprop_xp.errors import DivergenceError
 from backprop_xp.estimators.along import along, same
@@ -52,8 +61,6 @@ class Member:
         As of a run of this network alone.
     stopped : str
         Why the watch ended the fit; empty where it did not.
-    theta : array (P,)
-        θ after the last epoch, on the host; it is computed when it is asked for.
     ended : bool
         Whether the fit has ended.
     seconds : float
@@ -73,6 +80,7 @@ class Member:
 
     @property
     def theta(self) -> HostArray:
+        """θ (P,) after the last epoch, on the host."""
         return self._theta()
 
     def stop(self, why: str) -> None:
@@ -150,7 +158,7 @@ class Watches:
 
 
 def _rows(x: Array, rows: list[int]) -> Array:
-    picked: Array = x[np.asarray(rows)] if isinstance(x, np.ndarray) else x[rows, ...]
+    picked: Array = namespace(x).take(x, from_host_like(np.asarray(rows), x, "int32"), axis=0)
     return picked
 
 
@@ -296,7 +304,8 @@ def train_stack(stack: Sequence[Member]) -> list[Member]:
             return [*diverged, *(member for member in alive if not member.ended)]
         diverged += [alive[k] for k in bad if not alive[k].ended]
         kept = [k for k, member in enumerate(alive) if not member.ended and k not in bad]
-        theta, state = watches.part(kept)
+        if kept:
+            theta, state = watches.part(kept)
         alive = [alive[k] for k in kept]
     share = (perf_counter() - start) / len(stack)
     for member in stack:
@@ -317,7 +326,7 @@ class _Repeatable:
 
 
 def _stacked(members: Sequence[Member]) -> dict[str, Any]:
-    """Return the arguments of `train` for the networks of a stack, without those of its progress."""
+    """Return the arguments of `train` for a stack, but for θ, state and callbacks."""
     each = [member.arguments for member in members]
     first = each[0]
     optimizers = [one["optimizer"] for one in each]
