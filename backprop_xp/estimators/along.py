@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.estimators.cases import Penalty
 from backprop_xp.estimators.stopping import Rate
 from backprop_xp.schedules.ranges import Setting, value_at
 
@@ -28,6 +29,9 @@ def along(settings: Sequence[Setting]) -> Setting:
     first = settings[0]
     if all(same(one, first) for one in settings):
         return first
+    if all(isinstance(one, Penalty) and one.batches == first.batches for one in settings):
+        parts = ([getattr(one, name) for one in settings] for name in ("whole", "last"))
+        return Penalty(*map(along, parts), first.batches)
     if any(map(callable, settings)):
         return _Schedules(settings)
     return np.asarray([float(one) for one in settings])

@@ -3,8 +3,8 @@
 Fits whose arguments of `train` differ in numbers alone share the cases, their order and the random
 numbers of dropout. So they form a stack, and each of its networks trains as it would alone. Each
 network ends by its own rule and keeps its θ, while the others go on. Networks that have ended are
-trained in vain until an epoch of the whole stack has been wasted. Training then goes on without
-them. A network that diverges leaves the stack, and the others go on from the epoch before.
+trained in vain until as much work has been wasted as a new start takes. Training then goes on
+without them. A network that diverges leaves the stack, and the others go on from the epoch before.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +42,7 @@ from backprop_xp.training.train import train
 
 __all__ = ["Member", "members_of", "stacks_of", "train_stack"]
 
+NEW_START = 16  # the updates of a stack that take as long as a new start without ended networks
 NUMBERS = ("l2", "l1", "dropout", "label_smoothing", "clip_value", "clip_norm", "max_norm")
 SHARED = ("net", "batch_size", "seed", "device", "dtype")
 
@@ -120,6 +121,8 @@ class Watches:
     built_in: ClassVar[bool] = True
 
     def __init__(self, members: Sequence[Member], theta: Any, state: OptimizerState | None) -> None:
+        m = members[0].fit.cases.count
+        self._updates = -(-m // (members[0].arguments["batch_size"] or m))  # of an epoch
         self._members, self._idle = members, 0
         self._theta, self._state = theta, state
         self._epochs = 0 if state is None else state.epoch
@@ -136,11 +139,12 @@ class Watches:
         }
         for k, member in enumerate(self._members):
             if member.ended:
-                self._idle += 1
+                self._idle += self._updates
             else:
                 entries = {name: of_all[k] for name, of_all in last.items()}
                 member.after_epoch(entries, lambda k=k: on_host()[k].copy())
-        if all(member.ended for member in self._members) or self._idle >= len(self._members):
+        too_idle = self._idle >= NEW_START * len(self._members)
+        if too_idle or all(member.ended for member in self._members):
             progress.stop("networks have ended")
 
     def part(self, kept: Sequence[int]) -> tuple[Any, OptimizerState | None]:
