@@ -16,7 +16,7 @@ from backprop_xp.datasets.csv_rows import Cells, rows_of, separator_of
 from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.errors import DataError
 
-__all__ = ["Columns", "FirstRows", "first_rows", "place", "read_columns"]
+__all__ = ["Columns", "FirstRows", "first_rows", "place", "read_cells", "read_columns"]
 
 
 class Columns(NamedTuple):
@@ -232,6 +232,29 @@ class _Features:
         """The columns in ascending order."""
         columns = np.fromiter(self._columns, np.int32, len(self._columns))
         return columns if self._order is None else columns[self._order]
+
+
+def read_cells(
+    file: Path, header: bool, chosen: Sequence[int]
+) -> tuple[list[list[str]], list[int]]:
+    """Return the stripped cells of the chosen columns of a CSV file, and the line of each row.
+
+    Raises
+    ------
+    DataError
+        There are no rows, or a row is not as long as the first.
+    """
+    columns: list[list[str]] = [[] for _ in chosen]
+    lines = []
+    with contextlib.closing(rows_of(file)) as numbered:
+        for line, cells in itertools.islice(numbered, int(header), None):
+            for column, j in zip(columns, chosen, strict=True):
+                column.append(cells[j].strip())
+            lines.append(line)
+    if not lines:
+        came, advice = "no rows of values", "Check that it was saved"
+        raise DataError(file.name, came, "at least one row", advice)
+    return columns, lines
 
 
 def _bad_cell(where: str, cell: str) -> DataError:

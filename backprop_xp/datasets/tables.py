@@ -6,7 +6,7 @@ refused with its line and column; no value is guessed, filled in or skipped.
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import nearest_name
-from backprop_xp.datasets.cells import shown, targets_in
-from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.cells import is_missing, is_number, shown, targets_in
+from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_cells, read_columns
 from backprop_xp.datasets.dataset import Targets
 from backprop_xp.datasets.header import (
     advice_for_one_cell,
@@ -29,11 +29,12 @@ from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.errors import DataError, OptionError, check_is_file
 
-__all__ = ["Table", "read_features", "read_table"]
+__all__ = ["Table", "read_features", "read_mixed_features", "read_table"]
 
 Target: TypeAlias = str | int | None
 Names: TypeAlias = tuple[str, ...]
 
+_TRUTHS: Final = {"true": 1.0, "false": 0.0}  # in lower case
 _COMPARED: Final = 2**15  # names of columns that are compared with an unknown name
 
 
@@ -195,6 +196,68 @@ def read_features(
         return _npz_features(file, wanted)
     layout = _layout(file, target, wanted, header, needs_target=False)
     return read_columns(file, layout.header, layout.features, None).X
+
+
+def read_mixed_features(
+    path: str | os.PathLike[str],
+    texts: Collection[int],
+    target: str | int | None = None,
+    feature_names: Sequence[str] | None = None,
+    *,
+    header: bool | None = None,
+) -> NDArray[np.object_]:
+    r"""Return the features of a CSV file, some of which are texts, with NaN for a missing value.
+
+    Parameters
+    ----------
+    path, target, feature_names, header
+        As `read_features`.
+    texts : collection of int
+        The features that are texts, by their indices; the others are numbers, or true and false in
+        any case, which become 1 and 0.
+
+    Returns
+    -------
+    array (m, n_in) of object
+        Texts, and numbers of type float.
+
+    Raises
+    ------
+    MissingFileError, OptionError
+        As `read_features`.
+    DataError
+        As `read_features`, but a value may be missing.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "new.csv")
+    ...     _ = path.write_text("width,colour\n3.5,blue\nNA,red\n")
+    ...     read_mixed_features(path, [1], feature_names=["width", "colour"])
+    array([[3.5, 'blue'],
+           [nan, 'red']], dtype=object)
+    """
+    file = _checked(path)
+    layout = _layout(file, target, tuple(feature_names or ()), header, needs_target=False)
+    columns, lines = read_cells(file, layout.header, layout.features)
+    X = np.empty((len(lines), len(columns)), dtype=object)
+    for j, cells in enumerate(columns):
+        for row, cell in enumerate(cells):
+            if is_missing(cell):
+                X[row, j] = np.nan
+            elif j in texts:
+                X[row, j] = cell
+            elif is_number(cell):
+                X[row, j] = float(cell)
+            elif cell.lower() in _TRUTHS:
+                X[row, j] = _TRUTHS[cell.lower()]
+            else:
+                name = feature_names[j] if feature_names else ""
+                where = place(file, lines[row], layout.features[j], name)
+                advice = "Correct the cell, or leave it empty"
+                raise DataError(where, f"the text {shown(cell)}", "a number", advice)
+    return X
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
