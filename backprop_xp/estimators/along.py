@@ -30,8 +30,8 @@ def along(settings: Sequence[Setting]) -> Setting:
     if all(same(one, first) for one in settings):
         return first
     if all(isinstance(one, Penalty) and one.batches == first.batches for one in settings):
-        parts = ([getattr(one, name) for one in settings] for name in ("whole", "last"))
-        return Penalty(*map(along, parts), first.batches)
+        whole, last = [one.whole for one in settings], [one.last for one in settings]
+        return Penalty(along(whole), along(last), first.batches)
     if any(map(callable, settings)):
         return _Schedules(settings)
     return np.asarray([float(one) for one in settings])

@@ -7,9 +7,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from backprop_xp.estimators.base import BaseMLP
 from backprop_xp.estimators.fits import Fit
@@ -20,6 +17,13 @@ from backprop_xp.estimators.stacks import (
     stacks_of,
     train_stack,
 )
+
+try:
+    from sklearn import get_config
+    from sklearn.base import clone
+    from sklearn.pipeline import Pipeline
+except ImportError:
+    pass  # without scikit-learn there is no estimator, and so no call
 
 __all__ = ["Fitted", "fitted_on", "is_ours"]
 

@@ -5,7 +5,7 @@ The interface, the results and the choice of the best candidate are those of sci
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -157,10 +157,11 @@ class StackedSearchCV(BaseSearchCV):
         self.n_iter = n_iter
         self.random_state = random_state
 
-    def _candidates(self) -> Iterable[dict[str, Any]]:
+    def _candidates(self) -> list[dict[str, Any]]:
         if self.n_iter is None:
-            return ParameterGrid(self.param_grid)
-        return ParameterSampler(self.param_grid, self.n_iter, random_state=self.random_state)
+            return list(ParameterGrid(self.param_grid))
+        draws = ParameterSampler(self.param_grid, self.n_iter, random_state=self.random_state)
+        return list(draws)
 
     def _run_search(self, evaluate_candidates: Any) -> None:
         evaluate_candidates(self._candidates())
@@ -205,7 +206,7 @@ class StackedSearchCV(BaseSearchCV):
                 "cv.split and cv.get_n_splits return inconsistent results. "
                 f"Expected {self.n_splits_} splits, got {len(folds)}"
             )
-        base, candidates = clone(self.estimator), list(self._candidates())
+        base, candidates = clone(self.estimator), self._candidates()
         self._tell(candidates)
         out = self._scored(base, candidates, folds, scorers, X, y, routed)
         if not out:

@@ -9,7 +9,7 @@ without them. A network that diverges leaves the stack, and the others go on fro
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -40,7 +40,7 @@ from backprop_xp.training.run import Run
 from backprop_xp.training.step.stack_groups import most_at_once
 from backprop_xp.training.train import train
 
-__all__ = ["Member", "members_of", "stacks_of", "train_stack"]
+__all__ = ["Member", "is_stackable", "members_of", "stacks_of", "train_stack"]
 
 NEW_START = 16  # the updates of a stack that take as long as a new start without ended networks
 NUMBERS = ("l2", "l1", "dropout", "label_smoothing", "clip_value", "clip_norm", "max_norm")
@@ -93,7 +93,8 @@ class Member:
         for name, entry in entries.items():
             self.history.setdefault(name, []).append(entry)
         self._theta = theta
-        self.fit.watch.on_epoch_end(self)
+        progress: Any = self  # all that a watch reads
+        self.fit.watch.on_epoch_end(progress)
         epochs = len(self.history["cost"])
         self.ended = bool(self.stopped) or epochs == self.arguments["epochs"]
         if self.ended:
@@ -106,7 +107,7 @@ class Member:
         return Run(self.theta, self.history, self.arguments["net"], self.stopped, epochs)
 
 
-class Watches:
+class _Watches:
     """The callback of a stack: it calls the watch of each network, and keeps the last good state.
 
     Parameters
@@ -133,7 +134,7 @@ class Watches:
         self._theta = progress.theta
         arrays = tuple(map(copied, progress.state))
         self._state = OptimizerState(arrays, self._epochs, dict(progress.schedule_memory))
-        on_host = cache(lambda: to_host(self._theta))
+        theta_of = _Rows(self._theta)
         last = {
             name: np.asarray(entries[-1]).tolist() for name, entries in progress.history.items()
         }
@@ -142,7 +143,7 @@ class Watches:
                 self._idle += self._updates
             else:
                 entries = {name: of_all[k] for name, of_all in last.items()}
-                member.after_epoch(entries, lambda k=k: on_host()[k].copy())
+                member.after_epoch(entries, partial(theta_of, k))
         too_idle = self._idle >= NEW_START * len(self._members)
         if too_idle or all(member.ended for member in self._members):
             progress.stop("networks have ended")
@@ -159,6 +160,20 @@ class Watches:
         }
         memory = {**state.memory, "schedules": schedules}
         return _rows(self._theta, rows), OptimizerState(arrays, state.epoch, memory)
+
+
+class _Rows:
+    """Copies of the rows of an array, which moves to the host when the first is asked for."""
+
+    def __init__(self, x: Array) -> None:
+        self._x = x
+        self._on_host: HostArray | None = None
+
+    def __call__(self, k: int) -> HostArray:
+        if self._on_host is None:
+            self._on_host = to_host(self._x)
+        row: HostArray = self._on_host[k].copy()
+        return row
 
 
 def _rows(x: Array, rows: list[int]) -> Array:
@@ -294,7 +309,7 @@ def train_stack(stack: Sequence[Member]) -> list[Member]:
     alive, diverged = list(stack), list[Member]()
     start = perf_counter()
     while alive:
-        watches, bad = Watches(alive, theta, state), list[int]()
+        watches, bad = _Watches(alive, theta, state), list[int]()
         arguments = _stacked(alive) | {"theta": theta, "state": state, "callbacks": [watches]}
         if arguments["order"] is not None:
             arguments["order"] = order

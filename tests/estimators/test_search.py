@@ -392,7 +392,7 @@ OPTIONS = {
     "folds": {"cv": KFold(4, shuffle=True, random_state=1)},
     "splits": {"cv": [(np.arange(0, 150, 2), np.arange(1, 150, 2))]},
     "random splits": {"cv": ShuffleSplit(2, random_state=0)},
-    "jobs": {"n_jobs": 2, "pre_dispatch": "n_jobs"},
+    "jobs": {"n_jobs": 1, "pre_dispatch": "n_jobs"},
 }
 
 
