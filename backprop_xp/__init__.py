@@ -39,6 +39,7 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
     OutOfMemoryError,
+    ParameterError,
     ShapeError,
     StackIndexError,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Optimizer",
     "OptionError",
     "OutOfMemoryError",
+    "ParameterError",
     "Progress",
     "RMSprop",
     "Rprop",

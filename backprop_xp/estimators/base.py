@@ -21,8 +21,21 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import DataError, DivergenceError, OptionError, ShapeError
-from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
+from backprop_xp.errors import (
+    DataError,
+    DivergenceError,
+    OptionError,
+    ParameterError,
+    ShapeError,
+)
+from backprop_xp.estimators.cases import (
+    Cases,
+    dense,
+    of_classes,
+    penalty,
+    poisson_offset,
+    unshuffled,
+)
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
     Chosen,
@@ -47,7 +60,6 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, check_scoring, r2_score
     from sklearn.utils import check_random_state, column_or_1d
-    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     (BaseEstimator,) = stand_ins(error)[:1]
@@ -130,7 +142,7 @@ class BaseMLP(BaseEstimator):
 
         Raises
         ------
-        OptionError
+        ParameterError
             The solver has no such parameter.
         ValueError
             There is no such parameter.
@@ -200,9 +212,11 @@ class BaseMLP(BaseEstimator):
         before = vars(self).copy()
         try:
             fit()
-        except BaseException:  # Ctrl-C too
+        except BaseException as error:  # Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
+            if type(error) is OptionError:
+                raise ParameterError(*error.parts).with_traceback(error.__traceback__) from None
             raise
         return self
 
@@ -271,10 +285,8 @@ class BaseMLP(BaseEstimator):
 
     def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        training_w, class_weight = w, getattr(self, "class_weight", None)
-        if class_weight is not None:
-            of_classes = compute_sample_weight(class_weight, y)
-            training_w = of_classes if w is None else w * of_classes
+        class_weight = getattr(self, "class_weight", None)
+        training_w = w if class_weight is None else of_classes(class_weight, self.classes_, y, w)
         return Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
 
     def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
@@ -456,7 +468,7 @@ class BaseMLP(BaseEstimator):
     @theta_.setter
     def theta_(self, theta: HostArray) -> None:
         layers = self.network_.unpack(to_host(theta))
-        self.coefs_ = [np.array(layer.W.T) for layer in layers]
+        self.coefs_ = [np.array(layer.W.T, order="C") for layer in layers]
         self.intercepts_ = [np.array(layer.b[:, 0]) for layer in layers]
 
     @checks_keywords
@@ -523,13 +535,13 @@ class BaseMLP(BaseEstimator):
         w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         return Cases(X, self._targets(y, self._head, X.dtype), y, w)
 
-    def _loss_with_penalty(self, cases: Cases) -> float:
+    def _loss_with_penalty(self, cases: Cases) -> np.float64:
         """Return the mean cost of the cases at θ, with the penalty of a full batch."""
         w = cases.training_w
         E, _ = self.gradient_(cases.X, cases.y, w)
         weight = cases.count if w is None else w.sum()
         squares = sum(float((W * W).sum()) for W in self.coefs_)
-        return float(E + 0.5 * self.alpha * squares / weight)
+        return np.float64(E + 0.5 * self.alpha * squares / weight)
 
     def _outputs_for(self, X: Any, net: Network) -> HostArray:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
@@ -562,9 +574,13 @@ def check_partial_fit(mlp: Any) -> None:
 
     Raises
     ------
-    OptionError
+    ParameterError
         `early_stopping` is True.
     """
     if mlp.early_stopping:
         came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
         raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
+    if isinstance(getattr(mlp, "class_weight", None), str):
+        expected = "a dict: the shares of the classes in all calls are unknown"
+        advice = "Compute it by sklearn.utils.class_weight.compute_class_weight"
+        raise OptionError("class_weight", repr(mlp.class_weight), expected, advice)
