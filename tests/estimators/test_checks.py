@@ -44,7 +44,7 @@ OF_BOTH = [
     ({"solver": "adam"}, set()),
     ({"solver": "lbfgs", "alpha": 1.0}, set()),
     ({"early_stopping": True, "validation_fraction": 0.3, "max_iter": 30}, PARTLY | OF_DRAWS),
-    ({"warm_start": True, "max_iter": 30}, GOES_ON),
+    ({"warm_start": True, "alpha": 3.0}, GOES_ON),
     ({"solver": "sgd", "shuffle": False, "learning_rate": "adaptive"}, OF_BATCHES),
     ({"batch_size": 1, "max_iter": 3, "learning_rate_init": 0.01}, OF_BATCHES),
 ]
