@@ -18,7 +18,7 @@ class Job:
 
     Attributes
     ----------
-    task : {"train", "stack", "starts", "threads", "predict"}
+    task : {"train", "fit", "stack", "starts", "threads", "predict"}
     sizes : list of int
     batch_size, cases, threads : int
         `cases` is a multiple of `batch_size`, so that all peers make the same number of steps.

@@ -24,6 +24,7 @@ PEERS = {
         "jax": ("peers_jax", "train"),
         "floor": ("floor", "floor"),
     },
+    "fit": {OWN: ("peers_fit", "own"), "sklearn": ("peers_fit", "sklearn")},
     "stack": {
         OWN: ("peers_own", "train"),
         "own-loop": ("peers_own", "train_one_by_one"),

@@ -21,13 +21,7 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import (
-    DataError,
-    DivergenceError,
-    OptionError,
-    ParameterError,
-    ShapeError,
-)
+from backprop_xp.errors import DataError, OptionError, ParameterError, ShapeError
 from backprop_xp.estimators.cases import (
     Cases,
     dense,
@@ -36,6 +30,7 @@ from backprop_xp.estimators.cases import (
     poisson_offset,
     unshuffled,
 )
+from backprop_xp.estimators.fits import Fit, trained
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
     Chosen,
@@ -44,7 +39,7 @@ from backprop_xp.estimators.parameters import (
     with_parts_of_solver,
 )
 from backprop_xp.estimators.random_draws import Shuffle, first_parameters
-from backprop_xp.estimators.stopping import Curves, Watch, ctrl_c_raises
+from backprop_xp.estimators.stopping import Curves, Watch
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
@@ -53,7 +48,6 @@ from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.run import Run
-from backprop_xp.training.train import train
 
 try:
     from sklearn.base import BaseEstimator, is_classifier, is_regressor
@@ -221,13 +215,33 @@ class BaseMLP(BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> None:
+        fit = self._prepared(X, y, sample_weight, eval_set, incremental=incremental)
+        run = trained(self._arguments(fit, incremental=incremental), fit.watch)
+        self._ended(fit, run)
+        if not incremental:
+            self._warn_unless_ended(run.stopped, fit.chosen.optimizer)
+
+    def _prepared(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: Any = None,
+        *,
+        incremental: bool = False,
+        random: np.random.RandomState | None = None,
+    ) -> Fit:
+        """Return a fit that is ready to train; set the network, its parameters and the counts.
+
+        `random` takes the place of `random_state`.
+        """
         chosen = checked(self, held_out=self.early_stopping or eval_set is not None)
         _check_dtypes(X=X, y=y)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         head = self._target_kind(y, known=incremental or not first)
         y = dense(y)
-        random = check_random_state(self.random_state)
+        random = check_random_state(self.random_state) if random is None else random
         self._begin(head, X, chosen, random, first)
         cases = self._cases(X, y, sample_weight, head).of_some_weight()
         others = self._eval_cases(eval_set, head)
@@ -236,12 +250,7 @@ class BaseMLP(BaseEstimator):
             stratified = head.classes is not None and head.units == 1
             cases, others = cases.split(self.validation_fraction, random, stratified=stratified)
         watch = self._watch(chosen, cases, others, decides, incremental)
-        run = self._train(chosen, cases, others, watch, random, incremental)
-        self._end(run, watch, chosen, others)
-        if not watch.epochs:  # L-BFGS at a minimum
-            self.loss_ = self._loss_with_penalty(cases) + watch.offset
-        if not incremental:
-            self._warn_unless_ended(run.stopped, chosen.optimizer)
+        return Fit(chosen, cases, others, watch, random)
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """Return X and y after the checks of scikit-learn."""
@@ -342,49 +351,35 @@ class BaseMLP(BaseEstimator):
         metric = accuracy_score if is_classifier(self) else r2_score
         return float(metric(held.y, self._head.decide(outputs), sample_weight=held.w))
 
-    def _train(
-        self,
-        chosen: Chosen,
-        cases: Cases,
-        others: Cases | None,
-        watch: Watch,
-        random: np.random.RandomState,
-        incremental: bool,
-    ) -> Run:
-        optimizer, X, w = chosen.optimizer, cases.X, cases.training_w
+    def _arguments(self, fit: Fit, *, incremental: bool = False) -> dict[str, Any]:
+        """Return the arguments of `train` for a fit."""
+        optimizer, X, w = fit.chosen.optimizer, fit.cases.X, fit.cases.training_w
         full_batch = bool(getattr(optimizer, "full_batch", False))
         m = X.shape[0]
         size = m if full_batch else self._batch_size(m)
-        seed = int(deepcopy(random).randint(2**31 - 1))  # of dropout, beside the common stream
+        seed = int(deepcopy(fit.random).randint(2**31 - 1))  # of dropout, beside the common stream
         state = self._state_for(optimizer) if incremental else None
         shuffled = self.shuffle and not full_batch
-        try:
-            with ctrl_c_raises():
-                return train(
-                    self.network_,
-                    X.toarray() if full_batch and hasattr(X, "toarray") else X,
-                    cases.Y,
-                    self.theta_,
-                    optimizer=optimizer,
-                    epochs=1 if incremental else self.max_iter,
-                    batch_size=None if full_batch else size,
-                    validation=None if others is None else (others.X, others.Y),
-                    case_weights=w,
-                    l2=penalty(self.alpha, m, size, w, state),
-                    seed=seed,
-                    order=Shuffle(m, random) if shuffled else unshuffled(m, size),
-                    state=state,
-                    device=select_device(self.device or "cpu"),
-                    dtype=self.dtype,
-                    callbacks=[*chosen.callbacks, watch],
-                    **self._regularisation(),
-                )
-        except DivergenceError as error:
-            if watch.theta is None:
-                raise
-            watch.diverged()
-            why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"
-            return Run(watch.theta, error.history, self.network_, why)
+        others = fit.others
+        return {
+            "net": self.network_,
+            "X": X.toarray() if full_batch and hasattr(X, "toarray") else X,
+            "Y": fit.cases.Y,
+            "theta": self.theta_,
+            "optimizer": optimizer,
+            "epochs": 1 if incremental else self.max_iter,
+            "batch_size": None if full_batch else size,
+            "validation": None if others is None else (others.X, others.Y),
+            "case_weights": w,
+            "l2": penalty(self.alpha, m, size, w, state),
+            "seed": seed,
+            "order": Shuffle(m, fit.random) if shuffled else unshuffled(m, size),
+            "state": state,
+            "device": select_device(self.device or "cpu"),
+            "dtype": self.dtype,
+            "callbacks": [*fit.chosen.callbacks, fit.watch],
+            **self._regularisation(),
+        }
 
     def _regularisation(self) -> dict[str, Any]:
         """Return the keywords of `train` that the parameters of the same names give."""
@@ -404,8 +399,9 @@ class BaseMLP(BaseEstimator):
         before = self._optimizer
         return before.state if before is not None and before.kind is type(optimizer) else None
 
-    def _end(self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None) -> None:
+    def _ended(self, fit: Fit, run: Run) -> None:
         """Set the attributes of a fit that has ended."""
+        chosen, watch, others = fit.chosen, fit.watch, fit.others
         optimizer, curves = chosen.optimizer, watch.curves
         self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
         self._curves, self.loss_curve_ = curves, curves.losses
@@ -425,6 +421,8 @@ class BaseMLP(BaseEstimator):
         rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
         self._optimizer = _Solver(type(optimizer), rate, run.state)
         self.run_ = replace(run, theta=self.theta_, state=None)
+        if not watch.epochs:  # L-BFGS at a minimum
+            self.loss_ = self._loss_with_penalty(fit.cases) + watch.offset
 
     def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
         converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON

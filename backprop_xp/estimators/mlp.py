@@ -132,7 +132,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     network_ : Network
     theta_ : array (P,)
         The numbers of `coefs_` and `intercepts_` as one vector, on the host;
-        ``bp.save(path, mlp.network_, mlp.theta_)`` writes a file.
+        ``bp.save(path, mlp)`` writes a file.
     run_ : Run
         The run of `backprop_xp.train`: its history, and why it stopped.
     loss_curve_ : list of float

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.activations import Sigmoid, Softmax
+from backprop_xp.activations import find_activation
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.losses import find_loss
+from backprop_xp.network.decisions import decided, log_probabilities, probabilities
 
 __all__ = ["Head"]
 
@@ -67,48 +68,18 @@ class Head(NamedTuple):
 
     def decide(self, outputs: HostArray) -> HostArray:
         """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
-        if self.classes is None:
-            return outputs[:, 0] if self.flat else outputs
-        if not self.flat:
-            labels = (outputs > 0.5).astype(int)
-            return _as_sparse(labels) if self.sparse else labels
-        if len(self.classes) == 1:
-            return np.repeat(self.classes, len(outputs))
-        labels = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
-        predicted: HostArray = self.classes[labels]
-        return predicted
+        predicted = decided(outputs, self.classes, self.flat)
+        return _as_sparse(predicted) if self.sparse else predicted
 
     def probabilities(self, z: HostArray) -> HostArray:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
-        if self.flat and self.classes is not None and len(self.classes) == 1:
-            return np.ones_like(z)  # the only class there is
-        return np.asarray(self._of_classes()(self._class_inputs(z))).T
+        output = find_activation(self.activation, "activation")
+        return probabilities(z, output, self.classes, self.flat)
 
     def log_probabilities(self, z: HostArray) -> HostArray:
-        """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
-
-        For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
-        labels of a case then have the same order by both, also where probabilities round to 1.
-        """
-        if self.flat and self.classes is not None and len(self.classes) == 1:
-            return np.zeros_like(z)
-        logarithms = np.asarray(self._of_classes().log(self._class_inputs(z))).T
-        if self.flat:
-            return logarithms
-        p = self.probabilities(z)
-        return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), logarithms)
-
-    def _of_classes(self) -> Sigmoid | Softmax:
-        return Softmax() if self.activation == "softmax" else Sigmoid()
-
-    def _class_inputs(self, z: HostArray) -> HostArray:
-        """Return z with a row for each class, (n_classes, m).
-
-        One sigmoid unit is two classes. The first has the probability 1 − σ(z) = σ(−z), from which
-        σ(−z) loses no digit.
-        """
-        two = self.flat and self.units == 1
-        return np.vstack([-z.T, z.T]) if two else z.T
+        """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
+        output = find_activation(self.activation, "activation")
+        return log_probabilities(z, output, self.classes, self.flat)
 
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.

@@ -1,4 +1,4 @@
-"""Memories of callbacks and schedules as JSON, with their arrays apart.
+"""Memories of callbacks and schedules, and steps of preprocessing, as JSON with arrays apart.
 
 A memory is a dict of numbers, texts, arrays, and dicts, lists and tuples of them. Values that JSON
 does not have are objects with one name:

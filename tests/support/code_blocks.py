@@ -17,6 +17,8 @@ _EXTRAS = {  # a text in a block, and the module without which the block cannot 
     "array_api_strict": "array_api_strict",
     "csr": "scipy",
     "LBFGS": "scipy",
+    "onnxruntime": "onnxruntime",
+    "import torch": "torch",
     ".plot()": "matplotlib",
     ".to_frame()": "pandas",
 }
