@@ -481,10 +481,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.dtype = dtype
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
-        if y.dtype.kind not in "fiub":
-            advice = "Use MLPClassifier for classes"
-            raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
-        return Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+        head = Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+        head.check_known(y, "fit(y)")
+        return head
 
     def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
         return np.asarray(y).reshape(len(y), -1).astype(dtype)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from backprop_xp.activations import Activation, find_activation
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.callback import checked_callbacks
 from backprop_xp.errors import OptionError
@@ -94,6 +95,7 @@ def checked(given: Any, *, held_out: bool) -> Chosen:
         raise OptionError("learning_rate", came, f"one of {', '.join(RATES)}", advice)
     _check_loss(given.loss)
     _check_random_state(given.random_state)
+    _check_scoring(given.scoring)
     hidden = _hidden_sizes(given.hidden_layer_sizes)
     optimizer, rate = _optimizer(given)
     callbacks = _callbacks(given.callbacks)
@@ -122,6 +124,17 @@ def _check_random_state(given: Any) -> None:
     except ValueError:
         expected = "None, a RandomState, or an integer from 0 to 2**32 - 1"
         raise OptionError("random_state", f"{given!r:.60}", expected, "Pass such as 0") from None
+
+
+def _check_scoring(given: Any) -> None:
+    """Refuse an object that is no scorer."""
+    from sklearn.metrics import get_scorer_names
+
+    names = get_scorer_names()
+    if given is None or callable(given) or (isinstance(given, str) and given in names):
+        return
+    expected = "None, the name of a scorer of scikit-learn, or a function (estimator, X, y)"
+    raise OptionError("scoring", f"{given!r:.60}", expected, nearest_name(given, names))
 
 
 def _hidden_sizes(given: Any) -> list[int]:
