@@ -8,6 +8,7 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array
 from backprop_xp.errors import OptionError
 from backprop_xp.files import model_file
+from backprop_xp.files.model import Model
 from backprop_xp.network.network import Network
 
 __all__ = ["save"]
@@ -45,11 +46,12 @@ def save(
     path : path
         A name in .safetensors, or without the suffix of another format. An earlier file there is
         replaced once the new one is complete and on the disk.
-    net : Network, MLPClassifier, MLPRegressor or Pipeline
-        A fitted estimator, or a pipeline of scikit-learn that ends in one. Its steps before may be
-        StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer, OneHotEncoder,
-        ColumnTransformer, "passthrough", and pipelines of them. A user's own activation or loss is
-        saved by its name; `load` must be given the object.
+    net : Network, MLPClassifier, MLPRegressor, Pipeline or Model
+        A fitted estimator of this library or of scikit-learn, or a pipeline that ends in one. Its
+        steps before may be StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer,
+        OneHotEncoder, ColumnTransformer, "passthrough", and pipelines of them. A Model is one that
+        `load` returned. A user's own activation or loss is saved by its name; `load` must be given
+        the object.
     theta : array (..., P)
         The parameters of a Network, from any library and device; saved in its own dtype. None where
         `net` is an estimator.
@@ -94,13 +96,14 @@ def save(
     >>> model.classes.tolist(), model.predict([[12.0], [38.0]]).tolist()
     (['high', 'low'], ['low', 'high'])
     """
-    if isinstance(net, Network) or not hasattr(type(net), "fit"):
-        model_file.save(path, net, theta, notes)
-        return
-    if theta is not None:
+    fitted = hasattr(type(net), "fit") and not isinstance(net, Network)
+    if fitted and theta is not None:
         came, advice = f"{type(net).__name__} and theta", "Leave theta out: it has its own"
         raise OptionError("save(theta)", came, "an estimator alone", advice)
-    from backprop_xp.exchange.from_pipeline import fitted_model
+    if not fitted and not isinstance(net, Model):
+        model_file.save(path, net, theta, notes)
+        return
+    from backprop_xp.exchange.served import parts
 
-    network, own, meaning = fitted_model(net)
+    network, own, meaning = parts(net, None, "save")
     model_file.save(path, network, own, notes, meaning)

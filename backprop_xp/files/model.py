@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple
 
-import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Identity, Sigmoid, Softmax
-from backprop_xp.arrays.backend import Array, ArrayT_co, HostArray, dtype_name, to_host
+from backprop_xp.arrays.backend import Array, ArrayT_co, HostArray, dtype_name, is_array, to_host
 from backprop_xp.arrays.requirements import is_sparse, shape_text
 from backprop_xp.arrays.rows import is_source, rows_of
 from backprop_xp.errors import DataError, MissingMethodError, ShapeError
@@ -193,7 +192,7 @@ class Model(_Pair[ArrayT_co]):
         """Return an array of inputs, or rows that are read a block at a time."""
         meaning, dtype = self.meaning, dtype_name(self.theta.dtype)
         named = bool(meaning.feature_names) and is_frame(X)
-        direct = array_api_compat.is_array_api_obj(X) and not is_source(X)
+        direct = is_array(X) and not is_source(X)
         if meaning.preprocessing is None and direct and not named:
             if X.ndim == self.theta.ndim + 1 or X.ndim == 2:
                 _check_columns(X.shape, self.network.sizes[0])
@@ -259,7 +258,7 @@ def _whole(X: Any) -> _Blocks:
     """Return the shape of X without names, and a function that reads rows of it on the host."""
     if is_sparse(X) and X.format != "csr":
         X = X.tocsr()
-    if not is_source(X) and not (array_api_compat.is_array_api_obj(X) and _is_real(X)):
+    if not is_source(X) and not (is_array(X) and _is_real(X)):
         x = _of_objects(X)
         return _Blocks(x.shape, lambda start, stop: x[start:stop])
     rows = rows_of(X, WHERE)

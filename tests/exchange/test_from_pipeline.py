@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.exchange.from_pipeline import fitted_model
 
 pd = needs("pandas")
 needs("sklearn")
@@ -410,7 +411,7 @@ class TestRefused:
     def test_a_step_that_no_file_holds_is_named(self, path, step, names):
         X = np.random.default_rng(0).random((M, 3))
         pipeline = fitted(step, X=X, y=target("two"))
-        with pytest.raises(bp.OptionError, match=rf"^save\(estimator\): got .*{names}"):
+        with pytest.raises(bp.OptionError, match=rf"^save\(model\): got .*{names}"):
             bp.save(path, pipeline)
         assert not path.exists()
 
@@ -432,8 +433,9 @@ class TestRefused:
         from sklearn.neural_network import MLPRegressor
 
         X, y = np.eye(9), np.arange(9.0)
+        mlp = quiet(MLPRegressor(hidden_layer_sizes=[2], max_iter=1).fit, X, y)
         with pytest.raises(bp.DTypeError, match=r"got scikit-learn's MLPRegressor; .*from_sklearn"):
-            bp.save(path, quiet(MLPRegressor(hidden_layer_sizes=[2], max_iter=1).fit, X, y))
+            fitted_model(mlp)
         with pytest.raises(bp.DTypeError, match=r"got LinearRegression; expected a fitted"):
             bp.save(path, make_pipeline(StandardScaler(), LinearRegression()).fit(X, y))
         with pytest.raises(bp.OptionError, match=r"got MLPClassifier and theta"):

@@ -68,3 +68,23 @@ def test_notes_beside_an_estimator(tmp_path):
     mlp = bp.MLPClassifier(hidden_layer_sizes=[2], solver="lbfgs", tol=0.5, random_state=0)
     bp.save(tmp_path / "m", mlp.fit(np.eye(4), [0, 1, 0, 1]), notes={"note": "x"})
     assert bp.files.model_file.read_notes(tmp_path / "m") == {"note": "x"}
+
+
+def test_a_loaded_model_is_saved_again(tmp_path):
+    mlp = bp.MLPClassifier(hidden_layer_sizes=[2], solver="lbfgs", tol=0.5, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), mlp).fit(np.eye(4), [0, 1, 0, 1])
+    bp.save(tmp_path / "m", pipeline)
+    bp.save(tmp_path / "again", bp.load(tmp_path / "m"))
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "m").read_bytes()
+
+
+def test_pipelines_of_scikit_learns_own_networks(tmp_path):
+    from sklearn.neural_network import MLPClassifier
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(50, 9, (60, 3)), rng.choice(["no", "yes"], 60)
+    mlp = MLPClassifier([4], solver="lbfgs", tol=0.5, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), mlp).fit(X, y)
+    bp.save(tmp_path / "m", pipeline)
+    found = bp.load(tmp_path / "m").predict_proba(X)
+    np.testing.assert_allclose(found, pipeline.predict_proba(X), rtol=1e-12)
