@@ -144,10 +144,10 @@ class ParameterError(OptionError, TypeError):
     Examples
     --------
     >>> import backprop_xp as bp
-    >>> bp.MLPClassifier(solver="adm").fit([[0.0], [1.0]], [0, 1])
+    >>> bp.MLPClassifier(alpha=-1.0).fit([[0.0], [1.0]], [0, 1])
     Traceback (most recent call last):
-    backprop_xp.errors.ParameterError: solver: got 'adm'; expected one of sgd, rmsprop, adagrad,
-        adam, adamw, nadam, rprop, lbfgs. Did you mean 'adam'?
+    backprop_xp.errors.ParameterError: alpha: got -1.0; expected numbers >= 0. Leave it out for the
+        default.
     """
 
 
