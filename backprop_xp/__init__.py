@@ -39,6 +39,7 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
     OutOfMemoryError,
+    ParameterError,
     ShapeError,
     StackIndexError,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "Optimizer",
     "OptionError",
     "OutOfMemoryError",
+    "ParameterError",
     "Progress",
     "RMSprop",
     "Rprop",

@@ -197,5 +197,5 @@ def _trained(members: Sequence[Member]) -> Iterator[Member]:
             if member not in alone:
                 run = member.run()
                 member.mlp._ended(member.fit, run)  # noqa: SLF001
-                member.mlp._warn_unless_ended(run.stopped, member.fit.chosen.optimizer)  # noqa: SLF001
+                member.mlp._warn_unless_ended(run.stopped)  # noqa: SLF001
                 yield member
