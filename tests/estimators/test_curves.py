@@ -1,6 +1,7 @@
 """Whole runs of default settings: the curve, the epoch of stopping and the score of scikit-learn.
 
-Where inputs are not scaled, the first epochs have probabilities that round to 0. scikit-learn counts
+Where inputs are not scaled, the first epochs have probabilities that round to 0. scikit-learn
+counts
 at most 36 for such a case, and the curves differ. The weights are the same.
 """
 
