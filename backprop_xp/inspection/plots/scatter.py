@@ -35,7 +35,8 @@ def score_scatter(
     Parameters
     ----------
     values : array (*stack)
-        The hyperparameter of each network: numbers, such as learning rates, or a list of texts.
+        The hyperparameter of each network: numbers, such as learning rates, or a list of texts. The
+        columns of a search's ``cv_results_`` are of this kind, such as "param_alpha".
     scores : array (*stack)
         Its score, such as ``run.history["validation_accuracy"][-1]``. NaN leaves a network out.
     ax : matplotlib.axes.Axes, optional
@@ -81,9 +82,9 @@ def score_scatter(
     if best not in ("highest", "lowest"):
         expected = '"highest" or "lowest"'
         raise OptionError(f"{where}(best)", repr(best), expected, "Costs are best at the lowest")
-    y = np.asarray(real_host_array(scores, f"{where}(scores)"), dtype=float).reshape(-1)
+    y = _numbers(scores, f"{where}(scores)")
     x, texts = _values(values)
-    c = None if colours is None else real_host_array(colours, f"{where}(colours)").reshape(-1)
+    c = None if colours is None else _numbers(colours, f"{where}(colours)")
     for given, argument in ((x, "values"), (c, "colours")):
         if given is not None and len(given) != len(y):
             came, expected = f"{len(given)} networks", f"{len(y)}, as scores has"
@@ -114,12 +115,28 @@ def score_scatter(
 
 def _values(values: Any) -> tuple[HostArray, list[str]]:
     """Return a number for each network, and the texts that the numbers 0, 1, … stand for."""
-    given = np.asarray(values, dtype=object).reshape(-1) if isinstance(values, list) else ()
-    if len(given) and all(isinstance(one, str) for one in given):
-        kinds = list(dict.fromkeys(map(str, given)))
+    given = _listed(values)
+    if isinstance(given, list) and given and all(isinstance(one, str) for one in given):
+        kinds = list(dict.fromkeys(given))
         return np.array([kinds.index(text) for text in given], dtype=float), kinds
-    numbers = real_host_array(values, "score_scatter(values)")
-    return np.asarray(numbers, dtype=float).reshape(-1), []
+    return _numbers(given, "score_scatter(values)"), []
+
+
+def _numbers(values: Any, where: str) -> HostArray:
+    return np.asarray(real_host_array(_listed(values), where), dtype=float).reshape(-1)
+
+
+def _listed(values: Any) -> Any:
+    """Return texts and objects as a list; they come in masked arrays in a search's results."""
+    if isinstance(values, np.ma.MaskedArray) and not np.ma.is_masked(values):
+        values = values.data
+    if isinstance(values, (list, tuple)) or _holds_objects(values):
+        return np.asarray(values, dtype=object).reshape(-1).tolist()
+    return values
+
+
+def _holds_objects(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in "OU"
 
 
 def _norm(numbers: HostArray) -> Any:

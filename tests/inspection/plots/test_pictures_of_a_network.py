@@ -241,6 +241,18 @@ def test_texts_have_a_place_each():
     assert ax.get_legend().get_texts()[0].get_text() == "best 3, at tanh"
 
 
+def test_results_of_a_search_are_values():
+    for given, expected in (([0.1, 1], [0.1, 1]), (["relu", "tanh"], [0, 1])):
+        values = np.ma.array(np.array(given, dtype=object), mask=[False, False])
+        ax = plots.score_scatter(values, [1, 2])
+        assert ax.collections[0].get_offsets()[:, 0].tolist() == expected
+
+
+def test_a_value_that_a_search_leaves_out_is_refused():
+    with pytest.raises(bp.BackpropError, match="score_scatter"):
+        plots.score_scatter(np.ma.array([0.1, 1], mask=[False, True]), [1, 2])
+
+
 def test_a_second_hyperparameter_is_a_colour():
     ax = plots.score_scatter([1, 2], [1, 2], colours=[0.1, 100], colours_name="l2")
     assert ax.collections[0].get_array().tolist() == [0.1, 100]
