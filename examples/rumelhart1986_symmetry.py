@@ -202,6 +202,7 @@ def picture_of_weights(outcome: Outcome, size: Size) -> Any:
     ):
         W, rows, columns = matrix(theta)
         bp.plots.hinton(W, panel, to_units=rows, from_units=columns, numbers=True)
+        panel.set(xlabel="", ylabel="")  # the last column is to another unit
         panel.set_title(f"after {when:,} sweeps: blue above 0, orange below", fontsize=10)
     return figure
 
