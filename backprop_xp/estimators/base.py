@@ -14,14 +14,28 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Identity
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
-from backprop_xp.arrays.devices import select_device
-from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import DataError, DivergenceError, OptionError, ShapeError
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    context,
+    context_of,
+    copied,
+    dtype_name,
+    move,
+    namespace,
+    to_host,
+)
+from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.errors import (
+    DataError,
+    DivergenceError,
+    OptionError,
+    OutOfMemoryError,
+    ShapeError,
+)
 from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
@@ -32,6 +46,17 @@ from backprop_xp.estimators.parameters import (
 )
 from backprop_xp.estimators.random_draws import Shuffle, first_parameters
 from backprop_xp.estimators.stopping import Curves, Watch, ctrl_c_raises
+from backprop_xp.estimators.user_arrays import (
+    brought,
+    check_arrays,
+    check_place,
+    current_device,
+    float_dtypes,
+    is_elsewhere,
+    on_host,
+    place_of,
+    with_host_arrays,
+)
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
@@ -55,7 +80,6 @@ except ImportError as error:
 __all__ = ["BaseMLP", "check_partial_fit", "partial_fit_is_available"]
 
 
-X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 STOCHASTIC = "partial_fit needs a solver of many small steps, such as 'adam'"
 
 
@@ -77,19 +101,12 @@ class _Solver:
     state: OptimizerState | None
 
 
-def _check_dtypes(**data: Any) -> None:
-    """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
-    for name, x in data.items():
-        if is_torch_array(x):
-            check_real(x, name)
-
-
 class BaseMLP(BaseEstimator):
     """The common base of the classifier and the regressor: parameters, training, prediction."""
 
     solver: Any
-    coefs_: list[HostArray]
-    intercepts_: list[HostArray]
+    coefs_: list[Any]
+    intercepts_: list[Any]
     _optimizer: _Solver | None = None
     _curves: Curves | None = None
 
@@ -97,8 +114,8 @@ class BaseMLP(BaseEstimator):
         """Return the kind of the outputs for y; set ``classes_`` of a classifier if not `known`."""
         raise NotImplementedError
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
-        """Return the targets of training for y."""
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:
+        """Return the targets of training for y: labels on the host, or numbers as X has them."""
         raise NotImplementedError
 
     # -----------------------------------------------------------------------------------------
@@ -148,6 +165,13 @@ class BaseMLP(BaseEstimator):
             self.solver = with_parts_of_solver(self.solver, parts)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a pickle or a copy: its arrays are of NumPy."""
+        state = {name: with_host_arrays(x) for name, x in super().__getstate__().items()}
+        if isinstance(state.get("device"), Device):
+            state["device"] = state["device"].name  # a pickle loads where there is no such device
+        return state
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over the attributes of a pickle; of one of before, in the form of today."""
         defaults = inspect.signature(type(self)).parameters.items()
@@ -160,6 +184,7 @@ class BaseMLP(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
     # -----------------------------------------------------------------------------------------
@@ -193,13 +218,15 @@ class BaseMLP(BaseEstimator):
         >>> len(mlp.fit(X[:900], y[:900], eval_set=(X[900:], y[900:])).evals_result_["score"])
         3
         """
-        return self._unharmed(lambda: self._fit(X, y, sample_weight, eval_set, incremental=False))
+        weights = sample_weight
+        return self._unharmed(X, lambda: self._fit(X, y, weights, eval_set, incremental=False))
 
-    def _unharmed(self, fit: Callable[[], None]) -> Self:
-        """Call `fit`; where it fails, leave the estimator as it was."""
+    def _unharmed(self, X: Any, fit: Callable[[], None]) -> Self:
+        """Call `fit` on the device of X; where it fails, leave the estimator as it was."""
         before = vars(self).copy()
         try:
-            fit()
+            with current_device(X):
+                fit()
         except BaseException:  # Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -208,7 +235,6 @@ class BaseMLP(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> None:
         chosen = checked(self, held_out=self.early_stopping or eval_set is not None)
-        _check_dtypes(X=X, y=y)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         head = self._target_kind(y, known=incremental or not first)
@@ -223,19 +249,23 @@ class BaseMLP(BaseEstimator):
             cases, others = cases.split(self.validation_fraction, random, stratified=stratified)
         watch = self._watch(chosen, cases, others, decides, incremental)
         run = self._train(chosen, cases, others, watch, random, incremental)
-        self._end(run, watch, chosen, others)
+        self._end(run, watch, chosen, others, place_of(X))
         if not watch.epochs:  # L-BFGS at a minimum
             self.loss_ = self._loss_with_penalty(cases) + watch.offset
         if not incremental:
             self._warn_unless_ended(run.stopped, chosen.optimizer)
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        """Return X and y after the checks of scikit-learn."""
-        numeric = is_regressor(self)
-        X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=numeric, reset=reset, **X_FORMATS
-        )
-        return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
+        """Return X and y after the checks of scikit-learn; classes come on the host."""
+        check_arrays("fit", X=X, y=y)
+        formats = {"multi_output": True, "y_numeric": is_regressor(self), **self._formats(X)}
+        y = on_host(y) if is_classifier(self) else y
+        X, y = validate_data(self, X, y, reset=reset, **formats)
+        return X, column_or_1d(y, warn=True) if tuple(y.shape[1:]) == (1,) else y
+
+    def _formats(self, X: Any) -> dict[str, Any]:
+        """Return the formats of X that scikit-learn is to let pass."""
+        return {"accept_sparse": "csr", "dtype": float_dtypes(X)}
 
     def _begin(
         self, head: Head, X: Any, chosen: Chosen, random: np.random.RandomState, first: bool
@@ -245,7 +275,7 @@ class BaseMLP(BaseEstimator):
         if first:
             sizes = [X.shape[1], *chosen.hidden, head.units]
         else:
-            sizes = [len(self.coefs_[0]), *(coef.shape[1] for coef in self.coefs_)]
+            sizes = [self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_)]
             if sizes != [X.shape[1], *chosen.hidden, head.units]:
                 asked = [X.shape[1], *chosen.hidden, head.units]
                 advice = "Fit a new estimator, or pass warm_start=False"
@@ -263,19 +293,19 @@ class BaseMLP(BaseEstimator):
         """Set the first parameters, of scikit-learn or of `initializer`."""
         net = self.network_
         if self.initializer is None:
-            drawn = first_parameters(net.sizes, chosen.activations, dtype, random)
+            drawn = first_parameters(net.sizes, chosen.activations, dtype_name(dtype), random)
             self.coefs_, self.intercepts_ = drawn
             return
         seed = int(random.randint(2**31 - 1))
-        self.theta_ = net.init(seed, self.initializer, dtype=np.dtype(dtype).name)
+        self.theta_ = net.init(seed, self.initializer, dtype=dtype_name(dtype))
 
     def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        w = _weights(sample_weight, X)
         training_w, class_weight = w, getattr(self, "class_weight", None)
         if class_weight is not None:
             of_classes = compute_sample_weight(class_weight, y)
             training_w = of_classes if w is None else w * of_classes
-        return Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
+        return Cases(X, self._targets(y, head, X), y, w, training_w)
 
     def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
         """Return the cases of `eval_set`."""
@@ -287,7 +317,7 @@ class BaseMLP(BaseEstimator):
             raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
         X, y = self._validated(*pairs[0], reset=False)
         y = dense(y)
-        return Cases(X, self._targets(y, head, X.dtype), y)
+        return Cases(X, self._targets(y, head, X), y)
 
     def _watch(
         self,
@@ -316,19 +346,35 @@ class BaseMLP(BaseEstimator):
             watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
         return watch
 
-    def _score(self, theta: HostArray, held: Cases) -> float:
-        """Return the score of the cases held out; NaN where an output is no number."""
+    def _score(self, theta: Array, held: Cases) -> float:
+        """Return the score of the cases held out; NaN where an output is no number.
+
+        Classes are compared on the host, numbers where X is.
+        """
         outputs = self._outputs(self.network_, theta, held.X)
-        if not np.isfinite(outputs).all():
+        xp = namespace(outputs)
+        if not bool(xp.all(xp.isfinite(outputs))):
             return math.nan
         if self.scoring is not None:
-            fitted = object.__new__(type(self))
-            fitted.__dict__.update(vars(self))
-            fitted.theta_ = theta
-            weights = {} if held.w is None else {"sample_weight": held.w}
-            return float(check_scoring(fitted, self.scoring)(fitted, held.X, held.y, **weights))
-        metric = accuracy_score if is_classifier(self) else r2_score
-        return float(metric(held.y, self._head.decide(outputs), sample_weight=held.w))
+            return self._score_by_scorer(theta, held)
+        predicted = self._head.decide(outputs)
+        if is_classifier(self):
+            found = to_host(predicted) if is_elsewhere(predicted) else predicted
+            return float(accuracy_score(held.y, found, sample_weight=held.w))
+        w = None if held.w is None else brought(held.w, place_of(predicted))
+        return float(r2_score(held.y, predicted, sample_weight=w))
+
+    def _score_by_scorer(self, theta: Array, held: Cases) -> float:
+        """Return the score by `scoring`, from predictions on the host; X stays where it is."""
+        fitted = object.__new__(type(self))
+        fitted.__dict__.update(vars(self))
+        fitted.theta_ = brought(theta, place_of(held.X))
+        y, weights = on_host(held.y), {} if held.w is None else {"sample_weight": held.w}
+        if is_elsewhere(held.X):
+            for name in ("predict", "predict_proba", "predict_log_proba"):
+                if hasattr(fitted, name):  # in the place of the method
+                    setattr(fitted, name, _then_on_host(getattr(fitted, name)))
+        return float(check_scoring(fitted, self.scoring)(fitted, held.X, y, **weights))
 
     def _train(
         self,
@@ -362,13 +408,15 @@ class BaseMLP(BaseEstimator):
                     seed=seed,
                     order=Shuffle(m, random) if shuffled else unshuffled(m, size),
                     state=state,
-                    device=select_device(self.device or "cpu"),
+                    device=self._computing(X),
                     dtype=self.dtype,
                     callbacks=[*chosen.callbacks, watch],
                     **self._regularisation(),
                 )
-        except DivergenceError as error:
-            if watch.theta is None:
+        except (DivergenceError, OutOfMemoryError) as error:
+            if error.theta is not None:
+                error.theta = brought(error.theta, place_of(X))
+            if watch.theta is None or isinstance(error, OutOfMemoryError):
                 raise
             watch.diverged()
             why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"
@@ -392,10 +440,13 @@ class BaseMLP(BaseEstimator):
         before = self._optimizer
         return before.state if before is not None and before.kind is type(optimizer) else None
 
-    def _end(self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None) -> None:
-        """Set the attributes of a fit that has ended."""
+    def _end(
+        self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None, place: Device
+    ) -> None:
+        """Set the attributes of a fit that has ended; arrays are of the place of X."""
         optimizer, curves = chosen.optimizer, watch.curves
-        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
+        theta = run.theta if watch.theta is None else watch.theta
+        self.theta_ = brought(theta, place)
         self._curves, self.loss_curve_ = curves, curves.losses
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
@@ -429,8 +480,8 @@ class BaseMLP(BaseEstimator):
     # what is fitted
 
     @property
-    def theta_(self) -> HostArray:
-        """All parameters (P,), on the host: the weights and biases of `coefs_`, `intercepts_`.
+    def theta_(self) -> Any:
+        """All parameters (P,): the weights and biases of `coefs_` and `intercepts_`, where they are.
 
         Examples
         --------
@@ -442,22 +493,28 @@ class BaseMLP(BaseEstimator):
         """
         check_is_fitted(self)
         given = list(zip(self.coefs_, self.intercepts_, strict=True))
-        shapes = [np.shape(x) for pair in given for x in pair]
+        shapes = [tuple(np.shape(x)) for pair in given for x in pair]
         sizes = self.network_.sizes
         expected = [shape for n_in, n_out in pairwise(sizes) for shape in ((n_in, n_out), (n_out,))]
         if shapes != expected:
             advice = "Set arrays of the shapes that the fit has given them"
             raise ShapeError("coefs_, intercepts_", f"{shapes}", f"{expected}", advice)
-        dtype = np.result_type(*(x for pair in given for x in pair))
-        layers = [Layer(np.asarray(W, dtype).T, np.asarray(b, dtype)[:, None]) for W, b in given]
-        packed: HostArray = self.network_.pack(layers)
-        return packed
+        place = place_of(self.coefs_[0])
+        as_arrays = [x if is_elsewhere(x) else np.asarray(x) for pair in given for x in pair]
+        dtype = np.result_type(*(dtype_name(x.dtype) for x in as_arrays)).name
+        with context_of(place.xp, place.handle):
+            moved = [brought(x, place, dtype) for x in as_arrays]
+            layers = [
+                Layer(W.mT, b[:, None]) for W, b in zip(moved[::2], moved[1::2], strict=True)
+            ]
+            return self.network_.pack(layers)
 
     @theta_.setter
-    def theta_(self, theta: HostArray) -> None:
-        layers = self.network_.unpack(to_host(theta))
-        self.coefs_ = [np.array(layer.W.T) for layer in layers]
-        self.intercepts_ = [np.array(layer.b[:, 0]) for layer in layers]
+    def theta_(self, theta: Any) -> None:
+        with context(theta):
+            layers = self.network_.unpack(theta)
+            self.coefs_ = [copied(layer.W.mT) for layer in layers]
+            self.intercepts_ = [copied(layer.b[:, 0]) for layer in layers]
 
     @checks_keywords
     def predict(self, X: Any) -> Any:
@@ -471,9 +528,9 @@ class BaseMLP(BaseEstimator):
         array([0, 1, 2])
         """
         check_is_fitted(self)
-        return self._head.decide(self._outputs_for(X, self.network_))
+        return self._head.decide(self._outputs_for(X, self.network_, "predict"))
 
-    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, HostArray]:
+    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Any]:
         """Return the mean cost of some cases and its gradient ∂E/∂θ (P,), without the penalty.
 
         Parameters
@@ -490,12 +547,15 @@ class BaseMLP(BaseEstimator):
         >>> gradient.shape == mlp.theta_.shape
         True
         """
-        cases = self._known_cases(X, y, sample_weight)
-        w = None if cases.w is None else cases.w / cases.w.sum()
-        E, dE_dtheta = self.network_.gradient(self.theta_, dense(cases.X), cases.Y, w)
-        return float(E), dE_dtheta
+        with current_device(X):
+            cases = self._known_cases(X, y, sample_weight)
+            place = place_of(cases.X)
+            theta, Y = (brought(x, place) for x in (self.theta_, cases.Y))
+            w = None if cases.w is None else brought(cases.w / cases.w.sum(), place)
+            E, dE_dtheta = self.network_.gradient(theta, dense(cases.X), Y, w)
+            return float(E), dE_dtheta
 
-    def trace(self, X: Any, y: Any) -> Trace[HostArray]:
+    def trace(self, X: Any, y: Any) -> Trace[Any]:
         """Return every quantity of the forward and the backward pass of some cases.
 
         Parameters
@@ -512,41 +572,64 @@ class BaseMLP(BaseEstimator):
         >>> mlp.trace(X[:2], y[:2]).layers[0].delta.shape
         (8, 2)
         """
-        cases = self._known_cases(X, y, None)
-        return trace(self.network_, self.theta_, dense(cases.X), cases.Y)
+        with current_device(X):
+            cases = self._known_cases(X, y, None)
+            theta, Y = (brought(x, place_of(cases.X)) for x in (self.theta_, cases.Y))
+            return trace(self.network_, theta, dense(cases.X), Y)
 
     def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> Cases:
         """Return cases for the network as it has been fitted."""
         check_is_fitted(self)
         X, y = self._validated(X, y, reset=False)
         y = dense(y)
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return Cases(X, self._targets(y, self._head, X.dtype), y, w)
+        return Cases(X, self._targets(y, self._head, X), y, _weights(sample_weight, X))
 
     def _loss_with_penalty(self, cases: Cases) -> float:
         """Return the mean cost of the cases at θ, with the penalty of a full batch."""
         w = cases.training_w
         E, _ = self.gradient_(cases.X, cases.y, w)
         weight = cases.count if w is None else w.sum()
-        squares = sum(float((W * W).sum()) for W in self.coefs_)
+        squares = sum(float(namespace(W).sum(W * W)) for W in self.coefs_)
         return float(E + 0.5 * self.alpha * squares / weight)
 
-    def _outputs_for(self, X: Any, net: Network) -> HostArray:
+    def _outputs_for(self, X: Any, net: Network, method: str) -> Any:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
-        _check_dtypes(X=X)
-        X = validate_data(self, X, reset=False, **X_FORMATS)
-        return self._outputs(net, self.theta_, X)
+        check_arrays(method, X=X)
+        check_place(X, self.coefs_[0], f"{type(self).__name__}.{method}()")
+        with current_device(X):
+            X = validate_data(self, X, reset=False, **self._formats(X))
+            return self._outputs(net, self.theta_, X)
 
-    def _weighted_inputs_for(self, X: Any) -> HostArray:
+    def _weighted_inputs_for(self, X: Any, method: str) -> Any:
         """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
         check_is_fitted(self)
-        return self._outputs_for(X, replace(self.network_, output=Identity()))
+        return self._outputs_for(X, replace(self.network_, output=Identity()), method)
 
-    def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
-        device = select_device(self.device or "cpu")
+    def _outputs(self, net: Network, theta: Any, X: Any) -> Any:
+        """Return the outputs (m, n_out) where X is, computed on the device of computation."""
+        device = self._computing(X)
         dtype = dtype_name(theta.dtype if self.dtype is None else self.dtype)
-        moved = from_host(theta, device.xp, device.handle, dtype)
-        return to_host(predict(net, moved, X))
+        moved = move(theta, device.xp, device.handle, dtype)
+        return brought(predict(net, moved, X), place_of(X))
+
+    def _computing(self, X: Any) -> Device:
+        """Return the device that trains and predicts: `device`, else the device of X."""
+        return place_of(X) if self.device is None else select_device(self.device)
+
+
+def _weights(sample_weight: Any, X: Any) -> HostArray | None:
+    """Return the weights of the cases (m,) on the host, after the checks of scikit-learn."""
+    if sample_weight is None:
+        return None
+    check_arrays("fit", sample_weight=sample_weight)
+    cases = np.zeros((X.shape[0], 1), dtype_name(X.dtype)) if is_elsewhere(X) else X
+    weights: HostArray = _check_sample_weight(on_host(sample_weight), cases)
+    return weights
+
+
+def _then_on_host(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a method of predictions whose result comes on the host."""
+    return lambda X: on_host(method(X))
 
 
 def partial_fit_is_available(mlp: Any) -> bool:

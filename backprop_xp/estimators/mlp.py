@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import dtype_name, namespace
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
 from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.user_arrays import brought, on_host, place_of
 from backprop_xp.estimators.without_sklearn import stand_ins
 
 try:
@@ -278,9 +279,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise DataError("partial_fit(y)", came, expected, "Name all in the first call")
         return Head.of_classes(classes)
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:
         if not head.flat:
-            return np.asarray(y, dtype)
+            return np.asarray(y, dtype_name(X.dtype))
         classes: Any = head.classes
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
@@ -317,13 +318,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_partial_fit(self)
 
         def fit() -> None:
-            _check_partial_fit_first_call(self, classes)
+            _check_partial_fit_first_call(self, on_host(classes))
             self._fit(X, y, sample_weight, None, incremental=True)
 
-        return self._unharmed(fit)
+        return self._unharmed(X, fit)
 
     @checks_keywords
-    def predict_proba(self, X: Any) -> HostArray:
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
         Examples
@@ -338,12 +339,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                [0., 1.],
                [1., 0.]], dtype=float32)
         """
-        z = self._weighted_inputs_for(X)
-        probabilities: HostArray = self._head.probabilities(z)
-        return probabilities
+        z = self._weighted_inputs_for(X, "predict_proba")
+        return self._head.probabilities(z)
 
     @checks_keywords
-    def predict_log_proba(self, X: Any) -> HostArray:
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
         It is finite where a probability rounds to 0.
@@ -358,9 +358,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> bool(np.allclose(np.exp(mlp.predict_log_proba(X)), mlp.predict_proba(X)))
         True
         """
-        z = self._weighted_inputs_for(X)
-        logarithms: HostArray = self._head.log_probabilities(z)
-        return logarithms
+        z = self._weighted_inputs_for(X, "predict_log_proba")
+        return self._head.log_probabilities(z)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -479,13 +478,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.dtype = dtype
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
-        if y.dtype.kind not in "fiub":
+        if not dtype_name(y.dtype).startswith(("float", "int", "uint", "bool")):
             advice = "Use MLPClassifier for classes"
             raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
         return Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
-        return np.asarray(y).reshape(len(y), -1).astype(dtype)
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:  # noqa: ARG002  numbers
+        Y = brought(y, place_of(X), dtype_name(X.dtype))
+        return namespace(Y).reshape(Y, (y.shape[0], -1))
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     @checks_keywords
@@ -509,4 +509,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         3
         """
         check_partial_fit(self)
-        return self._unharmed(lambda: self._fit(X, y, sample_weight, None, incremental=True))
+        return self._unharmed(X, lambda: self._fit(X, y, sample_weight, None, incremental=True))

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.activations import Sigmoid, Softmax
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import Array, HostArray, context, device_of, namespace
 from backprop_xp.errors import OptionError
+from backprop_xp.estimators.user_arrays import classes_of_labels
 from backprop_xp.losses import find_loss
 
 __all__ = ["Head"]
@@ -65,50 +66,54 @@ class Head(NamedTuple):
         activation = "exp" if getattr(loss, "name", loss) == "poisson" else "identity"
         return cls(count, activation, "squared_error", flat=flat)
 
-    def decide(self, outputs: HostArray) -> HostArray:
-        """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
+    def decide(self, outputs: Array) -> Any:
+        """Return the predictions, (m,) or (m, units), for outputs (m, units), where these are."""
         if self.classes is None:
             return outputs[:, 0] if self.flat else outputs
-        if not self.flat:
-            labels = (outputs > 0.5).astype(int)
-            return _as_sparse(labels) if self.sparse else labels
-        if len(self.classes) == 1:
-            return np.repeat(self.classes, len(outputs))
-        labels = (outputs[:, 0] > 0.5).astype(int) if self.units == 1 else outputs.argmax(axis=1)
-        predicted: HostArray = self.classes[labels]
-        return predicted
+        xp = namespace(outputs)
+        with context(outputs):
+            if self.flat and self.units > 1:
+                return classes_of_labels(xp.argmax(outputs, axis=1), self.classes)
+            labels = xp.astype(outputs > 0.5, _whole_numbers(outputs))
+            if not self.flat:
+                return _as_sparse(labels) if self.sparse else labels
+            labels = labels[:, 0] * (len(self.classes) - 1)  # 0 where there is one class
+            return classes_of_labels(labels, self.classes)
 
-    def probabilities(self, z: HostArray) -> HostArray:
+    def probabilities(self, z: Array) -> Any:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
-        if self.flat and self.classes is not None and len(self.classes) == 1:
-            return np.ones_like(z)  # the only class there is
-        return np.asarray(self._of_classes()(self._class_inputs(z))).T
+        with context(z):
+            if self.flat and self.classes is not None and len(self.classes) == 1:
+                return namespace(z).ones_like(z)  # the only class there is
+            return self._of_classes()(self._class_inputs(z)).mT
 
-    def log_probabilities(self, z: HostArray) -> HostArray:
+    def log_probabilities(self, z: Array) -> Any:
         """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
 
         For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
         labels of a case then have the same order by both, also where probabilities round to 1.
         """
-        if self.flat and self.classes is not None and len(self.classes) == 1:
-            return np.zeros_like(z)
-        logarithms = np.asarray(self._of_classes().log(self._class_inputs(z))).T
-        if self.flat:
-            return logarithms
-        p = self.probabilities(z)
-        return np.where(p > 0.5, np.log(np.maximum(p, 0.5)), logarithms)
+        xp = namespace(z)
+        with context(z):
+            if self.flat and self.classes is not None and len(self.classes) == 1:
+                return xp.zeros_like(z)
+            logarithms = self._of_classes().log(self._class_inputs(z)).mT
+            if self.flat:
+                return logarithms
+            p = self.probabilities(z)
+            return xp.where(p > 0.5, xp.log(xp.maximum(p, 0.5)), logarithms)
 
     def _of_classes(self) -> Sigmoid | Softmax:
         return Softmax() if self.activation == "softmax" else Sigmoid()
 
-    def _class_inputs(self, z: HostArray) -> HostArray:
+    def _class_inputs(self, z: Any) -> Any:
         """Return z with a row for each class, (n_classes, m).
 
         One sigmoid unit is two classes. The first has the probability 1 − σ(z) = σ(−z), from which
         σ(−z) loses no digit.
         """
         two = self.flat and self.units == 1
-        return np.vstack([-z.T, z.T]) if two else z.T
+        return namespace(z).concat([-z.mT, z.mT], axis=0) if two else z.mT
 
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.
@@ -127,6 +132,12 @@ class Head(NamedTuple):
         if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
             raise OptionError("loss", repr(given), "a loss of numbers", "Use 'huber' for one")
         return loss
+
+
+def _whole_numbers(x: Array) -> Any:
+    """Return the dtype of predicted labels: int64, or int32 where the library has no int64."""
+    known = namespace(x).__array_namespace_info__().dtypes(device=device_of(x))
+    return known.get("int64", known["int32"])
 
 
 def _as_sparse(labels: HostArray) -> Any:
