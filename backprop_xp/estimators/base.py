@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import wraps
 from itertools import pairwise
 from typing import Any, Self
 
@@ -26,7 +27,6 @@ from backprop_xp.arrays.backend import (
     dtype_name,
     move,
     namespace,
-    to_host,
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import (
@@ -51,10 +51,13 @@ from backprop_xp.estimators.user_arrays import (
     check_arrays,
     check_place,
     current_device,
+    dispatches,
     float_dtypes,
     is_elsewhere,
+    known_dtype,
     on_host,
     place_of,
+    r_squared,
     with_host_arrays,
 )
 from backprop_xp.estimators.without_sklearn import stand_ins
@@ -357,12 +360,16 @@ class BaseMLP(BaseEstimator):
             return math.nan
         if self.scoring is not None:
             return self._score_by_scorer(theta, held)
-        predicted = self._head.decide(outputs)
+        return self._score_of(self._head.decide(outputs), held.y, held.w)
+
+    def _score_of(self, predicted: Any, y: Any, w: Any) -> float:
+        """Return the accuracy of predictions, or their R²."""
         if is_classifier(self):
-            found = to_host(predicted) if is_elsewhere(predicted) else predicted
-            return float(accuracy_score(held.y, found, sample_weight=held.w))
-        w = None if held.w is None else brought(held.w, place_of(predicted))
-        return float(r2_score(held.y, predicted, sample_weight=w))
+            y, predicted, w = (on_host(x) for x in (y, predicted, w))
+            return float(accuracy_score(y, predicted, sample_weight=w))
+        if is_elsewhere(predicted) and dispatches():
+            return r_squared(y, predicted, w)
+        return float(r2_score(y, predicted, sample_weight=w))
 
     def _score_by_scorer(self, theta: Array, held: Cases) -> float:
         """Return the score by `scoring`, from predictions on the host; X stays where it is."""
@@ -409,7 +416,7 @@ class BaseMLP(BaseEstimator):
                     order=Shuffle(m, random) if shuffled else unshuffled(m, size),
                     state=state,
                     device=self._computing(X),
-                    dtype=self.dtype,
+                    dtype=self.dtype or known_dtype(self.theta_, self._computing(X)),
                     callbacks=[*chosen.callbacks, watch],
                     **self._regularisation(),
                 )
@@ -530,6 +537,28 @@ class BaseMLP(BaseEstimator):
         check_is_fitted(self)
         return self._head.decide(self._outputs_for(X, self.network_, "predict"))
 
+    @checks_keywords
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of `predict`, or R² for numbers.
+
+        Of several labels the accuracy is the share of cases with all labels right. R² is the mean
+        over the outputs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As `fit` takes them.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> mlp = bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X[:1500], y[:1500])
+        >>> mlp.score(X[1500:], y[1500:]) > 0.8
+        True
+        """
+        return self._score_of(self.predict(X), y, sample_weight)
+
     def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Any]:
         """Return the mean cost of some cases and its gradient ∂E/∂θ (P,), without the penalty.
 
@@ -551,7 +580,8 @@ class BaseMLP(BaseEstimator):
             cases = self._known_cases(X, y, sample_weight)
             place = place_of(cases.X)
             theta, Y = (brought(x, place) for x in (self.theta_, cases.Y))
-            w = None if cases.w is None else brought(cases.w / cases.w.sum(), place)
+            w = None if cases.w is None else cases.w / cases.w.sum()
+            w = None if w is None else brought(w, place, dtype_name(theta.dtype))
             E, dE_dtheta = self.network_.gradient(theta, dense(cases.X), Y, w)
             return float(E), dE_dtheta
 
@@ -608,7 +638,7 @@ class BaseMLP(BaseEstimator):
     def _outputs(self, net: Network, theta: Any, X: Any) -> Any:
         """Return the outputs (m, n_out) where X is, computed on the device of computation."""
         device = self._computing(X)
-        dtype = dtype_name(theta.dtype if self.dtype is None else self.dtype)
+        dtype = known_dtype(theta, device) if self.dtype is None else dtype_name(self.dtype)
         moved = move(theta, device.xp, device.handle, dtype)
         return brought(predict(net, moved, X), place_of(X))
 
@@ -629,7 +659,12 @@ def _weights(sample_weight: Any, X: Any) -> HostArray | None:
 
 def _then_on_host(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a method of predictions whose result comes on the host."""
-    return lambda X: on_host(method(X))
+
+    @wraps(method)  # scikit-learn asks for the name
+    def call(X: Any) -> Any:
+        return on_host(method(X))
+
+    return call
 
 
 def partial_fit_is_available(mlp: Any) -> bool:

@@ -18,7 +18,6 @@ from backprop_xp.estimators.without_sklearn import stand_ins
 
 try:
     from sklearn.base import ClassifierMixin, RegressorMixin
-    from sklearn.metrics import accuracy_score
     from sklearn.utils import column_or_1d
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import (
@@ -257,6 +256,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
+    score = BaseMLP.score  # not that of the mixin
+
     def _target_kind(self, y: Any, *, known: bool) -> Head:
         check_classification_targets(y)
         kind = type_of_target(y)
@@ -361,27 +362,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         z = self._weighted_inputs_for(X, "predict_log_proba")
         return self._head.log_probabilities(z)
-
-    @checks_keywords
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of `predict`; of several labels, the share of cases with all right.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As `fit` takes them.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> X, y = bp.datasets.digits()
-        >>> mlp = bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X[:1500], y[:1500])
-        >>> mlp.score(X[1500:], y[1500:]) > 0.8
-        True
-        """
-        given = (y, self.predict(X), sample_weight)  # compared on the host: other libraries round
-        y, found, w = (on_host(x) for x in given)
-        return float(accuracy_score(y, found, sample_weight=w))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -498,6 +478,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_norm = max_norm
         self.device = device
         self.dtype = dtype
+
+    score = BaseMLP.score  # not that of the mixin
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
         if not dtype_name(y.dtype).startswith(("float", "int", "uint", "bool")):

@@ -38,9 +38,11 @@ __all__ = [
     "dispatches",
     "float_dtypes",
     "is_elsewhere",
+    "known_dtype",
     "on_host",
     "picked",
     "place_of",
+    "r_squared",
     "with_host_arrays",
 ]
 
@@ -143,6 +145,19 @@ def float_dtypes(X: Any) -> tuple[Any, ...]:
     return tuple(known[name] for name in ("float64", "float32") if name in known)
 
 
+def known_dtype(theta: Any, place: Device) -> str:
+    """Return the name of θ's dtype, or "float32" where a device has no float64.
+
+    Examples
+    --------
+    >>> known_dtype(np.zeros(2), place_of([0.0]))
+    'float64'
+    """
+    name = dtype_name(theta.dtype)
+    known = place.xp.__array_namespace_info__().dtypes(device=place.handle)
+    return "float32" if name == "float64" and name not in known else name
+
+
 def check_arrays(where: str, **data: Any) -> None:
     """Refuse arrays that scikit-learn cannot read, before it tries.
 
@@ -199,6 +214,38 @@ def check_place(X: Any, fitted: Any, call: str) -> None:
         f"X on {expected.name}: inputs must use the same namespace and the same device as in fit",
         "Move X there; or set mlp.theta_ to a NumPy array, which serves X of any library",
     )
+
+
+def r_squared(y: Any, predicted: Array, w: Any) -> float:
+    """Return R² = 1 − Σ w (y − p)² / Σ w (y − ȳ)², the mean over the outputs.
+
+    scikit-learn's `r2_score` masks arrays, which some libraries do not, and a GPU would wait. The
+    sums are computed where the predictions are; the host divides them.
+
+    Parameters
+    ----------
+    y, predicted : array (m,) or (m, n_out)
+    w : array (m,) or None
+        The weights of the cases.
+
+    Examples
+    --------
+    >>> r_squared([1.0, 2.0], np.array([1.0, 1.5]), None)
+    0.5
+    """
+    place, dtype = place_of(predicted), dtype_name(predicted.dtype)
+    xp, m = place.xp, predicted.shape[0]
+    w = np.ones(m) if w is None else w
+    with context_of(place.xp, place.handle):
+        y, w = (brought(x if is_elsewhere(x) else np.asarray(x), place, dtype) for x in (y, w))
+        y, p = (xp.reshape(x, (m, -1)) for x in (y, predicted))
+        w = xp.reshape(w, (m, 1)) / xp.sum(w)
+        off, spread = y - p, y - xp.sum(w * y, axis=0)
+        sums = [to_host(xp.sum(w * x * x, axis=0)) for x in (off, spread)]
+    errors, spreads = sums
+    constant = spreads == 0
+    shares = errors / np.where(constant, 1, spreads)
+    return float(1 - np.where(constant, errors != 0, shares).mean())
 
 
 def with_host_arrays(x: Any) -> Any:
