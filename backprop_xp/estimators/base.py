@@ -488,7 +488,7 @@ class BaseMLP(BaseEstimator):
 
     @property
     def theta_(self) -> Any:
-        """All parameters (P,): the weights and biases of `coefs_` and `intercepts_`, where they are.
+        """All parameters (P,), where `coefs_` and `intercepts_` are, whose numbers they are.
 
         Examples
         --------
@@ -511,9 +511,7 @@ class BaseMLP(BaseEstimator):
         dtype = np.result_type(*(dtype_name(x.dtype) for x in as_arrays)).name
         with context_of(place.xp, place.handle):
             moved = [brought(x, place, dtype) for x in as_arrays]
-            layers = [
-                Layer(W.mT, b[:, None]) for W, b in zip(moved[::2], moved[1::2], strict=True)
-            ]
+            layers = [Layer(W.mT, b[:, None]) for W, b in zip(moved[::2], moved[1::2], strict=True)]
             return self.network_.pack(layers)
 
     @theta_.setter

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import dtype_name, namespace
+from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
 from backprop_xp.estimators.output_kind import Head
@@ -259,6 +260,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     score = BaseMLP.score  # not that of the mixin
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:
+        refuse_missing(np.asarray(y), "fit(y)")
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind.startswith("multilabel"):

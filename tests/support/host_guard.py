@@ -4,11 +4,11 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import FunctionType
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from device_array import DeviceArray
 
 from backprop_xp.arrays import backend
 from backprop_xp.execution import torch_replay
@@ -16,6 +16,7 @@ from backprop_xp.execution import torch_replay
 WAYS = {  # the methods that turn an array into one of the host, by library
     "torch": ("Tensor", ("numpy", "cpu", "tolist", "__array__", "__dlpack__")),
     "array_api_strict": ("_array_object.Array", ("__array__", "__dlpack__", "__buffer__")),
+    "device_array": ("DeviceArray", ("get",)),
 }
 
 
@@ -42,24 +43,33 @@ def kept_from_host(columns: int, cases: int = 10) -> Iterator[None]:
 
         return copy
 
-    to_host, is_on_cpu = backend.to_host, backend.is_on_cpu
+    instead = {
+        backend.to_host: watched(backend.to_host),
+        backend.is_on_cpu: lambda _: False,
+        torch_replay._is_plain: lambda *_: False,  # it computes in memory that NumPy shares
+    }
     with ExitStack() as stack:
-        for name, module in list(sys.modules.items()):
-            ours = name.startswith("backprop_xp")
-            if ours and getattr(module, "to_host", None) is to_host:
-                stack.enter_context(patch.object(module, "to_host", watched(to_host)))
-            if ours and getattr(module, "is_on_cpu", None) is is_on_cpu:
-                stack.enter_context(patch.object(module, "is_on_cpu", lambda _: False))
-        stack.enter_context(patch.object(torch_replay, "_is_plain", lambda *_: False))
-        stack.enter_context(patch.object(DeviceArray, "get", watched(DeviceArray.get)))
-        for library, (owner, methods) in WAYS.items():
-            if library in sys.modules:
-                kind = importlib.import_module(library)
-                for part in owner.split("."):
-                    kind = getattr(kind, part)
-                for method in methods:
-                    if hasattr(kind, method):
-                        way = getattr(kind, method)
-                        stack.enter_context(patch.object(kind, method, watched(way)))
+        for owner, name, way in [*_functions(instead), *_methods()]:
+            stack.enter_context(patch.object(owner, name, instead.get(way) or watched(way)))
         yield
 
+
+def _functions(wanted: Any) -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """Yield each place where a module of the library holds one of some functions."""
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("backprop_xp"):
+            for name, value in list(vars(module).items()):
+                if isinstance(value, FunctionType) and value in wanted:
+                    yield module, name, value
+
+
+def _methods() -> Iterator[tuple[Any, str, Callable[..., Any]]]:
+    """Yield the methods of `WAYS` of the libraries that have been imported."""
+    for library, (kind, methods) in WAYS.items():
+        if library in sys.modules:
+            owner = importlib.import_module(library)
+            for part in kind.split("."):
+                owner = getattr(owner, part)
+            for name in methods:
+                if hasattr(owner, name):
+                    yield owner, name, getattr(owner, name)
