@@ -59,9 +59,11 @@ from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
-    from backprop_xp import datasets
+    from backprop_xp import datasets, exchange
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
-    from backprop_xp.files.model_file import Model, load, save
+    from backprop_xp.exchange.saving import save
+    from backprop_xp.files.model import Model
+    from backprop_xp.files.model_file import load
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
     from backprop_xp.inspection.trace import Trace, trace
     from backprop_xp.inspection.written_equations import TracedLayer
@@ -126,6 +128,7 @@ __all__ = [
     "ensemble",
     "equations",
     "evaluate",
+    "exchange",
     "initializers",
     "load",
     "losses",
@@ -145,15 +148,16 @@ _ON_FIRST_USE = {
     "GradientCheck": "inspection.gradient_check",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
-    "Model": "files.model_file",
+    "Model": "files.model",
     "Trace": "inspection.trace",
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",
     "datasets": "datasets",
+    "exchange": "exchange",
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",
-    "save": "files.model_file",
+    "save": "exchange.saving",
     "trace": "inspection.trace",
 }
 

@@ -169,7 +169,7 @@ def test_a_file_of_today_is_not_compared_as_one_of_before(kind, tmp_path):
         (np.float16(0.5), "array (1,) float16", True),
         ({2: 1.0, 1: None}, "(2=1.0, 1=None)", True),
     ],
-    ids=str,
+    ids=["function", "partial", "method", "number", "mapping"],
 )
 def test_texts_of_before(value, text, sure):
     found = text_of_before(value)

@@ -34,6 +34,7 @@ __all__ = [
     "from_host_like",
     "gathers_rows",
     "ignore_overflow",
+    "is_array",
     "is_floating",
     "is_on_cpu",
     "item_bytes",
@@ -163,10 +164,21 @@ def namespace(x: Any) -> Namespace:
     try:
         return _NAMESPACES[type(x)]
     except KeyError:
-        if not array_api_compat.is_array_api_obj(x):
+        if not is_array(x):
             came, advice = f"{type(x).__name__} {x!r:.40}", "Convert it with numpy.asarray"
             raise DTypeError("an array argument", came, "an array", advice) from None
         return _NAMESPACES.setdefault(type(x), array_api_compat.array_namespace(x))
+
+
+def is_array(x: Any) -> bool:
+    """Tell whether `x` is an array, or a number, of an array library; a class of arrays is none.
+
+    Examples
+    --------
+    >>> is_array(np.zeros(3)), is_array(np.float32(3)), is_array(np.ndarray), is_array([3.0])
+    (True, True, False, False)
+    """
+    return not isinstance(x, type) and bool(array_api_compat.is_array_api_obj(x))
 
 
 def device_of(x: Any) -> Any:

@@ -11,6 +11,7 @@ from backprop_xp.arrays.backend import (
     HostArray,
     device_of,
     dtype_name,
+    is_array,
     library_name,
     namespace,
     to_host,
@@ -55,9 +56,9 @@ def same_place(x: Any, theta: Array, where: str, name: str = "theta") -> Any:
     xp = namespace(theta)
     check_unmasked(x, where)
     check_dense(x, where)
-    if not array_api_compat.is_array_api_obj(x) and array_api_compat.is_numpy_namespace(xp):
+    if not is_array(x) and array_api_compat.is_numpy_namespace(xp):
         x = real_host_array(x, where)
-    if not array_api_compat.is_array_api_obj(x) or namespace(x) is not xp:
+    if not is_array(x) or namespace(x) is not xp:
         raise DeviceError(
             where,
             f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins."),
@@ -88,7 +89,7 @@ def real_host_array(x: Any, where: str) -> HostArray:
         The rows of `x` have different lengths.
     """
     check_dense(x, where)
-    if array_api_compat.is_array_api_obj(x):
+    if is_array(x):
         check_real(x, where)  # NumPy has no bfloat16
         return to_host(x)
     try:

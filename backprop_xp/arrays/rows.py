@@ -12,10 +12,9 @@ import operator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray, detached
+from backprop_xp.arrays.backend import HostArray, detached, is_array
 from backprop_xp.arrays.memmaps import copy_rows, pages_of
 from backprop_xp.arrays.requirements import (
     check_dense,
@@ -114,7 +113,7 @@ def rows_of(x: Any, where: str) -> Rows:
         like = np.broadcast_to(np.zeros((), np.dtype(x.dtype)), tuple(x.shape))
         check_real(like[:0], where)
         return FileRows(x, like)
-    if not array_api_compat.is_array_api_obj(x):
+    if not is_array(x):
         return ArrayRows(real_host_array(x, where))
     check_dense(x, where)
     check_real(x, where)
@@ -134,7 +133,7 @@ def is_source(x: Any) -> bool:
     if is_sparse(x):
         return bool(x.format == "csr")
     in_memory = hasattr(x, "to_numpy") or hasattr(x, "toarray")
-    if in_memory or array_api_compat.is_array_api_obj(x):
+    if in_memory or is_array(x):
         return False
     try:
         np.dtype(x.dtype)

@@ -157,7 +157,10 @@ _HELD_OUT_HELP: Final = (
     "share of the cases that are held out from training to test the network, from 0 to below 1 "
     f"(default: {SHARE}; mnist: its own test part; 0 for {_SMALL_DATA})"
 )
-_MODEL_HELP: Final = "file of the model (default: the name of DATA with .safetensors)"
+_MODEL_HELP: Final = (
+    "file of the model (default: the name of DATA with .safetensors); a name in .onnx writes an "
+    "ONNX file, for other programs"
+)
 _PLOT_HELP: Final = (
     "file of the learning curve in .png, .pdf or .svg, '' for none (default: the model's name "
     "with .png; none where matplotlib is not installed)"

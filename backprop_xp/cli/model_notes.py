@@ -1,4 +1,7 @@
-"""The notes of a model file: the names of features and classes, as JSON texts."""
+"""The names of features and classes in a model file, and its notes, which are JSON texts.
+
+Files of before have the names in notes too, since no other part of them held names.
+"""
 
 import json
 import os
@@ -6,7 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import ModelFileError
+from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import read_notes
 
 __all__ = ["ModelNotes", "notes_in"]
@@ -33,25 +40,32 @@ class ModelNotes:
     class_names: tuple[str, ...] | None = None
     target: str | int | None = None
 
+    @property
+    def classes(self) -> HostArray | None:
+        """The classes, as integers where all names are written as integers."""
+        if self.class_names is None:
+            return None
+        return np.array(_integers(self.class_names) or self.class_names)
+
     def texts(self) -> dict[str, str]:
-        """Return the notes as `files.model_file.save` takes them, JSON texts by name.
+        """Return the data and the target as `files.model_file.save` takes notes, JSON by name.
 
         Examples
         --------
-        >>> ModelNotes("flowers.csv", ("length", "width"), target="kind").texts()["feature_names"]
-        '["length", "width"]'
+        >>> ModelNotes("flowers.csv", ("length", "width"), target="kind").texts()
+        {'data': '"flowers.csv"', 'target': '"kind"'}
         """
-        return {name: json.dumps(value) for name, value in vars(self).items()}
+        return {name: json.dumps(getattr(self, name)) for name in ("data", "target")}
 
 
-def notes_in(path: str | os.PathLike[str], n_in: int, n_out: int) -> ModelNotes:
-    """Return the notes of a model file, with the defaults of `ModelNotes` for missing ones.
+def notes_in(path: str | os.PathLike[str], model: Model[Any]) -> ModelNotes:
+    """Return the names and notes of a model file, with the defaults of `ModelNotes` for others.
 
     Parameters
     ----------
     path : path
-    n_in, n_out : int
-        The numbers of inputs and outputs of the network in the file.
+    model : Model
+        The model in the file.
 
     Raises
     ------
@@ -60,13 +74,27 @@ def notes_in(path: str | os.PathLike[str], n_in: int, n_out: int) -> ModelNotes:
     ModelFileError
         A note is no JSON, or does not have a name for each input or output.
     """
-    texts = read_notes(path)
-    features = _names(path, texts, "feature_names", n_in) or ()
-    classes = _names(path, texts, "class_names", n_out) or None
+    texts, net, meaning = read_notes(path), model.network, model.meaning
+    features = meaning.feature_names
+    classes = None
+    if meaning.classes is not None and meaning.flat:
+        classes = tuple(map(str, meaning.classes.tolist()))
+    elif meaning.classes is None and not features and meaning.preprocessing is None:
+        features = _names(path, texts, "feature_names", net.sizes[0]) or ()
+        classes = _names(path, texts, "class_names", net.sizes[-1]) or None
     target = _value(path, texts, "target")
     if isinstance(target, bool) or not isinstance(target, str | int | None):
         raise _refusal(path, "target", "a column's name or index")
     return ModelNotes(str(_value(path, texts, "data") or ""), features, classes, target)
+
+
+def _integers(names: tuple[str, ...]) -> list[int] | None:
+    """Return names that are written as integers as integers; None where some are not."""
+    try:
+        found = [int(name) for name in names]
+    except ValueError:
+        return None
+    return found if tuple(map(str, found)) == names else None
 
 
 def _names(

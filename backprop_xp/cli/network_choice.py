@@ -8,19 +8,22 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import to_host
 from backprop_xp.cli.evaluation import are_labels, is_binary
-from backprop_xp.cli.standardisation import Scaling, folded, scaling_of_inputs, scaling_of_targets
+from backprop_xp.cli.standardisation import folded, scaling_of_inputs, scaling_of_targets
 from backprop_xp.cli.training_data import Cases, TrainingData
 from backprop_xp.errors import DataError, OptionError
+from backprop_xp.files.meaning import Meaning
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import CANONICAL_PAIRS
 from backprop_xp.network.prediction import predict
+from backprop_xp.preprocessing.scaling import Standardisation
+from backprop_xp.preprocessing.step import applied
 
 __all__ = ["Task", "task_for"]
 
 _OUTPUT_OF_LOSS: Final = {pair.loss.name: pair.activation.name for pair in CANONICAL_PAIRS}
 _MOST_PARAMETERS: Final = 10**9
 _CHECKED_ROWS: Final = 4096
-_AGREEMENT: Final = 1e-3  # between outputs from 0 to 1, or between standardised outputs
+_AGREEMENT: Final = 1e-3  # between standardised outputs
 
 
 @dataclass(frozen=True)
@@ -32,36 +35,44 @@ class Task:
     net : Network
     data : TrainingData
         In the units of the file.
-    inputs, targets : Scaling or None
+    inputs, targets : Standardisation or None
         The standardisation of inputs and of targets; None where they are left as they are.
     """
 
     net: Network
     data: TrainingData
-    inputs: Scaling | None
-    targets: Scaling | None
+    inputs: Standardisation | None
+    targets: Standardisation | None
 
     def standardised(self, cases: Cases) -> Cases:
         """Return the cases standardised, as training takes them."""
-        X = cases.X if self.inputs is None else self.inputs.apply(cases.X)
-        return Cases(X, cases.Y if self.targets is None else self.targets.apply(cases.Y))
+        Y = cases.Y if self.targets is None else applied(self.targets, cases.Y)
+        return Cases(self.inputs_of(cases.X), Y)
+
+    def inputs_of(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return X in the units that the network takes."""
+        return X if self.inputs is None else applied(self.inputs, X)
+
+    @property
+    def meaning(self) -> Meaning:
+        """The columns, their standardisation and the classes, as a model file holds them."""
+        notes = self.data.notes
+        flat = notes.class_names is not None or self.data.n_out == 1
+        return Meaning(notes.classes, flat, notes.feature_names, self.inputs)
 
     def theta_for_file(self, theta: NDArray[Any]) -> NDArray[Any]:
-        """Return the parameters of a network for the units of the file, W' and b' in its layers.
+        """Return the parameters of a network whose outputs are in the units of the file.
 
         Their dtype is θ's where the outputs agree with those of the trained network. It is float64
-        elsewhere: where the mean of a column is far above its spread, W' x and b' nearly cancel and
-        leave their rounding errors.
+        elsewhere: where the mean of a target is far above its spread, its numbers need more digits.
         """
-        if self.inputs is None:
+        if self.targets is None:
             return theta
-        exact = folded(self.net, theta, self.inputs, self.targets)
-        X = self.data.train.X[:_CHECKED_ROWS]
-        expected = to_host(predict(self.net, theta.astype(np.float64), self.inputs.apply(X)))
+        exact = folded(self.net, theta, self.targets)
+        X = self.inputs_of(self.data.train.X[:_CHECKED_ROWS])
+        expected = to_host(predict(self.net, theta.astype(np.float64), X))
         narrow = exact.astype(theta.dtype)
-        found = to_host(predict(self.net, narrow, X))
-        if self.targets is not None:
-            found = self.targets.apply(found)
+        found = applied(self.targets, to_host(predict(self.net, narrow, X)))
         agree = np.abs(found - expected).max() <= _AGREEMENT * max(1, np.abs(expected).max())
         return narrow if agree else exact
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Softmax
@@ -20,9 +21,11 @@ from backprop_xp.cli.training_data import is_file
 from backprop_xp.errors import ModelFileError
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
+from backprop_xp.files.meaning import Meaning
+from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import load
 from backprop_xp.network.data_values import check_finite
-from backprop_xp.network.network import Network
+from backprop_xp.network.decisions import decided
 from backprop_xp.network.prediction import predict
 
 __all__ = ["PredictOptions", "predict_job"]
@@ -56,39 +59,57 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     check_format(options.out, "--out", ".csv")
     check_destination("--out", Path(options.out), [options.data, options.model])
     device = select_device(options.device)
-    net, theta, notes = _model(options.model, device)
-    X, Y, why_not = given_cases(options.data, notes, net.sizes[0], net.sizes[-1], options.header)
-    check_finite(X, options.data, dtype_name(theta.dtype))
+    model, notes = _model(options.model, device)
+    net, theta = model
+    X, Y, why_not = given_cases(options.data, notes, model, options.header)
+    if model.preprocessing is None:
+        check_finite(X, options.data, dtype_name(theta.dtype))
+    inputs = model.inputs(X)
     say(f"model     {options.model}: {'-'.join(map(str, net.sizes))}, {net.output.name}")
     say(f"device    {device}")
-    a = to_host(predict(net, theta, X))
     if Y is not None:
-        say(f"result    {scores(net, theta, X, Y)} ({net.loss.name})")
+        say(f"result    {scores(net, theta, inputs, Y)} ({net.loss.name})")
     elif why_not:
         say(f"          not compared with the target: {why_not}")
-    text = _table(a, notes, isinstance(net.output, Softmax))
+    text = _table(model, inputs, notes)
     write_atomically(options.out, text.encode("utf-8", "backslashreplace"))
-    say(f"written   {options.out}: {len(a):,} rows")
+    say(f"written   {options.out}: {len(inputs):,} rows")
 
 
-def _model(path: str, device: Device) -> tuple[Network, Array, ModelNotes]:
-    """Return the network, θ and the notes of a file; softmax outputs have class names."""
-    net, theta = load(path, device)
+def _model(path: str, device: Device) -> tuple[Model[Array], ModelNotes]:
+    """Return the model and the notes of a file; softmax outputs have class names."""
+    model = load(path, device)
+    net, theta = model
     if theta.ndim != 1:
         came = f"a stack of networks {tuple(theta.shape[:-1])}"
         advice = "Save one of its networks, theta[0]"
         raise ModelFileError(path, came, "a single network", advice)
-    notes = notes_in(path, net.sizes[0], net.sizes[-1])
+    notes = notes_in(path, model)
     if notes.class_names is None and isinstance(net.output, Softmax):
         notes = replace(notes, class_names=tuple(map(str, range(net.sizes[-1]))))
-    return net, theta, notes
+    return model, notes
 
 
-def _table(a: NDArray[Any], notes: ModelNotes, probabilities: bool) -> str:
-    """Return the CSV text; each number has the fewest digits that determine it in its dtype."""
-    names, one = notes.class_names, "probability" if probabilities else "output"
-    if names is not None:
-        header = ["class", *(f"{one}_{name}" for name in names)]
+def _table(model: Model[Array], inputs: NDArray[Any], notes: ModelNotes) -> str:
+    """Return the CSV text; each number has the fewest digits that determine it in its dtype.
+
+    Classes have a column, and so has the probability of each class, or its output where outputs are
+    no probabilities. Several labels of a case have a column each.
+    """
+    net, names, own = model.network, notes.class_names, model.meaning
+    a = to_host(predict(net, model.theta, inputs))
+    meaning = Meaning(own.classes, own.flat) if names is None else Meaning(np.array(names), True)
+    several = names is None and own.classes is not None
+    two = names is not None and a.shape[1] == 1
+    numbers = a
+    if two:
+        numbers = Model(net, model.theta, meaning).predict_proba(inputs)
+    of = "probability" if two or several or isinstance(net.output, Softmax) else "output"
+    if several:
+        labels = range(a.shape[1])
+        header = [*(f"label_{j}" for j in labels), *(f"probability_{j}" for j in labels)]
+    elif names is not None:
+        header = ["class", *(f"{of}_{name}" for name in names)]
     elif a.shape[1] == 1 and isinstance(notes.target, str):
         header = [notes.target]
     else:
@@ -96,10 +117,10 @@ def _table(a: NDArray[Any], notes: ModelNotes, probabilities: bool) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    if names is None:
+    if names is None and not several:
         writer.writerows(map(str, row) for row in a)
     else:
-        classes = a.argmax(axis=1)
-        rows = zip(classes, a, strict=True)
-        writer.writerows([names[label], *map(str, row)] for label, row in rows)
+        predicted = decided(a, meaning.classes, meaning.flat).reshape(len(a), -1)
+        rows = zip(predicted, numbers, strict=True)
+        writer.writerows([*map(str, left), *map(str, right)] for left, right in rows)
     return text.getvalue()

@@ -15,6 +15,7 @@ from backprop_xp.cli.network_choice import Task, task_for
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import is_file, training_data
 from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import save
 from backprop_xp.inspection import learning_curve
 from backprop_xp.training.run import Run
@@ -56,7 +57,12 @@ def train_job(options: TrainOptions, say: Say) -> None:
     say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
-    save(options.model, task.net, theta, notes=data.notes.texts())
+    if options.is_onnx:
+        from backprop_xp.exchange import onnx_file  # which most calls do without
+
+        onnx_file.to_onnx(Model(task.net, theta, task.meaning), path=options.model)
+    else:
+        save(options.model, task.net, theta, data.notes.texts(), task.meaning)
     say(f"written   {options.model}")
     if options.picture is not None and not no_picture:
         of = "standardised targets" if task.targets else "the cases"
@@ -102,7 +108,7 @@ def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
     say(f"          {m:,} to train on, {held_out:,} held out")
     if task.inputs:
         scaled = "inputs and targets" if task.targets else "inputs"
-        say(f"          {scaled} standardised for training; the model takes the file's numbers")
+        say(f"          {scaled} standardised for training; predict takes the file's numbers")
     say(f"device    {device}")
     hidden = f"{net.hidden[0].name}, " if net.hidden else ""
     say(f"network   {'-'.join(map(str, net.sizes))}, {hidden}{net.output.name}, {net.loss.name}")
@@ -117,13 +123,15 @@ def _say_scores(
         placed = from_host(theta, device.xp, device.handle, theta.dtype.name)
     else:
         placed = np.asarray(theta)
-        reason = "a narrower dtype is too coarse for the file's numbers"
+        reason = "a narrower dtype is too coarse for the file's targets"
         say(f"          the model is kept in float64: {reason}")
     unit = f" ({task.net.loss.name} in the file's units)" if task.targets else ""
-    on_training = scores(task.net, placed, *task.data.train)
+    X, Y = task.data.train
+    on_training = scores(task.net, placed, task.inputs_of(X), Y)
     if not math.isfinite(on_training.cost):
         came = f"a cost of {on_training.cost} after training"
         raise DataError("train", came, "a finite cost", "Try a smaller --learning-rate")
     say(f"result    training: {on_training}{unit}")
     if task.data.held_out is not None:
-        say(f"          held out: {scores(task.net, placed, *task.data.held_out)}{unit}")
+        X, Y = task.data.held_out
+        say(f"          held out: {scores(task.net, placed, task.inputs_of(X), Y)}{unit}")

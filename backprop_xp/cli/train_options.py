@@ -108,6 +108,11 @@ class TrainOptions:
         return Path(f"{Path(self.data).stem}.safetensors" if self.out is None else self.out)
 
     @property
+    def is_onnx(self) -> bool:
+        """Whether the file of the model is an ONNX file."""
+        return self.model.suffix.lower() == ".onnx"
+
+    @property
     def picture(self) -> Path | None:
         """The file of the learning curve; None for no picture."""
         if self.plot == "":
@@ -122,9 +127,14 @@ class TrainOptions:
         OptionError, MissingFileError
             A file cannot be written, must not be replaced, or has a name of another format.
         MissingExtraError
-            ``--plot`` names a file and matplotlib is not installed.
+            ``--plot`` names a file and matplotlib is not installed, or ``--out`` names an ONNX file
+            and onnx is not installed.
         """
-        check_format(self.model, "--out", ".safetensors")
+        check_format(self.model, "--out", ".onnx" if self.is_onnx else ".safetensors")
+        if self.is_onnx:
+            from backprop_xp.exchange import onnx_file  # which most calls do without
+
+            onnx_file.onnx_package("--out")
         check_destination("--out", self.model, [self.data])
         if self.picture is None:
             return ""

@@ -13,8 +13,11 @@ Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
     tables             CSV and NPZ files as tables
     header             whether the first row of a CSV file names the columns
     csv_file           a CSV file as columns of numbers and texts
+    csv_rows           the rows of a CSV file as cells
     npz_file           an array of an NPZ archive
+    packing            how much a packed file may hold
     cells              the text of a cell as a number, a class or a missing value
+    packed_cells       many cells in little memory
 
 Read `dataset` and `problems` first. The room imports `errors`, and the advice of `arrays`.
 """

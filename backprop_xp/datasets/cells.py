@@ -1,7 +1,8 @@
 """Cells of a table, texts that mean a number, a class or a missing value."""
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -124,7 +125,7 @@ def shown(cell: str) -> str:
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} ..."
 
 
-def class_names_in(cells: Sequence[str], count: int | None = None) -> Names:
+def class_names_in(cells: Collection[str], count: int | None = None) -> Names:
     """Return the names of the classes in a target's cells; () where the cells are numbers.
 
     The cells are classes where all of them are texts. They are also classes where they are whole
@@ -133,7 +134,7 @@ def class_names_in(cells: Sequence[str], count: int | None = None) -> Names:
 
     Parameters
     ----------
-    cells : sequence of str
+    cells : collection of str
         The stripped cell of each row, or each different cell.
     count : int, optional
         The number of rows. Default: the number of cells.
@@ -152,16 +153,28 @@ def class_names_in(cells: Sequence[str], count: int | None = None) -> Names:
     >>> class_names_in(["1.0", "0.0"]), class_names_in(["1", "2"]), class_names_in(["2", "0", "1"])
     ((), (), ())
     """
-    distinct = set(cells)
-    if not any(map(is_number, distinct)):
+    most = max(2, (len(cells) if count is None else count) // 2)
+    distinct: set[str] = set()
+    numbers = False
+    for cell in cells:
+        if cell not in distinct:
+            distinct.add(cell)
+            numbers = numbers or is_number(cell)
+            if numbers and not _is_label(cell, most):
+                return ()
+    if not numbers:
         return tuple(sorted(distinct))
-    counted = tuple(str(label) for label in range(len(distinct)))
-    few = 2 <= len(distinct) <= max(2, (len(cells) if count is None else count) // 2)
-    return counted if few and distinct == set(counted) else ()
+    counted = tuple(map(str, range(len(distinct))))
+    return counted if 2 <= len(distinct) <= most and distinct == set(counted) else ()
+
+
+def _is_label(cell: str, most: int) -> bool:
+    """Tell whether a cell is a whole number from 0 to `most` - 1."""
+    return cell.isdecimal() and len(cell) < 20 and int(cell) < most
 
 
 def targets_in(
-    cells: list[str],
+    cells: Collection[str],
     known: Names | None,
     where: Callable[[int], str],
     rows: NDArray[np.intp] | None = None,
@@ -170,7 +183,7 @@ def targets_in(
 
     Parameters
     ----------
-    cells : list of str
+    cells : collection of str
         The stripped cell of each row; with `rows`, each different cell.
     known : tuple of str or None
         The names of the classes; empty for numbers; None to find out by `class_names_in`.
@@ -215,11 +228,11 @@ def targets_in(
                     expected += ", ..."
                 advice = nearest_name(cell, classes)
                 raise refusal(place, f"the class {shown(cell)}", expected, advice)
-        Y = np.array([labels[cell] for cell in cells], dtype=np.int64)
+        Y = np.fromiter(map(labels.__getitem__, cells), np.int64, len(cells))
         return Y if rows is None else Y[rows], classes
     for place, cell in enumerate(cells):
-        if not is_number(cell) or not np.isfinite(float(cell)):
+        if not is_number(cell) or not math.isfinite(float(cell)):
             advice = "Correct the cell, or write a text in every row if the target is a class"
             raise refusal(place, shown(cell), "a finite number as in other rows", advice)
-    numbers = np.array(numbers_in(cells))[:, None]
+    numbers = np.fromiter(map(float, cells), np.float64, len(cells))[:, None]
     return numbers if rows is None else numbers[rows], None

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.datasets.packing import most_unpacked
 from backprop_xp.errors import DataError, MissingFileError, check_is_file
 
 __all__ = ["MAX_BYTES", "read_idx", "read_mnist"]
@@ -71,8 +72,8 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         There is no such file, or it is a folder or a pipe.
     DataError
         The file is no IDX file or damaged; its size differs from the size in its header; or the
-        header promises more than `MAX_BYTES`. The reader unpacks one byte more than the header
-        promises at most.
+        header promises more than `MAX_BYTES`, or for a gzipped file more than 256 MiB and more
+        than 100 times the file. The reader unpacks one byte more than the header promises at most.
 
     Examples
     --------
@@ -89,8 +90,10 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
         gzipped = raw.read(2) == _GZIP_MAGIC
         raw.seek(0)
         try:
-            with gzip.GzipFile(fileobj=raw) if gzipped else raw as stream:
-                return _parse(stream, file)
+            if not gzipped:
+                return _parse(raw, file, MAX_BYTES)
+            with gzip.GzipFile(fileobj=raw) as stream:
+                return _parse(stream, file, min(MAX_BYTES, most_unpacked(file)))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _refusal(file, f"a damaged gzip file ({error})", "a whole one") from error
 
@@ -99,13 +102,13 @@ def _refusal(file: Path, came: str, expected: str) -> DataError:
     return DataError(f"read_idx({str(file)!r})", came, expected, "Fetch the file again")
 
 
-def _parse(stream: _Stream, file: Path) -> NDArray[Any]:
+def _parse(stream: _Stream, file: Path, most: int) -> NDArray[Any]:
     """Return the array; read one byte more than the header promises at most."""
     dtype, shape = _header(stream, file)
     promised = math.prod(shape) * dtype.itemsize
-    if promised > MAX_BYTES:
+    if promised > most:
         came = f"a header that promises {promised:,} bytes, {shape} of {dtype.name}"
-        raise _refusal(file, came, f"at most {MAX_BYTES:,} bytes")
+        raise _refusal(file, came, f"at most {most:,} bytes")
     values = bytearray()  # a short file with a false header takes no memory
     while chunk := stream.read(min(_CHUNK, promised - len(values))):
         values += chunk

@@ -2,7 +2,7 @@
 
 An archive gives the size of an array three times: in the array's header, in the archive's
 directory, and by the bytes themselves. No memory is taken before header and directory agree, and
-before the size is known to be a small multiple of the file's.
+before the size is known to be one that such a file may hold.
 """
 
 import math
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import nearest_name
+from backprop_xp.datasets.packing import PACKED, most_unpacked
 from backprop_xp.errors import BackpropError, DataError, OptionError
 
 __all__ = ["read_array"]
@@ -34,8 +35,6 @@ _UNREADABLE: Final = (  # errors of the standard library and NumPy on damaged ar
     ValueError,
     OverflowError,
 )
-_LARGE: Final = 2**26  # bytes; a larger array must not be _PACKED times larger than the file
-_PACKED: Final = 100
 
 
 def read_array(file: Path, *names: str) -> NDArray[Any]:
@@ -59,7 +58,7 @@ def read_array(file: Path, *names: str) -> NDArray[Any]:
         The archive has no array of these names.
     DataError
         The file is no NPZ archive or damaged; the array is of another dtype, such as objects, which
-        are pickles and can run code; or the array is larger than 64 MiB and larger than 100 times
+        are pickles and can run code; or the array is larger than 256 MiB and larger than 100 times
         the file.
     """
     try:
@@ -89,11 +88,10 @@ def _check(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path) -> Non
     if member.flag_bits & 1 or not stored_plainly:
         expected = "an array that is stored or deflated, not encrypted"
         raise DataError(where, "an unusual packing", expected, advice)
-    size = file.stat().st_size
-    if member.file_size > max(_LARGE, _PACKED * size):
-        came = f"{member.file_size:,} bytes packed into a file of {size:,}"
-        expected, advice = f"at most {_PACKED} times the file", "Save it with numpy.savez"
-        raise DataError(where, came, expected, advice)
+    if member.file_size > most_unpacked(file):
+        came = f"{member.file_size:,} bytes packed into a file of {file.stat().st_size:,}"
+        unpack = "If you trust it, unpack it: numpy.savez(new, **numpy.load(old))"
+        raise DataError(where, came, f"at most {PACKED} times the file", unpack)
     with archive.open(member) as stream:
         version = np.lib.format.read_magic(stream)
         if version == (1, 0):

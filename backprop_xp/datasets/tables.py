@@ -5,16 +5,18 @@ refused with its line and column; no value is guessed, filled in or skipped.
 """
 
 import os
-from collections.abc import Sequence
+from array import array
+from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import nearest_name
-from backprop_xp.datasets.cells import shown, targets_in
-from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_columns
+from backprop_xp.datasets.cells import is_missing, is_number, shown, targets_in
+from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_cells, read_columns
 from backprop_xp.datasets.dataset import Targets
 from backprop_xp.datasets.header import (
     advice_for_one_cell,
@@ -24,12 +26,16 @@ from backprop_xp.datasets.header import (
     one_cell,
 )
 from backprop_xp.datasets.npz_file import read_array
+from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.errors import DataError, OptionError, check_is_file
 
-__all__ = ["Table", "read_features", "read_table"]
+__all__ = ["Table", "read_features", "read_mixed_features", "read_table"]
 
 Target: TypeAlias = str | int | None
 Names: TypeAlias = tuple[str, ...]
+
+_TRUTHS: Final = {"true": 1.0, "false": 0.0}  # in lower case
+_COMPARED: Final = 2**15  # names of columns that are compared with an unknown name
 
 
 class Table(NamedTuple):
@@ -192,6 +198,68 @@ def read_features(
     return read_columns(file, layout.header, layout.features, None).X
 
 
+def read_mixed_features(
+    path: str | os.PathLike[str],
+    texts: Collection[int],
+    target: str | int | None = None,
+    feature_names: Sequence[str] | None = None,
+    *,
+    header: bool | None = None,
+) -> NDArray[np.object_]:
+    r"""Return the features of a CSV file, some of which are texts, with NaN for a missing value.
+
+    Parameters
+    ----------
+    path, target, feature_names, header
+        As `read_features`.
+    texts : collection of int
+        The features that are texts, by their indices; the others are numbers, or true and false in
+        any case, which become 1 and 0.
+
+    Returns
+    -------
+    array (m, n_in) of object
+        Texts, and numbers of type float.
+
+    Raises
+    ------
+    MissingFileError, OptionError
+        As `read_features`.
+    DataError
+        As `read_features`, but a value may be missing.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "new.csv")
+    ...     _ = path.write_text("width,colour\n3.5,blue\nNA,red\n")
+    ...     read_mixed_features(path, [1], feature_names=["width", "colour"])
+    array([[3.5, 'blue'],
+           [nan, 'red']], dtype=object)
+    """
+    file = _checked(path)
+    layout = _layout(file, target, tuple(feature_names or ()), header, needs_target=False)
+    columns, lines = read_cells(file, layout.header, layout.features)
+    X = np.empty((len(lines), len(columns)), dtype=object)
+    for j, cells in enumerate(columns):
+        for row, cell in enumerate(cells):
+            if is_missing(cell):
+                X[row, j] = np.nan
+            elif j in texts:
+                X[row, j] = cell
+            elif is_number(cell):
+                X[row, j] = float(cell)
+            elif cell.lower() in _TRUTHS:
+                X[row, j] = _TRUTHS[cell.lower()]
+            else:
+                name = feature_names[j] if feature_names else ""
+                where = place(file, lines[row], layout.features[j], name)
+                advice = "Correct the cell, or leave it empty"
+                raise DataError(where, f"the text {shown(cell)}", "a number", advice)
+    return X
+
+
 def _checked(path: str | os.PathLike[str]) -> Path:
     """Return the path after checking its suffix and that the file exists."""
     file = Path(path)
@@ -216,7 +284,7 @@ class _Layout(NamedTuple):
     """The columns of a CSV file: whether there is a header, the features, the target."""
 
     header: bool
-    features: list[int]
+    features: Sequence[int]
     target: int | None
     target_name: str
 
@@ -237,12 +305,12 @@ def _layout(
     header = given
     if header is None:
         named = isinstance(target, str) and position is not None
-        known = wanted != () and set(wanted) <= set(rows.first)
+        known = wanted != () and not set(wanted).difference(rows.first)
         header = named or known or is_header(file, rows, position)
     if header and wanted:
-        features = columns_of(file, rows, wanted)
+        features: Sequence[int] = columns_of(file, rows, wanted)
     else:
-        features = [j for j in range(len(rows.first)) if j != position]
+        features = _all_but(position, len(rows.first))
     if not features or (wanted and len(features) != len(wanted)):
         came, advice = f"{len(features)} columns of features", "Check that it is the right table"
         expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
@@ -258,6 +326,15 @@ def _layout(
     return _Layout(header, features, position, target_name)
 
 
+def _all_but(position: int | None, width: int) -> Sequence[int]:
+    """Return the columns 0 to `width` - 1 without one."""
+    if position is None or position == width - 1:
+        return range(width if position is None else position)
+    if position == 0:
+        return range(1, width)
+    return array("i", (j for j in range(width) if j != position))
+
+
 def _position(
     file: Path, rows: FirstRows, target: Target, wanted: Names, needs_target: bool
 ) -> int | None:
@@ -267,11 +344,12 @@ def _position(
         spare = bool(wanted) and width == len(wanted) + 1
         return width - 1 if needs_target or spare else None
     if isinstance(target, str):
-        if target in first or not needs_target:
-            return first.index(target) if target in first else None
+        place = next((j for j, name in enumerate(first) if name == target), None)
+        if place is not None or not needs_target:
+            return place
         came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(shown, first[:10]))}" + (", ..." * (width > 10))
-        advice = advice_for_one_cell(rows) or nearest_name(target, first)
+        expected = f"one of {', '.join(map(shown, islice(first, 10)))}" + (", ..." * (width > 10))
+        advice = advice_for_one_cell(rows) or nearest_name(target, islice(first, _COMPARED))
         raise OptionError("read_file(target)", came + one_cell(rows), expected, advice)
     if not needs_target and width == len(wanted):
         return None
@@ -309,7 +387,10 @@ def _npz_targets(
         values = Y.astype(np.uint8) if Y.dtype.kind == "b" else Y
         different = np.unique(values)
         rows = np.searchsorted(different, values)
-        cells = [str(value).strip() for value in different.tolist()]
+        cells = PackedCells()
+        for start in range(0, len(different), CELLS_AT_ONCE):
+            part = different[start : start + CELLS_AT_ONCE].tolist()
+            cells.append([str(value).strip() for value in part])
         return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]", rows)
     if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
         came = f"{names[0]} {Y.shape} of {Y.dtype}"

@@ -29,14 +29,9 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import (
-    DataError,
-    DivergenceError,
-    OptionError,
-    OutOfMemoryError,
-    ShapeError,
-)
+from backprop_xp.errors import DataError, OptionError, ShapeError
 from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
+from backprop_xp.estimators.fits import Fit, trained
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
     Chosen,
@@ -45,7 +40,7 @@ from backprop_xp.estimators.parameters import (
     with_parts_of_solver,
 )
 from backprop_xp.estimators.random_draws import Shuffle, first_parameters
-from backprop_xp.estimators.stopping import Curves, Watch, ctrl_c_raises
+from backprop_xp.estimators.stopping import Curves, Watch
 from backprop_xp.estimators.user_arrays import (
     brought,
     check_arrays,
@@ -68,7 +63,6 @@ from backprop_xp.network.prediction import predict
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.run import Run
-from backprop_xp.training.train import train
 
 try:
     from sklearn.base import BaseEstimator, is_classifier, is_regressor
@@ -237,12 +231,32 @@ class BaseMLP(BaseEstimator):
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> None:
+        fit = self._prepared(X, y, sample_weight, eval_set, incremental=incremental)
+        run = trained(self._arguments(fit, incremental=incremental), fit.watch)
+        self._ended(fit, run)
+        if not incremental:
+            self._warn_unless_ended(run.stopped, fit.chosen.optimizer)
+
+    def _prepared(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: Any = None,
+        *,
+        incremental: bool = False,
+        random: np.random.RandomState | None = None,
+    ) -> Fit:
+        """Return a fit that is ready to train; set the network, its parameters and the counts.
+
+        `random` takes the place of `random_state`.
+        """
         chosen = checked(self, held_out=self.early_stopping or eval_set is not None)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         head = self._target_kind(y, known=incremental or not first)
         y = dense(y)
-        random = check_random_state(self.random_state)
+        random = check_random_state(self.random_state) if random is None else random
         self._begin(head, X, chosen, random, first)
         cases = self._cases(X, y, sample_weight, head).of_some_weight()
         others = self._eval_cases(eval_set, head)
@@ -251,12 +265,7 @@ class BaseMLP(BaseEstimator):
             stratified = head.classes is not None and head.units == 1
             cases, others = cases.split(self.validation_fraction, random, stratified=stratified)
         watch = self._watch(chosen, cases, others, decides, incremental)
-        run = self._train(chosen, cases, others, watch, random, incremental)
-        self._end(run, watch, chosen, others, place_of(X))
-        if not watch.epochs:  # L-BFGS at a minimum
-            self.loss_ = self._loss_with_penalty(cases) + watch.offset
-        if not incremental:
-            self._warn_unless_ended(run.stopped, chosen.optimizer)
+        return Fit(chosen, cases, others, watch, random)
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """Return X and y after the checks of scikit-learn; classes come on the host."""
@@ -383,51 +392,35 @@ class BaseMLP(BaseEstimator):
                     setattr(fitted, name, _then_on_host(getattr(fitted, name)))
         return float(check_scoring(fitted, self.scoring)(fitted, held.X, y, **weights))
 
-    def _train(
-        self,
-        chosen: Chosen,
-        cases: Cases,
-        others: Cases | None,
-        watch: Watch,
-        random: np.random.RandomState,
-        incremental: bool,
-    ) -> Run:
-        optimizer, X, w = chosen.optimizer, cases.X, cases.training_w
+    def _arguments(self, fit: Fit, *, incremental: bool = False) -> dict[str, Any]:
+        """Return the arguments of `train` for a fit."""
+        optimizer, X, w = fit.chosen.optimizer, fit.cases.X, fit.cases.training_w
         full_batch = bool(getattr(optimizer, "full_batch", False))
         m = X.shape[0]
         size = m if full_batch else self._batch_size(m)
-        seed = int(deepcopy(random).randint(2**31 - 1))  # of dropout, beside the common stream
+        seed = int(deepcopy(fit.random).randint(2**31 - 1))  # of dropout, beside the common stream
         state = self._state_for(optimizer) if incremental else None
         shuffled = self.shuffle and not full_batch
-        try:
-            with ctrl_c_raises():
-                return train(
-                    self.network_,
-                    X.toarray() if full_batch and hasattr(X, "toarray") else X,
-                    cases.Y,
-                    self.theta_,
-                    optimizer=optimizer,
-                    epochs=1 if incremental else self.max_iter,
-                    batch_size=None if full_batch else size,
-                    validation=None if others is None else (others.X, others.Y),
-                    case_weights=w,
-                    l2=penalty(self.alpha, m, size, w, state),
-                    seed=seed,
-                    order=Shuffle(m, random) if shuffled else unshuffled(m, size),
-                    state=state,
-                    device=self._computing(X),
-                    dtype=self.dtype or known_dtype(self.theta_, self._computing(X)),
-                    callbacks=[*chosen.callbacks, watch],
-                    **self._regularisation(),
-                )
-        except (DivergenceError, OutOfMemoryError) as error:
-            if error.theta is not None:
-                error.theta = brought(error.theta, place_of(X))
-            if watch.theta is None or isinstance(error, OutOfMemoryError):
-                raise
-            watch.diverged()
-            why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"
-            return Run(watch.theta, error.history, self.network_, why)
+        others = fit.others
+        return {
+            "net": self.network_,
+            "X": X.toarray() if full_batch and hasattr(X, "toarray") else X,
+            "Y": fit.cases.Y,
+            "theta": self.theta_,
+            "optimizer": optimizer,
+            "epochs": 1 if incremental else self.max_iter,
+            "batch_size": None if full_batch else size,
+            "validation": None if others is None else (others.X, others.Y),
+            "case_weights": w,
+            "l2": penalty(self.alpha, m, size, w, state),
+            "seed": seed,
+            "order": Shuffle(m, fit.random) if shuffled else unshuffled(m, size),
+            "state": state,
+            "device": self._computing(X),
+            "dtype": self._dtype_at(self.theta_, X),
+            "callbacks": [*fit.chosen.callbacks, fit.watch],
+            **self._regularisation(),
+        }
 
     def _regularisation(self) -> dict[str, Any]:
         """Return the keywords of `train` that the parameters of the same names give."""
@@ -447,13 +440,12 @@ class BaseMLP(BaseEstimator):
         before = self._optimizer
         return before.state if before is not None and before.kind is type(optimizer) else None
 
-    def _end(
-        self, run: Run, watch: Watch, chosen: Chosen, others: Cases | None, place: Device
-    ) -> None:
-        """Set the attributes of a fit that has ended; arrays are of the place of X."""
+    def _ended(self, fit: Fit, run: Run) -> None:
+        """Set the attributes of a fit that has ended; arrays are where X is."""
+        chosen, watch, others = fit.chosen, fit.watch, fit.others
         optimizer, curves = chosen.optimizer, watch.curves
         theta = run.theta if watch.theta is None else watch.theta
-        self.theta_ = brought(theta, place)
+        self.theta_ = brought(theta, place_of(fit.cases.X))
         self._curves, self.loss_curve_ = curves, curves.losses
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
@@ -471,6 +463,8 @@ class BaseMLP(BaseEstimator):
         rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
         self._optimizer = _Solver(type(optimizer), rate, run.state)
         self.run_ = replace(run, theta=self.theta_, state=None)
+        if not watch.epochs:  # L-BFGS at a minimum
+            self.loss_ = self._loss_with_penalty(fit.cases) + watch.offset
 
     def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
         converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
@@ -636,9 +630,14 @@ class BaseMLP(BaseEstimator):
     def _outputs(self, net: Network, theta: Any, X: Any) -> Any:
         """Return the outputs (m, n_out) where X is, computed on the device of computation."""
         device = self._computing(X)
-        dtype = known_dtype(theta, device) if self.dtype is None else dtype_name(self.dtype)
-        moved = move(theta, device.xp, device.handle, dtype)
+        moved = move(theta, device.xp, device.handle, dtype_name(self._dtype_at(theta, X)))
         return brought(predict(net, moved, X), place_of(X))
+
+    def _dtype_at(self, theta: Any, X: Any) -> Any:
+        """Return `dtype`, else θ's dtype, as far as the device of X has it."""
+        if self.dtype is not None:
+            return self.dtype
+        return dtype_name(theta.dtype) if self.device is not None else known_dtype(theta, X)
 
     def _computing(self, X: Any) -> Device:
         """Return the device that trains and predicts: `device`, else the device of X."""

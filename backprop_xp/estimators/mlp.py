@@ -118,7 +118,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     dropout, l1, label_smoothing, clip_value, clip_norm, max_norm
         As in `backprop_xp.train`.
     device : str or Device, optional
-        The device that trains and predicts, such as ``"cuda"``. Default: "cpu".
+        The device that trains and predicts, such as ``"cuda"``; X is moved there. Default: "cpu",
+        and with scikit-learn's ``array_api_dispatch`` the device of X.
     dtype : str, optional
         The dtype of the computation; GPUs are fastest in "float32". Default: float32 where X is
         float32, else float64.
@@ -128,11 +129,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : array (n_classes,)
         The classes in sorted order, or the numbers of the labels.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
-        The weights and the biases of each layer. They can be set.
+        The weights and the biases of each layer. They can be set. These arrays, `theta_` and all
+        predictions are NumPy arrays; with ``array_api_dispatch`` they are of the library of X and on
+        its device.
     network_ : Network
     theta_ : array (P,)
-        The numbers of `coefs_` and `intercepts_` as one vector, on the host;
-        ``bp.save(path, mlp.network_, mlp.theta_)`` writes a file.
+        The numbers of `coefs_` and `intercepts_` as one vector;
+        ``bp.save(path, mlp)`` writes a file.
     run_ : Run
         The run of `backprop_xp.train`: its history, and why it stopped.
     loss_curve_ : list of float

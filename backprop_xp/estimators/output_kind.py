@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.activations import Sigmoid, Softmax
-from backprop_xp.arrays.backend import Array, HostArray, context, device_of, namespace
+from backprop_xp.activations import find_activation
+from backprop_xp.arrays.backend import Array, HostArray
 from backprop_xp.errors import OptionError
-from backprop_xp.estimators.user_arrays import classes_of_labels
 from backprop_xp.losses import find_loss
+from backprop_xp.network.decisions import decided, log_probabilities, probabilities
 
 __all__ = ["Head"]
 
@@ -68,52 +68,18 @@ class Head(NamedTuple):
 
     def decide(self, outputs: Array) -> Any:
         """Return the predictions, (m,) or (m, units), for outputs (m, units), where these are."""
-        if self.classes is None:
-            return outputs[:, 0] if self.flat else outputs
-        xp = namespace(outputs)
-        with context(outputs):
-            if self.flat and self.units > 1:
-                return classes_of_labels(xp.argmax(outputs, axis=1), self.classes)
-            labels = xp.astype(outputs > 0.5, _whole_numbers(outputs))
-            if not self.flat:
-                return _as_sparse(labels) if self.sparse else labels
-            labels = labels[:, 0] * (len(self.classes) - 1)  # 0 where there is one class
-            return classes_of_labels(labels, self.classes)
+        predicted = decided(outputs, self.classes, self.flat)
+        return _as_sparse(predicted) if self.sparse else predicted
 
     def probabilities(self, z: Array) -> Any:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
-        with context(z):
-            if self.flat and self.classes is not None and len(self.classes) == 1:
-                return namespace(z).ones_like(z)  # the only class there is
-            return self._of_classes()(self._class_inputs(z)).mT
+        output = find_activation(self.activation, "activation")
+        return probabilities(z, output, self.classes, self.flat)
 
     def log_probabilities(self, z: Array) -> Any:
-        """Return the logarithms of `probabilities`, finite where a probability rounds to 0.
-
-        For a label above ½ it is the logarithm of the rounded probability, as in scikit-learn: the
-        labels of a case then have the same order by both, also where probabilities round to 1.
-        """
-        xp = namespace(z)
-        with context(z):
-            if self.flat and self.classes is not None and len(self.classes) == 1:
-                return xp.zeros_like(z)
-            logarithms = self._of_classes().log(self._class_inputs(z)).mT
-            if self.flat:
-                return logarithms
-            p = self.probabilities(z)
-            return xp.where(p > 0.5, xp.log(xp.maximum(p, 0.5)), logarithms)
-
-    def _of_classes(self) -> Sigmoid | Softmax:
-        return Softmax() if self.activation == "softmax" else Sigmoid()
-
-    def _class_inputs(self, z: Any) -> Any:
-        """Return z with a row for each class, (n_classes, m).
-
-        One sigmoid unit is two classes. The first has the probability 1 − σ(z) = σ(−z), from which
-        σ(−z) loses no digit.
-        """
-        two = self.flat and self.units == 1
-        return namespace(z).concat([-z.mT, z.mT], axis=0) if two else z.mT
+        """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
+        output = find_activation(self.activation, "activation")
+        return log_probabilities(z, output, self.classes, self.flat)
 
     def loss_for(self, given: Any) -> Any:
         """Return the given loss, or the default loss for None.
@@ -132,12 +98,6 @@ class Head(NamedTuple):
         if self.classes is None and name in ("cross_entropy", "binary_cross_entropy"):
             raise OptionError("loss", repr(given), "a loss of numbers", "Use 'huber' for one")
         return loss
-
-
-def _whole_numbers(x: Array) -> Any:
-    """Return the dtype of predicted labels: int64, or int32 where the library has no int64."""
-    known = namespace(x).__array_namespace_info__().dtypes(device=device_of(x))
-    return known.get("int64", known["int32"])
 
 
 def _as_sparse(labels: HostArray) -> Any:

@@ -33,7 +33,6 @@ __all__ = [
     "brought",
     "check_arrays",
     "check_place",
-    "classes_of_labels",
     "current_device",
     "dispatches",
     "float_dtypes",
@@ -110,27 +109,6 @@ def picked(x: Any, rows: HostArray) -> Any:
         return xp.take(x, from_host(rows, xp, device, "int32"), axis=0)
 
 
-def classes_of_labels(labels: Array, classes: HostArray) -> Any:
-    """Return the class of each label (m,), in the library of the labels.
-
-    Classes of a kind that this library does not have, such as texts, come as a NumPy array.
-
-    Examples
-    --------
-    >>> classes_of_labels(np.array([1, 0]), np.array(["x", "y"]))
-    array(['y', 'x'], dtype='<U1')
-    """
-    if not is_elsewhere(labels):
-        return classes[np.asarray(labels)]
-    xp, device = namespace(labels), device_of(labels)
-    known = xp.__array_namespace_info__().dtypes(device=device)
-    numbers = classes.dtype.kind in "biuf"
-    for name in (classes.dtype.name, "int64", "int32", "float32") if numbers else ():
-        if name in known and np.array_equal(classes.astype(name), classes):
-            return xp.take(from_host(classes, xp, device, name), labels, axis=0)
-    return classes[to_host(labels)]
-
-
 def on_host(x: Any) -> Any:
     """Return an array of any library as a NumPy array; any other object unchanged."""
     return to_host(x) if is_elsewhere(x) and dispatches() else x
@@ -145,15 +123,15 @@ def float_dtypes(X: Any) -> tuple[Any, ...]:
     return tuple(known[name] for name in ("float64", "float32") if name in known)
 
 
-def known_dtype(theta: Any, place: Device) -> str:
-    """Return the name of θ's dtype, or "float32" where a device has no float64.
+def known_dtype(theta: Any, X: Any) -> str:
+    """Return the name of θ's dtype, or "float32" where the device of X has no float64.
 
     Examples
     --------
-    >>> known_dtype(np.zeros(2), place_of([0.0]))
+    >>> known_dtype(np.zeros(2), [[0.0]])
     'float64'
     """
-    name = dtype_name(theta.dtype)
+    name, place = dtype_name(theta.dtype), place_of(X)
     known = place.xp.__array_namespace_info__().dtypes(device=place.handle)
     return "float32" if name == "float64" and name not in known else name
 

@@ -2,14 +2,17 @@
 
 .. code-block:: text
 
-    model_file         `save` and `load`: a network and θ
+    model_file         `save` and `load`: a network, θ and their meaning
+    model              `Model`, which `load` returns: it predicts in the user's terms
+    meaning            columns, preprocessing and classes, as JSON and arrays
+    model_contents     the part of a file that describes a network
     training_state     `Snapshot`: all that a run needs to be resumed
-    memory             memories of callbacks as JSON, with their arrays apart
+    memory             memories of callbacks, and steps, as JSON with their arrays apart
     safetensors_file   arrays and texts in one file, whose faults are all `ModelFileError`
     formats            suffixes of other formats, under which no model is written
     atomic_write       a file that is written completely or not at all
     locks              a folder that one run at a time writes to
     old_paths          old names of modules, for pickles
 
-It imports `network`, the pages below it, and `arrays`.
+It imports `network`, the pages below it, `preprocessing` and `arrays`.
 """

@@ -1,4 +1,4 @@
-"""Memories of callbacks and schedules as JSON, with their arrays apart.
+"""Memories of callbacks and schedules, and steps of preprocessing, as JSON with arrays apart.
 
 A memory is a dict of numbers, texts, arrays, and dicts, lists and tuples of them. Values that JSON
 does not have are objects with one name:
@@ -15,9 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import array_api_compat
-
-from backprop_xp.arrays.backend import HostArray, to_host
+from backprop_xp.arrays.backend import HostArray, is_array, to_host
 from backprop_xp.errors import OptionError
 
 __all__ = ["memory_as_json", "memory_from_json"]
@@ -56,7 +54,7 @@ def memory_as_json(value: Any, name: str, put: Callable[[str, Any], str], where:
 
     if value is None or isinstance(value, str | bool | int):
         return value
-    if array_api_compat.is_array_api_obj(value):
+    if is_array(value):
         return {"array": put(name, _of_numbers(value, where))}
     if isinstance(value, float):
         return value if math.isfinite(value) else {"number": str(value)}

@@ -56,7 +56,8 @@ def to_bytes(tensors: Mapping[str, HostArray], texts: Mapping[str, str]) -> byte
     size = _header_size(content)
     if size > HEADER_BYTES:
         came, most = f"texts for a header of {size:,} bytes", f"at most {HEADER_BYTES:,}"
-        raise OptionError("save(notes)", came, most, "Keep them in a file of their own")
+        advice = "Keep notes in a file of their own, or group categories with max_categories"
+        raise OptionError("save", came, most, advice)
     return content
 
 

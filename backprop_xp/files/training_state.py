@@ -18,7 +18,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.memory import memory_as_json, memory_from_json
-from backprop_xp.files.model_file import TRAINING, model_contents, write_contents
+from backprop_xp.files.model_contents import TRAINING, model_contents, write_contents
 from backprop_xp.network.network import Network
 
 __all__ = [

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
@@ -17,6 +16,7 @@ from backprop_xp.arrays.backend import (
     device_of,
     dtype_name,
     from_host_like,
+    is_array,
     namespace,
     to_host,
 )
@@ -185,7 +185,7 @@ def check_gradient(
 def _float64(x: Any, argument: str) -> Any:
     """Return a float array in float64, anything else as it is."""
     check_dense(x, f"check_gradient({argument})")
-    name = dtype_name(x.dtype) if array_api_compat.is_array_api_obj(x) else ""
+    name = dtype_name(x.dtype) if is_array(x) else ""
     if not name.startswith(("float", "bfloat")) or name == "float64":
         return x
     xp, device = namespace(x), device_of(x)

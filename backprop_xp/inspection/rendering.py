@@ -32,13 +32,16 @@ class Step:
     ----------
     equation : str
         In LaTeX.
-    terms : tuple of array (r, c) or str
-        The terms from the first ``=`` on: matrices, and the signs between them in LaTeX. Two
-        matrices without a sign between them are a product.
+    terms : tuple of array (r, c), array () or str
+        The terms from the first ``=`` on: matrices and numbers, and the signs between them in
+        LaTeX. Two matrices without a sign between them are a product.
+    where : str
+        A formula that stands behind the equation, in LaTeX; empty for none.
     """
 
     equation: str
     terms: tuple[HostArray | str, ...]
+    where: str = ""
 
     @property
     def sides(self) -> list[list[HostArray | str]]:
@@ -119,10 +122,12 @@ def as_text(
     """
     numbers, spelled = _shown(digits, most), in_ascii if ascii else str
 
-    def block(term: HostArray | str) -> list[str]:
+    def block(term: HostArray | str, before: HostArray | str = "=") -> list[str]:
         if isinstance(term, str):
             return [spelled(_plain(term))]
         cells = [[spelled(number) for number in row] for row in numbers(term)]
+        if term.ndim == 0:
+            return [_signed(cells[0][0], before)]
         return [spelled(line) for line in _bracketed(cells)]
 
     def width(term: HostArray | str) -> int:
@@ -133,13 +138,16 @@ def as_text(
         heading = spelled(section.title)
         lines += ["", heading, "-" * len(heading)]
         for step in section.steps:
-            lines += ["", spelled(_plain(step.equation))]
+            where = f",  {_plain(step.where)}" if step.where else ""
+            lines += ["", spelled(_plain(step.equation) + where)]
             at_once = [step.terms] if sum(map(width, step.terms)) < WIDTH else step.sides
             room = WIDTH - len(MARGIN) - len(" )")
             rows = [line for side in at_once for line in _lines(side, width, room)]
             for number, row in enumerate(rows):
                 lines += [""] * (number > 0)
-                lines += [f"{MARGIN}{line}".rstrip() for line in _joined([*map(block, row)])]
+                lines += [
+                    f"{MARGIN}{line}".rstrip() for line in _joined([*map(block, row, ["=", *row])])
+                ]
     return "\n".join(lines) + "\n"
 
 
@@ -184,14 +192,16 @@ def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int,
         return 15 + sum(10 + 5 * max(map(len, column)) for column in columns)
 
     def line(terms: Sequence[HostArray | str]) -> str:
-        return " ".join(x if isinstance(x, str) else _array(numbers(x)) for x in terms)
+        both = zip(terms, ["=", *terms], strict=False)
+        return " ".join(x if isinstance(x, str) else _in_latex(numbers(x), x, at) for x, at in both)
 
     parts = [rf"\section*{{{_escaped(title)}}}", _escaped(note)]
     for section in sections:
         parts.append(rf"\subsection*{{{_escaped(section.title)}}}")
         steps = []
         for step in section.steps:
-            rows = [step.equation.replace("=", "&=", 1)]
+            where = rf", \quad {step.where}" if step.where else ""
+            rows = [_SIGN.sub(r"&\g<0>", step.equation, count=1) + where]
             for side in step.sides:
                 first, *others = _lines(side[1:], width, POINTS)
                 rows += [f"&= {line(first)}", *(f"&\\quad {{}} {line(each)}" for each in others)]
@@ -199,6 +209,13 @@ def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int,
         body = " \\\\[1ex]\n".join(steps)
         parts.append(f"{{\\allowdisplaybreaks\n\\begin{{align*}}\n{body}\n\\end{{align*}}}}")
     return "\n".join(parts) + "\n"
+
+
+_SIGN = re.compile(r"=|\\leftarrow")
+
+
+def _in_latex(numbers: Numbers, term: HostArray, before: HostArray | str) -> str:
+    return _array(numbers) if term.ndim else _signed(_number_in_latex(numbers[0][0]), before)
 
 
 def _array(numbers: Numbers) -> str:
@@ -226,6 +243,9 @@ _SPECIAL = {
     "→": r"$\to$",
     "σ": r"$\sigma$",
     "⊙": r"$\odot$",
+    "δ": r"$\delta$",
+    "−": "$-$",
+    **{raised: f"$^{{{number}}}$" for number, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }
 
 
@@ -256,9 +276,11 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
     """
     numbers = _shown(digits, most)
 
-    def shown(term: HostArray | str) -> str:
+    def shown(term: HostArray | str, before: HostArray | str) -> str:
         if isinstance(term, str):
             return f"<span>{_tagged(term)}</span>"
+        if term.ndim == 0:
+            return f"<span>{_signed(numbers(term)[0][0], before)}</span>"
         rows = ("".join(f"<td>{number}</td>" for number in row) for row in numbers(term))
         size = " × ".join(map(str, term.shape))
         return f'<table title="{size}">{"".join(f"<tr>{row}</tr>" for row in rows)}</table>'
@@ -267,8 +289,12 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
     for section in sections:
         body.append(f"<section>\n<h2>{escape(section.title)}</h2>")
         for step in section.steps:
-            body.append(f'<p class="equation">{_tagged(step.equation)}</p>')
-            sides = [f'<div class="side">{"".join(map(shown, side))}</div>' for side in step.sides]
+            where = f"<small>, {_tagged(step.where)}</small>" if step.where else ""
+            body.append(f'<p class="equation">{_tagged(step.equation)}{where}</p>')
+            sides = [
+                f'<div class="side">{"".join(map(shown, side, ["=", *side]))}</div>'
+                for side in step.sides
+            ]
             body.append(f'<div class="numbers">{"".join(sides)}</div>')
         body.append("</section>")
     head = (
@@ -293,6 +319,8 @@ def _shown(digits: int, most: int) -> Callable[[HostArray], Numbers]:
         return f"{float(x) + 0.0:.{digits}g}"  # 0 for −0
 
     def shown(matrix: HostArray) -> Numbers:
+        if matrix.ndim == 0:
+            return [[number(matrix)]]
         rows, columns = (_places(length, most) for length in matrix.shape)
         return [
             [
@@ -315,6 +343,16 @@ def _places(length: int, most: int) -> list[int | None]:
 
 
 _SYMBOLS = {
+    r"\epsilon": "ε",
+    r"\Delta ": "Δ",
+    r"\Phi": "Φ",
+    r"\pi": "π",
+    r"\ln": "ln",
+    r"\tanh": "tanh",
+    r"\max": "max",
+    r"\pm": "±",
+    r"\cdot": "·",
+    r"\leftarrow": "←",
     r"\delta": "δ",
     r"\sigma": "σ",
     r"\partial ": "∂",
@@ -324,11 +362,22 @@ _SYMBOLS = {
     "'": "′",
     "-": "−",
 }
-_SCRIPT = re.compile(r"([\^_])\{([^{}]*)\}")
+_SCRIPT = re.compile(r"([\^_])\{((?:[^{}]|\{[^{}]*\})*)\}")
 _RAISED = str.maketrans("0123456789−T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 
 
+def _signed(number: str, before: HostArray | str) -> str:
+    """Return a number, in parentheses where it is negative and follows a sign other than =."""
+    follows = not isinstance(before, str) or before not in ("=", "(")
+    return f"({number})" if number.startswith("-") and follows else number
+
+
+_ROOT = re.compile(r"\\sqrt\{([^{}]*)\}")
+_WORDS = re.compile(r"\\text\{([^{}]*)\}")
+
+
 def _in_unicode(latex: str) -> str:
+    latex = _ROOT.sub(r"√(\1)", _WORDS.sub(r"\1", latex))
     for command, symbol in _SYMBOLS.items():
         latex = latex.replace(command, symbol)
     return latex
@@ -344,9 +393,15 @@ def _plain(latex: str) -> str:
     """
 
     def script(found: re.Match[str]) -> str:
-        return found[2].translate(_RAISED) if found[1] == "^" else f"_{found[2]}"
+        if found[1] == "_":
+            return f"_{found[2]}"
+        raised = found[2].translate(_RAISED)
+        if not set(raised) & set(found[2]):
+            return raised
+        return f"^{found[2]}" if len(found[2]) == 1 else f"^({found[2]})"
 
-    return _SCRIPT.sub(script, _in_unicode(latex))
+    plain = re.sub(" +", " ", _SCRIPT.sub(script, _in_unicode(latex)))
+    return plain.replace(" ,", ",")
 
 
 def _tagged(latex: str) -> str:

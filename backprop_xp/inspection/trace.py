@@ -21,14 +21,21 @@ from backprop_xp.arrays.backend import (
     ignore_overflow,
     namespace,
 )
-from backprop_xp.errors import ShapeError
+from backprop_xp.arrays.scalars import finite_number
+from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.inspection.ascii_spelling import can_show
+from backprop_xp.inspection.gradient_check import GradientCheck
 from backprop_xp.inspection.rendering import Section, as_html, as_latex, as_text
-from backprop_xp.inspection.written_equations import NOTE, TracedLayer, sections
+from backprop_xp.inspection.trace_check import checked_trace
+from backprop_xp.inspection.written_equations import TracedLayer, note, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
 from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.output_layer import Output, total_cost
+from backprop_xp.network.parameters import Layer
+from backprop_xp.optimizers.catalogue import find_optimizer
+from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.sgd import SGD
 
 __all__ = ["Trace", "trace"]
 
@@ -56,6 +63,12 @@ class Trace(Generic[ArrayT_co]):
         The weights of the cases.
     layers : tuple of L TracedLayer
         ``layers[0]`` is layer 1, as in ``net.unpack(theta)``.
+    dE_dx : array (..., n_in, m)
+        ∂E/∂a^0, the derivatives by the inputs.
+    optimizer : Optimizer or None
+        The optimiser of the update.
+    updated : tuple of L Layer, or None
+        W and b after its first step; None without an optimiser.
 
     Examples
     --------
@@ -75,6 +88,24 @@ class Trace(Generic[ArrayT_co]):
     y: ArrayT_co
     w: ArrayT_co
     layers: tuple[TracedLayer[ArrayT_co], ...]
+    dE_dx: ArrayT_co
+    optimizer: Any = None
+    updated: tuple[Layer, ...] | None = None
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The ε of θ ← θ − ε ∂E/∂θ; None where the optimiser's step is another one.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 2])
+        >>> bp.trace(net, net.init(0), [1.0, 2.0], 0, optimizer=bp.SGD(0.5)).learning_rate
+        0.5
+        """
+        if type(self.optimizer) is not SGD or self.optimizer.nesterov:
+            return None
+        return float(np.asarray(self.optimizer.settings(0)["learning_rate"]))
 
     @checks_keywords
     def to_text(
@@ -83,6 +114,7 @@ class Trace(Generic[ArrayT_co]):
         digits: int = 4,
         most: int = 6,
         ascii: bool = False,  # noqa: A002  the name that tqdm uses
+        elements: bool = False,
     ) -> str:
         """Return the equations with their numbers as text.
 
@@ -95,6 +127,8 @@ class Trace(Generic[ArrayT_co]):
         ascii : bool
             Whether symbols are spelled in ASCII, for files and terminals of any encoding: δ¹ is
             ``delta^1``, and ∂E/∂W² is ``dE/dW^2``.
+        elements : bool
+            Whether δ of each unit is also written as a sum of numbers, for the first case.
 
         Raises
         ------
@@ -109,13 +143,13 @@ class Trace(Generic[ArrayT_co]):
         >>> import backprop_xp as bp
         >>> net = bp.Network([1, 1], output="identity", loss="squared_error")
         >>> text = bp.trace(net, np.array([2.0, 0.5]), [3.0], [6.0]).to_text(ascii=True)
-        >>> text.splitlines()[-5:-3]
+        >>> text.splitlines()[-23:-21]
         ['dE/dW^1 = delta^1 (a^0)^T', '  = [0.5] [3] = [1.5]']
         """
-        return as_text(*self._written("to_text"), digits=digits, most=most, ascii=ascii)
+        return as_text(*self._written("to_text", elements), digits=digits, most=most, ascii=ascii)
 
     @checks_keywords
-    def to_latex(self, *, digits: int = 4, most: int = 6) -> str:
+    def to_latex(self, *, digits: int = 4, most: int = 6, elements: bool = False) -> str:
         r"""Return the equations with their numbers as a part of a LaTeX document.
 
         The document needs ``\usepackage{amsmath}``, and an encoding for the letters in the names
@@ -130,10 +164,10 @@ class Trace(Generic[ArrayT_co]):
         >>> print(text.splitlines()[5])
         z^{1} &= W^{1} a^{0} + b^{1} \\
         """
-        return as_latex(*self._written("to_latex"), digits=digits, most=most)
+        return as_latex(*self._written("to_latex", elements), digits=digits, most=most)
 
     @checks_keywords
-    def to_html(self, *, digits: int = 4, most: int = 6) -> str:
+    def to_html(self, *, digits: int = 4, most: int = 6, elements: bool = False) -> str:
         """Return the equations with their numbers as an HTML page, complete in one file.
 
         The page is ASCII with character references, so that a file of any encoding holds it.
@@ -148,7 +182,45 @@ class Trace(Generic[ArrayT_co]):
         >>> page.splitlines()[5]  # Path("trace.html").write_text(page) writes it for a browser
         '<title>Backpropagation through 1 &#8594; 1</title>'
         """
-        return as_html(*self._written("to_html"), digits=digits, most=most)
+        return as_html(*self._written("to_html", elements), digits=digits, most=most)
+
+    @checks_keywords
+    def check(self, *, h: float = 1e-5, tolerance: float = 1e-6) -> GradientCheck:
+        """Compare each derivative with a central difference of the cost: δ, ∂E/∂W, ∂E/∂x, ….
+
+        For δ^l the cost is computed from z^l ± h upward, for ∂E/∂a^l from a^l ± h, in float64. Of
+        large layers 500 numbers of each quantity are nudged.
+
+        Parameters
+        ----------
+        h : float
+            The size of a nudge, above 0.
+        tolerance : float
+            The largest error that passes, relative to the largest number of the same quantity.
+            Traces of float32 need about 1e-4.
+
+        Raises
+        ------
+        ShapeError
+            The trace holds a stack of networks.
+        OptionError
+            `h` or `tolerance` is not above 0.
+        DataError
+            The cost is not finite.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 3, 2], hidden="tanh")
+        >>> bp.trace(net, net.init(0, dtype="float64"), [1.0, 2.0], 0).check().passed
+        True
+        """
+        for name, number in (("h", h), ("tolerance", tolerance)):
+            where = f"Trace.check({name})"
+            if finite_number(number, where) <= 0:
+                raise OptionError(where, repr(number), "a number > 0", "Leave it out")
+        self._check_single("check")
+        return checked_trace(self, h, tolerance)
 
     def __str__(self) -> str:
         if self.E.ndim:
@@ -162,20 +234,30 @@ class Trace(Generic[ArrayT_co]):
             of += f", stack {tuple(self.E.shape)}"
         return f"<Trace of Network {of}, cases {self.a_in.shape[-1]}>"
 
-    def _written(self, where: str) -> tuple[str, str, list[Section]]:
+    def _check_single(self, where: str) -> None:
         if self.E.ndim:
             came, expected = f"a stack of networks {tuple(self.E.shape)}", "a single network"
             advice = "Trace one of them: bp.trace(net, theta[k], x, y)"
             raise ShapeError(f"Trace.{where}", came, expected, advice)
-        net, sizes = self.network, " → ".join(map(str, self.network.sizes))
-        of = (self.a_in, self.y, self.w, self.E, self.E_c)
-        written = sections(self.layers, net.activations, net.output_with_loss, *of)
-        return f"Backpropagation through {sizes}", NOTE, list(written)
+
+    def _written(self, where: str, elements: bool) -> tuple[str, str, list[Section]]:
+        self._check_single(where)
+        sizes = " → ".join(map(str, self.network.sizes))
+        title = f"Backpropagation through {sizes}"
+        return title, note(self), list(sections(self, elements=elements))
 
 
 @checks_keywords
 @ignore_overflow
-def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None) -> Trace[ArrayT]:
+def trace(
+    net: Network,
+    theta: ArrayT,
+    x: Any,
+    y: Any,
+    case_weights: Any = None,
+    *,
+    optimizer: Any = None,
+) -> Trace[ArrayT]:
     """Return every quantity of one forward and one backward pass.
 
     Parameters
@@ -189,6 +271,8 @@ def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None)
         values of labels are checked, so that `trace` cannot be called under ``jax.jit``.
     case_weights : array (m,), optional
         Default: 1/m each.
+    optimizer : Optimizer or str, optional
+        An optimiser, whose first step the trace shows as well.
 
     Returns
     -------
@@ -203,6 +287,8 @@ def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None)
         As `Network.gradient`.
     DataError
         There are no cases, or a label is no class.
+    OptionError
+        `optimizer` is none that makes a step from a gradient, as `LBFGS`.
 
     References
     ----------
@@ -250,13 +336,41 @@ def trace(net: Network, theta: ArrayT, x: Any, y: Any, case_weights: Any = None)
             for (W, b), z_here, a_here, dE_da, sigma, delta, (dE_dW, dE_db), M in each
         ]
         E_c = output.cost(z[-1], targets)
-        return Trace(net, total_cost(E_c, w), E_c, a_in, targets, w, tuple(traced))
+        dE_dx = equations.input_gradient(layers[0].W, deltas[0])
+        dE_dx = copied(namespace(a_in).broadcast_to(dE_dx, (*dE_dx.shape[:-1], a_in.shape[-1])))
+        chosen = None if optimizer is None else _check_optimizer(optimizer)
+        updated = None if chosen is None else _updated(net, theta, packed, chosen)
+        pass_of = E_c, a_in, targets, w, tuple(traced), dE_dx
+        return Trace(net, total_cost(E_c, w), *pass_of, chosen, updated)
+
+
+def _check_optimizer(given: Any) -> Any:
+    optimizer = find_optimizer(given, "trace(optimizer)")
+    if isinstance(optimizer, LBFGS):
+        came, expected = "LBFGS, which takes many gradients", "an optimiser of single steps"
+        raise OptionError("trace(optimizer)", came, expected, "Such as bp.SGD(0.1)")
+    return optimizer
+
+
+def _updated(net: Network, theta: Array, dE_dtheta: Array, optimizer: Any) -> tuple[Layer, ...]:
+    """Return W and b after the first step of an optimiser."""
+    numbers = {
+        name: from_host_like(np.asarray(value), theta)
+        for name, value in optimizer.settings(0).items()
+    }
+    start = copied(theta)
+    after, _ = optimizer.update(start, optimizer.init(start), copied(dE_dtheta), **numbers)
+    exists = net.existing(after)
+    return tuple(net.layers(after, exists))
 
 
 def _rows(net: Network, x: Any, y: Any, theta: Array) -> tuple[Any, Any]:
     """Return X and Y as rows, for one case or several."""
     x = requirements.same_place(x, theta, "trace(x)")
     n_in, n_out = net.sizes[0], net.sizes[-1]
+    if x.ndim == 2 and tuple(x.shape) == (n_in, 1) and n_in != 1:
+        expected, advice = f"a row, ({n_in},) or (1, {n_in})", "Pass x[:, 0], or x.T"
+        raise ShapeError("trace(x)", f"a column ({n_in}, 1)", expected, advice)
     if x.ndim == 0 or (x.ndim == 1 and x.shape != (n_in,)):
         expected = f"({n_in},) for one case, or (m, {n_in})"
         advice = "Pass one number for each input"

@@ -7,8 +7,6 @@ are checked in `data_values`.
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
-import array_api_compat
-
 from backprop_xp.arrays.backend import (
     Array,
     Namespace,
@@ -16,6 +14,7 @@ from backprop_xp.arrays.backend import (
     broadcasts_to,
     context,
     device_of,
+    is_array,
     is_floating,
     namespace,
 )
@@ -49,7 +48,7 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
     ------
     DTypeError, ShapeError
     """
-    if not array_api_compat.is_array_api_obj(theta):
+    if not is_array(theta):
         held = hasattr(theta, "theta")  # as a run and a loaded model have it
         advice = "Pass its theta, such as run.theta" if held else "Make one with net.init()"
         raise DTypeError(f"{where}(theta)", type(theta).__name__, "an array", advice)

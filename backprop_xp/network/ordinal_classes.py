@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, overload
 
-import array_api_compat
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Sigmoid
@@ -31,6 +30,7 @@ from backprop_xp.arrays.backend import (
     context,
     device_of,
     ignore_overflow,
+    is_array,
     namespace,
 )
 from backprop_xp.arrays.scalars import check_count, float_name
@@ -84,7 +84,7 @@ def ordinal_targets(labels: Any, classes: int, dtype: Any = "float32") -> Array:
     where = "ordinal_targets(labels)"
     K = check_count(classes, "ordinal_targets(classes)", least=2)
     name = float_name(dtype, "ordinal_targets(dtype)")
-    if not array_api_compat.is_array_api_obj(labels):
+    if not is_array(labels):
         labels = requirements.real_host_array(labels, where)
     requirements.check_real(labels, where)
     xp = namespace(labels)
@@ -177,7 +177,7 @@ def ordinal_probabilities(a_out: Any = None, *, z: Any = None) -> Any:
 
 def _checked(x: Any, where: str) -> tuple[Any, Namespace]:
     """Return x (..., m, K − 1) as an array, and its namespace."""
-    if not array_api_compat.is_array_api_obj(x):
+    if not is_array(x):
         x = requirements.real_host_array(x, where)
     requirements.check_dense(x, where)
     xp, advice = namespace(x), "Pass the outputs of net.forward"

@@ -7,10 +7,9 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray, to_host
+from backprop_xp.arrays.backend import HostArray, is_array, to_host
 from backprop_xp.errors import OptionError
 
 __all__ = [
@@ -55,7 +54,7 @@ def on_host(value: Any) -> HostArray:
     TypeError, ValueError, OverflowError
         The value holds texts, booleans or other objects.
     """
-    host = np.asarray(to_host(value) if array_api_compat.is_array_api_obj(value) else value)
+    host = np.asarray(to_host(value) if is_array(value) else value)
     is_number = host.dtype.kind in "iuf" or (host.dtype.kind == "O" and _all_integers(host))
     if not is_number:
         raise TypeError(f"{host.dtype} holds no numbers")

@@ -128,7 +128,8 @@ def _in_chunks(rows: Rows, Y: Any, place: Place) -> Rows:
     Inputs or targets for each network stay as they are: a file is shared among the networks.
     """
     x = rows.like
-    axes = len(Y.shape) if hasattr(Y, "shape") else np.ndim(Y)
+    shape = getattr(Y, "shape", None)
+    axes = len(shape) if isinstance(shape, tuple) else np.ndim(Y)
     shared = x.ndim == 2 and (not place.lead or axes == 1)
     if rows.in_file or not shared or not isinstance(x, np.ndarray):
         return rows

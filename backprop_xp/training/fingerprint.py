@@ -18,10 +18,9 @@ from pickle import PicklingError
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray, to_host
+from backprop_xp.arrays.backend import HostArray, is_array, to_host
 from backprop_xp.errors import OptionError
 
 __all__ = ["cell_content", "described", "digest", "is_installed"]
@@ -189,7 +188,7 @@ def _fields_in_use(value: Any) -> list[tuple[str, Any]]:
 
 def _as_array(value: Any) -> HostArray | None:
     """Return an array of any library, a data frame or a buffer as a NumPy array; else None."""
-    if array_api_compat.is_array_api_obj(value):
+    if is_array(value):
         return np.ascontiguousarray(to_host(value))
     if isinstance(value, type):
         return None

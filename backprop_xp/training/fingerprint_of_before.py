@@ -10,10 +10,9 @@ from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final, NamedTuple
 
-import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import to_host
+from backprop_xp.arrays.backend import is_array, to_host
 from backprop_xp.training.fingerprint import cell_content, digest, is_installed
 
 __all__ = ["TextOfBefore", "text_of_before"]
@@ -43,7 +42,7 @@ def text_of_before(value: Any, depth: int = _DEPTH) -> TextOfBefore:
     >>> text_of_before([0.1, None])
     TextOfBefore(text='[0.1, None]', sure=True)
     """
-    if array_api_compat.is_array_api_obj(value):  # numbers of NumPy too
+    if is_array(value):  # numbers of NumPy too
         host = np.ascontiguousarray(to_host(value))
         return TextOfBefore(f"array {host.shape} {host.dtype} {digest(host.tobytes())}")
     if value is None or isinstance(value, bool | int | float | str):

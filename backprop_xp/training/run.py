@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic
 
-import array_api_compat
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords, metric_advice, missing_attribute
@@ -13,6 +12,7 @@ from backprop_xp.arrays.backend import (
     HostArray,
     context,
     from_host_like,
+    is_array,
     namespace,
     to_host,
 )
@@ -273,7 +273,7 @@ def network_numbers(key: Any, lead: tuple[int, ...]) -> HostArray:
     parts = key if isinstance(key, tuple) else (key,)
     if any(part is None or isinstance(part, (bool, np.bool_)) for part in parts):
         raise StackIndexError(where, f"{key!r}", expected, advice)
-    on_host = tuple(to_host(x) if array_api_compat.is_array_api_obj(x) else x for x in parts)
+    on_host = tuple(to_host(x) if is_array(x) else x for x in parts)
     try:
         picked = np.asarray(np.arange(np.prod(lead)).reshape(lead)[on_host])
     except (IndexError, TypeError, ValueError) as error:

@@ -1,4 +1,7 @@
-"""`train`: check the options, prepare the task, and let a driver train."""
+"""`train`: check the options, prepare the task, and let a driver train.
+
+The docstring of the room, `backprop_xp.training`, leads along the whole path.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Never, Unpack, overload
@@ -223,12 +226,13 @@ def train(
     Raises
     ------
     BackpropError
-        An argument cannot be used. The error is raised before any work, but for rows in a file when
-        they are read.
+        An argument cannot be used. The error comes before any work; for rows in a file, when they
+        are read.
     CallError
         A keyword is unknown; the message has the name here.
     DivergenceError
-        A cost or θ is infinite or NaN. The error holds the last good θ, the epoch and the batch.
+        A cost or θ is infinite or NaN, which is seen at the end of an epoch. The error holds the
+        last good θ, from the start of an epoch, with the epoch and the batch of the bad cost.
     OutOfMemoryError
         The memory does not suffice. If training had begun, the error holds θ from before the
         current epoch.

@@ -46,7 +46,7 @@ def test_numpys_scalars_are_arrays_without_axes():
     assert namespace(np.float64(3)) is array_api_compat.numpy
 
 
-@pytest.mark.parametrize("x", [[1.0, 2.0], 3.0, None, "text", object()])
+@pytest.mark.parametrize("x", [[1.0, 2.0], 3.0, None, "text", object(), np.ndarray, np.float32])
 def test_what_is_no_array_has_no_namespace(x):
     with pytest.raises(TypeError):
         namespace(x)

@@ -79,12 +79,12 @@ def test_numbers_from_csv_and_back(capsys):
     assert f"R^2 {r_squared:.4f}" in capsys.readouterr().out
 
 
-def test_numbers_too_fine_for_float32_are_kept_in_float64(capsys):
+def test_inputs_too_fine_for_float32_are_standardised_in_float64(capsys):
     seconds = 1.7e9 + np.arange(300)
     write_csv("time.csv", ["second", "y"], zip(seconds, np.sin(seconds / 50), strict=True))
     assert main(["train", "time.csv", "--plot", "", "--epochs", "200"]) == 0
-    assert "kept in float64" in capsys.readouterr().out
-    assert bp.load("time.safetensors").theta.dtype == np.float64
+    assert "kept in float64" not in capsys.readouterr().out
+    assert bp.load("time.safetensors").theta.dtype == np.float32
     assert main(["predict", "time.safetensors", "time.csv"]) == 0
     y = np.array(read_csv("predictions.csv")[1], dtype=np.float64)[:, 0]
     assert np.corrcoef(y, np.sin(seconds / 50))[0, 1] > 0.95
@@ -143,6 +143,81 @@ def test_a_model_saved_from_python_has_no_names(capsys):
     assert header == ["class", "probability_0", "probability_1", "probability_2"]
     expected = net.forward(net.init(), [[0.0, 1.5], [2.5, 3.0]])
     np.testing.assert_array_equal(np.array([row[1:] for row in rows], dtype=np.float32), expected)
+
+
+def test_a_file_of_before_has_its_names_in_notes(capsys):
+    net = bp.Network([2, 3], output="softmax")
+    notes = {"feature_names": '["p", "q"]', "class_names": '["a", "b", "c"]', "target": '"y"'}
+    bp.save("old.safetensors", net, net.init(), notes=notes)
+    write_csv("points.csv", ["y", "q", "p"], [["a", 1.5, 0.0], ["b", 3.0, 2.5]])
+    assert main(["predict", "old.safetensors", "points.csv"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    header, rows = read_csv("predictions.csv")
+    assert header == ["class", "probability_a", "probability_b", "probability_c"]
+    p = net.forward(net.init(), [[0.0, 1.5], [2.5, 3.0]])
+    assert [row[0] for row in rows] == ["abc"[j] for j in p.argmax(axis=1)]
+    np.testing.assert_array_equal(np.array([row[1:] for row in rows], dtype=np.float32), p)
+
+
+class TestPipelines:
+    """Model files of scikit-learn's pipelines."""
+
+    sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+
+    def fitted(self, y, classifier=True):
+        from sklearn.compose import ColumnTransformer
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+        rng = np.random.default_rng(0)
+        X = self.pandas.DataFrame(
+            {"size": rng.normal(50, 9, 60), "city": rng.choice(["1", "Rome", "Oslo"], 60)}
+        )
+        X.loc[::7, "size"] = np.nan
+        numbers = make_pipeline(SimpleImputer(), StandardScaler())
+        texts = OneHotEncoder(handle_unknown="ignore")
+        steps = ColumnTransformer([("n", numbers, ["size"]), ("t", texts, ["city"])])
+        kind = bp.MLPClassifier if classifier else bp.MLPRegressor
+        mlp = kind(hidden_layer_sizes=[4], solver="lbfgs", max_iter=30, tol=0.5, random_state=0)
+        return make_pipeline(steps, mlp).fit(X, y), X
+
+    @pytest.mark.parametrize("kind", ["two", "three", "labels", "number"])
+    def test_the_table_has_what_the_pipeline_predicts(self, kind, capsys):
+        rng = np.random.default_rng(0)
+        y = {
+            "two": rng.choice(["no", "yes"], 60),
+            "three": rng.choice([3, 5, 9], 60),
+            "labels": rng.integers(0, 2, (60, 2)),
+            "number": rng.normal(size=60),
+        }[kind]
+        pipeline, X = self.fitted(y, kind != "number")
+        bp.save("pipeline.safetensors", pipeline)
+        rows = X.where(X.notna(), "").to_numpy().tolist()
+        write_csv("new.csv", ["more", "city", "size"], [["x", *row[::-1]] for row in rows])
+        assert main(["predict", "pipeline.safetensors", "new.csv"]) == 0
+        assert "60 rows" in capsys.readouterr().out
+        header, cells = read_csv("predictions.csv")
+        expected = pipeline.predict(X)
+        if kind == "number":
+            np.testing.assert_allclose(np.array(cells, dtype=np.float64)[:, 0], expected)
+            return
+        p = pipeline.predict_proba(X)
+        n = 2 if kind == "labels" else 1
+        found = [row[0] if n == 1 else row[:2] for row in cells]
+        assert found == expected.astype(str).tolist()
+        np.testing.assert_allclose(np.array([row[n:] for row in cells], float), p, rtol=1e-12)
+        assert header[:n] == (["class"] if n == 1 else ["label_0", "label_1"])
+        named = range(2) if n == 2 else pipeline.classes_
+        assert header[n:] == [f"probability_{name}" for name in named]
+
+    def test_a_text_among_numbers_is_refused_with_its_line(self, refused):
+        pipeline, _ = self.fitted(np.random.default_rng(0).choice(["no", "yes"], 60))
+        bp.save("pipeline.safetensors", pipeline)
+        write_csv("new.csv", ["city", "size"], [["Rome", 50.5], ["Oslo", "Rome"]])
+        message = refused("predict", "pipeline.safetensors", "new.csv")
+        assert "new.csv, line 3, column 2 ('size'): got the text 'Rome'" in message
 
 
 # ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Standardised data, and a model that takes the raw numbers again."""
+"""Standardised data, and a network that gives the raw numbers again."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from backprop_xp import Network
 from backprop_xp.cli.standardisation import folded, scaling_of_inputs, scaling_of_targets
 from backprop_xp.errors import DataError
+from backprop_xp.preprocessing.step import applied
 
 scales = st.sampled_from([1e-300, 1e-6, 1.0, 1e6, 1e300])
 
@@ -16,7 +17,7 @@ scales = st.sampled_from([1e-300, 1e-6, 1.0, 1e6, 1e300])
 def test_columns_have_mean_0_and_variance_1(scale, shift, seed):
     x = scale * (np.random.default_rng(seed).normal(size=(50, 3)) + shift)
     for scaling in (scaling_of_inputs(x), scaling_of_targets(x)):
-        scaled = scaling.apply(x)
+        scaled = applied(scaling, x)
         # means of 100 spreads cost two digits of the sixteen
         np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-12)
@@ -28,31 +29,25 @@ def test_columns_have_mean_0_and_variance_1(scale, shift, seed):
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
     seed=st.integers(0, 99),
 )
-def test_the_folded_network_takes_and_gives_the_numbers_as_they_were(
-    hidden, activation, scale, seed
-):
+def test_the_folded_network_gives_the_numbers_as_they_were(hidden, activation, scale, seed):
     rng = np.random.default_rng(seed)
-    X = scale * rng.normal(5, 2, size=(20, 3))
-    X[:, 1] = 7.7
+    X = rng.normal(size=(20, 3))
     Y = rng.normal(-3, 5, size=(20, 2)) / scale
     net = Network([3, *hidden, 2], activation, "identity", "squared_error")
     theta = net.init(seed, dtype="float64")
-    inputs, targets = scaling_of_inputs(X), scaling_of_targets(Y)
-    expected = net.forward(theta, inputs.apply(X)) * targets.spread + targets.mean
-    found = net.forward(folded(net, theta, inputs, targets), X)
+    targets = scaling_of_targets(Y)
+    expected = net.forward(theta, X) * targets.spread + targets.mean
+    found = net.forward(folded(net, theta, targets), X)
     # float64, and a mean of 2.5 spreads
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11 / scale)
-    np.testing.assert_allclose(
-        net.forward(folded(net, theta, None, None), X), net.forward(theta, X), rtol=0
-    )
 
 
 def test_constant_columns():
     x = np.full((10, 1), 0.1)
-    assert (scaling_of_inputs(x).apply(x) == 0).all()
-    assert scaling_of_inputs(x).apply(x + 1) == pytest.approx(0, abs=0)
-    np.testing.assert_allclose(scaling_of_targets(x).apply(x + 1), 1, rtol=1e-15)
-    assert (scaling_of_inputs(np.zeros((10, 1))).apply(x) == 0).all()
+    assert (applied(scaling_of_inputs(x), x) == 0).all()
+    assert applied(scaling_of_inputs(x), x + 1) == pytest.approx(0, abs=0)
+    np.testing.assert_allclose(applied(scaling_of_targets(x), x + 1), 1, rtol=1e-15)
+    assert (applied(scaling_of_inputs(np.zeros((10, 1))), x) == 0).all()
 
 
 def test_a_spread_that_float64_cannot_resolve_is_refused():

@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 from cli_cases import flowers, houses, read_csv, write_csv
+from exchange_cases import onnx_results
+from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.arrays.advice import install_command
@@ -24,6 +26,31 @@ needs_matplotlib = pytest.mark.skipif(
 
 # ---------------------------------------------------------------------------------------------
 # what works
+
+
+@pytest.mark.parametrize("write", [flowers, houses])
+def test_a_name_in_onnx_writes_an_onnx_file(write, capsys):
+    needs("onnx")
+    X, Y = write()
+    write_csv("data.csv", [f"x{j}" for j in range(X.shape[1])] + ["y"], np.column_stack([X, Y]))
+    for name in ("data.onnx", "data.safetensors"):
+        assert main(["train", "data.csv", "--out", name, "--epochs", "3", "--plot", ""]) == 0
+    assert "written   data.onnx" in capsys.readouterr().out
+    model = bp.load("data.safetensors")
+    X = X.astype("float32")
+    results = onnx_results("data.onnx", X)
+    if model.classes is None:
+        np.testing.assert_allclose(results["variable"], model.predict(X).reshape(-1, 1), rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(results["label"], model.predict(X))
+        got = results["probabilities"]
+        np.testing.assert_allclose(got, model.predict_proba(X), atol=1e-6)
+
+
+def test_an_onnx_file_needs_onnx_before_training(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    message = refused("train", "xor", "--out", "xor.onnx", "--plot", "")
+    assert f"Run: {install_command('onnx')}" in message
 
 
 @needs_sklearn
@@ -75,19 +102,21 @@ def test_a_test_part_of_its_own_is_held_out_unless_told(monkeypatch, capsys):
 
 
 def test_the_model_takes_the_raw_numbers_of_the_file(flower_model):
-    net, theta = bp.load(flower_model)
+    model = bp.load(flower_model)
     X, names = flowers()
-    assert theta.dtype == np.float32
-    labels = np.unique(names, return_inverse=True)[1]
-    assert (net.forward(theta, X).argmax(axis=1) == labels).all()
+    assert model.theta.dtype == np.float32
+    assert model.feature_names == ("length", "width")
+    np.testing.assert_array_equal(model.classes, np.unique(names))
+    np.testing.assert_array_equal(model.predict(X), names)
+    net, theta = model  # the network of standardised numbers
+    p = net.forward(theta, model.inputs(X))
+    np.testing.assert_allclose(model.predict_proba(X), p, rtol=1e-5)
 
 
 def test_the_notes_of_the_model_file_are_json(flower_model):
     notes = {name: json.loads(text) for name, text in model_file.read_notes(flower_model).items()}
     assert notes == {
         "data": "flowers.csv",
-        "feature_names": ["length", "width"],
-        "class_names": ["iris", "rosé", 'say "x", y'],
         "target": "kind",
     }
 
@@ -96,9 +125,9 @@ def test_a_column_that_was_constant_in_training_does_not_matter(capsys):
     X, price = houses()
     write_csv("houses.csv", None, np.column_stack([X, price]).tolist())
     assert main(["train", "houses.csv", "--plot", "", "--epochs", "2"]) == 0
-    net, theta = bp.load("houses.safetensors")
+    model = bp.load("houses.safetensors")
     changed = X + np.array([0, 0, 1e6])
-    np.testing.assert_array_equal(net.forward(theta, X), net.forward(theta, changed))
+    np.testing.assert_array_equal(model.predict(X), model.predict(changed))
 
 
 def test_numbers_beyond_float16_are_kept_in_float64(capsys):
@@ -168,7 +197,7 @@ def test_what_is_held_out_is_not_trained_on(monkeypatch):
         (["--plot", "missing/xor.png"], "an existing folder 'missing'"),
         (["--plot", "xor.bmp"], "--plot: got 'xor.bmp'"),
         (
-            ["--out", "xor.onnx"],
+            ["--out", "xor.keras"],
             "a name in .safetensors, which is what is written. Use 'xor.safeten",
         ),
         (["--out", "xor.pt"], "Use 'xor.safetensors'"),

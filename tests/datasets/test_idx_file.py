@@ -80,7 +80,7 @@ def test_reads_what_was_written(tmp_path_factory, array, packed):
         (header(8, 3) + b"ab", "2 bytes of values; expected the 3"),
         (header(8, 3) + b"abcd", "more bytes of values; expected the 3"),
         (header(8, 2**32 - 1, 2**32 - 1) + b"a", "a header that promises"),
-        (header(8, 2**30) + b"a", "1 bytes of values; expected the 1,073,741,824"),
+        (header(8, 2**28) + b"a", "1 bytes of values; expected the 268,435,456"),
     ],
 )
 def test_refuses_what_is_no_idx(tmp_path, data, words, packed):
@@ -126,6 +126,19 @@ def test_a_bomb_is_not_unpacked(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**22  # the bomb holds 2**27 bytes, the gzip module's own buffers 2**17
+
+
+def test_a_large_array_may_not_be_packed_at_will(tmp_path):
+    data = header(8, 2**28 + 1) + b"a"
+    path = tmp_path / "a"
+    path.write_bytes(gzip.compress(data))
+    with pytest.raises(
+        DataError, match=r"promises 268,435,457 bytes.*; expected at most 268,435,4"
+    ):
+        idx_file.read_idx(path)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="1 bytes of values; expected the 268,435,457"):
+        idx_file.read_idx(path)
 
 
 @pytest.mark.parametrize("name", ["absent", ".", "a\0b"])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_xp.datasets import npz_file
+from backprop_xp.datasets import packing
 from backprop_xp.datasets.npz_file import read_array
 from backprop_xp.datasets.tables import read_table
 from backprop_xp.errors import DataError, OptionError
@@ -101,7 +101,7 @@ def test_a_header_that_promises_something_else(tmp_path, shape):
 
 
 def test_bombs_are_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_file, "_LARGE", 2**20)
+    monkeypatch.setattr(packing, "_LARGE", 2**20)
     path = archive(tmp_path / "a.npz", {"X": npy(np.zeros(2**18))})
     with pytest.raises(DataError, match="at most 100 times the file"):
         read_array(path, "X")
@@ -120,7 +120,7 @@ def test_texts_that_take_no_bytes_are_refused(tmp_path, m):
 
 
 def test_a_header_is_not_unpacked_before_its_size_is_known(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_file, "_LARGE", 2**20)
+    monkeypatch.setattr(packing, "_LARGE", 2**20)
     header = b"\x93NUMPY\x02\x00" + (2**25).to_bytes(4, "little") + b" " * 2**25
     path = archive(tmp_path / "a.npz", {"X": header})
     tracemalloc.start()
@@ -179,7 +179,7 @@ def packed(path, nbytes, file_bytes):
 
 
 def test_the_limit_of_packing_is_100_times_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(npz_file, "_LARGE", 0)
+    monkeypatch.setattr(packing, "_LARGE", 0)
     # with 128 bytes of NPY header, 200,000 in all
     assert read_array(packed(tmp_path / "a.npz", 199_872, 2000), "X").shape == (199_872,)
     for nbytes, file_bytes in ((199_873, 2000), (199_872, 1999)):
@@ -192,7 +192,7 @@ def test_small_arrays_may_be_packed_at_will(tmp_path, monkeypatch):
     path = packed(tmp_path / "a.npz", 200_000, 1000)
     assert read_array(path, "X").shape == (200_000,)
     for large, fits in ((200_128, True), (200_127, False)):  # with the header
-        monkeypatch.setattr(npz_file, "_LARGE", large)
+        monkeypatch.setattr(packing, "_LARGE", large)
         if fits:
             assert read_array(path, "X").shape == (200_000,)
             continue
@@ -222,3 +222,34 @@ def test_the_first_name_that_is_there_is_read_whatever_the_order_of_the_file(tmp
     np.savez(tmp_path / "a.npz", x=np.zeros(3), X=np.ones(2))
     assert read_array(tmp_path / "a.npz", "X", "x").tolist() == [1, 1]
     assert read_array(tmp_path / "a.npz", "Z", "x", "X").tolist() == [0, 0, 0]
+
+
+def test_the_advice_for_a_tightly_packed_array_makes_a_file_that_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "_LARGE", 2**20)
+    old, new = tmp_path / "old.npz", tmp_path / "new.npz"
+    X, Y = np.eye(1000, dtype=np.float32), np.arange(1000)
+    np.savez_compressed(old, X=X, Y=Y)
+    with pytest.raises(DataError, match=r"unpack it: numpy.savez\(new, \*\*numpy.load\(old\)\)"):
+        read_table(old)
+    with np.load(old) as arrays:
+        np.savez(new, **arrays)
+    np.testing.assert_array_equal(read_table(new).X, X)
+
+
+def test_rows_with_a_single_one_are_read_from_a_packed_file(tmp_path):
+    X = np.zeros((2**14, 2**11), np.float32)  # 128 MiB
+    X[np.arange(2**14), np.random.default_rng(0).integers(0, 2**11, 2**14)] = 1
+    np.savez_compressed(tmp_path / "a.npz", X=X)
+    assert X.nbytes > 100 * (tmp_path / "a.npz").stat().st_size
+    np.testing.assert_array_equal(read_array(tmp_path / "a.npz", "X"), X)
+
+
+def test_whole_numbers_to_predict_take_little_beside_their_array(tmp_path):
+    Y = np.arange(2**18) * 3
+    np.savez(tmp_path / "a.npz", X=np.ones((len(Y), 1), np.float32), Y=Y)
+    tracemalloc.start()
+    table = read_table(tmp_path / "a.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(table.Y, Y[:, None])
+    assert peak < 8 * Y.nbytes  # a text for each number would take 8, and a set of them as much

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from backprop_xp.datasets.tables import read_features, read_table
+from backprop_xp.datasets.tables import read_features, read_mixed_features, read_table
 from backprop_xp.errors import DataError, MissingFileError, OptionError
 
 FLOWERS = "length,width,kind\n5.1,3.5,setosa\n6.2,2.9,virginica\n4.9,3.0,setosa\n"
@@ -282,6 +282,26 @@ class TestFeatures:
         np.testing.assert_array_equal(read_features(savez(X=X)), X)
         with pytest.raises(DataError, match="3 columns of X; expected 2"):
             read_features(savez(X=X), feature_names=["a", "b"])
+
+
+class TestMixedFeatures:
+    def test_texts_numbers_truths_and_gaps(self, save):
+        path = save("size,city,owner,y\n 3.5 ,1,True,a\nNA,,FALSE,b\n-2,Oslo,1,c\n")
+        X = read_mixed_features(path, [1], "y", ["owner", "city", "size"])
+        expected = [[1.0, "1", 3.5], [0.0, np.nan, np.nan], [1.0, "Oslo", -2.0]]
+        assert str(X.tolist()) == str(expected)
+
+    def test_a_file_without_a_header(self, save):
+        X = read_mixed_features(save("1,Oslo\n2,Rome\n"), [1], header=False)
+        assert X.tolist() == [[1.0, "Oslo"], [2.0, "Rome"]]
+
+    def test_a_text_among_numbers_is_named(self, save):
+        with pytest.raises(DataError, match=r"line 3, column 1 \('size'\): got the text 'big'"):
+            read_mixed_features(save("size,city\n1,Oslo\nbig,Rome\n"), [1], None, ["size", "city"])
+
+    def test_no_rows(self, save):
+        with pytest.raises(DataError, match="got no rows of values"):
+            read_mixed_features(save("size,city\n"), [1], None, ["size", "city"])
 
 
 class TestNPZ:

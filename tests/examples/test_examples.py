@@ -465,3 +465,25 @@ def run(name: str, *options: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# why_hadamard
+
+
+@pytest.mark.parametrize(
+    ("sigma", "holds"), [(activations.Sigmoid(), True), (activations.Softmax(), False)]
+)
+def test_the_hadamard_product_is_the_error_where_units_see_their_own_z(sigma, holds):
+    found = load("why_hadamard").compared(sigma)
+    np.testing.assert_allclose(found.by_jacobian, found.by_nudges, atol=1e-9)
+    assert np.allclose(found.by_hadamard, found.by_nudges, atol=1e-9) == holds
+    a = sigma(load("why_hadamard").Z)
+    expected = np.diag((a * (1 - a))[:, 0]) if holds else np.diag(a[:, 0]) - a @ a.T
+    np.testing.assert_allclose(found.jacobian, expected, atol=1e-9)
+
+
+def test_why_hadamard_prints_both(capsys):
+    load("why_hadamard").main([])
+    said = capsys.readouterr().out
+    assert said.index("⊙ gives the error: yes") < said.index("⊙ gives the error: no")

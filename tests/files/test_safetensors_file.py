@@ -117,7 +117,7 @@ def test_a_header_beyond_the_limit_is_refused_before_it_is_read(path):
 
 def test_notes_beyond_the_limit_are_refused_before_anything_is_written(path):
     net = bp.Network([3, 4, 2])
-    with pytest.raises(OptionError, match=r"^save\(notes\): got texts for a header of 16,7"):
+    with pytest.raises(OptionError, match=r"^save: got texts for a header of 16,7"):
         bp.save(path, net, net.init(), {"x": "x" * safetensors_file.HEADER_BYTES})
     assert not path.exists()
 

@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -377,3 +378,22 @@ def test_what_the_pure_functions_make_of_nan_and_of_too_large_numbers():
     E, dE_dtheta = net.gradient(theta, large, targets)
     assert np.isposinf(E)
     assert np.isposinf(dE_dtheta[:6]).all()
+
+
+@pytest.mark.parametrize("kind", [np.ndarray, np.float32, np.float64, int, list])
+def test_a_class_in_the_place_of_an_array(kind):
+    theta, w = NET.init(), np.ones(len(Y))
+    given = {"theta": theta, "X": X, "Y": Y, "case_weights": w}
+    for call in (partial(bp.train, NET), NET.cost, NET.gradient, partial(bp.evaluate, NET)):
+        for name in given:
+            with pytest.raises(bp.BackpropError):
+                call(**{**given, name: kind})
+    for call in (NET.forward, partial(bp.predict, NET)):
+        for bad in ((kind, X), (theta, kind)):
+            with pytest.raises(bp.BackpropError):
+                call(*bad)
+    for call in (bp.ordinal_probabilities, partial(bp.ordinal_targets, classes=3), NET.unpack):
+        with pytest.raises(bp.BackpropError):
+            call(kind)
+    with pytest.raises(bp.BackpropError):
+        bp.activations.Sigmoid()(kind)

@@ -6,12 +6,19 @@
 import json
 import struct
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 import backprop_xp as bp
+from backprop_xp.files.meaning import Meaning
+from backprop_xp.files.model_file import save
 from backprop_xp.files.training_state import read_snapshot
+from backprop_xp.preprocessing.composition import Chain, SideBySide
+from backprop_xp.preprocessing.imputation import Imputation
+from backprop_xp.preprocessing.one_hot import OneHotEncoding
+from backprop_xp.preprocessing.scaling import Standardisation
 
 MASK = [[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]]
 MODELS = (
@@ -29,6 +36,31 @@ MODELS = (
     ),
     (bp.Network([1, 1], output="exp", loss="poisson"), {"dtype": "float32"}, {"note": "x" * 300}),
 )
+_CHOSEN = np.arange(2)
+STEPS = SideBySide(
+    3,
+    (
+        (
+            np.array([2]),
+            Chain(
+                (
+                    Imputation(1, np.nan, np.array([0]), ("a",), np.array([0])),
+                    SideBySide(
+                        2,
+                        (
+                            (
+                                np.array([0]),
+                                OneHotEncoding((("a", None),), (_CHOSEN,), (-1,), (2,)),
+                            ),
+                        ),
+                    ),
+                )
+            ),
+        ),
+        (np.array([0]), Standardisation(np.ones(1), np.full(1, np.inf))),
+    ),
+)
+MEANING = Meaning(np.array(["no", "yes"]), True, ("p", "q", "r"), STEPS)
 
 
 class Pairs(list):
@@ -65,6 +97,9 @@ def originals():
         for seed, (net, settings, notes) in enumerate(MODELS):
             bp.save(path, net, net.init(seed, **settings), notes)
             files.append(path.read_bytes())
+        net = bp.Network([3, 4, 2])
+        save(path, net, net.init(), meaning=MEANING)
+        files.append(path.read_bytes())
     return files
 
 
@@ -95,6 +130,8 @@ def outcome(path, content):
     with np.errstate(all="ignore"):  # the parameters may be any numbers
         a_out = net.forward(theta, np.zeros((1, net.sizes[0])))
     assert a_out.shape == (*theta.shape[:-1], 1, net.sizes[-1])
+    with suppress(bp.BackpropError), np.errstate(all="ignore"):  # a category may be refused
+        loaded.predict(np.zeros((1, loaded.meaning.columns(net))))
     bp.save(path, net, theta)
     again, same = bp.load(path)
     assert again == net

@@ -57,6 +57,26 @@ CHANGES = {
         "2]",
         "3]",
     ),
+    "class of arrays in a global": (
+        """
+        import numpy as np
+        kinds = np.ndarray, np.float32
+        made = lambda step: kinds
+        """,
+        "float32",
+        "float64",
+    ),
+    "object with a class of numbers": (
+        """
+        import numpy as np
+        class Rate:
+            kind = np.float64
+        made = Rate()
+        made.also = np.float32
+        """,
+        "float64",
+        "float16",
+    ),
     "attribute of a module": (
         """
         settings.rate = 0.1

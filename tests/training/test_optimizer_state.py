@@ -52,7 +52,7 @@ def test_it_is_the_run_of_all_epochs_to_the_bit(name, stack):
         {"optimizer": bp.Adam(0.1), "order": lambda epoch: np.roll(np.arange(M), epoch)},
         {"optimizer": bp.SGD(0.1)},
     ],
-    ids=str,
+    ids=["full batch", "step", "plateau", "l2", "input dropout", "order", "plain"],
 )
 def test_schedules_orders_and_noise_go_on(chosen):
     check_same(*went_on(TARGETS, X, Y, **{"batch_size": 4, **chosen}))

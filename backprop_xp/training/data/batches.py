@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import is_array_api_obj
 
 from backprop_xp.arrays.backend import (
     Array,
@@ -21,6 +20,7 @@ from backprop_xp.arrays.backend import (
     compiles,
     from_host_like,
     gathers_rows,
+    is_array,
     is_on_cpu,
     namespace,
     to_host,
@@ -253,7 +253,7 @@ def _on_device(order: HostArray, cases: Cases) -> tuple[HostArray, Array]:
 def _checked_order(order: Callable[[int], Any], m: int, epoch: int) -> HostArray:
     """Return the permutation (m,) that a user's function returns for an epoch."""
     given = order(epoch)
-    rows = to_host(given) if is_array_api_obj(given) else np.asarray(given)
+    rows = to_host(given) if is_array(given) else np.asarray(given)
     whole = rows.shape == (m,) and rows.dtype.kind in "iu"
     if not whole or not np.array_equal(np.sort(rows), np.arange(m)):
         came = f"{rows.dtype} {rows.shape}" + (", some rows not once" if whole else "")

@@ -1,0 +1,107 @@
+"""The program of a model: everything between its inputs and its predictions, as expressions."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from backprop_xp.activations import Activation, Identity
+from backprop_xp.exchange.expressions import Symbol, constant
+from backprop_xp.exchange.served import Served
+
+__all__ = ["Program", "concatenated", "program_of", "taken"]
+
+
+class Program(NamedTuple):
+    """The expressions of a model.
+
+    Beside the operations of `expressions` there are:
+
+    .. code-block:: text
+
+        linear          x W^T + b; inputs x, W, b
+        activation      an activation of the option `activation`
+        networks_mean   the mean over the networks of an ensemble
+        take            the columns of the option `columns`
+        concat          arrays side by side
+        interpolate     numbers between the rows of two tables; inputs x, from, to
+        narrowed        numbers in the dtype of theta, the option `dtype`
+        text_equal, text_where   `equal` and `where` of texts
+        text_missing    whether a text is None or NaN
+        normal_quantile the number below which a share p of the standard normal distribution lies
+        one_hot         1 where x (m, 1) is one of n categories, (m, n); the option `refuse` tells
+                        whether an unknown category is an error
+        largest_place   the place of the largest probability, (m,)
+        above_half      1 where a probability is above 1/2, else 0, in integers
+        second_above_half   the same for the second column alone, (m,)
+        class_of        the class at a place; inputs places, classes
+
+    Attributes
+    ----------
+    inputs : sequence of Symbol
+        One matrix X (m, n), or one column (m, 1) for each input where some hold texts.
+    outputs : Symbol (m, n_out)
+        The outputs of the network.
+    probabilities : Symbol (m, n_classes), or None
+    predictions : Symbol (m,) or (m, n_labels), or None
+        Classes or labels; None where the model predicts numbers, which are its outputs.
+    """
+
+    inputs: Sequence[Symbol]
+    outputs: Symbol
+    probabilities: Symbol | None = None
+    predictions: Symbol | None = None
+
+
+def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
+    """Return the program of a model.
+
+    Parameters
+    ----------
+    model : Served
+    inputs : sequence of Symbol
+    x : Symbol (m, n_in)
+        The inputs of the network, which the steps of the model have made of `inputs`.
+    """
+    layers, activations = model.layers(), model.net.activations
+    dtype = model.theta.dtype.name
+    z = a = Symbol("narrowed", x, dtype=dtype) if model.meaning.preprocessing else x
+    for number, (layer, activation) in enumerate(zip(layers, activations, strict=True), start=1):
+        W = constant(layer.W, f"W{number}")
+        b = constant(layer.b[..., 0] if layer.b.ndim == 2 else layer.b.mT, f"b{number}")
+        z = Symbol("linear", a, W, b, stacked=layer.W.ndim > 2)
+        a = _activated(activation, z).named(f"a{number}")
+    if model.meaning.classes is None:
+        return Program(inputs, _mean(model, a))
+    if model.two_classes:
+        # the first class has the probability 1 - s(z) = s(-z), from which s(-z) loses no digit
+        both = concatenated([-z.named(f"z{len(layers)}"), z])
+        p = _mean(model, _activated(activations[-1], both))
+        place = Symbol("second_above_half", p)
+        outputs = p
+    else:
+        p = outputs = _mean(model, a)
+        place = Symbol("above_half" if model.several_labels else "largest_place", p)
+    if model.several_labels:
+        return Program(inputs, outputs, p, place)
+    classes = constant(model.meaning.classes, "CLASSES")
+    return Program(inputs, outputs, p, Symbol("class_of", place, classes))
+
+
+def taken(x: Symbol, columns: Sequence[int]) -> Symbol:
+    """Return these columns of x (m, n), in this order."""
+    return Symbol("take", x, columns=[int(column) for column in columns])
+
+
+def concatenated(parts: Sequence[Symbol]) -> Symbol:
+    """Return arrays (m, n) side by side."""
+    return parts[0] if len(parts) == 1 else Symbol("concat", *parts)
+
+
+def _activated(activation: Activation, z: Symbol) -> Symbol:
+    if isinstance(activation, Identity):
+        return z
+    options: dict[str, Any] = {"activation": activation}
+    return Symbol("activation", z, **options)
+
+
+def _mean(model: Served, a: Symbol) -> Symbol:
+    return Symbol("networks_mean", a) if model.theta.ndim > 1 else a
