@@ -39,6 +39,7 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
     OutOfMemoryError,
+    ParameterError,
     ShapeError,
     StackIndexError,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "Optimizer",
     "OptionError",
     "OutOfMemoryError",
+    "ParameterError",
     "Progress",
     "RMSprop",
     "Rprop",

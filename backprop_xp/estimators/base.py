@@ -23,14 +23,20 @@ from backprop_xp.arrays.backend import (
     HostArray,
     context,
     context_of,
-    copied,
     dtype_name,
     move,
     namespace,
 )
 from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import DataError, OptionError, ShapeError
-from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
+from backprop_xp.errors import DataError, OptionError, ParameterError, ShapeError
+from backprop_xp.estimators.cases import (
+    Cases,
+    dense,
+    of_classes,
+    penalty,
+    poisson_offset,
+    unshuffled,
+)
 from backprop_xp.estimators.fits import Fit, trained
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
@@ -43,6 +49,7 @@ from backprop_xp.estimators.random_draws import Shuffle, first_parameters
 from backprop_xp.estimators.stopping import Curves, Watch
 from backprop_xp.estimators.user_arrays import (
     brought,
+    by_rows,
     check_arrays,
     check_place,
     current_device,
@@ -69,7 +76,6 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, check_scoring, r2_score
     from sklearn.utils import check_random_state, column_or_1d
-    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     (BaseEstimator,) = stand_ins(error)[:1]
@@ -96,6 +102,12 @@ class _Solver:
     kind: type
     learning_rate: Any
     state: OptimizerState | None
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Tell whether a scorer, or the metric that it calls, has the keyword `sample_weight`."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in inspect.signature(metric).parameters
 
 
 class BaseMLP(BaseEstimator):
@@ -144,7 +156,7 @@ class BaseMLP(BaseEstimator):
 
         Raises
         ------
-        OptionError
+        ParameterError
             The solver has no such parameter.
         ValueError
             There is no such parameter.
@@ -224,9 +236,11 @@ class BaseMLP(BaseEstimator):
         try:
             with current_device(X):
                 fit()
-        except BaseException:  # Ctrl-C too
+        except BaseException as error:  # Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
+            if type(error) is OptionError:
+                raise ParameterError(*error.parts).with_traceback(error.__traceback__) from None
             raise
         return self
 
@@ -235,7 +249,7 @@ class BaseMLP(BaseEstimator):
         run = trained(self._arguments(fit, incremental=incremental), fit.watch)
         self._ended(fit, run)
         if not incremental:
-            self._warn_unless_ended(run.stopped, fit.chosen.optimizer)
+            self._warn_unless_ended(run.stopped)
 
     def _prepared(
         self,
@@ -313,23 +327,21 @@ class BaseMLP(BaseEstimator):
 
     def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
         w = _weights(sample_weight, X)
-        training_w, class_weight = w, getattr(self, "class_weight", None)
-        if class_weight is not None:
-            of_classes = compute_sample_weight(class_weight, y)
-            training_w = of_classes if w is None else w * of_classes
+        class_weight = getattr(self, "class_weight", None)
+        training_w = w if class_weight is None else of_classes(class_weight, self.classes_, y, w)
         return Cases(X, self._targets(y, head, X), y, w, training_w)
 
     def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
         """Return the cases of `eval_set`."""
         if eval_set is None:
             return None
-        pairs = eval_set if isinstance(eval_set, list) else [eval_set]
-        if len(pairs) != 1 or not isinstance(pairs[0], tuple) or len(pairs[0]) != 2:
-            came = f"{type(eval_set).__name__} of {len(pairs)}"
+        listed = isinstance(eval_set, list)  # as other libraries take several pairs
+        pair = eval_set[0] if listed and len(eval_set) == 1 else () if listed else eval_set
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            came = type(eval_set).__name__ + (f" of length {len(eval_set)}" if listed else "")
             raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
-        X, y = self._validated(*pairs[0], reset=False)
-        y = dense(y)
-        return Cases(X, self._targets(y, head, X), y)
+        X, y = pair
+        return self._known_cases(X, y, None, head, "fit(eval_set)")
 
     def _watch(
         self,
@@ -352,7 +364,7 @@ class BaseMLP(BaseEstimator):
         if others is not None:
             watch.score = lambda theta: self._score(theta, others)
             curves.scores = curves.scores or []
-        if getattr(self.network_.loss, "name", "") == "poisson":
+        if self._head.classes is None and getattr(self.network_.loss, "name", "") == "poisson":
             watch.offset = poisson_offset(cases)
         if isinstance(chosen.optimizer, LBFGS):
             watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
@@ -384,13 +396,16 @@ class BaseMLP(BaseEstimator):
         """Return the score by `scoring`, from predictions on the host; X stays where it is."""
         fitted = object.__new__(type(self))
         fitted.__dict__.update(vars(self))
+        fitted.__dict__.pop("feature_names_in_", None)  # X is an array here
         fitted.theta_ = brought(theta, place_of(held.X))
-        y, weights = on_host(held.y), {} if held.w is None else {"sample_weight": held.w}
         if is_elsewhere(held.X):
             for name in ("predict", "predict_proba", "predict_log_proba"):
                 if hasattr(fitted, name):  # in the place of the method
                     setattr(fitted, name, _then_on_host(getattr(fitted, name)))
-        return float(check_scoring(fitted, self.scoring)(fitted, held.X, y, **weights))
+        scorer = check_scoring(fitted, self.scoring)
+        weighted = held.w is not None and _takes_weights(scorer)
+        weights = {"sample_weight": held.w} if weighted else {}
+        return float(scorer(fitted, held.X, on_host(held.y), **weights))
 
     def _arguments(self, fit: Fit, *, incremental: bool = False) -> dict[str, Any]:
         """Return the arguments of `train` for a fit."""
@@ -455,10 +470,12 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if watch.decides else lowest
         self.validation_scores_ = curves.scores if watch.decides else None
         self.best_validation_score_ = curves.best_score if watch.decides else None
+        self.__dict__.pop("evals_result_", None)
         if others is not None:
+            scores = curves.scores or []
             self.evals_result_ = {
                 "loss": list(run.history.get("validation_cost", [])),
-                "score": (curves.scores or [])[-watch.epochs :],
+                "score": scores[len(scores) - watch.epochs :],
             }
         rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
         self._optimizer = _Solver(type(optimizer), rate, run.state)
@@ -466,13 +483,14 @@ class BaseMLP(BaseEstimator):
         if not watch.epochs:  # L-BFGS at a minimum
             self.loss_ = self._loss_with_penalty(fit.cases) + watch.offset
 
-    def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
-        converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
-        if converged in stopped:
+    def _warn_unless_ended(self, stopped: str) -> None:
+        of_scipy = stopped.startswith("L-BFGS") and "CONVERGENCE" not in stopped
+        diverged = stopped.startswith(Watch.DIVERGED)
+        if stopped and not of_scipy and not diverged:  # by the rule, or by a callback
             return
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
         advice = "pass a larger max_iter, or a larger tol"
-        if stopped.startswith(Watch.DIVERGED):
+        if diverged:
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=7)
@@ -493,27 +511,26 @@ class BaseMLP(BaseEstimator):
         array([2., 1.])
         """
         check_is_fitted(self)
-        given = list(zip(self.coefs_, self.intercepts_, strict=True))
-        shapes = [tuple(np.shape(x)) for pair in given for x in pair]
-        sizes = self.network_.sizes
-        expected = [shape for n_in, n_out in pairwise(sizes) for shape in ((n_in, n_out), (n_out,))]
+        sizes, place = self.network_.sizes, place_of(self.coefs_[0])
+        given = (*self.coefs_, *self.intercepts_)
+        every = [x if is_elsewhere(x) else np.asarray(x) for x in given]
+        shapes = [tuple(x.shape) for x in every]
+        expected = [*pairwise(sizes), *((n,) for n in sizes[1:])]
         if shapes != expected:
             advice = "Set arrays of the shapes that the fit has given them"
             raise ShapeError("coefs_, intercepts_", f"{shapes}", f"{expected}", advice)
-        place = place_of(self.coefs_[0])
-        as_arrays = [x if is_elsewhere(x) else np.asarray(x) for pair in given for x in pair]
-        dtype = np.result_type(*(dtype_name(x.dtype) for x in as_arrays)).name
+        dtype = np.result_type(np.float32, *(dtype_name(x.dtype) for x in every)).name
         with context_of(place.xp, place.handle):
-            moved = [brought(x, place, dtype) for x in as_arrays]
-            layers = [Layer(W.mT, b[:, None]) for W, b in zip(moved[::2], moved[1::2], strict=True)]
-            return self.network_.pack(layers)
+            moved = [brought(x, place, dtype) for x in every]
+            pairs = zip(moved[: len(sizes) - 1], moved[len(sizes) - 1 :], strict=True)
+            return self.network_.pack([Layer(W.mT, b[:, None]) for W, b in pairs])
 
     @theta_.setter
     def theta_(self, theta: Any) -> None:
         with context(theta):
             layers = self.network_.unpack(theta)
-            self.coefs_ = [copied(layer.W.mT) for layer in layers]
-            self.intercepts_ = [copied(layer.b[:, 0]) for layer in layers]
+            self.coefs_ = [by_rows(layer.W.mT) for layer in layers]
+            self.intercepts_ = [by_rows(layer.b[:, 0]) for layer in layers]
 
     @checks_keywords
     def predict(self, X: Any) -> Any:
@@ -568,8 +585,9 @@ class BaseMLP(BaseEstimator):
         >>> gradient.shape == mlp.theta_.shape
         True
         """
+        check_is_fitted(self)
         with current_device(X):
-            cases = self._known_cases(X, y, sample_weight)
+            cases = self._known_cases(X, y, sample_weight, self._head, "gradient_")
             place = place_of(cases.X)
             theta, Y = (brought(x, place) for x in (self.theta_, cases.Y))
             w = None if cases.w is None else cases.w / cases.w.sum()
@@ -594,25 +612,33 @@ class BaseMLP(BaseEstimator):
         >>> mlp.trace(X[:2], y[:2]).layers[0].delta.shape
         (8, 2)
         """
+        check_is_fitted(self)
         with current_device(X):
-            cases = self._known_cases(X, y, None)
+            cases = self._known_cases(X, y, None, self._head, "trace")
             theta, Y = (brought(x, place_of(cases.X)) for x in (self.theta_, cases.Y))
             return trace(self.network_, theta, dense(cases.X), Y)
 
-    def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> Cases:
-        """Return cases for the network as it has been fitted."""
-        check_is_fitted(self)
+    def _known_cases(self, X: Any, y: Any, sample_weight: Any, head: Head, where: str) -> Cases:
+        """Return cases for the network as it is, with a check of y against its outputs."""
         X, y = self._validated(X, y, reset=False)
         y = dense(y)
-        return Cases(X, self._targets(y, self._head, X), y, _weights(sample_weight, X))
+        expected = () if head.flat else (head.units,)
+        if tuple(y.shape[1:]) != expected:
+            of_cases = ", ".join(["m", *map(str, expected)])
+            advice = "Pass y in the form of the fit"
+            raise ShapeError(f"{where}(y)", f"shape {tuple(y.shape)}", f"({of_cases})", advice)
+        head.check_known(y, f"{where}(y)")
+        return Cases(X, self._targets(y, head, X), y, _weights(sample_weight, X))
 
-    def _loss_with_penalty(self, cases: Cases) -> float:
+    def _loss_with_penalty(self, cases: Cases) -> np.float64:
         """Return the mean cost of the cases at θ, with the penalty of a full batch."""
         w = cases.training_w
-        E, _ = self.gradient_(cases.X, cases.y, w)
+        place, theta = place_of(cases.X), self.theta_
+        shares = None if w is None else brought(w / w.sum(), place, dtype_name(theta.dtype))
+        E = self.network_.cost(theta, dense(cases.X), brought(cases.Y, place), shares)
         weight = cases.count if w is None else w.sum()
         squares = sum(float(namespace(W).sum(W * W)) for W in self.coefs_)
-        return float(E + 0.5 * self.alpha * squares / weight)
+        return np.float64(float(E) + 0.5 * self.alpha * squares / weight)
 
     def _outputs_for(self, X: Any, net: Network, method: str) -> Any:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
@@ -677,9 +703,13 @@ def check_partial_fit(mlp: Any) -> None:
 
     Raises
     ------
-    OptionError
+    ParameterError
         `early_stopping` is True.
     """
     if mlp.early_stopping:
         came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
         raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
+    if isinstance(getattr(mlp, "class_weight", None), str):
+        expected = "a dict: the shares of the classes in all calls are unknown"
+        advice = "Compute it by sklearn.utils.class_weight.compute_class_weight"
+        raise OptionError("class_weight", repr(mlp.class_weight), expected, advice)

@@ -1,18 +1,20 @@
 """The cases of a fit: inputs, targets, weights, and the cases that are held out."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray, dtype_name, namespace
-from backprop_xp.errors import DataError
+from backprop_xp.arrays.scalars import finite_number
+from backprop_xp.errors import DataError, OptionError
 from backprop_xp.estimators.user_arrays import brought, picked, place_of
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.training.optimizer_state import OptimizerState
 
-__all__ = ["Cases", "dense", "penalty", "poisson_offset", "unshuffled"]
+__all__ = ["Cases", "dense", "of_classes", "penalty", "poisson_offset", "unshuffled"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class Cases:
                 np.arange(m), test_size=fraction, random_state=random, stratify=two_classes
             )
         if len(others) < 2:
-            came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if self.w is not None else "")
+            came = "1 case (n_samples=1)" if m == 1 else f"{m} cases"
+            came += " of weight > 0" if self.w is not None else ""
             expected = "at least one to train on and two to hold out"
             advice = (
                 "The validation set is too small: pass more cases, another validation_fraction, "
@@ -101,6 +104,72 @@ class Cases:
             )
             raise DataError("fit(X)", came, expected, advice)
         return self.part(rows), self.part(others)
+
+
+def of_classes(
+    class_weight: Any, classes: HostArray, y: HostArray, w: HostArray | None
+) -> HostArray:
+    """Return the weights (m,) of the cases: those of their classes, times their own.
+
+    "balanced" gives each class the same sum of weights, and leaves the mean weight as it is. Where
+    a case has several labels, it has the product of the weights that each of them gives.
+
+    Parameters
+    ----------
+    class_weight : "balanced", dict, or a list with a dict of 0 and 1 for each label
+        Classes that a dict does not name have weight 1.
+    classes : array (n_classes,)
+    y : array (m,) or (m, n_labels)
+    w : array (m,) or None
+
+    Raises
+    ------
+    OptionError
+        `class_weight` has another type, or names an unknown class.
+
+    Examples
+    --------
+    >>> y, w = np.array([0, 0, 0, 1]), np.array([1.0, 1, 2, 2])
+    >>> of_classes("balanced", y, y, w)
+    array([0.75, 0.75, 1.5 , 3.  ])
+    >>> of_classes({1: 5.0}, np.array([0, 1]), y, w)
+    array([ 1.,  1.,  2., 10.])
+    """
+    columns = y.reshape(len(y), -1).T
+    weights = product = np.ones(len(y)) if w is None else w
+    several = y.ndim == 2
+    balanced = isinstance(class_weight, str) and class_weight == "balanced"
+    given = class_weight if several else [class_weight]
+    if not balanced and not (
+        isinstance(given, list)
+        and len(given) == len(columns)
+        and all(isinstance(one, Mapping) for one in given)
+    ):
+        of_labels = "a list with a dict for each label" if several else "a dict"
+        advice = "Use 'balanced'"
+        raise OptionError(
+            "class_weight", f"{class_weight!r:.60}", f"'balanced' or {of_labels}", advice
+        )
+    for place, labels in enumerate(columns):
+        if balanced:
+            number = np.unique(labels, return_inverse=True)[1]
+            sums = np.bincount(number, weights=weights)
+            share = weights.sum() / (np.count_nonzero(sums) * np.where(sums > 0, sums, 1))
+        else:
+            known = [0, 1] if several else classes
+            number, share = np.searchsorted(known, labels), _weights_of(given[place], known)
+        product = product * share[number]
+    return product
+
+
+def _weights_of(given: Mapping[Any, Any], classes: Any) -> HostArray:
+    """Return the weight of each class; 1 where none is given."""
+    known = np.asarray(classes).tolist()
+    unknown = [label for label in given if label not in known]
+    if unknown and not set(known) <= given.keys():
+        came, expected = f"the classes {unknown}", f"classes of y, {known}"
+        raise OptionError("class_weight", f"{came:.100}", f"{expected:.200}", "Correct their names")
+    return np.array([finite_number(given.get(label, 1), "class_weight") for label in known])
 
 
 def dense(x: Any) -> Any:

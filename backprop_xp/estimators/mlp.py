@@ -106,7 +106,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     loss : str or Loss, optional
         Default, and "log_loss": cross-entropy.
     class_weight : dict or "balanced", optional
-        The weight of each class, which multiplies the weights of its cases in training.
+        The weight of each class, which multiplies the weights of its cases in training; 1 for
+        classes that a dict does not name. "balanced" gives each class the same sum of weights.
+        Labels take a list with a dict of 0 and 1 for each label.
     scoring : str or callable, optional
         A scorer of scikit-learn, such as "roc_auc", for the cases held out. Default: accuracy, or
         R² for numbers.
@@ -130,7 +132,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         The classes in sorted order, or the numbers of the labels.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
         The weights and the biases of each layer. They can be set. These arrays, `theta_` and all
-        predictions are NumPy arrays; with ``array_api_dispatch`` they are of the library of X and on
+        predictions are NumPy arrays; with ``array_api_dispatch`` they are of the library of X, on
         its device.
     network_ : Network
     theta_ : array (P,)
@@ -160,7 +162,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ------
     MissingExtraError
         scikit-learn is not installed, or older than 1.6.
-    OptionError
+    ParameterError
         `fit`: a parameter is out of range, or a name is unknown.
     DataError
         `fit`: sample weights are negative or all 0, or there are too few cases to hold some out.
@@ -322,9 +324,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> mlp.t_ == len(X)
         True
         """
-        check_partial_fit(self)
 
         def fit() -> None:
+            check_partial_fit(self)
             _check_partial_fit_first_call(self, on_host(classes))
             self._fit(X, y, sample_weight, None, incremental=True)
 
@@ -391,7 +393,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ------
     MissingExtraError
         scikit-learn is not installed, or older than 1.6.
-    OptionError
+    ParameterError
         `fit`: a parameter is out of range, a name is unknown, or the loss is one of classes.
     DataError
         `fit`: y holds no real numbers, or sample weights are negative or all 0.
@@ -487,10 +489,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     score = BaseMLP.score  # not that of the mixin
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
-        if not dtype_name(y.dtype).startswith(("float", "int", "uint", "bool")):
-            advice = "Use MLPClassifier for classes"
-            raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
-        return Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+        head = Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+        head.check_known(y, "fit(y)")
+        return head
 
     def _targets(self, y: Any, head: Head, X: Any) -> Any:  # noqa: ARG002  numbers
         Y = brought(y, place_of(X), dtype_name(X.dtype))
@@ -517,5 +518,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         >>> mlp.partial_fit([[0.0], [1.0]], [1.0, 2.0]).partial_fit([[2.0]], [3.0]).t_
         3
         """
-        check_partial_fit(self)
-        return self._unharmed(X, lambda: self._fit(X, y, sample_weight, None, incremental=True))
+
+        def fit() -> None:
+            check_partial_fit(self)
+            self._fit(X, y, sample_weight, None, incremental=True)
+
+        return self._unharmed(X, fit)

@@ -164,13 +164,14 @@ class Watch:
     def on_epoch_end(self, progress: Progress) -> None:
         """Compare the score of the epoch with the best score before."""
         curves, self.epochs = self.curves, self.epochs + 1
-        loss = progress.history["cost"][-1] + self.offset
+        loss = np.float64(progress.history["cost"][-1] + self.offset)
         curves.losses.append(loss)
         curves.cases += self.cases
         self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
         if self.score is not None:
             self._look(progress)
-        decisive, best = -loss, -curves.best_loss
+        decisive: float = -loss
+        best = -curves.best_loss
         if self.decides and curves.scores is not None:
             decisive, best = curves.scores[-1], curves.best_score
         curves.waited = 0 if decisive >= best + self.tol else curves.waited + 1
@@ -184,7 +185,7 @@ class Watch:
 
     def diverged(self) -> None:
         """Note an epoch whose cost is not finite, for which there is no call."""
-        self.curves.losses.append(math.nan)
+        self.curves.losses.append(np.float64(np.nan))
         self.epochs += 1
         if self.curves.scores is not None:
             self.curves.scores.append(math.nan)

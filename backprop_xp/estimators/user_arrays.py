@@ -16,6 +16,7 @@ from backprop_xp.arrays.backend import (
     Array,
     HostArray,
     context_of,
+    copied,
     device_of,
     dtype_name,
     from_host,
@@ -31,6 +32,7 @@ from backprop_xp.errors import DeviceError
 
 __all__ = [
     "brought",
+    "by_rows",
     "check_arrays",
     "check_place",
     "current_device",
@@ -98,6 +100,11 @@ def brought(x: Any, place: Device, dtype: str | None = None) -> Any:
     array([0., 1.], dtype=float32)
     """
     return move(x, place.xp, place.handle, dtype or dtype_name(x.dtype))
+
+
+def by_rows(x: Array) -> Any:
+    """Return a copy of an array in its own library, in C order where that library has orders."""
+    return copied(x) if is_elsewhere(x) else np.array(x, order="C")
 
 
 def picked(x: Any, rows: HostArray) -> Any:
