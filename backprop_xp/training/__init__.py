@@ -26,10 +26,10 @@ The path of `train`:
     `Checkpoint` writes its file if it is due.
 11. `Driver.result` returns the `Run`.
 
-`Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases, which
-a `Trainer` computes by the same step; its optimiser, `Derivative`, returns ∂E/∂θ in the place of θ.
-After each iteration `Minimisation` checks the cost, calls ``on_epoch_end``, and looks for Ctrl-C. It
-takes no checkpoints.
+`Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A
+`Trainer` computes both by the same step, whose optimiser, `Derivative`, returns ∂E/∂θ in the place
+of θ. After each iteration `Minimisation` checks the cost, calls ``on_epoch_end``, and looks for
+Ctrl-C. It takes no checkpoints.
 
 The modules, in the order in which one reads them:
 
