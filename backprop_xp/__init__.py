@@ -62,6 +62,7 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
     from backprop_xp.files.model import Model
     from backprop_xp.files.model_file import load
@@ -119,6 +120,7 @@ __all__ = [
     "Run",
     "ShapeError",
     "StackIndexError",
+    "StackedSearchCV",
     "TensorBoardLog",
     "Trace",
     "TracedLayer",
@@ -151,6 +153,7 @@ _ON_FIRST_USE = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model",
+    "StackedSearchCV": "estimators",
     "Trace": "inspection.trace",
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",

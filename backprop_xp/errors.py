@@ -146,8 +146,8 @@ class ParameterError(OptionError, TypeError):
     >>> import backprop_xp as bp
     >>> bp.MLPClassifier(alpha=-1.0).fit([[0.0], [1.0]], [0, 1])
     Traceback (most recent call last):
-    backprop_xp.errors.ParameterError: alpha: got -1.0; expected numbers >= 0. Leave it out for the
-        default.
+    backprop_xp.errors.ParameterError: alpha: got -1.0; expected finite numbers >= 0. Leave it out
+        for the default.
     """
 
 

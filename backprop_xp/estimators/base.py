@@ -97,11 +97,14 @@ class _Solver:
     learning_rate : float or object
     state : OptimizerState or None
         None for L-BFGS.
+    initial : float or None
+        The `learning_rate_init` of the fit.
     """
 
     kind: type
     learning_rate: Any
     state: OptimizerState | None
+    initial: float | None = None
 
 
 def _takes_weights(scorer: Any) -> bool:
@@ -352,9 +355,11 @@ class BaseMLP(BaseEstimator):
         incremental: bool,
     ) -> Watch:
         """Return the callback that measures each epoch and ends the fit."""
-        if chosen.rate is not None and incremental and self._optimizer is not None:
-            rate = self._optimizer.learning_rate
-            chosen.rate.value = rate if isinstance(rate, float) else chosen.rate.value
+        before = self._optimizer if incremental else None
+        if chosen.rate is not None and before is not None:
+            same = before.initial in (None, self.learning_rate_init)
+            if same and isinstance(before.learning_rate, float):
+                chosen.rate.value = before.learning_rate
         curves = deepcopy(self._curves) or Curves()
         curves.cases = getattr(self, "t_", 0)
         if decides and curves.scores is None:
@@ -478,7 +483,7 @@ class BaseMLP(BaseEstimator):
                 "score": scores[len(scores) - watch.epochs :],
             }
         rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
-        self._optimizer = _Solver(type(optimizer), rate, run.state)
+        self._optimizer = _Solver(type(optimizer), rate, run.state, self.learning_rate_init)
         self.run_ = replace(run, theta=self.theta_, state=None)
         if not watch.epochs:  # L-BFGS at a minimum
             self.loss_ = self._loss_with_penalty(fit.cases) + watch.offset

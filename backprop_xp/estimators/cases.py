@@ -14,7 +14,15 @@ from backprop_xp.estimators.user_arrays import brought, picked, place_of
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.training.optimizer_state import OptimizerState
 
-__all__ = ["Cases", "dense", "of_classes", "penalty", "poisson_offset", "unshuffled"]
+__all__ = [
+    "Cases",
+    "Penalty",
+    "dense",
+    "of_classes",
+    "penalty",
+    "poisson_offset",
+    "unshuffled",
+]
 
 
 @dataclass(frozen=True)
@@ -177,21 +185,41 @@ def dense(x: Any) -> Any:
     return x.toarray() if hasattr(x, "toarray") else x
 
 
+@dataclass(frozen=True)
+class Penalty:
+    """The factor of ½ Σ W² in each batch, a schedule: the last batch of an epoch may be shorter.
+
+    Attributes
+    ----------
+    whole, last : float, or array over a stack
+        The factor in a whole batch, and in the last batch of an epoch.
+    batches : int
+        The number of batches of an epoch.
+    before : int
+        The number of steps of earlier fits, after which the first epoch begins.
+    """
+
+    whole: Any
+    last: Any
+    batches: int
+    before: int = 0
+
+    def __call__(self, step: int) -> Any:
+        """Return the factor at a step."""
+        is_last = (step - self.before) % self.batches == self.batches - 1
+        return self.last if is_last else self.whole
+
+
 def penalty(
     alpha: float, m: int, size: int, w: HostArray | None, state: OptimizerState | None
 ) -> Any:
     """Return the factor of ½ Σ W² in each batch: alpha over the weight of its cases."""
     weight = 1.0 if w is None else float(w.mean())
-    if m % size == 0:
-        return alpha / (size * weight)
-    batches, last = m // size + 1, m % size
+    whole, last = alpha / (size * weight), m % size
+    if last == 0:
+        return whole
     before = 0 if state is None else int(state.memory["step"])
-
-    def l2(step: int) -> float:
-        is_last = (step - before) % batches == batches - 1
-        return alpha / ((last if is_last else size) * weight)
-
-    return l2
+    return Penalty(whole, alpha / (last * weight), m // size + 1, before)
 
 
 def unshuffled(m: int, size: int) -> Any:

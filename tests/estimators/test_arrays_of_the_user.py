@@ -330,6 +330,15 @@ def test_in_the_tools_of_scikit_learn():
     same(pipe.fit(rows, y).predict(rows)[:3], pipe.predict(rows)[:3], torch)
 
 
+def test_a_search_in_stacks_takes_them_too():
+    torch = open_library("torch")
+    search = bp.StackedSearchCV(new(bp.MLPClassifier), {"alpha": [0.0, 0.1]}, cv=3)
+    known = search.fit(X, WHOLE).cv_results_["mean_test_score"]
+    search.fit(*given(torch, WHOLE))
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], known)
+    assert namespace(search.best_estimator_.theta_) is torch.xp
+
+
 # ---------------------------------------------------------------------------------------------
 # the way of CuPy
 

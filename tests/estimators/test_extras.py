@@ -299,11 +299,23 @@ def test_the_parts_of_a_solver_in_a_search():
     assert len(GridSearchCV(mlp, grid, cv=2).fit(X, TWO).cv_results_["params"]) == 2
 
 
-def test_momentum_of_one():
-    mlp = bp.MLPClassifier(**CHOSEN, solver="sgd", momentum=1)
-    assert np.isfinite(mlp.fit(X, TWO).theta_).all()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
+def test_momentum_of_one(dtype, learning_rate):
+    mlp = bp.MLPClassifier(**CHOSEN, solver="sgd", momentum=1, learning_rate=learning_rate)
+    assert np.isfinite(mlp.fit(X.astype(dtype), TWO).theta_).all()
     with pytest.raises(bp.OptionError):
         bp.SGD(0.1, momentum=1.0)
+
+
+@pytest.mark.parametrize("learning_rate", ["constant", "invscaling", "adaptive"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_learning_rate_set_between_parts_takes_effect(solver, learning_rate):
+    mlp = bp.MLPClassifier(**CHOSEN, solver=solver, learning_rate=learning_rate).fit(X, TWO)
+    as_it_was, other = deepcopy(mlp).partial_fit(X, TWO), deepcopy(mlp)
+    other.set_params(learning_rate_init=0.3).partial_fit(X, TWO)
+    steps = [np.abs(one.theta_ - mlp.theta_).max() for one in (as_it_was, other)]
+    assert steps[1] > 3 * steps[0] > 0
 
 
 # ---------------------------------------------------------------------------------------------
