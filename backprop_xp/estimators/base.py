@@ -446,7 +446,8 @@ class BaseMLP(BaseEstimator):
         if stopped and not of_scipy and not diverged:  # by the rule, or by a callback
             return
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
-        advice = "pass a larger max_iter, or a larger tol"
+        larger = "max_fun" if "EVALUATIONS" in stopped else "max_iter"
+        advice = f"pass a larger {larger}, or a larger tol"
         if diverged:
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"

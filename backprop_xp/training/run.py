@@ -24,6 +24,7 @@ from backprop_xp.training.optimizer_state import OptimizerState
 __all__ = ["Run", "network_numbers"]
 
 _UNPACKED = "Call run.network.unpack(run.theta), whose layers have W and b"
+_COSTS = 'Use run.history["cost"]'
 _PREDICT = "Call bp.predict(run.network, run.theta, X)"
 _ELSEWHERE = {
     "best_epoch": "Use run.epoch, with bp.EarlyStopping among the callbacks",
@@ -33,7 +34,9 @@ _ELSEWHERE = {
     "evaluate": "Call bp.evaluate(run.network, run.theta, X, Y)",
     "fit": "Call bp.train(run.network, X, Y, theta=run.theta)",
     "get_weights": _UNPACKED,
-    "loss_curve_": 'Use run.history["cost"]',
+    "loss": _COSTS,
+    "loss_curve_": _COSTS,
+    "losses": _COSTS,
     "model": "Use run.network and run.theta",
     "net": "Use run.network",
     "params": "Use run.network and run.theta",

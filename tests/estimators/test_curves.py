@@ -1,7 +1,8 @@
 """Whole runs of default settings: the curve, the epoch of stopping and the score of scikit-learn.
 
-Where inputs are not scaled, the first epochs have probabilities that round to 0. Their costs are
-finite here, and at most 36 per case in scikit-learn. The weights are the same.
+Where inputs are not scaled, the first epochs have probabilities that round to 0. scikit-learn
+counts
+at most 36 for such a case, and the curves differ. The weights are the same.
 """
 
 import warnings

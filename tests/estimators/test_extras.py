@@ -16,7 +16,8 @@ from scipy import sparse  # noqa: E402
 from sklearn import metrics  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 from sklearn.model_selection import GridSearchCV  # noqa: E402
-from sklearn.preprocessing import LabelBinarizer  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import LabelBinarizer, StandardScaler  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
 
@@ -153,6 +154,17 @@ def test_a_scorer_that_fails_leaves_the_estimator_as_it_was():
     assert vars(mlp) == before
 
 
+def test_an_eval_set_is_routed():
+    scaled = StandardScaler().fit_transform(X)
+    expected = bp.MLPClassifier(**CHOSEN).fit(scaled, TWO, eval_set=(scaled, TWO)).evals_result_
+    with sklearn.config_context(enable_metadata_routing=True):
+        mlp = bp.MLPClassifier(**CHOSEN).set_fit_request(eval_set=True)
+        pipe = make_pipeline(StandardScaler(), mlp).fit(X, TWO, eval_set=(scaled, TWO))
+        assert pipe[-1].evals_result_ == expected
+        search = GridSearchCV(mlp, {"alpha": [1e-4]}, cv=2).fit(scaled, TWO, eval_set=(scaled, TWO))
+        assert search.best_estimator_.evals_result_ == expected
+
+
 # ---------------------------------------------------------------------------------------------
 # class_weight
 
@@ -270,6 +282,12 @@ def test_callbacks_of_the_library(tmp_path):
     with pytest.raises(bp.ParameterError, match=r"^callbacks: got an object that follows 'valida"):
         mlp.set_params(callbacks=[bp.EarlyStopping()]).fit(X, TWO)
     assert mlp.fit(X, TWO, eval_set=(X, TWO)).n_iter_ >= 2
+
+
+@pytest.mark.parametrize("limit", ["max_fun", "max_iter"])
+def test_the_warning_of_lbfgs_names_the_limit(limit):
+    with pytest.warns(ConvergenceWarning, match=f"pass a larger {limit}, or a larger tol"):
+        bp.MLPClassifier((4,), solver="lbfgs", random_state=0, **{limit: 3}).fit(X, TWO)
 
 
 def test_a_callback_ends_lbfgs_without_a_warning():
