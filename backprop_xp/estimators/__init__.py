@@ -12,6 +12,7 @@
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers
     cases              the cases of a fit, their weights, and the cases held out
+    user_arrays        the arrays of the user: where they come from, where results go
     random_draws       the random numbers, drawn in scikit-learn's order
     stopping           the curves and the end of training: scikit-learn's rule, and Ctrl-C
     without_sklearn    bases of the estimators where scikit-learn is missing

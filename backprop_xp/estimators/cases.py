@@ -7,9 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import HostArray, dtype_name, namespace
 from backprop_xp.arrays.scalars import finite_number
 from backprop_xp.errors import DataError, OptionError
+from backprop_xp.estimators.user_arrays import brought, picked, place_of
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.training.optimizer_state import OptimizerState
 
@@ -32,17 +33,17 @@ class Cases:
     ----------
     X : array or CSR matrix (m, n_in)
     Y : array (m,) or (m, units)
-        The targets of training.
+        The targets of training: labels on the host, or numbers where X is.
     y : array
-        The targets of the score.
+        The targets of the score, likewise.
     w : array (m,) or None
-        The weights of the cases in the score.
+        The weights of the cases in the score, on the host.
     training_w : array (m,) or None
         The weights of the cases in training, with those of their classes.
     """
 
     X: Any
-    Y: HostArray
+    Y: Any
     y: Any
     w: HostArray | None = None
     training_w: HostArray | None = None
@@ -55,7 +56,8 @@ class Cases:
     def part(self, rows: HostArray) -> Self:
         """Return the cases of these rows."""
         w, training_w = (None if x is None else x[rows] for x in (self.w, self.training_w))
-        return type(self)(self.X[rows], self.Y[rows], self.y[rows], w, training_w)
+        X, Y, y = (picked(x, rows) for x in (self.X, self.Y, self.y))
+        return type(self)(X, Y, y, w, training_w)
 
     def of_some_weight(self) -> Self:
         """Return the cases whose weight is not 0, after a check of the weights.
@@ -227,6 +229,9 @@ def unshuffled(m: int, size: int) -> Any:
 
 def poisson_offset(cases: Cases) -> float:
     """Return the mean of Σ (y ln y − y), a constant that scikit-learn adds to the Poisson cost."""
-    y = np.asarray(cases.Y, np.float64)
-    terms = y * np.log(np.where(y > 0, y, 1)) - y
-    return float(np.average(terms.sum(axis=1), weights=cases.training_w))
+    y, w = cases.Y, cases.training_w
+    xp = namespace(y)
+    terms = xp.sum(y * xp.log(xp.where(y > 0, y, xp.ones_like(y))) - y, axis=1)
+    if w is None:
+        return float(xp.mean(terms))
+    return float(xp.sum(terms * brought(w / w.sum(), place_of(y), dtype_name(y.dtype))))

@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import dtype_name, namespace
+from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
 from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.user_arrays import brought, on_host, place_of
 from backprop_xp.estimators.without_sklearn import stand_ins
 
 try:
@@ -118,7 +120,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     dropout, l1, label_smoothing, clip_value, clip_norm, max_norm
         As in `backprop_xp.train`.
     device : str or Device, optional
-        The device that trains and predicts, such as ``"cuda"``. Default: "cpu".
+        The device that trains and predicts, such as ``"cuda"``; X is moved there. Default: "cpu",
+        and with scikit-learn's ``array_api_dispatch`` the device of X.
     dtype : str, optional
         The dtype of the computation; GPUs are fastest in "float32". Default: float32 where X is
         float32, else float64.
@@ -128,10 +131,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : array (n_classes,)
         The classes in sorted order, or the numbers of the labels.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
-        The weights and the biases of each layer. They can be set.
+        The weights and the biases of each layer. They can be set. These arrays, `theta_` and all
+        predictions are NumPy arrays; with ``array_api_dispatch`` they are of the library of X, on
+        its device.
     network_ : Network
     theta_ : array (P,)
-        The numbers of `coefs_` and `intercepts_` as one vector, on the host;
+        The numbers of `coefs_` and `intercepts_` as one vector;
         ``bp.save(path, mlp)`` writes a file.
     run_ : Run
         The run of `backprop_xp.train`: its history, and why it stopped.
@@ -257,7 +262,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
+    score = BaseMLP.score  # not that of the mixin
+
     def _target_kind(self, y: Any, *, known: bool) -> Head:
+        refuse_missing(np.asarray(y), "fit(y)")
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind.startswith("multilabel"):
@@ -280,9 +288,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise DataError("partial_fit(y)", came, expected, "Name all in the first call")
         return Head.of_classes(classes)
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:
         if not head.flat:
-            return np.asarray(y, dtype)
+            return np.asarray(y, dtype_name(X.dtype))
         classes: Any = head.classes
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
@@ -319,13 +327,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         def fit() -> None:
             check_partial_fit(self)
-            _check_partial_fit_first_call(self, classes)
+            _check_partial_fit_first_call(self, on_host(classes))
             self._fit(X, y, sample_weight, None, incremental=True)
 
-        return self._unharmed(fit)
+        return self._unharmed(X, fit)
 
     @checks_keywords
-    def predict_proba(self, X: Any) -> HostArray:
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
         Examples
@@ -340,12 +348,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                [0., 1.],
                [1., 0.]], dtype=float32)
         """
-        z = self._weighted_inputs_for(X)
-        probabilities: HostArray = self._head.probabilities(z)
-        return probabilities
+        z = self._weighted_inputs_for(X, "predict_proba")
+        return self._head.probabilities(z)
 
     @checks_keywords
-    def predict_log_proba(self, X: Any) -> HostArray:
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
         It is finite where a probability rounds to 0.
@@ -360,9 +367,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> bool(np.allclose(np.exp(mlp.predict_log_proba(X)), mlp.predict_proba(X)))
         True
         """
-        z = self._weighted_inputs_for(X)
-        logarithms: HostArray = self._head.log_probabilities(z)
-        return logarithms
+        z = self._weighted_inputs_for(X, "predict_log_proba")
+        return self._head.log_probabilities(z)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -480,13 +486,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
+    score = BaseMLP.score  # not that of the mixin
+
     def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
         head = Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
         head.check_known(y, "fit(y)")
         return head
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
-        return np.asarray(y).reshape(len(y), -1).astype(dtype)
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:  # noqa: ARG002  numbers
+        Y = brought(y, place_of(X), dtype_name(X.dtype))
+        return namespace(Y).reshape(Y, (y.shape[0], -1))
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     @checks_keywords
@@ -514,4 +523,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             check_partial_fit(self)
             self._fit(X, y, sample_weight, None, incremental=True)
 
-        return self._unharmed(fit)
+        return self._unharmed(X, fit)

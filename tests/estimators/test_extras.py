@@ -124,7 +124,7 @@ def highest(mlp, X, _):
         ("neg_root_mean_squared_error", NUMBERS),
         ("neg_max_error", NUMBERS),
     ],
-    ids=str,
+    ids=range(8),
 )
 @pytest.mark.parametrize("weighted", [False, True])
 def test_scoring_is_that_of_the_scorer(scoring, y, weighted):
