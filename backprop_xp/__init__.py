@@ -39,6 +39,7 @@ from backprop_xp.errors import (
     ModelFileError,
     OptionError,
     OutOfMemoryError,
+    ParameterError,
     ShapeError,
     StackIndexError,
 )
@@ -61,9 +62,11 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
     from backprop_xp.files.model import Model
     from backprop_xp.files.model_file import load
+    from backprop_xp.inspection import plots
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
     from backprop_xp.inspection.trace import Trace, trace
     from backprop_xp.inspection.written_equations import TracedLayer
@@ -111,12 +114,14 @@ __all__ = [
     "Optimizer",
     "OptionError",
     "OutOfMemoryError",
+    "ParameterError",
     "Progress",
     "RMSprop",
     "Rprop",
     "Run",
     "ShapeError",
     "StackIndexError",
+    "StackedSearchCV",
     "TensorBoardLog",
     "Trace",
     "TracedLayer",
@@ -134,6 +139,7 @@ __all__ = [
     "losses",
     "ordinal_probabilities",
     "ordinal_targets",
+    "plots",
     "predict",
     "save",
     "schedules",
@@ -149,6 +155,7 @@ _ON_FIRST_USE = {
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model",
+    "StackedSearchCV": "estimators",
     "Trace": "inspection.trace",
     "TracedLayer": "inspection.written_equations",
     "check_gradient": "inspection.gradient_check",
@@ -157,9 +164,11 @@ _ON_FIRST_USE = {
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",
+    "plots": "inspection.plots",
     "save": "exchange.saving",
     "trace": "inspection.trace",
 }
+_MODULES = ("datasets", "exchange", "plots")  # the others are names in a module
 
 
 def __getattr__(name: str) -> Any:
@@ -170,7 +179,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_FIRST_USE:
         raise missing_name(__name__, name)
     module = import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
-    return module if name == _ON_FIRST_USE[name] else getattr(module, name)
+    return module if name in _MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -369,7 +369,7 @@ class GELU(ElementwiseActivation):
     Notes
     -----
     The tanh form differs from the exact form, a = z Φ(z), by less than 5e-4. The exact form needs
-    the error function, which is not in the ArrayT API standard.
+    the error function, which is not in the Array API standard.
 
     References
     ----------
@@ -399,7 +399,8 @@ class GELU(ElementwiseActivation):
         return t
 
     def __call__(self, z: ArrayT) -> ArrayT:
-        a: ArrayT = 0.5 * z * (1 + self._tanh_u(self._bounded(z)))
+        bounded = self._bounded(z)
+        a: ArrayT = 0.5 * z * (1 + self._tanh_u(bounded))
         return a
 
     def da_dz(self, z: ArrayT, a: ArrayT) -> ArrayT:

@@ -24,6 +24,7 @@ __all__ = [
     "ModelFileError",
     "OptionError",
     "OutOfMemoryError",
+    "ParameterError",
     "ShapeError",
     "StackIndexError",
     "check_is_file",
@@ -132,6 +133,21 @@ class OptionError(BackpropError, ValueError):
     Traceback (most recent call last):
     backprop_xp.errors.OptionError: train(batch_size): got 0; expected integers >= 1. Pass whole
         numbers.
+    """
+
+
+class ParameterError(OptionError, TypeError):
+    """A parameter of an estimator has a value that it cannot have.
+
+    It is a ValueError and a TypeError at once, as scikit-learn's errors of parameters are.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> bp.MLPClassifier(alpha=-1.0).fit([[0.0], [1.0]], [0, 1])
+    Traceback (most recent call last):
+    backprop_xp.errors.ParameterError: alpha: got -1.0; expected finite numbers >= 0. Leave it out
+        for the default.
     """
 
 

@@ -25,6 +25,11 @@ PEERS = {
         "floor": ("floor", "floor"),
     },
     "fit": {OWN: ("peers_fit", "own"), "sklearn": ("peers_fit", "sklearn")},
+    "search": {
+        OWN: ("peers_search", "own"),
+        "own-loop": ("peers_search", "one_by_one"),
+        "sklearn": ("peers_search", "sklearn"),
+    },
     "stack": {
         OWN: ("peers_own", "train"),
         "own-loop": ("peers_own", "train_one_by_one"),

@@ -16,6 +16,7 @@ FAMILY = {
     "DataError": (ValueError,),
     "OptionError": (ValueError,),
     "OutOfMemoryError": (MemoryError,),
+    "ParameterError": (errors.OptionError, ValueError, TypeError),
     "StackIndexError": (IndexError,),
     "CallError": (TypeError,),
     "MissingEntryError": (KeyError,),

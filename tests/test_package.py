@@ -76,11 +76,12 @@ for name in {MODULES!r}:
     [
         ("print([name for name in bp.__all__ if not hasattr(bp, name)])", "[]"),
         ("print(len(inspect.getmembers(bp)) >= len(bp.__all__))", "True"),
-        ("import backprop_xp.estimators as e; print(len(inspect.getmembers(e)))", "2"),
+        ("import backprop_xp.estimators as e; print(len(inspect.getmembers(e)))", "3"),
         ("from backprop_xp import *; print(MLPClassifier.__name__)", "MLPClassifier"),
         ("from backprop_xp.estimators import *; print(MLPRegressor.__name__)", "MLPRegressor"),
         ("print(pydoc.render_doc(bp))", "class MLPClassifier"),
         ("print(pydoc.render_doc(bp.MLPRegressor))", "that predicts numbers"),
+        ("print(pydoc.render_doc(bp.StackedSearchCV))", "A search over the parameters"),
         ("print(inspect.getdoc(bp.MLPClassifier))", "hidden_layer_sizes : int or sequence of int"),
         ("print(inspect.isclass(bp.MLPClassifier), isinstance(3, bp.MLPClassifier))", "True False"),
     ],
@@ -90,7 +91,7 @@ def test_the_estimators_are_there_without_scikit_learn(code, words):
     assert words in re.sub(".\b", "", printed)  # pydoc prints letters of names twice
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "StackedSearchCV"])
 def test_without_scikit_learn_a_call_names_the_install_command(name):
     code = f"""{WITHOUT_EXTRAS}
 import copyreg

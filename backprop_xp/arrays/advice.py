@@ -142,6 +142,8 @@ _TAKEN_BY = {
     "connections": "bp.Network(..., connections=...)",
     "dtype": "net.init(dtype=...) or bp.train(dtype=...)",
     "device": "net.init(device=...) or bp.train(device=...)",
+    "callbacks": "bp.train(callbacks=[...])",
+    "case_weights": "bp.train(case_weights=...), or to fit as sample_weight",
     "class_weights": "bp.train(class_weights=...)",
     "dropout": "bp.train(dropout=...)",
     "epochs": "bp.train(epochs=...), or to an estimator as max_iter",
@@ -153,6 +155,7 @@ _TAKEN_BY = {
     "momentum": "bp.train(optimizer=bp.SGD(0.1, momentum=...))",
     "validation": "bp.train(validation=(X_val, Y_val))",
     "nesterov": "bp.train(optimizer=bp.SGD(0.1, momentum=0.9, nesterov=True))",
+    "optimizer": "bp.train(optimizer=...)",
     "output": "bp.Network(..., output=...)",
     "progress": "bp.train(progress=...)",
     "patience": "bp.train(callbacks=[bp.EarlyStopping(patience=...)])",
@@ -162,6 +165,8 @@ _TAKEN_BY = {
 """Where a keyword belongs that came to another function."""
 
 _SHUFFLED = "Each epoch has another order of the cases, which follows from the seed"
+_SCHEDULED = "Pass a schedule as the learning rate, such as bp.SGD(bp.schedules.Step(0.1, ...))"
+_THREADS = "The variable OMP_NUM_THREADS, joblib and threadpoolctl set the number of threads"
 _ROWS_IN_CHUNKS = "Leave it out: validation takes its rows in chunks that fit into the memory"
 _DONE_OTHERWISE = {
     "append": "A resumed run writes the rows before its checkpoint too",
@@ -170,10 +175,14 @@ _DONE_OTHERWISE = {
     "iterator_train__shuffle": _SHUFFLED,
     "iterator_valid__batch_size": _ROWS_IN_CHUNKS,
     "lower_is_better": "An accuracy improves by growing, any other metric by falling",
+    "lr_scheduler": _SCHEDULED,
     "metrics": "The history has the cost and, for class labels, the accuracy",
     "mode": "An accuracy improves by growing, any other metric by falling",
+    "n_jobs": _THREADS,
+    "num_workers": _THREADS,
     "save_best_only": "Pass metric=: the best epoch is in best.safetensors beside the newest files",
     "save_weights_only": "A checkpoint has the state of training; bp.save writes a model alone",
+    "scheduler": _SCHEDULED,
     "shuffle": _SHUFFLED,
     "steps_per_epoch": "An epoch is all cases; batch_size sets the number of its steps",
     "train_split": "Split the cases yourself, and pass validation=(X_val, Y_val)",
@@ -186,7 +195,6 @@ _DONE_OTHERWISE = {
 _NETWORK = 'Use bp.Network([4, 16, 3], hidden="relu", output="softmax")'
 _CLASSIFIER = 'Use bp.MLPClassifier([16], device="cuda")'
 _REGRESSOR = 'Use bp.MLPRegressor([16], device="cuda")'
-_SCHEDULE = "Pass a schedule as the learning rate, such as bp.SGD(bp.schedules.Step(0.1, ...))"
 _NAMES = {
     "BatchNorm1d": "There is no batch normalisation; standardise X",
     "BatchNormalization": "There is no batch normalisation; standardise X",
@@ -201,9 +209,9 @@ _NAMES = {
     "Input": _NETWORK,
     "KerasClassifier": _CLASSIFIER,
     "KerasRegressor": _REGRESSOR,
-    "LRScheduler": _SCHEDULE,
+    "LRScheduler": _SCHEDULED,
     "LambdaCallback": "Pass any object with a method on_epoch_end(progress) as a callback",
-    "LearningRateScheduler": _SCHEDULE,
+    "LearningRateScheduler": _SCHEDULED,
     "Linear": _NETWORK,
     "ModelCheckpoint": 'Use bp.Checkpoint(folder, metric="validation_cost")',
     "NeuralNet": _NETWORK,
@@ -330,6 +338,13 @@ def nearest_name(name: object, known: Iterable[str]) -> str:
     return f"Did you mean {near[0]!r}?" if near else "Use one of the known names"
 
 
+_RECORDED_BY = {
+    "validation_cost": "rain with validation=(X_val, Y_val)",
+    "validation_accuracy": "rain with validation=(X_val, Y_val)",
+    "accuracy": "rain with class labels (m,) as Y",
+}
+
+
 def metric_advice(name: object, recorded: Iterable[str]) -> str:
     """Return the advice for a metric that the history does not have.
 
@@ -339,15 +354,19 @@ def metric_advice(name: object, recorded: Iterable[str]) -> str:
     "Its name here is 'validation_cost'; train with validation=(X_val, Y_val)"
     >>> metric_advice("validation_cost", ["cost"])
     'Train with validation=(X_val, Y_val)'
+    >>> metric_advice("validation_accuracy", ["cost", "validation_cost"])
+    'Train with class labels (m,) as Y'
     >>> metric_advice("loss", ["cost"])
     "Its name here is 'cost'"
     """
     recorded = list(recorded)
-    absent = [x for x in ("validation_cost", "validation_accuracy") if x not in recorded]
-    here, validate = name_here(name, absent), "rain with validation=(X_val, Y_val)"
-    if name in absent:
-        return f"T{validate}"
-    return f"Its name here is {here!r}; t{validate}" if here else nearest_name(name, recorded)
+    absent = [x for x in _RECORDED_BY if x not in recorded]
+    here = name if name in absent else name_here(name, absent)
+    if here is None:
+        return nearest_name(name, recorded)
+    validated = here == "validation_accuracy" and "validation_cost" in recorded
+    way = _RECORDED_BY["accuracy" if validated else here]
+    return f"T{way}" if here == name else f"Its name here is {here!r}; t{way}"
 
 
 @overload

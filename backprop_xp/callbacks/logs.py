@@ -28,7 +28,8 @@ class CSVLog:
     The columns are "epoch", counted from 1, and the names of the history. A stack has a column for
     each network, such as ``cost[3]``. An epoch without an entry of a name has an empty cell, and an
     epoch with several entries has a row for each of them. A name that appears later adds a column.
-    A file that cannot be written gives a `CheckpointWarning`, and training goes on.
+    An entry from before the first epoch is in the row of epoch 1. A file that cannot be written
+    gives a `CheckpointWarning`, and training goes on.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ class CSVLog:
         self._epochs = self._epochs if progress.epoch else {}
         for name, entries in progress.history.items():  # of which no memory tells the epochs
             known = self._epochs.setdefault(name, [])
-            known += [min(k + 1, progress.epoch) for k in range(len(known), len(entries))]
+            known += [max(min(k + 1, progress.epoch), 1) for k in range(len(known), len(entries))]
         advice = "Choose the name of a log, or of a new file"
         if self.path.is_dir() or not self.path.parent.is_dir():
             expected = "a file in a folder that exists"
@@ -274,7 +275,8 @@ class TensorBoardLog:
         1
         """
         self._writer = self._writer_of(self._folder)
-        self._lengths = {name: len(entries) for name, entries in progress.history.items()}
+        before = progress.history if progress.epoch else {}  # of a resumed run
+        self._lengths = {name: len(entries) for name, entries in before.items()}
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Write the last entries.

@@ -2,17 +2,23 @@
 
 .. code-block:: text
 
+    search             `StackedSearchCV`: a search whose candidates train in stacks
+    folds              the fits of a search on one fold
+    stacks             fits that are trained together, and each ends by its own rule
+    along              the numbers of a stack's networks as one setting
     mlp                `MLPClassifier` and `MLPRegressor`: parameters, targets, probabilities
     base               their common base: a fit, and the attributes that it sets
+    fits               a fit between its checks and its end
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers
     cases              the cases of a fit, their weights, and the cases held out
+    user_arrays        the arrays of the user: where they come from, where results go
     random_draws       the random numbers, drawn in scikit-learn's order
     stopping           the curves and the end of training: scikit-learn's rule, and Ctrl-C
-    without_sklearn    bases of the two estimators where scikit-learn is missing
+    without_sklearn    bases of the estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. `mlp` and `base` import
-scikit-learn; they are imported when one of the two estimators is first used.
+Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`,
+`stacks`, `mlp` and `base` import scikit-learn; they are imported when an estimator is first used.
 """
 
 from importlib import import_module
@@ -20,15 +26,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.search import StackedSearchCV
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "StackedSearchCV"]
+
+_MODULES = {"MLPClassifier": "mlp", "MLPRegressor": "mlp", "StackedSearchCV": "search"}
 
 
 def __getattr__(name: str) -> Any:
     """Return an estimator; the import of its module imports scikit-learn."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.mlp"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

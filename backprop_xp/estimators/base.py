@@ -10,19 +10,33 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import wraps
 from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from array_api_compat import is_torch_array
 
 from backprop_xp.activations import Identity
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray, dtype_name, from_host, to_host
-from backprop_xp.arrays.devices import select_device
-from backprop_xp.arrays.requirements import check_real
-from backprop_xp.errors import DataError, OptionError, ShapeError
-from backprop_xp.estimators.cases import Cases, dense, penalty, poisson_offset, unshuffled
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    context,
+    context_of,
+    dtype_name,
+    move,
+    namespace,
+)
+from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.errors import DataError, OptionError, ParameterError, ShapeError
+from backprop_xp.estimators.cases import (
+    Cases,
+    dense,
+    of_classes,
+    penalty,
+    poisson_offset,
+    unshuffled,
+)
 from backprop_xp.estimators.fits import Fit, trained
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
@@ -33,6 +47,21 @@ from backprop_xp.estimators.parameters import (
 )
 from backprop_xp.estimators.random_draws import Shuffle, first_parameters
 from backprop_xp.estimators.stopping import Curves, Watch
+from backprop_xp.estimators.user_arrays import (
+    brought,
+    by_rows,
+    check_arrays,
+    check_place,
+    current_device,
+    dispatches,
+    float_dtypes,
+    is_elsewhere,
+    known_dtype,
+    on_host,
+    place_of,
+    r_squared,
+    with_host_arrays,
+)
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
@@ -47,7 +76,6 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import accuracy_score, check_scoring, r2_score
     from sklearn.utils import check_random_state, column_or_1d
-    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
     (BaseEstimator,) = stand_ins(error)[:1]
@@ -55,7 +83,6 @@ except ImportError as error:
 __all__ = ["BaseMLP", "check_partial_fit", "partial_fit_is_available"]
 
 
-X_FORMATS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 STOCHASTIC = "partial_fit needs a solver of many small steps, such as 'adam'"
 
 
@@ -70,26 +97,28 @@ class _Solver:
     learning_rate : float or object
     state : OptimizerState or None
         None for L-BFGS.
+    initial : float or None
+        The `learning_rate_init` of the fit.
     """
 
     kind: type
     learning_rate: Any
     state: OptimizerState | None
+    initial: float | None = None
 
 
-def _check_dtypes(**data: Any) -> None:
-    """Refuse arrays of numbers that NumPy does not have, such as bfloat16, before scikit-learn."""
-    for name, x in data.items():
-        if is_torch_array(x):
-            check_real(x, name)
+def _takes_weights(scorer: Any) -> bool:
+    """Tell whether a scorer, or the metric that it calls, has the keyword `sample_weight`."""
+    metric = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in inspect.signature(metric).parameters
 
 
 class BaseMLP(BaseEstimator):
     """The common base of the classifier and the regressor: parameters, training, prediction."""
 
     solver: Any
-    coefs_: list[HostArray]
-    intercepts_: list[HostArray]
+    coefs_: list[Any]
+    intercepts_: list[Any]
     _optimizer: _Solver | None = None
     _curves: Curves | None = None
 
@@ -97,8 +126,8 @@ class BaseMLP(BaseEstimator):
         """Return the kind of the outputs for y; set ``classes_`` of a classifier if not `known`."""
         raise NotImplementedError
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
-        """Return the targets of training for y."""
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:
+        """Return the targets of training for y: labels on the host, or numbers as X has them."""
         raise NotImplementedError
 
     # -----------------------------------------------------------------------------------------
@@ -130,7 +159,7 @@ class BaseMLP(BaseEstimator):
 
         Raises
         ------
-        OptionError
+        ParameterError
             The solver has no such parameter.
         ValueError
             There is no such parameter.
@@ -148,6 +177,13 @@ class BaseMLP(BaseEstimator):
             self.solver = with_parts_of_solver(self.solver, parts)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a pickle or a copy: its arrays are of NumPy."""
+        state = {name: with_host_arrays(x) for name, x in super().__getstate__().items()}
+        if isinstance(state.get("device"), Device):
+            state["device"] = state["device"].name  # a pickle loads where there is no such device
+        return state
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over the attributes of a pickle; of one of before, in the form of today."""
         defaults = inspect.signature(type(self)).parameters.items()
@@ -160,6 +196,7 @@ class BaseMLP(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         return tags
 
     # -----------------------------------------------------------------------------------------
@@ -193,16 +230,20 @@ class BaseMLP(BaseEstimator):
         >>> len(mlp.fit(X[:900], y[:900], eval_set=(X[900:], y[900:])).evals_result_["score"])
         3
         """
-        return self._unharmed(lambda: self._fit(X, y, sample_weight, eval_set, incremental=False))
+        weights = sample_weight
+        return self._unharmed(X, lambda: self._fit(X, y, weights, eval_set, incremental=False))
 
-    def _unharmed(self, fit: Callable[[], None]) -> Self:
-        """Call `fit`; where it fails, leave the estimator as it was."""
+    def _unharmed(self, X: Any, fit: Callable[[], None]) -> Self:
+        """Call `fit` on the device of X; where it fails, leave the estimator as it was."""
         before = vars(self).copy()
         try:
-            fit()
-        except BaseException:  # Ctrl-C too
+            with current_device(X):
+                fit()
+        except BaseException as error:  # Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
+            if type(error) is OptionError:
+                raise ParameterError(*error.parts).with_traceback(error.__traceback__) from None
             raise
         return self
 
@@ -211,7 +252,7 @@ class BaseMLP(BaseEstimator):
         run = trained(self._arguments(fit, incremental=incremental), fit.watch)
         self._ended(fit, run)
         if not incremental:
-            self._warn_unless_ended(run.stopped, fit.chosen.optimizer)
+            self._warn_unless_ended(run.stopped)
 
     def _prepared(
         self,
@@ -228,7 +269,6 @@ class BaseMLP(BaseEstimator):
         `random` takes the place of `random_state`.
         """
         chosen = checked(self, held_out=self.early_stopping or eval_set is not None)
-        _check_dtypes(X=X, y=y)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = self._validated(X, y, reset=first)
         head = self._target_kind(y, known=incremental or not first)
@@ -245,12 +285,16 @@ class BaseMLP(BaseEstimator):
         return Fit(chosen, cases, others, watch, random)
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        """Return X and y after the checks of scikit-learn."""
-        numeric = is_regressor(self)
-        X, y = validate_data(
-            self, X, y, multi_output=True, y_numeric=numeric, reset=reset, **X_FORMATS
-        )
-        return X, column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
+        """Return X and y after the checks of scikit-learn; classes come on the host."""
+        check_arrays("fit", X=X, y=y)
+        formats = {"multi_output": True, "y_numeric": is_regressor(self), **self._formats(X)}
+        y = on_host(y) if is_classifier(self) else y
+        X, y = validate_data(self, X, y, reset=reset, **formats)
+        return X, column_or_1d(y, warn=True) if tuple(y.shape[1:]) == (1,) else y
+
+    def _formats(self, X: Any) -> dict[str, Any]:
+        """Return the formats of X that scikit-learn is to let pass."""
+        return {"accept_sparse": "csr", "dtype": float_dtypes(X)}
 
     def _begin(
         self, head: Head, X: Any, chosen: Chosen, random: np.random.RandomState, first: bool
@@ -260,7 +304,7 @@ class BaseMLP(BaseEstimator):
         if first:
             sizes = [X.shape[1], *chosen.hidden, head.units]
         else:
-            sizes = [len(self.coefs_[0]), *(coef.shape[1] for coef in self.coefs_)]
+            sizes = [self.coefs_[0].shape[0], *(coef.shape[1] for coef in self.coefs_)]
             if sizes != [X.shape[1], *chosen.hidden, head.units]:
                 asked = [X.shape[1], *chosen.hidden, head.units]
                 advice = "Fit a new estimator, or pass warm_start=False"
@@ -278,31 +322,29 @@ class BaseMLP(BaseEstimator):
         """Set the first parameters, of scikit-learn or of `initializer`."""
         net = self.network_
         if self.initializer is None:
-            drawn = first_parameters(net.sizes, chosen.activations, dtype, random)
+            drawn = first_parameters(net.sizes, chosen.activations, dtype_name(dtype), random)
             self.coefs_, self.intercepts_ = drawn
             return
         seed = int(random.randint(2**31 - 1))
-        self.theta_ = net.init(seed, self.initializer, dtype=np.dtype(dtype).name)
+        self.theta_ = net.init(seed, self.initializer, dtype=dtype_name(dtype))
 
     def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        training_w, class_weight = w, getattr(self, "class_weight", None)
-        if class_weight is not None:
-            of_classes = compute_sample_weight(class_weight, y)
-            training_w = of_classes if w is None else w * of_classes
-        return Cases(X, self._targets(y, head, X.dtype), y, w, training_w)
+        w = _weights(sample_weight, X)
+        class_weight = getattr(self, "class_weight", None)
+        training_w = w if class_weight is None else of_classes(class_weight, self.classes_, y, w)
+        return Cases(X, self._targets(y, head, X), y, w, training_w)
 
     def _eval_cases(self, eval_set: Any, head: Head) -> Cases | None:
         """Return the cases of `eval_set`."""
         if eval_set is None:
             return None
-        pairs = eval_set if isinstance(eval_set, list) else [eval_set]
-        if len(pairs) != 1 or not isinstance(pairs[0], tuple) or len(pairs[0]) != 2:
-            came = f"{type(eval_set).__name__} of {len(pairs)}"
+        listed = isinstance(eval_set, list)  # as other libraries take several pairs
+        pair = eval_set[0] if listed and len(eval_set) == 1 else () if listed else eval_set
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            came = type(eval_set).__name__ + (f" of length {len(eval_set)}" if listed else "")
             raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
-        X, y = self._validated(*pairs[0], reset=False)
-        y = dense(y)
-        return Cases(X, self._targets(y, head, X.dtype), y)
+        X, y = pair
+        return self._known_cases(X, y, None, head, "fit(eval_set)")
 
     def _watch(
         self,
@@ -313,9 +355,11 @@ class BaseMLP(BaseEstimator):
         incremental: bool,
     ) -> Watch:
         """Return the callback that measures each epoch and ends the fit."""
-        if chosen.rate is not None and incremental and self._optimizer is not None:
-            rate = self._optimizer.learning_rate
-            chosen.rate.value = rate if isinstance(rate, float) else chosen.rate.value
+        before = self._optimizer if incremental else None
+        if chosen.rate is not None and before is not None:
+            same = before.initial in (None, self.learning_rate_init)
+            if same and isinstance(before.learning_rate, float):
+                chosen.rate.value = before.learning_rate
         curves = deepcopy(self._curves) or Curves()
         curves.cases = getattr(self, "t_", 0)
         if decides and curves.scores is None:
@@ -325,25 +369,48 @@ class BaseMLP(BaseEstimator):
         if others is not None:
             watch.score = lambda theta: self._score(theta, others)
             curves.scores = curves.scores or []
-        if getattr(self.network_.loss, "name", "") == "poisson":
+        if self._head.classes is None and getattr(self.network_.loss, "name", "") == "poisson":
             watch.offset = poisson_offset(cases)
         if isinstance(chosen.optimizer, LBFGS):
             watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
         return watch
 
-    def _score(self, theta: HostArray, held: Cases) -> float:
-        """Return the score of the cases held out; NaN where an output is no number."""
+    def _score(self, theta: Array, held: Cases) -> float:
+        """Return the score of the cases held out; NaN where an output is no number.
+
+        Classes are compared on the host, numbers where X is.
+        """
         outputs = self._outputs(self.network_, theta, held.X)
-        if not np.isfinite(outputs).all():
+        xp = namespace(outputs)
+        if not bool(xp.all(xp.isfinite(outputs))):
             return math.nan
         if self.scoring is not None:
-            fitted = object.__new__(type(self))
-            fitted.__dict__.update(vars(self))
-            fitted.theta_ = theta
-            weights = {} if held.w is None else {"sample_weight": held.w}
-            return float(check_scoring(fitted, self.scoring)(fitted, held.X, held.y, **weights))
-        metric = accuracy_score if is_classifier(self) else r2_score
-        return float(metric(held.y, self._head.decide(outputs), sample_weight=held.w))
+            return self._score_by_scorer(theta, held)
+        return self._score_of(self._head.decide(outputs), held.y, held.w)
+
+    def _score_of(self, predicted: Any, y: Any, w: Any) -> float:
+        """Return the accuracy of predictions, or their R²."""
+        if is_classifier(self):
+            y, predicted, w = (on_host(x) for x in (y, predicted, w))
+            return float(accuracy_score(y, predicted, sample_weight=w))
+        if is_elsewhere(predicted) and dispatches():
+            return r_squared(y, predicted, w)
+        return float(r2_score(y, predicted, sample_weight=w))
+
+    def _score_by_scorer(self, theta: Array, held: Cases) -> float:
+        """Return the score by `scoring`, from predictions on the host; X stays where it is."""
+        fitted = object.__new__(type(self))
+        fitted.__dict__.update(vars(self))
+        fitted.__dict__.pop("feature_names_in_", None)  # X is an array here
+        fitted.theta_ = brought(theta, place_of(held.X))
+        if is_elsewhere(held.X):
+            for name in ("predict", "predict_proba", "predict_log_proba"):
+                if hasattr(fitted, name):  # in the place of the method
+                    setattr(fitted, name, _then_on_host(getattr(fitted, name)))
+        scorer = check_scoring(fitted, self.scoring)
+        weighted = held.w is not None and _takes_weights(scorer)
+        weights = {"sample_weight": held.w} if weighted else {}
+        return float(scorer(fitted, held.X, on_host(held.y), **weights))
 
     def _arguments(self, fit: Fit, *, incremental: bool = False) -> dict[str, Any]:
         """Return the arguments of `train` for a fit."""
@@ -369,8 +436,8 @@ class BaseMLP(BaseEstimator):
             "seed": seed,
             "order": Shuffle(m, fit.random) if shuffled else unshuffled(m, size),
             "state": state,
-            "device": select_device(self.device or "cpu"),
-            "dtype": self.dtype,
+            "device": self._computing(X),
+            "dtype": self._dtype_at(self.theta_, X),
             "callbacks": [*fit.chosen.callbacks, fit.watch],
             **self._regularisation(),
         }
@@ -394,10 +461,11 @@ class BaseMLP(BaseEstimator):
         return before.state if before is not None and before.kind is type(optimizer) else None
 
     def _ended(self, fit: Fit, run: Run) -> None:
-        """Set the attributes of a fit that has ended."""
+        """Set the attributes of a fit that has ended; arrays are where X is."""
         chosen, watch, others = fit.chosen, fit.watch, fit.others
         optimizer, curves = chosen.optimizer, watch.curves
-        self.theta_ = to_host(run.theta) if watch.theta is None else watch.theta
+        theta = run.theta if watch.theta is None else watch.theta
+        self.theta_ = brought(theta, place_of(fit.cases.X))
         self._curves, self.loss_curve_ = curves, curves.losses
         self._no_improvement_count = curves.waited
         self.n_iter_, self.t_ = watch.epochs, curves.cases
@@ -407,24 +475,28 @@ class BaseMLP(BaseEstimator):
         self.best_loss_ = None if watch.decides else lowest
         self.validation_scores_ = curves.scores if watch.decides else None
         self.best_validation_score_ = curves.best_score if watch.decides else None
+        self.__dict__.pop("evals_result_", None)
         if others is not None:
+            scores = curves.scores or []
             self.evals_result_ = {
                 "loss": list(run.history.get("validation_cost", [])),
-                "score": (curves.scores or [])[-watch.epochs :],
+                "score": scores[len(scores) - watch.epochs :],
             }
         rate = chosen.rate.value if chosen.rate else getattr(optimizer, "learning_rate", None)
-        self._optimizer = _Solver(type(optimizer), rate, run.state)
+        self._optimizer = _Solver(type(optimizer), rate, run.state, self.learning_rate_init)
         self.run_ = replace(run, theta=self.theta_, state=None)
         if not watch.epochs:  # L-BFGS at a minimum
             self.loss_ = self._loss_with_penalty(fit.cases) + watch.offset
 
-    def _warn_unless_ended(self, stopped: str, optimizer: Any) -> None:
-        converged = "CONVERGENCE" if isinstance(optimizer, LBFGS) else Watch.REASON
-        if converged in stopped:
+    def _warn_unless_ended(self, stopped: str) -> None:
+        of_scipy = stopped.startswith("L-BFGS") and "CONVERGENCE" not in stopped
+        diverged = stopped.startswith(Watch.DIVERGED)
+        if stopped and not of_scipy and not diverged:  # by the rule, or by a callback
             return
         why = stopped or f"no end of the descent within max_iter={self.max_iter}"
-        advice = "pass a larger max_iter, or a larger tol"
-        if stopped.startswith(Watch.DIVERGED):
+        larger = "max_fun" if "EVALUATIONS" in stopped else "max_iter"
+        advice = f"pass a larger {larger}, or a larger tol"
+        if diverged:
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=7)
@@ -433,8 +505,8 @@ class BaseMLP(BaseEstimator):
     # what is fitted
 
     @property
-    def theta_(self) -> HostArray:
-        """All parameters (P,), on the host: the weights and biases of `coefs_`, `intercepts_`.
+    def theta_(self) -> Any:
+        """All parameters (P,), where `coefs_` and `intercepts_` are, whose numbers they are.
 
         Examples
         --------
@@ -445,23 +517,26 @@ class BaseMLP(BaseEstimator):
         array([2., 1.])
         """
         check_is_fitted(self)
-        given = list(zip(self.coefs_, self.intercepts_, strict=True))
-        shapes = [np.shape(x) for pair in given for x in pair]
-        sizes = self.network_.sizes
-        expected = [shape for n_in, n_out in pairwise(sizes) for shape in ((n_in, n_out), (n_out,))]
+        sizes, place = self.network_.sizes, place_of(self.coefs_[0])
+        given = (*self.coefs_, *self.intercepts_)
+        every = [x if is_elsewhere(x) else np.asarray(x) for x in given]
+        shapes = [tuple(x.shape) for x in every]
+        expected = [*pairwise(sizes), *((n,) for n in sizes[1:])]
         if shapes != expected:
             advice = "Set arrays of the shapes that the fit has given them"
             raise ShapeError("coefs_, intercepts_", f"{shapes}", f"{expected}", advice)
-        dtype = np.result_type(*(x for pair in given for x in pair))
-        layers = [Layer(np.asarray(W, dtype).T, np.asarray(b, dtype)[:, None]) for W, b in given]
-        packed: HostArray = self.network_.pack(layers)
-        return packed
+        dtype = np.result_type(np.float32, *(dtype_name(x.dtype) for x in every)).name
+        with context_of(place.xp, place.handle):
+            moved = [brought(x, place, dtype) for x in every]
+            pairs = zip(moved[: len(sizes) - 1], moved[len(sizes) - 1 :], strict=True)
+            return self.network_.pack([Layer(W.mT, b[:, None]) for W, b in pairs])
 
     @theta_.setter
-    def theta_(self, theta: HostArray) -> None:
-        layers = self.network_.unpack(to_host(theta))
-        self.coefs_ = [np.array(layer.W.T) for layer in layers]
-        self.intercepts_ = [np.array(layer.b[:, 0]) for layer in layers]
+    def theta_(self, theta: Any) -> None:
+        with context(theta):
+            layers = self.network_.unpack(theta)
+            self.coefs_ = [by_rows(layer.W.mT) for layer in layers]
+            self.intercepts_ = [by_rows(layer.b[:, 0]) for layer in layers]
 
     @checks_keywords
     def predict(self, X: Any) -> Any:
@@ -475,9 +550,31 @@ class BaseMLP(BaseEstimator):
         array([0, 1, 2])
         """
         check_is_fitted(self)
-        return self._head.decide(self._outputs_for(X, self.network_))
+        return self._head.decide(self._outputs_for(X, self.network_, "predict"))
 
-    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, HostArray]:
+    @checks_keywords
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of `predict`, or R² for numbers.
+
+        Of several labels the accuracy is the share of cases with all labels right. R² is the mean
+        over the outputs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As `fit` takes them.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> X, y = bp.datasets.digits()
+        >>> mlp = bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X[:1500], y[:1500])
+        >>> mlp.score(X[1500:], y[1500:]) > 0.8
+        True
+        """
+        return self._score_of(self.predict(X), y, sample_weight)
+
+    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Any]:
         """Return the mean cost of some cases and its gradient ∂E/∂θ (P,), without the penalty.
 
         Parameters
@@ -494,12 +591,17 @@ class BaseMLP(BaseEstimator):
         >>> gradient.shape == mlp.theta_.shape
         True
         """
-        cases = self._known_cases(X, y, sample_weight)
-        w = None if cases.w is None else cases.w / cases.w.sum()
-        E, dE_dtheta = self.network_.gradient(self.theta_, dense(cases.X), cases.Y, w)
-        return float(E), dE_dtheta
+        check_is_fitted(self)
+        with current_device(X):
+            cases = self._known_cases(X, y, sample_weight, self._head, "gradient_")
+            place = place_of(cases.X)
+            theta, Y = (brought(x, place) for x in (self.theta_, cases.Y))
+            w = None if cases.w is None else cases.w / cases.w.sum()
+            w = None if w is None else brought(w, place, dtype_name(theta.dtype))
+            E, dE_dtheta = self.network_.gradient(theta, dense(cases.X), Y, w)
+            return float(E), dE_dtheta
 
-    def trace(self, X: Any, y: Any) -> Trace[HostArray]:
+    def trace(self, X: Any, y: Any) -> Trace[Any]:
         """Return every quantity of the forward and the backward pass of some cases.
 
         Parameters
@@ -516,41 +618,82 @@ class BaseMLP(BaseEstimator):
         >>> mlp.trace(X[:2], y[:2]).layers[0].delta.shape
         (8, 2)
         """
-        cases = self._known_cases(X, y, None)
-        return trace(self.network_, self.theta_, dense(cases.X), cases.Y)
-
-    def _known_cases(self, X: Any, y: Any, sample_weight: Any) -> Cases:
-        """Return cases for the network as it has been fitted."""
         check_is_fitted(self)
+        with current_device(X):
+            cases = self._known_cases(X, y, None, self._head, "trace")
+            theta, Y = (brought(x, place_of(cases.X)) for x in (self.theta_, cases.Y))
+            return trace(self.network_, theta, dense(cases.X), Y)
+
+    def _known_cases(self, X: Any, y: Any, sample_weight: Any, head: Head, where: str) -> Cases:
+        """Return cases for the network as it is, with a check of y against its outputs."""
         X, y = self._validated(X, y, reset=False)
         y = dense(y)
-        w = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return Cases(X, self._targets(y, self._head, X.dtype), y, w)
+        expected = () if head.flat else (head.units,)
+        if tuple(y.shape[1:]) != expected:
+            of_cases = ", ".join(["m", *map(str, expected)])
+            advice = "Pass y in the form of the fit"
+            raise ShapeError(f"{where}(y)", f"shape {tuple(y.shape)}", f"({of_cases})", advice)
+        head.check_known(y, f"{where}(y)")
+        return Cases(X, self._targets(y, head, X), y, _weights(sample_weight, X))
 
-    def _loss_with_penalty(self, cases: Cases) -> float:
+    def _loss_with_penalty(self, cases: Cases) -> np.float64:
         """Return the mean cost of the cases at θ, with the penalty of a full batch."""
         w = cases.training_w
-        E, _ = self.gradient_(cases.X, cases.y, w)
+        place, theta = place_of(cases.X), self.theta_
+        shares = None if w is None else brought(w / w.sum(), place, dtype_name(theta.dtype))
+        E = self.network_.cost(theta, dense(cases.X), brought(cases.Y, place), shares)
         weight = cases.count if w is None else w.sum()
-        squares = sum(float((W * W).sum()) for W in self.coefs_)
-        return float(E + 0.5 * self.alpha * squares / weight)
+        squares = sum(float(namespace(W).sum(W * W)) for W in self.coefs_)
+        return np.float64(float(E) + 0.5 * self.alpha * squares / weight)
 
-    def _outputs_for(self, X: Any, net: Network) -> HostArray:
+    def _outputs_for(self, X: Any, net: Network, method: str) -> Any:
         """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
-        _check_dtypes(X=X)
-        X = validate_data(self, X, reset=False, **X_FORMATS)
-        return self._outputs(net, self.theta_, X)
+        check_arrays(method, X=X)
+        check_place(X, self.coefs_[0], f"{type(self).__name__}.{method}()")
+        with current_device(X):
+            X = validate_data(self, X, reset=False, **self._formats(X))
+            return self._outputs(net, self.theta_, X)
 
-    def _weighted_inputs_for(self, X: Any) -> HostArray:
+    def _weighted_inputs_for(self, X: Any, method: str) -> Any:
         """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
         check_is_fitted(self)
-        return self._outputs_for(X, replace(self.network_, output=Identity()))
+        return self._outputs_for(X, replace(self.network_, output=Identity()), method)
 
-    def _outputs(self, net: Network, theta: HostArray, X: Any) -> HostArray:
-        device = select_device(self.device or "cpu")
-        dtype = dtype_name(theta.dtype if self.dtype is None else self.dtype)
-        moved = from_host(theta, device.xp, device.handle, dtype)
-        return to_host(predict(net, moved, X))
+    def _outputs(self, net: Network, theta: Any, X: Any) -> Any:
+        """Return the outputs (m, n_out) where X is, computed on the device of computation."""
+        device = self._computing(X)
+        moved = move(theta, device.xp, device.handle, dtype_name(self._dtype_at(theta, X)))
+        return brought(predict(net, moved, X), place_of(X))
+
+    def _dtype_at(self, theta: Any, X: Any) -> Any:
+        """Return `dtype`, else θ's dtype, as far as the device of X has it."""
+        if self.dtype is not None:
+            return self.dtype
+        return dtype_name(theta.dtype) if self.device is not None else known_dtype(theta, X)
+
+    def _computing(self, X: Any) -> Device:
+        """Return the device that trains and predicts: `device`, else the device of X."""
+        return place_of(X) if self.device is None else select_device(self.device)
+
+
+def _weights(sample_weight: Any, X: Any) -> HostArray | None:
+    """Return the weights of the cases (m,) on the host, after the checks of scikit-learn."""
+    if sample_weight is None:
+        return None
+    check_arrays("fit", sample_weight=sample_weight)
+    cases = np.zeros((X.shape[0], 1), dtype_name(X.dtype)) if is_elsewhere(X) else X
+    weights: HostArray = _check_sample_weight(on_host(sample_weight), cases)
+    return weights
+
+
+def _then_on_host(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a method of predictions whose result comes on the host."""
+
+    @wraps(method)  # scikit-learn asks for the name
+    def call(X: Any) -> Any:
+        return on_host(method(X))
+
+    return call
 
 
 def partial_fit_is_available(mlp: Any) -> bool:
@@ -566,9 +709,13 @@ def check_partial_fit(mlp: Any) -> None:
 
     Raises
     ------
-    OptionError
+    ParameterError
         `early_stopping` is True.
     """
     if mlp.early_stopping:
         came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
         raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
+    if isinstance(getattr(mlp, "class_weight", None), str):
+        expected = "a dict: the shares of the classes in all calls are unknown"
+        advice = "Compute it by sklearn.utils.class_weight.compute_class_weight"
+        raise OptionError("class_weight", repr(mlp.class_weight), expected, advice)

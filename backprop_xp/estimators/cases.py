@@ -1,17 +1,28 @@
 """The cases of a fit: inputs, targets, weights, and the cases that are held out."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import DataError
+from backprop_xp.arrays.backend import HostArray, dtype_name, namespace
+from backprop_xp.arrays.scalars import finite_number
+from backprop_xp.errors import DataError, OptionError
+from backprop_xp.estimators.user_arrays import brought, picked, place_of
 from backprop_xp.network.data_values import check_case_weights
 from backprop_xp.training.optimizer_state import OptimizerState
 
-__all__ = ["Cases", "dense", "penalty", "poisson_offset", "unshuffled"]
+__all__ = [
+    "Cases",
+    "Penalty",
+    "dense",
+    "of_classes",
+    "penalty",
+    "poisson_offset",
+    "unshuffled",
+]
 
 
 @dataclass(frozen=True)
@@ -22,17 +33,17 @@ class Cases:
     ----------
     X : array or CSR matrix (m, n_in)
     Y : array (m,) or (m, units)
-        The targets of training.
+        The targets of training: labels on the host, or numbers where X is.
     y : array
-        The targets of the score.
+        The targets of the score, likewise.
     w : array (m,) or None
-        The weights of the cases in the score.
+        The weights of the cases in the score, on the host.
     training_w : array (m,) or None
         The weights of the cases in training, with those of their classes.
     """
 
     X: Any
-    Y: HostArray
+    Y: Any
     y: Any
     w: HostArray | None = None
     training_w: HostArray | None = None
@@ -45,7 +56,8 @@ class Cases:
     def part(self, rows: HostArray) -> Self:
         """Return the cases of these rows."""
         w, training_w = (None if x is None else x[rows] for x in (self.w, self.training_w))
-        return type(self)(self.X[rows], self.Y[rows], self.y[rows], w, training_w)
+        X, Y, y = (picked(x, rows) for x in (self.X, self.Y, self.y))
+        return type(self)(X, Y, y, w, training_w)
 
     def of_some_weight(self) -> Self:
         """Return the cases whose weight is not 0, after a check of the weights.
@@ -91,7 +103,8 @@ class Cases:
                 np.arange(m), test_size=fraction, random_state=random, stratify=two_classes
             )
         if len(others) < 2:
-            came = f"{m} case{'s' * (m != 1)}" + (" of weight > 0" if self.w is not None else "")
+            came = "1 case (n_samples=1)" if m == 1 else f"{m} cases"
+            came += " of weight > 0" if self.w is not None else ""
             expected = "at least one to train on and two to hold out"
             advice = (
                 "The validation set is too small: pass more cases, another validation_fraction, "
@@ -101,9 +114,100 @@ class Cases:
         return self.part(rows), self.part(others)
 
 
+def of_classes(
+    class_weight: Any, classes: HostArray, y: HostArray, w: HostArray | None
+) -> HostArray:
+    """Return the weights (m,) of the cases: those of their classes, times their own.
+
+    "balanced" gives each class the same sum of weights, and leaves the mean weight as it is. Where
+    a case has several labels, it has the product of the weights that each of them gives.
+
+    Parameters
+    ----------
+    class_weight : "balanced", dict, or a list with a dict of 0 and 1 for each label
+        Classes that a dict does not name have weight 1.
+    classes : array (n_classes,)
+    y : array (m,) or (m, n_labels)
+    w : array (m,) or None
+
+    Raises
+    ------
+    OptionError
+        `class_weight` has another type, or names an unknown class.
+
+    Examples
+    --------
+    >>> y, w = np.array([0, 0, 0, 1]), np.array([1.0, 1, 2, 2])
+    >>> of_classes("balanced", y, y, w)
+    array([0.75, 0.75, 1.5 , 3.  ])
+    >>> of_classes({1: 5.0}, np.array([0, 1]), y, w)
+    array([ 1.,  1.,  2., 10.])
+    """
+    columns = y.reshape(len(y), -1).T
+    weights = product = np.ones(len(y)) if w is None else w
+    several = y.ndim == 2
+    balanced = isinstance(class_weight, str) and class_weight == "balanced"
+    given = class_weight if several else [class_weight]
+    if not balanced and not (
+        isinstance(given, list)
+        and len(given) == len(columns)
+        and all(isinstance(one, Mapping) for one in given)
+    ):
+        of_labels = "a list with a dict for each label" if several else "a dict"
+        advice = "Use 'balanced'"
+        raise OptionError(
+            "class_weight", f"{class_weight!r:.60}", f"'balanced' or {of_labels}", advice
+        )
+    for place, labels in enumerate(columns):
+        if balanced:
+            number = np.unique(labels, return_inverse=True)[1]
+            sums = np.bincount(number, weights=weights)
+            share = weights.sum() / (np.count_nonzero(sums) * np.where(sums > 0, sums, 1))
+        else:
+            known = [0, 1] if several else classes
+            number, share = np.searchsorted(known, labels), _weights_of(given[place], known)
+        product = product * share[number]
+    return product
+
+
+def _weights_of(given: Mapping[Any, Any], classes: Any) -> HostArray:
+    """Return the weight of each class; 1 where none is given."""
+    known = np.asarray(classes).tolist()
+    unknown = [label for label in given if label not in known]
+    if unknown and not set(known) <= given.keys():
+        came, expected = f"the classes {unknown}", f"classes of y, {known}"
+        raise OptionError("class_weight", f"{came:.100}", f"{expected:.200}", "Correct their names")
+    return np.array([finite_number(given.get(label, 1), "class_weight") for label in known])
+
+
 def dense(x: Any) -> Any:
     """Return a sparse matrix as an array; any other object unchanged."""
     return x.toarray() if hasattr(x, "toarray") else x
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """The factor of ½ Σ W² in each batch, a schedule: the last batch of an epoch may be shorter.
+
+    Attributes
+    ----------
+    whole, last : float, or array over a stack
+        The factor in a whole batch, and in the last batch of an epoch.
+    batches : int
+        The number of batches of an epoch.
+    before : int
+        The number of steps of earlier fits, after which the first epoch begins.
+    """
+
+    whole: Any
+    last: Any
+    batches: int
+    before: int = 0
+
+    def __call__(self, step: int) -> Any:
+        """Return the factor at a step."""
+        is_last = (step - self.before) % self.batches == self.batches - 1
+        return self.last if is_last else self.whole
 
 
 def penalty(
@@ -111,16 +215,11 @@ def penalty(
 ) -> Any:
     """Return the factor of ½ Σ W² in each batch: alpha over the weight of its cases."""
     weight = 1.0 if w is None else float(w.mean())
-    if m % size == 0:
-        return alpha / (size * weight)
-    batches, last = m // size + 1, m % size
+    whole, last = alpha / (size * weight), m % size
+    if last == 0:
+        return whole
     before = 0 if state is None else int(state.memory["step"])
-
-    def l2(step: int) -> float:
-        is_last = (step - before) % batches == batches - 1
-        return alpha / ((last if is_last else size) * weight)
-
-    return l2
+    return Penalty(whole, alpha / (last * weight), m // size + 1, before)
 
 
 def unshuffled(m: int, size: int) -> Any:
@@ -130,6 +229,9 @@ def unshuffled(m: int, size: int) -> Any:
 
 def poisson_offset(cases: Cases) -> float:
     """Return the mean of Σ (y ln y − y), a constant that scikit-learn adds to the Poisson cost."""
-    y = np.asarray(cases.Y, np.float64)
-    terms = y * np.log(np.where(y > 0, y, 1)) - y
-    return float(np.average(terms.sum(axis=1), weights=cases.training_w))
+    y, w = cases.Y, cases.training_w
+    xp = namespace(y)
+    terms = xp.sum(y * xp.log(xp.where(y > 0, y, xp.ones_like(y))) - y, axis=1)
+    if w is None:
+        return float(xp.mean(terms))
+    return float(xp.sum(terms * brought(w / w.sum(), place_of(y), dtype_name(y.dtype))))

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.errors import DivergenceError
+from backprop_xp.errors import DivergenceError, OutOfMemoryError
 from backprop_xp.estimators.cases import Cases
 from backprop_xp.estimators.parameters import Chosen
 from backprop_xp.estimators.stopping import Watch, ctrl_c_raises
+from backprop_xp.estimators.user_arrays import brought, place_of
 from backprop_xp.training.run import Run
 from backprop_xp.training.train import train
 
@@ -44,6 +45,8 @@ class Fit:
 def trained(arguments: Mapping[str, Any], watch: Watch) -> Run:
     """Return the run of `train` with these arguments; where it diverges, with the best θ.
 
+    The θ of an error is where X is.
+
     Raises
     ------
     DivergenceError
@@ -52,8 +55,10 @@ def trained(arguments: Mapping[str, Any], watch: Watch) -> Run:
     try:
         with ctrl_c_raises():
             return train(**arguments)
-    except DivergenceError as error:
-        if watch.theta is None:
+    except (DivergenceError, OutOfMemoryError) as error:
+        if error.theta is not None:
+            error.theta = brought(error.theta, place_of(arguments["X"]))
+        if watch.theta is None or isinstance(error, OutOfMemoryError):
             raise
         watch.diverged()
         why = f"{Watch.DIVERGED} in epoch {error.epoch} (counted from 0)"

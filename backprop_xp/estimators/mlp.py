@@ -9,10 +9,12 @@ from typing import Any, Self
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import dtype_name, namespace
+from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
 from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.user_arrays import brought, on_host, place_of
 from backprop_xp.estimators.without_sklearn import stand_ins
 
 try:
@@ -104,7 +106,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     loss : str or Loss, optional
         Default, and "log_loss": cross-entropy.
     class_weight : dict or "balanced", optional
-        The weight of each class, which multiplies the weights of its cases in training.
+        The weight of each class, which multiplies the weights of its cases in training; 1 for
+        classes that a dict does not name. "balanced" gives each class the same sum of weights.
+        Labels take a list with a dict of 0 and 1 for each label.
     scoring : str or callable, optional
         A scorer of scikit-learn, such as "roc_auc", for the cases held out. Default: accuracy, or
         R² for numbers.
@@ -116,7 +120,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     dropout, l1, label_smoothing, clip_value, clip_norm, max_norm
         As in `backprop_xp.train`.
     device : str or Device, optional
-        The device that trains and predicts, such as ``"cuda"``. Default: "cpu".
+        The device that trains and predicts, such as ``"cuda"``; X is moved there. Default: "cpu",
+        and with scikit-learn's ``array_api_dispatch`` the device of X.
     dtype : str, optional
         The dtype of the computation; GPUs are fastest in "float32". Default: float32 where X is
         float32, else float64.
@@ -126,10 +131,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : array (n_classes,)
         The classes in sorted order, or the numbers of the labels.
     coefs_, intercepts_ : list of array (n_in, n_out), (n_out,)
-        The weights and the biases of each layer. They can be set.
+        The weights and the biases of each layer. They can be set. These arrays, `theta_` and all
+        predictions are NumPy arrays; with ``array_api_dispatch`` they are of the library of X, on
+        its device.
     network_ : Network
     theta_ : array (P,)
-        The numbers of `coefs_` and `intercepts_` as one vector, on the host;
+        The numbers of `coefs_` and `intercepts_` as one vector;
         ``bp.save(path, mlp)`` writes a file.
     run_ : Run
         The run of `backprop_xp.train`: its history, and why it stopped.
@@ -155,7 +162,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ------
     MissingExtraError
         scikit-learn is not installed, or older than 1.6.
-    OptionError
+    ParameterError
         `fit`: a parameter is out of range, or a name is unknown.
     DataError
         `fit`: sample weights are negative or all 0, or there are too few cases to hold some out.
@@ -255,7 +262,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
+    score = BaseMLP.score  # not that of the mixin
+
     def _target_kind(self, y: Any, *, known: bool) -> Head:
+        refuse_missing(np.asarray(y), "fit(y)")
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind.startswith("multilabel"):
@@ -278,9 +288,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise DataError("partial_fit(y)", came, expected, "Name all in the first call")
         return Head.of_classes(classes)
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:
         if not head.flat:
-            return np.asarray(y, dtype)
+            return np.asarray(y, dtype_name(X.dtype))
         classes: Any = head.classes
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
@@ -314,16 +324,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> mlp.t_ == len(X)
         True
         """
-        check_partial_fit(self)
 
         def fit() -> None:
-            _check_partial_fit_first_call(self, classes)
+            check_partial_fit(self)
+            _check_partial_fit_first_call(self, on_host(classes))
             self._fit(X, y, sample_weight, None, incremental=True)
 
-        return self._unharmed(fit)
+        return self._unharmed(X, fit)
 
     @checks_keywords
-    def predict_proba(self, X: Any) -> HostArray:
+    def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
         Examples
@@ -338,12 +348,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                [0., 1.],
                [1., 0.]], dtype=float32)
         """
-        z = self._weighted_inputs_for(X)
-        probabilities: HostArray = self._head.probabilities(z)
-        return probabilities
+        z = self._weighted_inputs_for(X, "predict_proba")
+        return self._head.probabilities(z)
 
     @checks_keywords
-    def predict_log_proba(self, X: Any) -> HostArray:
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
         It is finite where a probability rounds to 0.
@@ -358,9 +367,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         >>> bool(np.allclose(np.exp(mlp.predict_log_proba(X)), mlp.predict_proba(X)))
         True
         """
-        z = self._weighted_inputs_for(X)
-        logarithms: HostArray = self._head.log_probabilities(z)
-        return logarithms
+        z = self._weighted_inputs_for(X, "predict_log_proba")
+        return self._head.log_probabilities(z)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -385,7 +393,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ------
     MissingExtraError
         scikit-learn is not installed, or older than 1.6.
-    OptionError
+    ParameterError
         `fit`: a parameter is out of range, a name is unknown, or the loss is one of classes.
     DataError
         `fit`: y holds no real numbers, or sample weights are negative or all 0.
@@ -478,14 +486,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.device = device
         self.dtype = dtype
 
-    def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
-        if y.dtype.kind not in "fiub":
-            advice = "Use MLPClassifier for classes"
-            raise DataError("fit(y)", f"dtype {y.dtype}", "real numbers", advice)
-        return Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+    score = BaseMLP.score  # not that of the mixin
 
-    def _targets(self, y: Any, head: Head, dtype: Any) -> HostArray:  # noqa: ARG002  numbers
-        return np.asarray(y).reshape(len(y), -1).astype(dtype)
+    def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
+        head = Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
+        head.check_known(y, "fit(y)")
+        return head
+
+    def _targets(self, y: Any, head: Head, X: Any) -> Any:  # noqa: ARG002  numbers
+        Y = brought(y, place_of(X), dtype_name(X.dtype))
+        return namespace(Y).reshape(Y, (y.shape[0], -1))
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
     @checks_keywords
@@ -508,5 +518,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         >>> mlp.partial_fit([[0.0], [1.0]], [1.0, 2.0]).partial_fit([[2.0]], [3.0]).t_
         3
         """
-        check_partial_fit(self)
-        return self._unharmed(lambda: self._fit(X, y, sample_weight, None, incremental=True))
+
+        def fit() -> None:
+            check_partial_fit(self)
+            self._fit(X, y, sample_weight, None, incremental=True)
+
+        return self._unharmed(X, fit)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.activations import find_activation
-from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import OptionError
+from backprop_xp.arrays.backend import Array, HostArray, dtype_name
+from backprop_xp.errors import DataError, OptionError
 from backprop_xp.losses import find_loss
 from backprop_xp.network.decisions import decided, log_probabilities, probabilities
 
@@ -66,17 +66,37 @@ class Head(NamedTuple):
         activation = "exp" if getattr(loss, "name", loss) == "poisson" else "identity"
         return cls(count, activation, "squared_error", flat=flat)
 
-    def decide(self, outputs: HostArray) -> HostArray:
-        """Return the predictions, (m,) or (m, units), for outputs (m, units)."""
+    def check_known(self, y: Any, where: str) -> None:
+        """Refuse classes that the outputs do not have, labels other than 0 and 1, and no numbers.
+
+        Raises
+        ------
+        DataError
+        """
+        if self.classes is None:
+            if not dtype_name(y.dtype).startswith(("float", "int", "uint", "bool")):
+                advice = "Use MLPClassifier for classes"
+                raise DataError(where, f"dtype {y.dtype}", "real numbers", advice)
+            return
+        known = self.classes if self.flat else np.arange(2)
+        found = np.unique(y)
+        unknown = found[~np.isin(found, known)]
+        if len(unknown):
+            came, expected = f"the classes {unknown}", f"some of {known}, which it was fitted with"
+            advice = "Leave out the cases of other classes, or fit with all"
+            raise DataError(where, f"{came:.200}", f"{expected:.200}", advice)
+
+    def decide(self, outputs: Array) -> Any:
+        """Return the predictions, (m,) or (m, units), for outputs (m, units), where these are."""
         predicted = decided(outputs, self.classes, self.flat)
         return _as_sparse(predicted) if self.sparse else predicted
 
-    def probabilities(self, z: HostArray) -> HostArray:
+    def probabilities(self, z: Array) -> Any:
         """Return the probability of each class or label, (m, n_classes), from z^L (m, units)."""
         output = find_activation(self.activation, "activation")
         return probabilities(z, output, self.classes, self.flat)
 
-    def log_probabilities(self, z: HostArray) -> HostArray:
+    def log_probabilities(self, z: Array) -> Any:
         """Return the logarithms of `probabilities`, finite where a probability rounds to 0."""
         output = find_activation(self.activation, "activation")
         return log_probabilities(z, output, self.classes, self.flat)
@@ -91,6 +111,8 @@ class Head(NamedTuple):
         """
         if given is None or (self.classes is not None and given == LOG_LOSS):
             return self.loss
+        if self.classes is None and isinstance(given, str) and given == LOG_LOSS:
+            given = "cross_entropy"  # by its name here, for the error below
         loss = find_loss(given, "loss")
         name = getattr(loss, "name", "")
         if name == "cross_entropy" and self.activation == "sigmoid":

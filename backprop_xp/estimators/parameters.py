@@ -1,12 +1,14 @@
 """The parameters of an estimator, checked before the data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from backprop_xp.activations import Activation, find_activation
+from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.callbacks.callback import checked_callbacks
 from backprop_xp.errors import OptionError
@@ -87,53 +89,92 @@ def checked(given: Any, *, held_out: bool) -> Chosen:
         if not isinstance(getattr(given, name), bool | np.bool_):
             came = repr(getattr(given, name))
             raise OptionError(name, came, "True or False", "Pass one of the two")
-    if given.learning_rate not in RATES:
+    if not isinstance(given.learning_rate, str) or given.learning_rate not in RATES:
         advice = "Pass a number as learning_rate_init"
         came = f"{given.learning_rate!r:.60}"
         raise OptionError("learning_rate", came, f"one of {', '.join(RATES)}", advice)
     _check_loss(given.loss)
-    sizes = given.hidden_layer_sizes
-    each = sizes if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
-    hidden = [check_count(size, "hidden_layer_sizes", least=1) for size in each]
+    _check_random_state(given.random_state)
+    _check_scoring(given.scoring)
+    hidden = _hidden_sizes(given.hidden_layer_sizes)
     optimizer, rate = _optimizer(given)
+    callbacks = _callbacks(given.callbacks)
     if not held_out:
-        _check_metrics(optimizer)
+        _check_metrics(optimizer, callbacks)
     activations = _activations(given.activation, len(hidden))
-    return Chosen(hidden, activations, optimizer, rate, _callbacks(given.callbacks))
+    return Chosen(hidden, activations, optimizer, rate, callbacks)
 
 
 def _check_loss(loss: Any) -> None:
     """Refuse layer sizes in the place of the loss, which is a regressor's first parameter."""
-    if isinstance(loss, str) or loss is None or not isinstance(loss, int | Sequence | np.ndarray):
+    numbers = Real, Sequence, np.ndarray, np.bool_
+    if isinstance(loss, str) or not isinstance(loss, numbers):
         return
     came = f"{loss!r:.60} as the first argument"
     advice = f"Pass hidden_layer_sizes={loss!r:.60}"
     raise OptionError("loss", came, "a loss, which comes first as in scikit-learn", advice)
 
 
-def _check_metrics(optimizer: Any) -> None:
-    """Refuse a schedule that follows the cases held out."""
-    metrics = (getattr(one, "metric", "") for one in find_listeners(optimizer).values())
-    of_validation = [name for name in metrics if str(name).startswith("validation_")]
-    if of_validation:
-        came = f"a schedule that follows {of_validation[0]!r}"
-        expected = "the metric 'cost' without cases held out"
-        raise OptionError("solver", came, expected, "Pass early_stopping=True, or metric='cost'")
+def _check_random_state(given: Any) -> None:
+    """Refuse an object that seeds no RandomState."""
+    from sklearn.utils import check_random_state
+
+    try:
+        check_random_state(given)
+    except ValueError:
+        expected = "None, a RandomState, or an integer from 0 to 2**32 - 1"
+        raise OptionError("random_state", f"{given!r:.60}", expected, "Pass such as 0") from None
+
+
+def _check_scoring(given: Any) -> None:
+    """Refuse an object that is no scorer."""
+    from sklearn.metrics import get_scorer_names
+
+    names = get_scorer_names()
+    if given is None or callable(given) or (isinstance(given, str) and given in names):
+        return
+    expected = "None, the name of a scorer of scikit-learn, or a function (estimator, X, y)"
+    raise OptionError("scoring", f"{given!r:.60}", expected, nearest_name(given, names))
+
+
+def _hidden_sizes(given: Any) -> list[int]:
+    """Return the units of each hidden layer; the object can be read again by the next fit."""
+    one = isinstance(given, str | bytes | Iterator) or not isinstance(given, Iterable)
+    each = [given] if one else given
+    return [check_count(size, "hidden_layer_sizes", least=1) for size in each]
+
+
+def _check_metrics(optimizer: Any, callbacks: Sequence[Any]) -> None:
+    """Refuse a schedule or a callback that follows the cases held out."""
+    schedules = find_listeners(optimizer).values()
+    for where, followers in (("solver", schedules), ("callbacks", callbacks)):
+        metrics = (str(getattr(one, "metric", "")) for one in followers)
+        of_validation = [name for name in metrics if name.startswith("validation_")]
+        if of_validation:
+            came = f"an object that follows {of_validation[0]!r}"
+            expected = "the metric 'cost' without cases held out"
+            advice = "Pass early_stopping=True, or metric='cost', or eval_set to fit"
+            raise OptionError(where, came, expected, advice)
 
 
 def _check_numbers(given: Any) -> None:
     check_count(given.max_iter, "max_iter", least=1)
     check_count(given.max_fun, "max_fun", least=1)
-    if given.n_iter_no_change != np.inf:
-        check_count(given.n_iter_no_change, "n_iter_no_change", least=1)
+    patience = given.n_iter_no_change
+    if not (isinstance(patience, Real) and patience == np.inf):
+        check_count(patience, "n_iter_no_change", least=1)
     if given.batch_size is None or isinstance(given.batch_size, str):
         if given.batch_size != "auto":
             expected = "'auto' or an integer >= 1"
             raise OptionError("batch_size", repr(given.batch_size), expected, "Use 'auto'")
     else:
         check_count(given.batch_size, "batch_size", least=1)
-    if isinstance(given.verbose, str) or given.verbose is None:
-        raise OptionError("verbose", repr(given.verbose), "True, False or a number", "Use True")
+    count = given.verbose
+    if not (
+        isinstance(count, bool | np.bool_) or (isinstance(count, Integral) and int(count) >= 0)
+    ):
+        expected = "True, False or an integer >= 0"
+        raise OptionError("verbose", f"{count!r:.60}", expected, "Use True")
     for name, limits in RANGES.items():
         number = finite_number(getattr(given, name), name)
         if not limits.hold(np.asarray(number)):

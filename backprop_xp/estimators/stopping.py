@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray, to_host
+from backprop_xp.arrays.backend import Array, copied
 from backprop_xp.callbacks.progress import Progress
 
 __all__ = ["Curves", "Rate", "Watch", "ctrl_c_raises"]
@@ -148,13 +148,13 @@ class Watch:
     tol: float
     patience: float
     curves: Curves = field(default_factory=Curves)
-    score: Callable[[HostArray], float] | None = None
+    score: Callable[[Array], float] | None = None
     decides: bool = False
     rate: Rate | None = None
     cases: int = 0
     offset: float = 0.0
     tells: bool = False
-    theta: HostArray | None = None
+    theta: Array | None = None
     epochs: int = 0
 
     built_in: ClassVar[bool] = True
@@ -164,19 +164,20 @@ class Watch:
     def on_epoch_end(self, progress: Progress) -> None:
         """Compare the score of the epoch with the best score before."""
         curves, self.epochs = self.curves, self.epochs + 1
-        loss = progress.history["cost"][-1] + self.offset
+        loss = np.float64(progress.history["cost"][-1] + self.offset)
         curves.losses.append(loss)
         curves.cases += self.cases
         self._say(f"Iteration {self.epochs}, loss = {loss:.8f}")
         if self.score is not None:
             self._look(progress)
-        decisive, best = -loss, -curves.best_loss
+        decisive: float = -loss
+        best = -curves.best_loss
         if self.decides and curves.scores is not None:
             decisive, best = curves.scores[-1], curves.best_score
         curves.waited = 0 if decisive >= best + self.tol else curves.waited + 1
         curves.best_loss = min(curves.best_loss, loss)
         if self.decides and decisive > best:
-            curves.best_score, self.theta = decisive, to_host(progress.theta)  # a copy
+            curves.best_score, self.theta = decisive, copied(progress.theta)
         if self.rate is not None:
             self.rate.after_epoch(curves.cases)
         if curves.waited > self.patience:
@@ -184,7 +185,7 @@ class Watch:
 
     def diverged(self) -> None:
         """Note an epoch whose cost is not finite, for which there is no call."""
-        self.curves.losses.append(math.nan)
+        self.curves.losses.append(np.float64(np.nan))
         self.epochs += 1
         if self.curves.scores is not None:
             self.curves.scores.append(math.nan)
@@ -193,7 +194,7 @@ class Watch:
         """Add the score of the epoch to the curve."""
         assert self.score is not None  # noqa: S101  for the type checker
         scores = self.curves.scores = self.curves.scores or []
-        scores.append(self.score(to_host(progress.theta)))
+        scores.append(self.score(progress.theta))
         self._say(f"Validation score: {scores[-1]:.6f}")
 
     def _end(self, progress: Progress) -> None:

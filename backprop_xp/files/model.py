@@ -138,7 +138,8 @@ class Model(_Pair[ArrayT_co]):
                [3.5]])
         """
         outputs = to_host(predict(self.network, self.theta, self._inputs(X)))
-        return decided(outputs, self.classes, self.meaning.flat)
+        predicted: NDArray[Any] = decided(outputs, self.classes, self.meaning.flat)
+        return predicted
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class or label, (m, n_classes), on the host.
@@ -172,7 +173,8 @@ class Model(_Pair[ArrayT_co]):
             )
         linear = replace(self.network, output=Identity())
         z = to_host(predict(linear, self.theta, self._inputs(X)))
-        return probabilities(z, output, self.classes, self.meaning.flat)
+        found: NDArray[Any] = probabilities(z, output, self.classes, self.meaning.flat)
+        return found
 
     def inputs(self, X: Any) -> HostArray:
         """Return the network's inputs, (m, n_in), for rows as `predict` takes them.

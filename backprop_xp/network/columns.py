@@ -49,8 +49,11 @@ def check_theta(theta: Any, count: int, where: str) -> Namespace:
     DTypeError, ShapeError
     """
     if not is_array(theta):
-        held = hasattr(theta, "theta")  # as a run and a loaded model have it
-        advice = "Pass its theta, such as run.theta" if held else "Make one with net.init()"
+        advice = "Make one with net.init()"
+        if hasattr(theta, "theta"):  # as a run and a loaded model have it
+            advice = "Pass its theta, such as run.theta"
+        elif isinstance(theta, tuple | list) and all(hasattr(one, "W") for one in theta):
+            advice = "Pass net.pack(layers)"
         raise DTypeError(f"{where}(theta)", type(theta).__name__, "an array", advice)
     check_unmasked(theta, f"{where}(theta)")
     check_dense(theta, f"{where}(theta)")

@@ -31,7 +31,7 @@ from backprop_xp.network import backpropagation, chunks, columns, parameters
 from backprop_xp.network.connections import Mask, checked_connections, existing
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
-from backprop_xp.network.summary import Summary, summary_of
+from backprop_xp.network.summary import Summary, html_of, summary_of
 
 __all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
 
@@ -56,9 +56,11 @@ _ELSEWHERE = {
     "fit": "Call bp.train(net, X, Y)",
     "get_params": _BESIDE,
     "get_weights": _UNPACK,
+    "grad": "Call net.gradient(theta, X, Y)",
     "history": "Use the history of the run: bp.train(net, X, Y).history",
     "initialize": _BESIDE,
     "input_shape": "Use net.sizes[0]",
+    "load": _LOAD,
     "load_params": _LOAD,
     "load_state_dict": _LOAD,
     "load_weights": _LOAD,
@@ -206,6 +208,10 @@ class Network:
         loss      cross_entropy
         """
         return summary_of(self.sizes, self.activations, self.loss, self.connections)
+
+    def _repr_html_(self) -> str:
+        """Return the table of the layers in HTML, as notebooks show it."""
+        return html_of(self.sizes, self.activations, self.loss, self.connections)
 
     @cached_property
     def output_with_loss(self) -> Output:

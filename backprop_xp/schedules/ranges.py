@@ -103,6 +103,7 @@ class Range(NamedTuple):
         >>> BELOW_1.hold(np.array([0.0, 0.9])), BELOW_1.hold(np.array([0.0, 1.0]))
         (True, False)
         """
+        values = np.asarray(values, np.float64)  # a bound beside 1 would round to 1 in float32
         above = values >= self.low if self.low_too else values > self.low
         return values.size > 0 and bool(np.all(above & (values < self.high)))
 

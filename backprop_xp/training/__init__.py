@@ -3,27 +3,33 @@
 The path of `train`:
 
 1. `options.Options` and its `Regularisation` check the options.
-2. `resume.claimed_folders` keeps other runs out of the folders of checkpoints.
+2. `resume.claimed_folders` keeps other runs, of any process, out of the folders of checkpoints.
 3. `task.prepared` reads the checkpoint to resume. It checks the data and θ, and moves them to the
    device: the `Task`.
-4. `failures.Guarded` surrounds the rest. It knows θ from before the epoch, for an
-   `OutOfMemoryError`.
+4. `failures.Guarded` surrounds the rest: threads, device, and errors that hold the last good θ.
 5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
-   `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`, and then
-   restores the state of the checkpoint. `Trainer` gets its steps from `step.compiled`: the step of
-   `step.update.step_of`, which the room `execution` makes fast.
-6. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
-7. `Loop` begins an epoch with ``on_epoch_start``. `data.batches` cuts the epoch into blocks of
-   batches, and `Loop` hands each block to `Trainer.block`. After each block ``on_batch_end``
-   follows; where a callback has it, a block is one batch. A Ctrl-C ends training here.
-8. `Trainer.block` runs the step for each batch of the block: one update of θ each. The scores stay
-   on the device, in an `EpochRecord`.
-9. `Loop` ends an epoch. It reads the scores, raises `DivergenceError` where one is not finite,
-   scores the validation cases, and calls ``on_epoch_end``. There a `Checkpoint` writes its file.
-10. `Driver.result` returns the `Run`.
+   `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`.
+   For a `Loop` it also compares the arguments with those of the checkpoint (`resume`), and restores
+   θ, the optimiser's state, the history, and the memories of schedules and callbacks.
+6. The `Trainer` gets one function from `step.compiled`, which runs a whole block of batches. The
+   function calls the step of `step.update.step_of`, one update of θ, for each batch, and the room
+   `execution` makes the function fast.
+7. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
+8. `Loop` begins an epoch with ``on_epoch_start``. `data.batches` cuts the cases into batches, and
+   joins batches to blocks. `Loop` hands each block to `Trainer.block`, which puts the scores into
+   an `EpochRecord` on the device. A callback with ``on_batch_end`` makes each block a single batch,
+   and is called after it.
+9. After a block `Loop` looks for Ctrl-C. It then leaves the epoch as it is, without an entry in the
+   history, and goes on with ``on_train_end``.
+10. `Loop` ends an epoch. It reads the scores on the host and scores the validation cases. It raises
+    `DivergenceError` where a cost of either is not finite. Then it calls ``on_epoch_end``, where a
+    `Checkpoint` writes its file if it is due.
+11. `Driver.result` returns the `Run`.
 
-`Minimisation` takes another way in place of 7 to 9. SciPy asks for the cost and the gradient of all
-cases, and `Trainer.block` computes both. After each iteration ``on_epoch_end`` follows.
+`Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A
+`Trainer` computes both by the same step, whose optimiser, `Derivative`, returns ∂E/∂θ in the place
+of θ. After each iteration `Minimisation` checks the cost, calls ``on_epoch_end``, and looks for
+Ctrl-C. It takes no checkpoints.
 
 The modules, in the order in which one reads them:
 

@@ -33,6 +33,9 @@ def test_a_log_in_csv_is_the_history(stack, tmp_path):
 class Irregular:
     """Adds entries to the history that come later, not in every epoch, or several in an epoch."""
 
+    def on_train_start(self, progress):
+        progress.history.setdefault("start", [0.25])
+
     def on_batch_end(self, progress):
         progress.history.setdefault("of_batch", []).append(progress.batch / 3)
 
@@ -64,11 +67,12 @@ def test_a_log_in_csv_has_every_entry_at_its_epoch(stack, tmp_path):
     last = "late[1]" if stack else "late"
     found = {
         name: [(int(row["epoch"]), row[name]) for row in rows if row[name]]
-        for name in ("of_batch", "even", "note", "end", last)
+        for name in ("start", "of_batch", "even", "note", "end", last)
     }
     late = [(epoch, repr(1 / epoch)) for epoch in (3, 4, 5)]
     assert found.pop(last) == late
     assert found == {
+        "start": [(1, "0.25")],
         "of_batch": [(e, repr(b / 3)) for e in range(1, 6) for b in range(1, 5)],
         "even": [(2, "2.0"), (4, "4.0")],
         "note": [(4, "a text, with a comma")],
@@ -173,6 +177,7 @@ def test_tensorboard_has_new_numbers_alone(tmp_path, monkeypatch):
     found = {name: [at for one, _, at in written if one == name] for name, _, _ in written}
     found.pop("accuracy", None)
     assert found == {
+        "start": [1],
         "cost": [1, 2, 3, 4, 5],
         "of_batch": [1, 2, 3, 4, 5],
         "late": [3, 4, 5],

@@ -82,9 +82,19 @@ def test_cases_of_weight_0_are_left_out(kind, y, early_stopping, state):
 @pytest.mark.parametrize(
     ("kind", "y", "count", "words"),
     [
-        (bp.MLPRegressor, NUMBERS, 1, "got 1 case of weight > 0; expected at least one to train"),
+        (
+            bp.MLPRegressor,
+            NUMBERS,
+            1,
+            "got 1 case (n_samples=1) of weight > 0; expected at least one to train",
+        ),
         (bp.MLPRegressor, NUMBERS, 2, "got 2 cases of weight > 0; expected at least one to train"),
-        (bp.MLPClassifier, TWO, 1, "got 1 case of weight > 0; expected at least one to train"),
+        (
+            bp.MLPClassifier,
+            TWO,
+            1,
+            "got 1 case (n_samples=1) of weight > 0; expected at least one to train",
+        ),
     ],
 )
 def test_too_few_cases_to_hold_some_out(kind, y, count, words):
@@ -159,7 +169,7 @@ def test_a_schedule_follows_its_metric(metric, kind, y, early_stopping, sparse):
 
 def test_a_schedule_that_follows_cases_held_out_needs_some():
     mlp = bp.MLPClassifier(solver=bp.SGD(bp.schedules.ReduceOnPlateau(0.1)))
-    words = r"solver: got a schedule that follows 'validation_cost'.* Pass early_stopping=True"
+    words = r"solver: got an object that follows 'validation_cost'.* Pass early_stopping=True"
     with pytest.raises(bp.OptionError, match=words):
         mlp.fit(X, TWO)
 

@@ -36,6 +36,13 @@ def test_edges(name):
         assert caught.value.parts[:3] == ("here", repr(number), limits.text)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_bounds_are_not_rounded_to_the_dtype_of_the_values(dtype):
+    assert ranges.SHARE.hold(np.ones(1, dtype))
+    assert not ranges.SHARE.hold(np.nextafter(np.ones(1, dtype), np.full(1, 2, dtype)))
+    assert not ranges.BELOW_1.hold(np.ones(1, dtype))
+
+
 def test_schedules_are_not_looked_at():
     check_range("here", lambda _: "no number", ranges.FINITE)
     assert not is_zero(lambda _: 0.0)

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import os
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -20,6 +22,7 @@ _EXTRAS = {  # a text in a block, and the module without which the block cannot 
     "onnxruntime": "onnxruntime",
     "import torch": "torch",
     ".plot()": "matplotlib",
+    "bp.plots": "matplotlib",
     ".to_frame()": "pandas",
 }
 
@@ -43,6 +46,6 @@ def run(code: str, page: Path) -> str:
         if text in code:
             pytest.importorskip(module, reason=f"{module} is not installed")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), patch.dict(os.environ):
         exec(compile(code, str(page), "exec"), {"__name__": "page"})  # noqa: S102
     return printed.getvalue()

@@ -45,10 +45,10 @@ class Namespace:
     def __array_namespace_info__(self) -> "Namespace":
         return self
 
-    def dtypes(self, *, device: Any) -> Any:
+    def dtypes(self, *, device: Any, kind: Any = None) -> Any:
         """Return the dtypes by name; of CuPy's they are NumPy's."""
         assert device == DEVICE
-        return on_numpy.__array_namespace_info__().dtypes()
+        return on_numpy.__array_namespace_info__().dtypes(kind=kind)
 
 
 NAMESPACE = Namespace()

@@ -61,7 +61,8 @@ def weights_by_class(
         weighted = np.reshape(each, lead)
     else:
         expected = "None, 'balanced', or a mapping from classes to weights"
-        raise OptionError(WHERE, f"{class_weights!r:.100}", expected, "Such as {0: 1.0, 1: 5.0}")
+        advice = "Such as {0: 1.0, 1: 5.0}; pass weights of cases as case_weights="
+        raise OptionError(WHERE, f"{class_weights!r:.100}", expected, advice)
     if not weighted.max(axis=-1).all():
         expected = "at least one case with a weight above 0, for each network"
         raise OptionError(

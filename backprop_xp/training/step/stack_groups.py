@@ -8,7 +8,7 @@ grow with the stack; the memory of θ and of the optimiser's state does.
 
 from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
-__all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of"]
+__all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
 
 CPU_BYTES = 4 * 2**20
 DEVICE_BYTES = 2**30
@@ -23,8 +23,20 @@ def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[sli
     >>> groups_of(np.zeros((256, 2410), "float32"), (64, 32, 10), batch_size=32)
     [slice(0, 86, None), slice(86, 172, None), slice(172, 256, None)]
     """
-    numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
-    limit = CPU_BYTES if is_on_cpu(theta) else DEVICE_BYTES
-    count, most = theta.shape[0], max(limit // (numbers * item_bytes(theta)), 1)
+    count, most = theta.shape[0], most_at_once(theta, sizes, batch_size)
     size = -(-count // -(-count // most))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def most_at_once(theta: Array, sizes: tuple[int, ...], batch_size: int) -> int:
+    """Return the most networks of a group, at least one, for θ (..., P).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> most_at_once(np.zeros(2410, "float32"), (64, 32, 10), batch_size=32)
+    102
+    """
+    numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
+    limit = CPU_BYTES if is_on_cpu(theta) else DEVICE_BYTES
+    return max(limit // (numbers * item_bytes(theta)), 1)

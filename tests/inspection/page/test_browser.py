@@ -177,7 +177,7 @@ def test_a_hundred_steps_of_training_against_python(optimizer, opened):
     )
     with opened(trace.to_html(interactive=True)) as page:
         page.get_by_role("button", name="100 steps").click()
-        page.wait_for_function("state.history.length === 101")
+        page.wait_for_function("() => state.history.length === 101")
         after = float(net.cost(run.theta, X, Y))
         words = f"Step 100: E = {as_shown(after, 6)}"
         page.get_by_text(words).wait_for()
