@@ -11,9 +11,13 @@
     page.html    the parts of the page
     page.css     its style: light and dark, narrow and wide, printed
     network.js   both passes, the update and finite differences; only products are written there
-    drawing.js   the network, the cost and the decision map as pictures
     numbers.js   matrices and sums as elements of the page
-    page.js      the state of the page, its steps and its controls
+    drawing.js   the network, the cost and the decision map as pictures
+    state.js     the state of the page
+    views.js     what is shown of the state
+    controls.js  sliders, choices, training
+    link.js      a link that carries the state
+    page.js      the events
 
 Read them in this order. No formula stands in a script: activations, losses and optimisers come from
 `functions`, the equations from `written_equations`.

@@ -12,7 +12,16 @@ from backprop_xp.inspection.page.stories import Story, stories
 
 __all__ = ["SCRIPTS", "as_page", "data_text", "script_text"]
 
-SCRIPTS: Final = ("network.js", "drawing.js", "numbers.js", "page.js")
+SCRIPTS: Final = (
+    "network.js",
+    "numbers.js",
+    "drawing.js",
+    "state.js",
+    "views.js",
+    "controls.js",
+    "link.js",
+    "page.js",
+)
 """The scripts of the page in the order in which they run, after the functions of the networks."""
 
 

@@ -18,7 +18,17 @@ from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.sgd import SGD
 
-__all__ = ["INPUT", "PUBLISHED", "RATE", "SIZES", "TARGET", "WEIGHT", "Story", "stories"]
+__all__ = [
+    "INPUT",
+    "PUBLISHED",
+    "RATE",
+    "SIZES",
+    "TARGET",
+    "WEIGHT",
+    "Story",
+    "four_layers",
+    "stories",
+]
 
 INPUT: Final = 5.7
 WEIGHT: Final = -23.1

@@ -149,3 +149,14 @@ def test_weights_of_some_of_the_cases_have_the_sum_of_all():
 def test_the_first_network_is_not_shown_twice():
     titles = [lesson["title"] for lesson in data_of(as_page(four_layers()))]
     assert titles == ["Four layers", "One weight", "The error carried backward"]
+
+
+def test_the_equations_of_a_single_case_hold_for_each_of_them():
+    net = bp.Network([2, 3])
+    Y = [[1.0, 0.0, 0.0], [0.5, 0.2, 0.1]]
+    trace = bp.trace(net, net.init(0, dtype="float64"), [[1.0, 2.0], [3.0, 4.0]], Y)
+    (lesson, *_) = data_of(trace.to_html(interactive=True))
+    (delta,) = (
+        step for step in lesson["steps"][0]["steps"] if step["terms"][-1].get("name") == "delta1"
+    )
+    assert {"name": "sum_y"} in delta["terms"]
