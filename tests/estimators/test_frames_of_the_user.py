@@ -124,6 +124,25 @@ def test_numbers_of_a_series(make):
     assert new(bp.MLPRegressor).fit(X, frame).predict(X).shape == (90, 2)
 
 
+def dates(library, kind):
+    import datetime
+
+    days = [datetime.datetime(2020, 1, 1) + datetime.timedelta(n) for n in range(90)]  # noqa: DTZ001
+    column = days if kind == "date" else [day - days[0] for day in days]
+    return needs(library).DataFrame({"x": X[:90, 0], "d": column})
+
+
+@pytest.mark.parametrize("kind", ["date", "duration"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_dates_are_no_numbers(library, kind):
+    rows, y = dates(library, kind), CLASSES[:90]
+    with pytest.raises(bp.DTypeError, match=r"fit\(X\).*days since"):
+        new(bp.MLPClassifier).fit(rows, y)
+    known = new(bp.MLPClassifier).fit(X[:90, :2], y)
+    with pytest.raises(bp.DTypeError, match=r"predict\(X\).*days since"):
+        known.predict(rows)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -206,3 +206,9 @@ def test_every_step_is_saved_and_loaded(path, kind):
     net = bp.Network([step.n_out, 1])
     save(path, net, net.init(), meaning=Meaning(preprocessing=step))
     assert type(load(path).preprocessing) is type(step)
+
+
+def test_a_text_among_columns_that_pass_is_named_by_its_column():
+    scaled = Standardisation(np.array([5.0]), np.array([2.0]))
+    coded = STEPS["one_hot"] if "one_hot" in STEPS else None
+    assert coded is not None
