@@ -1,5 +1,7 @@
 """Frames, series, sparse matrices and lists, as scikit-learn takes them without dispatch."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from estimator_cases import CLASSES, NUMBERS, TWO, X, quick
@@ -125,9 +127,7 @@ def test_numbers_of_a_series(make):
 
 
 def dates(library, kind):
-    import datetime
-
-    days = [datetime.datetime(2020, 1, 1) + datetime.timedelta(n) for n in range(90)]  # noqa: DTZ001
+    days = [dt.datetime(2020, 1, 1) + dt.timedelta(n) for n in range(90)]
     column = days if kind == "date" else [day - days[0] for day in days]
     return needs(library).DataFrame({"x": X[:90, 0], "d": column})
 

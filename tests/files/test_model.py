@@ -13,6 +13,8 @@ import backprop_xp as bp
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import load, save
+from backprop_xp.preprocessing.composition import SideBySide, Unchanged
+from backprop_xp.preprocessing.one_hot import REFUSED, OneHotEncoding
 from backprop_xp.preprocessing.scaling import Standardisation
 
 NET = bp.Network([3, 4, 3])
@@ -209,6 +211,10 @@ def test_every_step_is_saved_and_loaded(path, kind):
 
 
 def test_a_text_among_columns_that_pass_is_named_by_its_column():
-    scaled = Standardisation(np.array([5.0]), np.array([2.0]))
-    coded = STEPS["one_hot"] if "one_hot" in STEPS else None
-    assert coded is not None
+    coded = OneHotEncoding((("a", "b"),), (np.array([0, 1]),), (REFUSED,), (2,))
+    step = SideBySide(2, ((np.array([0]), coded), (np.array([1]), Unchanged(1))))
+    rows = pytest.importorskip("pandas").DataFrame({"kind": ["a", "b"], "size": [1, "large"]})
+    net = bp.Network([3, 1], output="identity", loss="squared_error")
+    meaning = Meaning(feature_names=("kind", "size"), preprocessing=step)
+    with pytest.raises(bp.DTypeError, match="'large' at row 1, column 'size'"):
+        Model(net, net.init(), meaning).predict(rows)
