@@ -99,7 +99,7 @@ ADVICE = {  # what people try first, and the advice that helps them on
     "resume a run": (lambda _: train(resume=a_run()), "theta=run.theta, state=run.state"),
     "fit(batch_size)": (lambda _: fit(batch_size=3), "MLPClassifier(batch_size=...)"),
     "fit(validation_data)": (lambda _: fit(validation_data=(X, Y)), "Its name here is 'eval_set'"),
-    "predict(batch_size)": (lambda _: bp.MLPClassifier().predict(X, batch_size=3), "Leave it out"),
+    "estimator.predict": (lambda _: bp.MLPClassifier().predict(X, batch_size=3), "Leave it out"),
     "rows of Y": (lambda _: train(Y=np.arange(1797) % 2), "X has 6 rows and Y has 1797"),
     "rows of targets": (lambda _: train(Y=np.ones((9, 2))), "X has 6 rows and Y has 9"),
     "rows in gradient": (lambda _: NET.cost(NET.init(), X, Y[:5]), "X has 6 rows and Y has 5"),
