@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from backprop_xp.exchange.saving import save
     from backprop_xp.files.model import Model
     from backprop_xp.files.model_file import load
+    from backprop_xp.inspection import plots
     from backprop_xp.inspection.gradient_check import GradientCheck, check_gradient
     from backprop_xp.inspection.trace import Trace, trace
     from backprop_xp.inspection.written_equations import TracedLayer
@@ -138,6 +139,7 @@ __all__ = [
     "losses",
     "ordinal_probabilities",
     "ordinal_targets",
+    "plots",
     "predict",
     "save",
     "schedules",
@@ -162,9 +164,11 @@ _ON_FIRST_USE = {
     "load": "files.model_file",
     "ordinal_probabilities": "network.ordinal_classes",
     "ordinal_targets": "network.ordinal_classes",
+    "plots": "inspection.plots",
     "save": "exchange.saving",
     "trace": "inspection.trace",
 }
+_MODULES = ("datasets", "exchange", "plots")  # the others are names in a module
 
 
 def __getattr__(name: str) -> Any:
@@ -175,7 +179,7 @@ def __getattr__(name: str) -> Any:
     if name not in _ON_FIRST_USE:
         raise missing_name(__name__, name)
     module = import_module(f"{__name__}.{_ON_FIRST_USE[name]}")
-    return module if name == _ON_FIRST_USE[name] else getattr(module, name)
+    return module if name in _MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

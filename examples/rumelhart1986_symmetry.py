@@ -191,7 +191,7 @@ def picture_of_sweeps(outcome: Outcome, size: Size) -> Any:
 
 def picture_of_weights(outcome: Outcome, size: Size) -> Any:
     """Return a picture: Hinton diagrams of one start, when it is solved and later."""
-    from drawing import hinton, panels
+    from drawing import panels
 
     start = shown(outcome)
     figure, axes = panels(1, 2, width=7.5, height=6.4)
@@ -200,7 +200,9 @@ def picture_of_weights(outcome: Outcome, size: Size) -> Any:
         (axes[0, 0], outcome.at_stop[start], sweeps),
         (axes[1, 0], outcome.later[start], sweeps + size.further),
     ):
-        hinton(panel, *matrix(theta))
+        W, rows, columns = matrix(theta)
+        bp.plots.hinton(W, panel, to_units=rows, from_units=columns, numbers=True)
+        panel.set(xlabel="", ylabel="")  # the last column is to another unit
         panel.set_title(f"after {when:,} sweeps: blue above 0, orange below", fontsize=10)
     return figure
 

@@ -12,13 +12,14 @@ from backprop_xp.errors import OptionError
 
 __all__ = ["Purpose", "generator"]
 
-Purpose = Literal["parameters", "order", "split", "dropout", "input dropout"]
+Purpose = Literal["parameters", "order", "split", "dropout", "input dropout", "directions"]
 _STREAMS: dict[Purpose, int] = {
     "parameters": 0,
     "order": 1,
     "split": 2,
     "dropout": 3,
     "input dropout": 4,
+    "directions": 5,
 }
 
 

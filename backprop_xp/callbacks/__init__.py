@@ -10,6 +10,7 @@ training. A callback may keep copies of θ, add entries to the history, and stop
     early_stopping     the end of a run that no longer improves, and its best θ
     metrics            entries of the history that a callback watches
     checkpoint         files from which ``train(resume=...)`` resumes a run
+    layer_record       norms of δ and ∂E/∂W, and histograms of activations, by epoch
     logs, progress_bar the history in files, and on the terminal
 
 It imports `files`, `network` and `arrays`.
@@ -21,9 +22,10 @@ from backprop_xp.arrays.advice import missing_name
 from backprop_xp.callbacks.callback import Callback
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
+from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.callbacks.logs import CSVLog, TensorBoardLog
 
-__all__ = ["CSVLog", "Callback", "Checkpoint", "EarlyStopping", "TensorBoardLog"]
+__all__ = ["CSVLog", "Callback", "Checkpoint", "EarlyStopping", "LayerRecord", "TensorBoardLog"]
 
 
 def __getattr__(name: str) -> Any:

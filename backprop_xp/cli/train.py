@@ -67,7 +67,7 @@ def train_job(options: TrainOptions, say: Say) -> None:
     if options.picture is not None and not no_picture:
         of = "standardised targets" if task.targets else "the cases"
         unit = f"cost E (mean {task.net.loss.name.replace('_', ' ')} of {of})"
-        curve = learning_curve.learning_curve(run.history, cost=unit)
+        curve = learning_curve.learning_curve(run, cost=unit)
         learning_curve.save_figure(curve, options.picture)
         say(f"written   {options.picture}")
 

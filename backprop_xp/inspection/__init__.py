@@ -7,7 +7,10 @@
     rendering          a trace as text, as LaTeX and as an HTML page
     ascii_spelling     the symbols of the notation in ASCII
     gradient_check     gradients beside central differences
-    learning_curve     cost and accuracy by epoch, as a picture
+    learning_curve     cost and accuracy by epoch, as a figure and its file
+    plots/             curves, weights, layers, classes, regions, surfaces: on axes of matplotlib
+    run_table          a run as a small table in HTML
+    sparkline          a curve as small as a word, in SVG
     history_frame      the history of training as a data frame
 
 Read them in this order. The room imports `files` and the rooms below it. It exports no names:

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.inspection.ascii_spelling import in_ascii
+from backprop_xp.network.html_table import with_references
 
-__all__ = ["Section", "Step", "as_html", "as_latex", "as_text"]
+__all__ = ["Section", "Step", "as_html", "as_html_part", "as_latex", "as_text"]
 
 Numbers: TypeAlias = list[list[str]]
 
@@ -256,15 +257,19 @@ def _escaped(text: str) -> str:
 # -------------------------------------------------------------------------------------------------
 # HTML
 
-STYLE = """
+PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { margin: 2.5rem 0 0; border-bottom: 1px solid #8888; font-size: 1.2rem; }
-.equation { margin: 1.5rem 0 .5rem; font: italic 1.1rem Georgia, serif; }
-.numbers, .side { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
-table { border-spacing: 0; border: solid; border-width: 0 2px; border-radius: .7rem; }
-td { padding: 0 .5rem; text-align: right; font-variant-numeric: tabular-nums; }
-sup, sub { line-height: 0; }
+"""
+STYLE = """
+.backprop-trace h2 { margin: 2.5rem 0 0; border-bottom: 1px solid #8888; font-size: 1.2rem; }
+.backprop-trace .equation { margin: 1.5rem 0 .5rem; font: italic 1.1rem Georgia, serif; }
+.backprop-trace .numbers, .backprop-trace .side
+{ display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; }
+.backprop-trace table
+{ border-spacing: 0; border: solid; border-width: 0 2px; border-radius: .7rem; margin: 0; }
+.backprop-trace td { padding: 0 .5rem; text-align: right; font-variant-numeric: tabular-nums; }
+.backprop-trace sup, .backprop-trace sub { line-height: 0; }
 """
 
 
@@ -273,6 +278,22 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
 
     The page is ASCII, with character references for all other characters, so that a file of any
     encoding holds it. Parameters and errors are those of `as_text`, without `ascii`.
+    """
+    body = as_html_part(title, note, sections, digits=digits, most=most)
+    return with_references(
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{PAGE_STYLE}</style>\n</head>\n<body>\n{body}"
+        "\n</body>\n</html>\n"
+    )
+
+
+def as_html_part(
+    title: str, note: str, sections: Sequence[Section], *, digits: int, most: int
+) -> str:
+    """Return all steps as a part of an HTML page, with its style, which changes no other part.
+
+    The part is ASCII. Parameters and errors are those of `as_text`, without `ascii`.
     """
     numbers = _shown(digits, most)
 
@@ -285,7 +306,13 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
         size = " × ".join(map(str, term.shape))
         return f'<table title="{size}">{"".join(f"<tr>{row}</tr>" for row in rows)}</table>'
 
-    body = [f"<h1>{escape(title)}</h1>", f"<p>{escape(note)}</p>"]
+    style = f"<style>{STYLE}</style>"
+    body = [
+        '<div class="backprop-trace">',
+        style,
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(note)}</p>",
+    ]
     for section in sections:
         body.append(f"<section>\n<h2>{escape(section.title)}</h2>")
         for step in section.steps:
@@ -297,13 +324,7 @@ def as_html(title: str, note: str, sections: Sequence[Section], *, digits: int, 
             ]
             body.append(f'<div class="numbers">{"".join(sides)}</div>')
         body.append("</section>")
-    head = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-    )
-    page = head + "\n".join(body) + "\n</body>\n</html>\n"
-    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return with_references("\n".join([*body, "</div>"]))
 
 
 # -------------------------------------------------------------------------------------------------

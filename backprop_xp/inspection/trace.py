@@ -3,6 +3,7 @@
 import numbers
 import sys
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Generic
 
 import numpy as np
@@ -25,11 +26,12 @@ from backprop_xp.arrays.scalars import finite_number
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.inspection.ascii_spelling import can_show
 from backprop_xp.inspection.gradient_check import GradientCheck
-from backprop_xp.inspection.rendering import Section, as_html, as_latex, as_text
+from backprop_xp.inspection.rendering import Section, as_html, as_html_part, as_latex, as_text
 from backprop_xp.inspection.trace_check import checked_trace
 from backprop_xp.inspection.written_equations import TracedLayer, note, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
+from backprop_xp.network.html_table import with_references
 from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.output_layer import Output, total_cost
 from backprop_xp.network.parameters import Layer
@@ -227,6 +229,15 @@ class Trace(Generic[ArrayT_co]):
             return repr(self)
         text = self.to_text()
         return text if can_show(text, sys.stdout) else self.to_text(ascii=True)
+
+    def _repr_html_(self) -> str:
+        """Return the equations with their numbers in HTML, as notebooks show them.
+
+        A stack of networks is one line.
+        """
+        if self.E.ndim:
+            return with_references(f"<pre>{escape(repr(self))}</pre>")
+        return as_html_part(*self._written("_repr_html_", elements=False), digits=4, most=6)
 
     def __repr__(self) -> str:
         of = f"{self.network.sizes}"

@@ -31,7 +31,7 @@ from backprop_xp.network import backpropagation, chunks, columns, parameters
 from backprop_xp.network.connections import Mask, checked_connections, existing
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
-from backprop_xp.network.summary import Summary, summary_of
+from backprop_xp.network.summary import Summary, html_of, summary_of
 
 __all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
 
@@ -209,6 +209,10 @@ class Network:
         loss      cross_entropy
         """
         return summary_of(self.sizes, self.activations, self.loss, self.connections)
+
+    def _repr_html_(self) -> str:
+        """Return the table of the layers in HTML, as notebooks show it."""
+        return html_of(self.sizes, self.activations, self.loss, self.connections)
 
     @cached_property
     def output_with_loss(self) -> Output:

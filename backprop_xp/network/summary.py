@@ -1,4 +1,4 @@
-"""The summary of a network: a table of its layers, in ASCII for every terminal."""
+"""The summary of a network: a table of its layers, in ASCII for every terminal, and in HTML."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.network.connections import Mask
+from backprop_xp.network.html_table import table
 
-__all__ = ["Summary", "summary_of"]
+__all__ = ["Summary", "html_of", "summary_of"]
 
 _HEAD = ("layer", "inputs", "units", "activation", "parameters", "removed")
 _TEXTS = (0, 3)  # columns of texts, which begin at the left
@@ -53,6 +54,25 @@ def summary_of(
     total                                        17        0
     loss      cross_entropy
     """
+    cells = [[_in_ascii(str(cell)) for cell in row] for row in _rows(sizes, activations, masks)]
+    cells = [list(_HEAD), *cells]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [_line(row, widths) for row in cells]
+    return Summary("\n".join([*lines, f"{'loss'.ljust(widths[0])}  {_in_ascii(_name(loss))}"]))
+
+
+def html_of(
+    sizes: Sequence[int], activations: Sequence[Any], loss: Any, masks: Sequence[Mask | None]
+) -> str:
+    """Return the table of `summary_of` in HTML; the parameters are the same."""
+    caption = f"Network {' → '.join(map(str, sizes))}, loss {_name(loss)}"
+    return table(_HEAD, _rows(sizes, activations, masks), caption=caption, texts=_TEXTS)
+
+
+def _rows(
+    sizes: Sequence[int], activations: Sequence[Any], masks: Sequence[Mask | None]
+) -> list[tuple[Any, ...]]:
+    """Return the cells of each layer and of the total."""
     rows: list[tuple[Any, ...]] = []
     last = len(sizes) - 1
     for l, (sigma, mask) in enumerate(zip(activations, masks, strict=True), start=1):  # noqa: E741
@@ -60,11 +80,7 @@ def summary_of(
         place = "output" if l == last else "hidden"
         removed = 0 if mask is None else int(np.sum(~np.asarray(mask)))
         rows.append((f"{l} {place}", n_in, n_out, _name(sigma), n_out * (n_in + 1), removed))
-    total = ("total", "", "", "", *(sum(row[column] for row in rows) for column in (4, 5)))
-    cells = [[str(cell) for cell in row] for row in (_HEAD, *rows, total)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [_line(row, widths) for row in cells]
-    return Summary("\n".join([*lines, f"{'loss'.ljust(widths[0])}  {_name(loss)}"]))
+    return [*rows, ("total", "", "", "", *(sum(row[at] for row in rows) for at in (4, 5)))]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -74,6 +90,9 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _name(part: Any) -> str:
-    """Return the name of an activation or a loss; a user's own may have none, or one not ASCII."""
-    name = str(getattr(part, "name", type(part).__name__))
-    return name.encode("ascii", "backslashreplace").decode("ascii")
+    """Return the name of an activation or a loss; a user's own may have none."""
+    return str(getattr(part, "name", type(part).__name__))
+
+
+def _in_ascii(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")

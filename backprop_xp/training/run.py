@@ -146,8 +146,10 @@ class Run(Generic[ArrayT_co]):
     def plot(self) -> Any:
         """Return the figure of the learning curve: cost and, with labels, accuracy by epoch.
 
-        For a stack each network is a thin line, 200 of them at most, and the median is a thick
-        line. No window is opened and no screen is needed. A notebook shows the figure.
+        For a stack each network is a thin line, 200 of them at most. The band is the middle half of
+        the networks, and the thick line is their median. The best epoch is marked where there is a
+        validation, or where `EarlyStopping` restored an earlier θ. No window is opened and no
+        screen is needed. A notebook shows the figure.
 
         Returns
         -------
@@ -164,7 +166,7 @@ class Run(Generic[ArrayT_co]):
 
         See Also
         --------
-        backprop_xp.inspection.learning_curve.learning_curve : the function that draws it.
+        backprop_xp.plots.learning_curve : one panel of it, on axes of yours.
 
         Examples
         --------
@@ -177,7 +179,13 @@ class Run(Generic[ArrayT_co]):
         """
         from backprop_xp.inspection.learning_curve import learning_curve
 
-        return learning_curve(self.history)
+        return learning_curve(self)
+
+    def _repr_html_(self) -> str:
+        """Return the history as a small table in HTML, as notebooks show it."""
+        from backprop_xp.inspection.run_table import run_table
+
+        return run_table(self)
 
     def to_frame(self) -> Any:
         """Return the history as a data frame of pandas, a row for each epoch and network.

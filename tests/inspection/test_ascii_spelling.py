@@ -77,7 +77,11 @@ def test_an_unknown_encoding_is_taken_for_one_without_symbols():
     assert not can_show("δ", Stream())
 
 
-WITH_SYMBOLS = {"ascii_spelling.py", "rendering.py", "trace.py", "written_equations.py"}
+WITH_SYMBOLS = {
+    *("ascii_spelling.py", "rendering.py", "trace.py", "written_equations.py"),
+    *("run_table.py", "summary.py"),  # HTML with character references
+    *("layers.py", "regions.py", "surface.py", "weights.py"),  # labels of pictures
+}
 NEVER_SHOWN = {"fingerprint.py", "fingerprint_of_before.py"}  # compared, kept in checkpoints
 
 

@@ -22,6 +22,7 @@ _EXTRAS = {  # a text in a block, and the module without which the block cannot 
     "onnxruntime": "onnxruntime",
     "import torch": "torch",
     ".plot()": "matplotlib",
+    "bp.plots": "matplotlib",
     ".to_frame()": "pandas",
 }
 
