@@ -18,6 +18,7 @@ import numpy as np
 from backprop_xp.arrays.backend import (
     Array,
     HostArray,
+    context,
     copied,
     dtype_name,
     from_host,
@@ -177,7 +178,9 @@ class _Rows:
 
 
 def _rows(x: Array, rows: list[int]) -> Array:
-    picked: Array = namespace(x).take(x, from_host_like(np.asarray(rows), x, "int32"), axis=0)
+    at = from_host_like(np.asarray(rows), x, "int32")
+    with context(x):
+        picked: Array = namespace(x).take(x, at, axis=0)
     return picked
 
 
@@ -237,7 +240,7 @@ def stacks_of(members: Sequence[Member]) -> list[list[Member]]:
 def _cut(stack: list[Member]) -> list[list[Member]]:
     """Return equal parts of a stack whose working arrays fit into the memory of a group."""
     given = stack[0].arguments
-    theta, device = given["theta"], given["device"]
+    theta, device = to_host(given["theta"]), given["device"]
     dtype = dtype_name(theta.dtype if given["dtype"] is None else given["dtype"])
     like = from_host(theta, device.xp, device.handle, dtype)
     size = given["batch_size"] or stack[0].fit.cases.count
@@ -304,7 +307,7 @@ def train_stack(stack: Sequence[Member]) -> list[Member]:
     Each other member's `Member.run` is the run of a training of its network alone, up to rounding.
     """
     order = _Repeatable(stack[0].arguments["order"])
-    theta = np.stack([member.arguments["theta"] for member in stack])
+    theta: Any = np.stack([to_host(member.arguments["theta"]) for member in stack])
     state: OptimizerState | None = None
     alive, diverged = list(stack), list[Member]()
     start = perf_counter()

@@ -28,7 +28,7 @@ from sklearn.pipeline import Pipeline, make_pipeline  # noqa: E402
 from sklearn.preprocessing import MinMaxScaler, StandardScaler  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
-from backprop_xp.estimators import folds  # noqa: E402
+from backprop_xp.estimators import folds, stacks  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -44,6 +44,12 @@ DIABETES = scaled(datasets.load_diabetes)
 DIABETES = DIABETES[0][:150], DIABETES[1][:150] / 100
 LABELS = datasets.make_multilabel_classification(n_samples=120, random_state=0)
 RATES = {"learning_rate_init": [0.003, 0.03]}
+
+
+@pytest.fixture(autouse=True)
+def new_starts(monkeypatch):
+    """Stacks go on without ended networks after two updates in vain, so that they do here."""
+    monkeypatch.setattr(stacks, "NEW_START", 2)
 
 
 @pytest.fixture
@@ -242,6 +248,24 @@ def test_networks_have_the_theta_and_the_curves_of_a_fit_alone(trained):
                 lengths.add(mlp.n_iter_)
         assert len(lengths) > 2
     assert not any(alone for _, alone in trained)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 16, 1000])
+def test_the_moment_of_a_new_start_changes_nothing(patience, monkeypatch, trained):
+    monkeypatch.setattr(stacks, "NEW_START", patience)
+    starts, train = [], stacks.train
+
+    def spy(**arguments):
+        starts.append(len(arguments["theta"]))
+        return train(**arguments)
+
+    monkeypatch.setattr(stacks, "train", spy)
+    grid = {"max_iter": [1, 4, 9, 30], "batch_size": [20], "dropout": [0.0, 0.3], "tol": [0.0]}
+    check_same(classifier(solver="sgd"), grid, *IRIS, scoring="neg_log_loss", cv=2)
+    assert trained == [(8, 0)] * 2
+    assert starts[0] == 8
+    assert (len(starts) > 2) == (patience < 1000)
+    assert min(starts) <= (8 if patience == 1000 else 4)
 
 
 def test_a_fixed_random_state_of_an_object_is_shared_by_candidates(trained):
