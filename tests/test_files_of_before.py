@@ -222,7 +222,7 @@ class TestPickles:
         assert mlp.loss == bp.losses.CrossEntropy()
         X, y = bp.datasets.digits()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # five epochs are no end of the descent
+            warnings.simplefilter("ignore")  # five epochs do not converge
             again = mlp.fit(X[:200], y[:200])
         assert again.n_iter_ == 5
 

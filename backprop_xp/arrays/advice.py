@@ -93,6 +93,7 @@ _ELSEWHERE = {
     "momentum_decay": "schedule_decay",
     "nesterov": "nesterovs_momentum use_nesterov",
     # keywords of the estimators
+    "eval_set": "val_data valid_data validation validation_data",
     "alpha": "l2 weight_decay",
     "hidden_layer_sizes": "hidden layer_sizes layers sizes units",
     "learning_rate_init": "eta eta0 learning_rate lr",
@@ -223,12 +224,21 @@ _NAMES = {
     "StepLR": "Use bp.schedules.Step",
     "TensorBoard": "Use bp.TensorBoardLog(folder)",
     "TerminateOnNaN": "Training raises bp.DivergenceError, which holds the last good theta",
+    "GridSearchCV": "Use bp.StackedSearchCV, or scikit-learn's, for the estimators",
+    "RandomizedSearchCV": "Use bp.StackedSearchCV(..., n_iter=20), or scikit-learn's",
     "compile": "Pass loss= to bp.Network, and optimizer= to bp.train",
     "fit": "Call bp.train(net, X, Y)",
+    "from_sklearn": "Call bp.exchange.from_sklearn(estimator)",
+    "from_torch": "Call bp.exchange.from_torch(module)",
     "load_model": "Call bp.load(path)",
     "optim": 'Pass optimizer=bp.Adam(), or "adam", to bp.train',
     "save_model": "Call bp.save(path, net, theta)",
     "score": "Call bp.evaluate(net, theta, X, Y)",
+    "summary": "Call net.summary()",
+    "to_numpy_source": "Call bp.exchange.to_numpy_source(path, model)",
+    "to_onnx": "Call bp.exchange.to_onnx(model, path)",
+    "to_sklearn": "Call bp.exchange.to_sklearn(model)",
+    "to_torch": "Call bp.exchange.to_torch(net, theta)",
 }
 """Names of other libraries' modules, with the advice for each."""
 

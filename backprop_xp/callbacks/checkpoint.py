@@ -436,8 +436,9 @@ def file_to_resume(resume: Any) -> Path | None:
     try:
         path = Path(resume)
     except TypeError as error:
-        expected = "a path or a bp.Checkpoint"
-        raise OptionError("train(resume)", repr(resume), expected, "Pass a folder") from error
+        came, expected = f"a {type(resume).__name__}", "a path or a bp.Checkpoint"
+        advice = "Pass a folder; a run in memory goes on by theta=run.theta, state=run.state"
+        raise OptionError("train(resume)", came, expected, advice) from error
     last = newest(path) if path.is_dir() else path
     if last is None:
         advice = "Pass the bp.Checkpoint itself, which may also begin a new run"

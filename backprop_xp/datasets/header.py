@@ -111,7 +111,8 @@ def columns_of(file: Path, rows: FirstRows, wanted: Names) -> list[int]:
             more[name] += 1
     for name in wanted:
         if more[name] or column_of[name] < 0:
-            came = f"{more[name] + (column_of[name] >= 0)} columns {name!r}{one_cell(rows)}"
+            known = f"{more[name] + 1} columns" if more[name] else "no column"
+            came = f"{known} {name!r}{one_cell(rows)}"
             advice = "Rename or delete the others" if more[name] else "Add the column"
             where = f"{file.name}, line {rows.line}"
             expected, advice = f"one column {name!r}", advice_for_one_cell(rows) or advice

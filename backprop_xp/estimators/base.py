@@ -40,6 +40,7 @@ from backprop_xp.estimators.cases import (
 from backprop_xp.estimators.fits import Fit, trained
 from backprop_xp.estimators.output_kind import Head
 from backprop_xp.estimators.parameters import (
+    OF_THE_ESTIMATOR,
     Chosen,
     checked,
     parts_of_solver,
@@ -66,7 +67,7 @@ from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.inspection.trace import Trace, trace
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import Layer
-from backprop_xp.network.prediction import predict
+from backprop_xp.network.prediction import IN_CHUNKS, predict
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.run import Run
@@ -202,7 +203,7 @@ class BaseMLP(BaseEstimator):
     # -----------------------------------------------------------------------------------------
     # fits
 
-    @checks_keywords
+    @checks_keywords(**OF_THE_ESTIMATOR)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Self:
         """Return the estimator itself, trained on X and y.
 
@@ -493,7 +494,7 @@ class BaseMLP(BaseEstimator):
         diverged = stopped.startswith(Watch.DIVERGED)
         if stopped and not of_scipy and not diverged:  # by the rule, or by a callback
             return
-        why = stopped or f"no end of the descent within max_iter={self.max_iter}"
+        why = stopped or f"training has not converged within max_iter={self.max_iter}"
         larger = "max_fun" if "EVALUATIONS" in stopped else "max_iter"
         advice = f"pass a larger {larger}, or a larger tol"
         if diverged:
@@ -538,7 +539,7 @@ class BaseMLP(BaseEstimator):
             self.coefs_ = [by_rows(layer.W.mT) for layer in layers]
             self.intercepts_ = [by_rows(layer.b[:, 0]) for layer in layers]
 
-    @checks_keywords
+    @checks_keywords(batch_size=IN_CHUNKS)
     def predict(self, X: Any) -> Any:
         """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
 
@@ -552,7 +553,7 @@ class BaseMLP(BaseEstimator):
         check_is_fitted(self)
         return self._head.decide(self._outputs_for(X, self.network_, "predict"))
 
-    @checks_keywords
+    @checks_keywords(batch_size=IN_CHUNKS)
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy of `predict`, or R² for numbers.
 

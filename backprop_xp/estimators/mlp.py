@@ -14,8 +14,10 @@ from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
 from backprop_xp.estimators.output_kind import Head
+from backprop_xp.estimators.parameters import OF_THE_ESTIMATOR
 from backprop_xp.estimators.user_arrays import brought, on_host, place_of
 from backprop_xp.estimators.without_sklearn import stand_ins
+from backprop_xp.network.prediction import IN_CHUNKS
 
 try:
     from sklearn.base import ClassifierMixin, RegressorMixin
@@ -295,7 +297,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @checks_keywords
+    @checks_keywords(**OF_THE_ESTIMATOR)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 
@@ -332,7 +334,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
         return self._unharmed(X, fit)
 
-    @checks_keywords
+    @checks_keywords(batch_size=IN_CHUNKS)
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, (m, n_classes), for X (m, n_in).
 
@@ -351,7 +353,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         z = self._weighted_inputs_for(X, "predict_proba")
         return self._head.probabilities(z)
 
-    @checks_keywords
+    @checks_keywords(batch_size=IN_CHUNKS)
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of `predict_proba`, (m, n_classes), for X (m, n_in).
 
@@ -498,7 +500,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return namespace(Y).reshape(Y, (y.shape[0], -1))
 
     @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @checks_keywords
+    @checks_keywords(**OF_THE_ESTIMATOR)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
 

@@ -36,6 +36,17 @@ RANGES = {
     "beta_2": BELOW_1,
     "epsilon": ABOVE_0,
 }
+_NOT_OF_FIT = {
+    **{name: name for name in ("batch_size", "callbacks", "class_weight", "verbose", "shuffle")},
+    **dict.fromkeys(("epochs", "max_epochs", "nb_epoch", "n_epochs", "max_iter"), "max_iter"),
+    "lr": "learning_rate_init",
+    "early_stopping": "early_stopping",
+    "device": "device",
+}
+OF_THE_ESTIMATOR = {  # advice for keywords of fit in other libraries
+    name: f"Pass it to the estimator, such as MLPClassifier({here}=...)"
+    for name, here in _NOT_OF_FIT.items()
+}
 FLAGS = ("shuffle", "warm_start", "early_stopping", "nesterovs_momentum")
 
 

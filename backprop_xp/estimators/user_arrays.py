@@ -28,7 +28,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.requirements import check_dense, check_real
-from backprop_xp.errors import DeviceError
+from backprop_xp.errors import DeviceError, DTypeError
 
 __all__ = [
     "brought",
@@ -156,11 +156,17 @@ def check_arrays(where: str, **data: Any) -> None:
     Raises
     ------
     DTypeError
-        The numbers are of a dtype that NumPy does not have, such as bfloat16, or not real.
+        The numbers are of a dtype that NumPy does not have, such as bfloat16, or not real; or X has
+        dates, which scikit-learn's check turns into numbers of 10^14 and more.
     DeviceError
         An array lies on a GPU, and scikit-learn would make a NumPy array of it.
     """
     for name, x in data.items():
+        dtypes = getattr(x, "dtypes", [getattr(x, "dtype", None)]) if name == "X" else []
+        dates = [one for one in dtypes if _is_of_time(one)]
+        if dates:
+            advice = "Make numbers of the dates, such as the days since a date"
+            raise DTypeError(f"{where}(X)", f"dtype {dates[0]}", "real numbers", advice)
         if not is_elsewhere(x):
             continue
         check_dense(x, f"{where}({name})")
@@ -169,6 +175,12 @@ def check_arrays(where: str, **data: Any) -> None:
             came = f"an array of {library_name(namespace(x))} on {device_of(x)}"
             advice = f"Move the array to the host, or {_DISPATCH}"
             raise DeviceError(f"{where}({name})", came, "an array of the host", advice)
+
+
+def _is_of_time(dtype: Any) -> bool:
+    """Tell whether a dtype of NumPy, pandas or Polars is one of dates, times or durations."""
+    polars = getattr(dtype, "is_temporal", None)
+    return bool(polars()) if polars else getattr(dtype, "kind", "") in ("m", "M")
 
 
 def check_place(X: Any, fitted: Any, call: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import dtype_name
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
 from backprop_xp.exchange.preparation import prepared
@@ -51,9 +51,9 @@ def to_onnx(
     model : estimator, pipeline, Network, Run, or pair of a network and theta
         An `MLPClassifier` or `MLPRegressor` of this library or of scikit-learn, fitted, or a
         pipeline that ends in one. Its other steps may be StandardScaler, MinMaxScaler,
-        MaxAbsScaler, RobustScaler, SimpleImputer, OneHotEncoder, QuantileTransformer,
-        ColumnTransformer and Pipeline. They compute in float64 whatever the dtype. A category
-        that OneHotEncoder would refuse is refused by the engine.
+        SimpleImputer, OneHotEncoder, QuantileTransformer, ColumnTransformer and Pipeline. They
+        compute in float64 whatever the dtype. A category that OneHotEncoder would refuse is refused
+        by the engine.
     theta : array (..., P), optional
         The parameters, where the model is a network. A stack is an ensemble: the mean of its
         networks' outputs or probabilities.
@@ -97,6 +97,9 @@ def to_onnx(
     ['label', 'probabilities']
     """
     where = "to_onnx"
+    if theta is not None and isinstance(model, str | os.PathLike):
+        came, advice = type(model).__name__, "Pass the model first, then the path"
+        raise DTypeError(f"{where}(model)", came, "a model", advice)
     if path is None and isinstance(theta, str | os.PathLike):
         theta, path = None, theta
     if path is not None:

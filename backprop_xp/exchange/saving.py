@@ -10,6 +10,7 @@ from backprop_xp.errors import OptionError
 from backprop_xp.files import model_file
 from backprop_xp.files.model import Model
 from backprop_xp.network.network import Network
+from backprop_xp.training.run import Run
 
 __all__ = ["save"]
 
@@ -46,15 +47,15 @@ def save(
     path : path
         A name in .safetensors, or without the suffix of another format. An earlier file there is
         replaced once the new one is complete and on the disk.
-    net : Network, MLPClassifier, MLPRegressor, Pipeline or Model
+    net : Network, MLPClassifier, MLPRegressor, Pipeline, Run or Model
         A fitted estimator of this library or of scikit-learn, or a pipeline that ends in one. Its
         steps before may be StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer,
-        OneHotEncoder, ColumnTransformer, "passthrough", and pipelines of them. A Model is one that
-        `load` returned. A user's own activation or loss is saved by its name; `load` must be given
-        the object.
+        OneHotEncoder, ColumnTransformer, "passthrough", and pipelines of them. A Run is the result
+        of `train`, a Model that of `load`. A user's own activation or loss is saved by its name;
+        `load` must be given the object.
     theta : array (..., P)
         The parameters of a Network, from any library and device; saved in its own dtype. None where
-        `net` is an estimator.
+        `net` has parameters of its own.
     notes : mapping of str to str, optional
         Texts to keep beside the model, at most 16 MiB. Their names must not begin with
         ``backprop_xp``. `files.model_file.read_notes` returns them.
@@ -100,7 +101,7 @@ def save(
     if fitted and theta is not None:
         came, advice = f"{type(net).__name__} and theta", "Leave theta out: it has its own"
         raise OptionError("save(theta)", came, "an estimator alone", advice)
-    if not fitted and not isinstance(net, Model):
+    if not fitted and (theta is not None or not isinstance(net, Model | Run)):
         model_file.save(path, net, theta, notes)
         return
     from backprop_xp.exchange.served import parts

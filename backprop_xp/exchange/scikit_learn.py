@@ -85,20 +85,27 @@ def from_sklearn(estimator: Any) -> Any:
     """
     where = "from_sklearn"
     sklearn = _sklearn(where)
+    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+
     if hasattr(estimator, "steps") and hasattr(estimator, "named_steps"):
         return _with_last(estimator, from_sklearn(estimator.steps[-1][1]))
     classifies = isinstance(estimator, sklearn.MLPClassifier)
     if not classifies and not isinstance(estimator, sklearn.MLPRegressor):
         expected = "scikit-learn's MLPClassifier or MLPRegressor"
+        came = getattr(estimator, "__name__", type(estimator).__name__)
         advice = "Pass the estimator, or a pipeline that ends in one"
-        raise DTypeError(f"{where}(estimator)", type(estimator).__name__, expected, advice)
+        if isinstance(estimator, MLPClassifier | MLPRegressor):
+            came, advice = f"{came} of backprop_xp", "Take it as it is"
+        elif isinstance(estimator, type):
+            came, advice = f"the class {came}", "Pass a fitted estimator of it"
+        elif hasattr(estimator, "best_estimator_"):
+            advice = "Pass its best_estimator_"
+        raise DTypeError(f"{where}(estimator)", came, expected, advice)
     if not hasattr(estimator, "coefs_"):
         came = f"{type(estimator).__name__}, not fitted"
         raise DTypeError(f"{where}(estimator)", came, "a fitted one", "Call its fit(X, y) first")
     net, theta = _network(estimator)
     head = _head(estimator, net, classifies)
-    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
-
     kind = MLPClassifier if classifies else MLPRegressor
     known = inspect.signature(kind).parameters
     settings = {name: x for name, x in estimator.get_params().items() if name in known}

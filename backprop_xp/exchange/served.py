@@ -1,5 +1,6 @@
 """Models as they are exported: a network on the host, and the meaning of its rows and outputs."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +106,9 @@ def parts(model: Any, theta: Any, where: str) -> tuple[Any, Any, Meaning | None]
     if isinstance(model, tuple | list) and len(model) == 2:
         return model[0], model[1], None
     expected = "a fitted estimator or pipeline, a model, a Run, or a network and its theta"
-    raise DTypeError(f"{where}(model)", type(model).__name__, expected, "Pass one of them")
+    named = isinstance(model, str | os.PathLike)
+    advice = "Load the file first: bp.load(path)" if named else "Pass one of them"
+    raise DTypeError(f"{where}(model)", type(model).__name__, expected, advice)
 
 
 def _of_estimator(model: Any, where: str) -> Fitted:
@@ -159,6 +162,9 @@ def _checked_classes(classes: Any, net: Network, where: str) -> HostArray:
         wanted = f"{expected} integers or texts for {n_out} output{'s' * (n_out != 1)}"
         advice = "Pass them in the order of the outputs"
         raise OptionError(f"{where}(classes)", came, wanted, advice)
+    if len(np.unique(known)) < len(known):
+        came, advice = f"{known.tolist()!r:.60}", "Give each output a class of its own"
+        raise OptionError(f"{where}(classes)", came, "classes that differ", advice)
     return known
 
 

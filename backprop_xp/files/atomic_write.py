@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import MissingFileError, OptionError
 from backprop_xp.files.locks import lock
 
 __all__ = ["remove_abandoned_parts", "write_atomically"]
@@ -22,6 +22,8 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     ------
     OptionError
         `path` is a folder, a device or a link that leads to itself.
+    MissingFileError
+        There is no such folder.
     OSError
         The file cannot be written. An earlier file at `path` is unchanged.
     """
@@ -29,7 +31,16 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     part = path.with_name(f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(part, flags, 0o666 if mode is None else mode)  # less the umask
+    try:
+        descriptor = os.open(part, flags, 0o666 if mode is None else mode)  # less the umask
+    except FileNotFoundError as error:
+        came, expected = f"no folder {str(path.parent)!r}", "a name in a folder that exists"
+        raise MissingFileError(
+            repr(str(path)), came, expected, "Create the folder first"
+        ) from error
+    except OSError as error:
+        error.filename = str(path)  # the name that the user gave
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             with suppress(OSError):  # a file system without locks
@@ -80,5 +91,4 @@ def _target(path: Path) -> Path:
 
 
 def _refused(path: Path, what: str) -> OptionError:
-    came = f"{str(path)!r}, which is {what}"
-    return OptionError("save(path)", came, "a file or a free name", "Choose another name")
+    return OptionError(repr(str(path)), what, "a file or a free name", "Choose another name")

@@ -68,6 +68,7 @@ _ELSEWHERE = {
     "metrics": 'Use the history of the run: run.history["accuracy"]',
     "modules": "Use net.sizes, net.activations and net.unpack(theta)",
     "named_parameters": _UNPACK,
+    "num_parameters": "Use net.parameter_count",
     "optimizer": "Pass it to bp.train(optimizer=...)",
     "output_shape": "Use net.sizes[-1]",
     "parameters": _BESIDE,

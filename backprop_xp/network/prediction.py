@@ -34,7 +34,7 @@ __all__ = ["Ensemble", "ensemble", "predict"]
 
 BLOCK_BYTES = 32 * 1024**2  # inputs in θ's dtype that are read and moved at a time
 
-_IN_CHUNKS = "Leave it out: rows pass through the network in chunks that fit into the memory"
+IN_CHUNKS = "Leave it out: rows pass through the network in chunks that fit into the memory"
 _FEWER = "Pass fewer rows at a time, or fewer networks"
 
 
@@ -63,7 +63,7 @@ class Ensemble(NamedTuple, Generic[ArrayT_co]):
     spread: ArrayT_co
 
 
-@checks_keywords(batch_size=_IN_CHUNKS)
+@checks_keywords(batch_size=IN_CHUNKS)
 @ignore_overflow
 def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
     """Return the outputs as rows, (..., m, n_out), for inputs of any library, device or file.
@@ -112,7 +112,7 @@ def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
         return a_out
 
 
-@checks_keywords(batch_size=_IN_CHUNKS)
+@checks_keywords(batch_size=IN_CHUNKS)
 @ignore_overflow
 def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
     """Return the mean of a stack's outputs and their spread over the networks, (m, n_out) each.

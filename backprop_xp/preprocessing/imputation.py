@@ -71,7 +71,8 @@ class Imputation:
             for j, value in zip(self.kept, self.fill, strict=True)
         ]
         shown = [absent[j].astype(np.float64) for j in self.indicators]
-        names = tuple(f"{table.names[j]} is missing" for j in self.indicators if table.names)
+        known = table.names and [table.names[j] for j in self.indicators]
+        names = tuple(f"{name} is missing" if name else "" for name in known)
         both = (
             Table.of(filled, kept.names, table.start) if filled else table.none(),
             Table.of(shown, names, table.start) if shown else table.none(),

@@ -77,8 +77,7 @@ class Table:
     def beside(self, others: Sequence["Table"]) -> "Table":
         """Return the table of the columns of other tables of the same rows, one after another."""
         blocks = tuple(block for one in others for block in one.blocks)
-        named = all(one.names or not one.shape[1] for one in others)
-        names = tuple(name for one in others for name in one.names) if named else ()
+        names = tuple(name for one in others for name in one.names or ("",) * one.shape[1])
         return Table(blocks, names, self.start) if blocks else self.none()
 
     def like(self, numbers: HostArray) -> "Table":
@@ -103,8 +102,12 @@ class Table:
 
     def place(self, row: int, column: int) -> str:
         """Return the text that names a cell in an error; rows are counted from 0."""
-        name = repr(self.names[column]) if self.names else str(column)
-        return f"row {self.start + row}, column {name}"
+        return f"row {self.start + row}, column {self._named(column)}"
+
+    def _named(self, column: int) -> str:
+        """Return the name of a column in quotes, or its number where it has none."""
+        name = self.names[column] if self.names else ""
+        return repr(name) if name else str(column)
 
     def _numbers_of(self, column: HostArray, j: int) -> HostArray:
         if column.dtype.kind in _NUMBERS:
@@ -116,7 +119,7 @@ class Table:
                 row = next(i for i, value in enumerate(column) if not _is_number(value))
                 came = f"{shown(column[row])} at {self.place(row, j)} (counted from 0)"
         else:
-            came = f"dtype {column.dtype} in column {j}"
+            came = f"dtype {column.dtype} in column {self._named(j)}"
         advice = "The step that takes this column was fitted on numbers; check the column"
         raise DTypeError(WHERE, came, "a number", advice)
 

@@ -69,7 +69,7 @@ class Driver(ABC):
         )
         self.earlier_epochs = 0 if options.state is None else options.state.epoch
         if options.state is not None:
-            self.progress.state = options.state.like(state)
+            self.progress.state = options.state.like(state, self._kind)
             self.numbers.restore(options.state.memory, "train(state)")
             self.progress.schedule_memory = self.numbers.state()
         if snapshot is not None:
@@ -107,7 +107,12 @@ class Driver(ABC):
         if at.taken is not None:
             return None
         arrays = tuple(map(copied, at.state))
-        return OptimizerState(arrays, self.earlier_epochs + at.epoch, self.numbers.state())
+        epochs = self.earlier_epochs + at.epoch
+        return OptimizerState(arrays, epochs, self.numbers.state(), self._kind)
+
+    @property
+    def _kind(self) -> str:
+        return type(self.rule.optimizer).__name__
 
     def _interrupted(self) -> str:
         at = self.progress

@@ -21,6 +21,7 @@ from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.callbacks.progress import History
 from backprop_xp.network import columns
 from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.prediction import IN_CHUNKS
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.epoch_record import append, of_validation
 from backprop_xp.training.scoring import CHUNK_ROWS
@@ -29,7 +30,6 @@ from backprop_xp.training.step.compiled import scorer_of
 __all__ = ["Evaluation", "evaluate"]
 
 _FEWER = "Pass fewer rows at a time, or fewer networks"
-_IN_CHUNKS = "Leave it out: rows pass through the network in chunks that fit into the memory"
 
 
 class Evaluation(NamedTuple):
@@ -56,7 +56,7 @@ class Evaluation(NamedTuple):
     accuracy: Any = None
 
 
-@checks_keywords(batch_size=_IN_CHUNKS, steps="Pass the rows to evaluate, such as X[:1000]")
+@checks_keywords(batch_size=IN_CHUNKS, steps="Pass the rows to evaluate, such as X[:1000]")
 @ignore_overflow
 def evaluate(net: Network, theta: Any, X: Any, Y: Any, case_weights: Any = None) -> Evaluation:
     """Return the mean cost over some cases and, for class labels, the share of correct cases.

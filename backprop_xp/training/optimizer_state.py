@@ -28,6 +28,8 @@ class OptimizerState:
         The number of epochs so far, those of still earlier runs included.
     memory : dict
         The number of steps so far, and the memory of schedules that follow the history.
+    optimizer : str
+        The class of the optimiser, such as "Adam"; empty where it is not known.
 
     Examples
     --------
@@ -43,18 +45,28 @@ class OptimizerState:
     arrays: State = field(repr=False)
     epoch: int = 0
     memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    optimizer: str = ""
 
-    def like(self, state: State) -> State:
+    def like(self, state: State, optimizer: str) -> State:
         """Return copies of the arrays in the library, on the device of an initial `state`.
+
+        Parameters
+        ----------
+        state : tuple of array (..., P)
+        optimizer : str
+            The class of the optimiser that goes on.
 
         Raises
         ------
         OptionError
             The state is of another optimiser, network, stack or dtype.
         """
+        advice = "Pass the state of a run with the same optimizer, network, stack and dtype"
+        if self.optimizer not in ("", optimizer):
+            came, expected = f"the state of {self.optimizer}", f"a state of {optimizer}"
+            raise OptionError("train(state)", came, expected, advice)
         came, expected = _forms(self.arrays), _forms(state)
         if came != expected:
-            advice = "Pass the state of a run with the same optimizer, network, stack and dtype"
             raise OptionError("train(state)", f"arrays {came}", f"arrays {expected}", advice)
         return tuple(map(_moved, self.arrays, state))
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT
 from backprop_xp.arrays.devices import Device
+from backprop_xp.errors import OptionError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
@@ -276,6 +277,9 @@ def train(
         progress=progress,
         resume=resume,
     )
+    if state is not None and theta is None:
+        advice = "Pass run.theta of the run that state is of"
+        raise OptionError("train(theta)", "a state without theta", "both of a run", advice)
     with claimed_folders(options.callbacks):
         task = prepared(net, X, Y, theta, options)
         with Guarded(task, built_in=is_built_in(net, options.optimizer)) as guard:

@@ -120,7 +120,7 @@ class TestCSV:
     @pytest.mark.parametrize(
         ("names", "words"),
         [
-            (["length", "height"], "got 0 columns 'height'"),
+            (["length", "height"], "got no column 'height'"),
             (["length", "kind"], "got column 3 as the target and as a feature"),
         ],
     )
@@ -266,7 +266,7 @@ class TestFeatures:
         assert read_features(save(text), target, names).tolist() == [[1.0, 2.0]]
 
     def test_missing_column(self, save):
-        with pytest.raises(DataError, match="got 0 columns 'c'"):
+        with pytest.raises(DataError, match="got no column 'c'"):
             read_features(save("a,b\n1,2\n"), feature_names=["a", "c"])
 
     def test_ambiguous_column(self, save):

@@ -1,5 +1,7 @@
 """Frames, series, sparse matrices and lists, as scikit-learn takes them without dispatch."""
 
+import datetime as dt
+
 import numpy as np
 import pytest
 from estimator_cases import CLASSES, NUMBERS, TWO, X, quick
@@ -122,6 +124,23 @@ def test_numbers_of_a_series(make):
     np.testing.assert_allclose(mlp.theta_, known.theta_, 1e-5)
     frame = pandas().DataFrame({"a": NUMBERS, "b": pandas().array(-NUMBERS, dtype="Float64")})
     assert new(bp.MLPRegressor).fit(X, frame).predict(X).shape == (90, 2)
+
+
+def dates(library, kind):
+    days = [dt.datetime(2020, 1, 1) + dt.timedelta(n) for n in range(90)]
+    column = days if kind == "date" else [day - days[0] for day in days]
+    return needs(library).DataFrame({"x": X[:90, 0], "d": column})
+
+
+@pytest.mark.parametrize("kind", ["date", "duration"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_dates_are_no_numbers(library, kind):
+    rows, y = dates(library, kind), CLASSES[:90]
+    with pytest.raises(bp.DTypeError, match=r"fit\(X\).*days since"):
+        new(bp.MLPClassifier).fit(rows, y)
+    known = new(bp.MLPClassifier).fit(X[:90, :2], y)
+    with pytest.raises(bp.DTypeError, match=r"predict\(X\).*days since"):
+        known.predict(rows)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from sklearn.preprocessing import (  # noqa: E402
     StandardScaler,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*no end of the descent")
+pytestmark = pytest.mark.filterwarnings("ignore:.*training has not converged")
 rng = np.random.default_rng(0)
 M = 120
 X = np.column_stack(

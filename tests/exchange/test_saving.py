@@ -88,3 +88,12 @@ def test_pipelines_of_scikit_learns_own_networks(tmp_path):
     bp.save(tmp_path / "m", pipeline)
     found = bp.load(tmp_path / "m").predict_proba(X)
     np.testing.assert_allclose(found, pipeline.predict_proba(X), rtol=1e-12)
+
+
+def test_a_run_is_saved_as_its_network_and_theta(tmp_path):
+    X, Y = bp.datasets.xor()
+    run = bp.train(bp.Network([2, 3, 1]), X, Y, epochs=1, stack=2)
+    bp.save(tmp_path / "m", run)
+    model = bp.load(tmp_path / "m")
+    assert model.network == run.network
+    np.testing.assert_array_equal(model.theta, run.theta)

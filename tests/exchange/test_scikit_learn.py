@@ -173,7 +173,8 @@ def test_networks_that_scikit_learn_has_not_are_refused_with_the_reason(net, wor
     [
         (lambda: bp.exchange.from_sklearn(StandardScaler()), "got StandardScaler"),
         (lambda: bp.exchange.from_sklearn(theirs.MLPClassifier()), "not fitted"),
-        (lambda: bp.exchange.from_sklearn(bp.MLPClassifier()), "scikit-learn's MLPClassifier"),
+        (lambda: bp.exchange.from_sklearn(bp.MLPClassifier()), "got MLPClassifier of backprop_xp"),
+        (lambda: bp.exchange.from_sklearn(theirs.MLPClassifier), "the class MLPClassifier"),
         (lambda: bp.exchange.to_sklearn(bp.MLPClassifier()), "to_sklearn.*MLPClassifier"),
         (lambda: stack(3), r"theta\[0\]"),
         (lambda: stack(classes=["b", "a", "c"]), "ascending order"),

@@ -63,3 +63,17 @@ def test_removed_connections_carry_nothing():
     net = bp.Network([2, 1], output="identity", loss="squared_error", connections=[[[1, 0]]])
     (layer,) = served(net, np.array([2.0, 5.0, 1.0]), None, "test").layers()
     assert layer.W.tolist() == [[2.0, 0.0]]
+
+
+def test_a_class_of_two_outputs_is_refused():
+    net = bp.Network([2, 3])
+    with pytest.raises(bp.OptionError, match=r"classes.*'a', 'b', 'b'.*differ"):
+        served(net, net.init(), ["a", "b", "b"], "to_onnx")
+
+
+def test_a_path_in_the_place_of_a_model_is_named(tmp_path):
+    with pytest.raises(bp.DTypeError, match=r"bp\.load\(path\)"):
+        bp.exchange.to_numpy_source(tmp_path / "m.py", "model.safetensors")
+    net = bp.Network([2, 3])
+    with pytest.raises(bp.DTypeError, match="model first, then the path"):
+        bp.exchange.to_onnx(tmp_path / "m.onnx", (net, net.init()))

@@ -111,8 +111,19 @@ def test_the_new_file_is_on_the_disk_before_it_takes_the_name(path, monkeypatch)
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(FileNotFoundError, match=r"no folder '.*absent'.*Create") as caught:
         save(tmp_path / "absent" / "model", PLAIN, THETA)
+    assert ".part" not in str(caught.value)
+
+
+def test_an_error_of_the_system_names_the_file_of_the_user(path, monkeypatch):
+    def refuse(name, *_):
+        raise PermissionError(13, "Permission denied", str(name))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError) as caught:
+        save(path, PLAIN, THETA)
+    assert caught.value.filename == str(path)
 
 
 def test_a_folder_is_not_overwritten(tmp_path):

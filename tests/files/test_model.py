@@ -13,6 +13,8 @@ import backprop_xp as bp
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import load, save
+from backprop_xp.preprocessing.composition import SideBySide, Unchanged
+from backprop_xp.preprocessing.one_hot import REFUSED, OneHotEncoding
 from backprop_xp.preprocessing.scaling import Standardisation
 
 NET = bp.Network([3, 4, 3])
@@ -206,3 +208,13 @@ def test_every_step_is_saved_and_loaded(path, kind):
     net = bp.Network([step.n_out, 1])
     save(path, net, net.init(), meaning=Meaning(preprocessing=step))
     assert type(load(path).preprocessing) is type(step)
+
+
+def test_a_text_among_columns_that_pass_is_named_by_its_column():
+    coded = OneHotEncoding((("a", "b"),), (np.array([0, 1]),), (REFUSED,), (2,))
+    step = SideBySide(2, ((np.array([0]), coded), (np.array([1]), Unchanged(1))))
+    rows = pytest.importorskip("pandas").DataFrame({"kind": ["a", "b"], "size": [1, "large"]})
+    net = bp.Network([3, 1], output="identity", loss="squared_error")
+    meaning = Meaning(feature_names=("kind", "size"), preprocessing=step)
+    with pytest.raises(bp.DTypeError, match="'large' at row 1, column 'size'"):
+        Model(net, net.init(), meaning).predict(rows)

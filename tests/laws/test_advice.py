@@ -55,7 +55,9 @@ ON_A_RUN = {
     "plot_history": "run.plot()",
     "predict": "bp.predict(run.network, run.theta, X)",
     "predict_classes": "bp.predict(run.network, run.theta, X).argmax(axis=-1)",
-    "save": "bp.save(path, run.network, run.theta)",
+    "save": "bp.save(path, run)",
+    "to_csv": "run.to_frame().to_csv(path)",
+    "to_dataframe": "run.to_frame()",
     "score": "bp.evaluate(run.network, run.theta, X, Y)",
     "summary": "run.network.summary()",
 }
@@ -70,6 +72,9 @@ IN_A_MODULE = {
     "TensorBoard": "bp.TensorBoardLog(folder)",
     "fit": "bp.train(net, X, Y)",
     "load_model": "bp.load(path)",
+    "GridSearchCV": "bp.StackedSearchCV",
+    "summary": "net.summary()",
+    "to_onnx": "bp.exchange.to_onnx(model, path)",
 }
 IN_PLACE_OF_THETA = "Pass its theta, such as run.theta"
 CLASSES = "class_weights= of bp.train"
@@ -90,6 +95,11 @@ ADVICE = {  # what people try first, and the advice that helps them on
     "check_gradient(run)": (lambda _: bp.check_gradient(NET, a_run(), X, Y), IN_PLACE_OF_THETA),
     "save(run)": (lambda folder: bp.save(folder / "m", NET, a_run()), IN_PLACE_OF_THETA),
     "train(run)": (lambda _: train(theta=a_run()), IN_PLACE_OF_THETA),
+    "state alone": (lambda _: train(state=a_run().state), "Pass run.theta"),
+    "resume a run": (lambda _: train(resume=a_run()), "theta=run.theta, state=run.state"),
+    "fit(batch_size)": (lambda _: fit(batch_size=3), "MLPClassifier(batch_size=...)"),
+    "fit(validation_data)": (lambda _: fit(validation_data=(X, Y)), "Its name here is 'eval_set'"),
+    "estimator.predict": (lambda _: bp.MLPClassifier().predict(X, batch_size=3), "Leave it out"),
     "rows of Y": (lambda _: train(Y=np.arange(1797) % 2), "X has 6 rows and Y has 1797"),
     "rows of targets": (lambda _: train(Y=np.ones((9, 2))), "X has 6 rows and Y has 9"),
     "rows in gradient": (lambda _: NET.cost(NET.init(), X, Y[:5]), "X has 6 rows and Y has 5"),
@@ -175,7 +185,7 @@ ADVICE = {  # what people try first, and the advice that helps them on
         "Its name here is 'tolerance'",
     ),
     "fit(case_weights)": (lambda _: fit(case_weights=Y), "Its name here is 'sample_weight'"),
-    "fit(epochs)": (lambda _: fit(epochs=3), "to an estimator as max_iter"),
+    "fit(epochs)": (lambda _: fit(epochs=3), "MLPClassifier(max_iter=...)"),
     "fit(Y)": (lambda _: fit(Y=Y), "Its name here is 'y'"),
     "monitor": (lambda _: bp.EarlyStopping(monitor="cost"), "Its name here is 'metric'"),
     "val_loss": (

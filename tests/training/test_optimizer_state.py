@@ -114,6 +114,23 @@ def test_a_state_that_does_not_fit_is_refused(chosen, says):
         bp.train(TARGETS, X, Y, first.theta, **chosen)
 
 
+@pytest.mark.parametrize("kind", sorted(optimizer_kinds()))
+def test_a_state_of_another_optimizer_is_refused(kind):
+    made = {name: of() for name, of in optimizer_kinds().items()}
+    first = bp.train(TARGETS, X, Y, optimizer=made.pop(kind), epochs=1, batch_size=None)
+    for other in made.values():
+        with pytest.raises(bp.OptionError, match=rf"state of {kind}; expected.*same optimizer"):
+            bp.train(
+                TARGETS, X, Y, first.theta, state=first.state, optimizer=other, batch_size=None
+            )
+
+
+def test_a_state_without_theta_is_refused():
+    first = bp.train(TARGETS, X, Y, epochs=1)
+    with pytest.raises(bp.OptionError, match=r"train\(theta\).*Pass run\.theta"):
+        bp.train(TARGETS, X, Y, state=first.state)
+
+
 def test_checkpoints_of_a_run_that_went_on(tmp_path):
     whole, part, _ = went_on(TARGETS, X, Y, batch_size=4)
     chosen = {"batch_size": 4, "callbacks": [bp.callbacks.Checkpoint(tmp_path)]}

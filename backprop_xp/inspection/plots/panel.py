@@ -113,7 +113,7 @@ def whole_numbers(axis: Any) -> None:
 def colour_bar(panel: Any, mappable: Any, label: str) -> Any:
     """Draw the scale of colours beside a panel, within its own axes; return the colour bar."""
     inset = panel.inset_axes([1.03, 0.0, 0.05, 1.0])
-    bar = panel.get_figure(root=False).colorbar(mappable, cax=inset, label=label)
+    bar = panel.figure.colorbar(mappable, cax=inset, label=label)
     bar.outline.set_visible(False)
     return bar
 
