@@ -11,8 +11,7 @@ function slider(read, write) {
     const x = event.target.valueAsNumber;
     if (!Number.isFinite(x)) return;
     write(x);
-    state.history = [];
-    state.trained = [];
+    touched();
     render();
   };
   range.addEventListener("input", changed);
@@ -22,7 +21,7 @@ function slider(read, write) {
     range.value = x;
     range.setAttribute("aria-valuetext", shown(x));
     if (document.activeElement !== number || number.valueAsNumber !== x) {
-      number.value = Number(x.toPrecision(6));
+      number.value = Number(x.toPrecision(5));
     }
   });
   const name = (text, [least, most]) => {
@@ -236,8 +235,12 @@ function train(count_) {
       state.trained.push(theta[0]);
       left -= 1;
     }
-    render();
-    if (left > 0) requestAnimationFrame(slice);
+    if (left === 0) {
+      render();
+      return;
+    }
+    renderTraining();
+    requestAnimationFrame(slice);
   };
   slice();
 }

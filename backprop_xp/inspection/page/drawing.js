@@ -109,10 +109,10 @@ function drawNetwork(box, net, theta, view) {
 function drawCurve(box, history) {
   const [width, height] = [Math.max(240, box.clientWidth || 320), 150];
   const finite = history.filter(Number.isFinite);
-  const top = Math.max(...finite, 1e-12);
+  const [bottom, top] = [Math.min(0, ...finite), Math.max(...finite, 1e-12)];
   const last = Math.max(1, history.length - 1);
   const x = (k) => 12 + (k * (width - 24)) / last;
-  const y = (E) => 24 + (1 - E / top) * (height - 48);
+  const y = (E) => 24 + ((top - E) / (top - bottom)) * (height - 48);
   const points = history
     .map((E, k) => (Number.isFinite(E) ? `${x(k)},${y(E)}` : ""))
     .filter((point) => point);

@@ -53,7 +53,7 @@ function openLink() {
     put(state.X, carried.x);
     put(state.Y, carried.y);
     state.sumsTo1 = sumsTo1();
-    state.history = [];
+    touched();
     fillControls();
     render();
     return true;

@@ -18,8 +18,7 @@ $("case").addEventListener("change", () => {
   const { value } = $("case");
   state.case = value === "all" ? null : Number(value);
   state.step = Math.min(state.step, steps().length - 1);
-  state.history = [];
-  state.trained = [];
+  touched();
   state.sumsTo1 = sumsTo1();
   fillSliders();
   render();
@@ -48,8 +47,7 @@ $("anew").addEventListener("click", () => {
   state.theta = drawn(net, seed);
   const { settings } = state.optimizer;
   state.optimizer = { ...optimizerOf(lesson, net.parameters), settings };
-  state.history = [];
-  state.trained = [];
+  touched();
   fillSliders();
   render();
 });

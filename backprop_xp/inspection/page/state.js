@@ -25,6 +25,7 @@ function begin(number, kept = {}) {
     optimizer: optimizerOf(lesson, net.parameters),
     history: [],
     trained: [],
+    untouched: true,
     unit: [Math.max(0, net.layers.length - 1), 0],
     chosen: lesson.startsAt !== "",
     inverse: net.layers.length,
@@ -44,6 +45,13 @@ function sumsTo1() {
   const pair = lesson.loss === "cross_entropy" && lesson.activations.at(-1) === "softmax";
   const sum = column(state.Y, state.case ?? 0).reduce((total_, y) => total_ + y, 0);
   return pair && state.Y.n > 1 && Math.abs(sum - 1) < 1e-9;
+}
+
+/* Begin the curve of the cost anew, since a number was changed by hand. */
+function touched() {
+  state.history = [];
+  state.trained = [];
+  state.untouched = false;
 }
 
 function written() {

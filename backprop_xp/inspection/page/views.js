@@ -249,7 +249,8 @@ function renderTraining() {
   $("trained").textContent = text;
   drawCurve($("curve"), history);
   const { published } = lesson;
-  const rows = published.slice(0, state.trained.length).map((text_, k) => {
+  const compared = state.untouched ? state.trained.length : 0;
+  const rows = published.slice(0, compared).map((text_, k) => {
     const decimals = text_.split(".")[1].length;
     return [
       k + 1,

@@ -196,7 +196,12 @@ def test_the_published_weights(opened):
         cells = [row.locator("td").all_text_contents() for row in rows]
         expected = [text.replace("-", "−") for text in PUBLISHED]
         assert cells == [[str(k), text, text] for k, text in enumerate(expected, start=1)]
-        assert "b¹" not in page.locator("#section, #equation").all_text_contents()
+        set_number(page, "w¹₁₁", -3)
+        page.get_by_role("button", name="1 step", exact=True).click()
+        assert page.locator("#published").is_hidden()  # it is another chain now
+        page.get_by_role("button", name="All numbers as at first").click()
+        page.get_by_role("button", name="1 step", exact=True).click()
+        assert page.locator("#published tbody tr").count() == 1
 
 
 def test_one_unit_and_why_not_the_inverse(opened):
@@ -357,6 +362,11 @@ def test_less_motion_and_paper(opened):
         page.emulate_media(media="print")
         assert page.locator("#next").is_hidden()
         assert page.locator("#numbers").is_visible()
+    ink = "getComputedStyle(document.body).color"
+    with opened(as_page(four_layers()), color_scheme="dark") as page:
+        assert page.evaluate(ink) == "rgb(236, 238, 242)"
+        page.emulate_media(media="print")
+        assert page.evaluate(ink) == "rgb(26, 28, 32)"  # paper is white
     with opened(as_page(four_layers()), reduced_motion="reduce") as page:
         assert page.evaluate(moving) == "none"
 
