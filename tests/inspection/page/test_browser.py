@@ -69,12 +69,6 @@ def xor(optimizer=None, **options):
     return bp.trace(net, net.init(1, dtype="float64"), X, Y, optimizer=optimizer, **options)
 
 
-def shown(x, digits=4):
-    """Return a number as the page shows it."""
-    text = f"{float(x):.{digits}g}"
-    return text.replace("-", "−")
-
-
 def numbers_in(page, where="#numbers"):
     """Return the numbers that are shown, in order."""
     texts = page.locator(f"{where} td, {where} span").all_text_contents()
