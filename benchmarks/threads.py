@@ -134,11 +134,11 @@ def _jobs(given: argparse.Namespace) -> list[Job]:
     Refused
         Options do not go together, or a batch is larger than the cases.
     """
-    device = device_name(given)
-    if device not in DEVICES:
+    if given.device not in DEVICES:
         raise Refused(
-            f"--device: the threads of {device} are its own; choose {' or '.join(DEVICES)}"
+            f"--device: the threads of {given.device} are its own; choose {' or '.join(DEVICES)}"
         )
+    device = device_name(given)
     if not given.sizes and (given.batch_size or given.cases):
         raise Refused("--batch-size and --cases go with --sizes; the default networks have theirs")
     own = (given.sizes, given.batch_size or 200, given.cases or 6_400)

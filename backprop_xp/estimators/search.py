@@ -116,7 +116,7 @@ class StackedSearchCV(BaseSearchCV):
     --------
     >>> import backprop_xp as bp
     >>> X, y = bp.datasets.digits()
-    >>> mlp = bp.MLPClassifier([16], max_iter=5, tol=9.0, n_iter_no_change=4, random_state=0)
+    >>> mlp = bp.MLPClassifier([16], max_iter=5, tol=9.0, n_iter_no_change=3, random_state=0)
     >>> search = StackedSearchCV(mlp, {"learning_rate_init": [1e-4, 1e-2]}, cv=3).fit(X, y)
     >>> search.best_params_
     {'learning_rate_init': 0.01}
@@ -185,7 +185,7 @@ class StackedSearchCV(BaseSearchCV):
         --------
         >>> import backprop_xp as bp
         >>> X, y = bp.datasets.digits()
-        >>> mlp = bp.MLPClassifier([8], max_iter=3, tol=9.0, n_iter_no_change=2, random_state=0)
+        >>> mlp = bp.MLPClassifier([8], max_iter=3, tol=9.0, n_iter_no_change=1, random_state=0)
         >>> search = StackedSearchCV(mlp, {"alpha": [0.0, 1e-3]}, cv=2, refit=False)
         >>> sorted(search.fit(X, y).cv_results_["rank_test_score"].tolist())[0]
         1
