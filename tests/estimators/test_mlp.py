@@ -19,16 +19,9 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning  # noqa
 from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
 from backprop_xp.estimators.random_draws import first_parameters  # noqa: E402
-
-
-@quick
-@parametrize_with_checks([bp.MLPClassifier(max_iter=100), bp.MLPRegressor(max_iter=100)])
-def test_checks_of_scikit_learn(estimator, check):
-    check(estimator)
 
 
 @both
