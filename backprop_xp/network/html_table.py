@@ -1,7 +1,6 @@
 """Small tables in HTML, as notebooks show them."""
 
 from collections.abc import Sequence
-from html import escape
 
 __all__ = ["Markup", "table", "with_references"]
 
@@ -52,6 +51,7 @@ def table(
     >>> table(["a"], [["<b>"]], caption="one", texts=[0]).count("&lt;b&gt;")
     1
     """
+    from html import escape  # it takes a millisecond, and few programs show tables
 
     def cell(tag: str, column: int, content: object) -> str:
         shown = content if isinstance(content, Markup) else escape(str(content))
