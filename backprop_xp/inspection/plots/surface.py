@@ -78,10 +78,9 @@ def cost_surface(
     Y: Any,
     ax: Any = None,
     *,
-    directions: Any = None,
+    directions: Any = 0,
     span: float = 1.0,
     resolution: int = 31,
-    seed: int = 0,
 ) -> Any:
     """Draw the mean cost E(θ + α d₁ + β d₂) around θ, with contour lines and θ in the middle.
 
@@ -97,14 +96,12 @@ def cost_surface(
         Class labels or targets, as `Network.cost` takes them.
     ax : matplotlib.axes.Axes, optional
         Default: new axes.
-    directions : array (2, P), optional
-        d₁ and d₂. Default: `random_directions`, which are filter-normalised.
+    directions : array (2, P) or int
+        d₁ and d₂; or the seed, ≥ 0, of `random_directions`, which are filter-normalised.
     span : float
         > 0, the largest step: α and β go from −span to span.
     resolution : int
         Steps in each direction, at least 2; an odd number has θ among them.
-    seed : int
-        ≥ 0, of the random directions.
 
     Returns
     -------
@@ -119,7 +116,7 @@ def cost_surface(
     ShapeError
         θ is a stack, or an argument does not fit the network.
     OptionError
-        `span`, `resolution` or `seed` is out of range.
+        `span`, `resolution` or the seed is out of range.
     DTypeError
         An argument holds no real numbers, or `ax` is no axes.
 
@@ -139,8 +136,8 @@ def cost_surface(
     n = check_count(resolution, f"{where}(resolution)", least=2)
     if finite_number(span, f"{where}(span)") <= 0:
         raise OptionError(f"{where}(span)", repr(span), "a number > 0", "Such as 1.0")
-    if directions is None:
-        both, unit = random_directions(net, theta, seed), "in norms of each unit's weights"
+    if isinstance(directions, int):
+        both, unit = random_directions(net, theta, directions), "in norms of each unit's weights"
     else:
         both, unit = np.asarray(real_host_array(directions, f"{where}(directions)"), float), "in d"
         if both.shape != (2, net.parameter_count):

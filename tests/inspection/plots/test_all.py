@@ -150,7 +150,7 @@ def test_the_pictures_are_small_and_belong_to_plots():
         (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, span=0), "number > 0"),
         (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, resolution=1), "integers >= 2"),
         (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, directions=[[1]]), "(2, 21)"),
-        (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, seed=-1), "an integer >= 0"),
+        (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, directions=-1), "an integer >= 0"),
         (lambda: bp.plots.cost_surface(NET, THETA, X, [0] * 60, random_state=1), "seed"),
         (lambda: bp.plots.score_scatter([1, 2], [1]), "got 2 networks; expected 1"),
         (lambda: bp.plots.score_scatter([1], [1], colours=[1, 2]), "got 2 networks; expected 1"),
