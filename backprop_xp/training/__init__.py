@@ -11,9 +11,9 @@ The path of `train`:
    `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`.
    For a `Loop` it also compares the arguments with those of the checkpoint (`resume`), and restores
    θ, the optimiser's state, the history, and the memories of schedules and callbacks.
-6. The `Trainer` gets one function from `step.compiled`, which runs a whole block of batches. The
-   function calls the step of `step.update.step_of`, one update of θ, for each batch, and the room
-   `execution` makes the function fast.
+6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block of batches: for each
+   batch it calls the step of `step.update.step_of`, which is one update of θ. The room `execution`
+   makes it fast. The other function scores outputs.
 7. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
 8. `Loop` begins an epoch with ``on_epoch_start``. `data.batches` cuts the cases into batches, and
    joins batches to blocks. `Loop` hands each block to `Trainer.block`, which puts the scores into
@@ -21,9 +21,9 @@ The path of `train`:
    and is called after it.
 9. After a block `Loop` looks for Ctrl-C. It then leaves the epoch as it is, without an entry in the
    history, and goes on with ``on_train_end``.
-10. `Loop` ends an epoch. It reads the scores on the host and scores the validation cases. It raises
-    `DivergenceError` where a cost of either is not finite. Then it calls ``on_epoch_end``, where a
-    `Checkpoint` writes its file if it is due.
+10. `Loop` ends an epoch. It reads the scores on the host, and then scores the validation cases. It
+    raises `DivergenceError` where a cost of either, or θ, is not finite. Then it calls
+    ``on_epoch_end``, where a `Checkpoint` writes its file if it is due.
 11. `Driver.result` returns the `Run`.
 
 `Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A

@@ -132,6 +132,8 @@ class Minimisation(Driver):
                 raise StopIteration
 
         look(row.copy())
+        if self.interrupts.noted:  # while an earlier network was minimised
+            return entries, "interrupted"
         result = self._minimize(
             network.cost_and_gradient,
             row.copy(),

@@ -340,3 +340,31 @@ def test_scipy_is_given_the_numbers_of_lbfgs(monkeypatch):
     expected = {"maxiter": 5, "maxfun": 77, "gtol": 1e-3, "ftol": 1e-4, "maxcor": 3}
     by_default = {"maxiter": 8, "maxfun": 15_000, "gtol": 1e-5, "ftol": 2.22e-9, "maxcor": 10}
     assert given == [expected, by_default]
+
+
+class PressesCtrlC:
+    """A loss during whose fifth evaluation somebody presses Ctrl-C."""
+
+    name = "presses"
+    calls = 0
+
+    def __call__(self, a, y):
+        PressesCtrlC.calls += 1
+        if PressesCtrlC.calls == 5:
+            signal.raise_signal(signal.SIGINT)
+        return 0.5 * ((a - y) ** 2).sum(axis=-2)
+
+    def dE_da(self, a, y):
+        return a - y
+
+
+def test_ctrl_c_ends_the_minimisation_of_a_stack():
+    PressesCtrlC.calls = 0
+    net = bp.Network([2, 3, 1], "tanh", "identity", PressesCtrlC())
+    rows = np.random.default_rng(0).random((20, 2))
+    y = np.sin(5 * rows[:, :1])
+    run = bp.train(net, rows, y, stack=6, optimizer="lbfgs", batch_size=None, epochs=50)
+    assert run.stopped.startswith("interrupted")
+    assert PressesCtrlC.calls < 5 + 10  # one at the start of each network, and an iteration
+    assert np.isfinite(run.theta).all()
+    assert all(np.shape(cost) == (6,) for cost in run.history["cost"])
