@@ -11,7 +11,7 @@ The path of `train`:
    `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`.
    For a `Loop` it also compares the arguments with those of the checkpoint (`resume`), and restores
    θ, the optimiser's state, the history, and the memories of schedules and callbacks.
-6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block of batches: for each
+6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block: for each
    batch it calls the step of `step.update.step_of`, which is one update of θ. The room `execution`
    makes it fast. The other function scores outputs.
 7. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
