@@ -132,7 +132,7 @@ class Minimisation(Driver):
                 raise StopIteration
 
         look(row.copy())
-        if self.interrupts.noted:  # while an earlier network was minimised
+        if network.number and self.interrupts.noted:  # while an earlier one was minimised
             return entries, "interrupted"
         result = self._minimize(
             network.cost_and_gradient,
