@@ -1,7 +1,7 @@
 /* Pictures: the network, the curve of the cost, the decision map. */
 
 const MOST_UNITS = 10; // of a layer that are drawn
-const RADIUS = 20;
+const RADIUS = 22;
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -26,6 +26,7 @@ function drawNetwork(box, net, theta, view) {
     return gap * (place + 0.5);
   };
   const lines = [];
+  const signals = [];
   const nodes = [];
   net.layers.forEach((layer, k) => {
     const W = weights(net, theta, k + 1);
@@ -54,6 +55,10 @@ function drawNetwork(box, net, theta, view) {
         line.append(svg("title", {}, `${name}: ${removed ? "removed" : shown(w)}`));
         line.addEventListener("click", () => view.choose({ weight: [k + 1, j, i] }));
         lines.push(line);
+        if (view.lit.has(`W${k + 1}`) && !removed) {
+          const [x1, y1, x2, y2] = [x(k), y(k, at0), x(k + 1), y(k + 1, at1)];
+          signals.push(svg("line", { class: "signal", x1, y1, x2, y2 }));
+        }
       });
     });
   });
@@ -98,7 +103,7 @@ function drawNetwork(box, net, theta, view) {
   const picture = svg(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text },
-    svg("g", { class: view.back ? "back" : "" }, ...lines),
+    svg("g", { class: view.back ? "back" : "" }, ...lines, ...signals),
     ...nodes,
     cost,
   );

@@ -5,6 +5,7 @@ function render() {
   if (state.history.length === 0) state.history.push(pass.E);
   renderStep();
   renderNetwork();
+  renderWhole();
   renderElement();
   renderInverse();
   renderNumbers();
@@ -34,6 +35,7 @@ function renderStep() {
   $("scrubber").setAttribute("aria-valuetext", `${state.step + 1}: ${section}`);
   $("back").disabled = $("first").disabled = state.step === 0;
   $("next").disabled = $("last").disabled = state.step === steps().length - 1;
+  $("reason").textContent = reasonOf(steps()[state.step]);
   $("note").textContent = written().note;
 }
 
@@ -82,7 +84,7 @@ function valuesKnown() {
     const { kind, layer } = partsOf(terms.at(-1).name);
     const signs = { z: "z", a: "a", delta: "\u03b4", dE_da: "\u2202E/\u2202a" };
     if (kind in signs) put(layer, signs[kind] + raised(layer), pass[kind][layer]);
-    if (kind === "dE_c") put(L, "\u2202E/\u2202a", pass.dE_c);
+    if (kind === "dE_c") put(L, `\u2202E/\u2202a${raised(L)}`, pass.dE_da[L]);
     if (kind === "dE_dx") put(0, "\u2202E/\u2202x", pass.dE_da[0]);
   }
   return known;
@@ -93,6 +95,7 @@ function renderNetwork() {
   const seen = steps().slice(0, state.step + 1);
   const costKnown = seen.some(({ terms }) => terms.at(-1).name === "E");
   const [layer, unit] = state.unit;
+  $("of-case").textContent = pass.x.m > 1 ? "The numbers in the units are those of the first case." : "";
   drawNetwork($("network"), net, state.theta, {
     lit: litBy(step),
     values: valuesKnown(),

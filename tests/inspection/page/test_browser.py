@@ -350,11 +350,12 @@ def test_texts_of_a_user_are_shown_as_text(opened):
 
 
 def test_less_motion_and_paper(opened):
-    moving = "getComputedStyle(document.querySelector('.connection.lit')).animationName"
+    moving = "getComputedStyle(document.querySelector('.signal')).animationName"
     with opened(as_page(four_layers())) as page:
         assert page.evaluate(moving) == "forward"
         page.emulate_media(media="print")
         assert page.locator("#next").is_hidden()
+        assert page.locator("#whole button").first.is_visible()
         assert page.locator("#numbers").is_visible()
     ink = "getComputedStyle(document.body).color"
     with opened(as_page(four_layers()), color_scheme="dark") as page:
@@ -362,7 +363,84 @@ def test_less_motion_and_paper(opened):
         page.emulate_media(media="print")
         assert page.evaluate(ink) == "rgb(26, 28, 32)"  # paper is white
     with opened(as_page(four_layers()), reduced_motion="reduce") as page:
-        assert page.evaluate(moving) == "none"
+        assert page.locator(".signal").first.is_hidden()
+
+
+def test_dashes_are_for_removed_connections_alone(opened):
+    dashes = "one => getComputedStyle(one).strokeDasharray !== 'none'"
+    with opened(as_page(four_layers())) as page:
+        page.locator("#story").select_option("The error carried backward")
+        steps = int(page.locator("#scrubber").get_attribute("max"))
+        for step in range(steps + 1):
+            page.evaluate(f"goTo({step})")
+            for one in page.locator("#network .connection").all():
+                removed = "removed" in one.get_attribute("class").split()
+                assert one.evaluate(dashes) == removed
+
+
+def test_each_step_has_a_reason_and_a_place_in_the_whole(opened):
+    names = "steps().map(({ terms }) => terms.at(-1).name)"
+    softmax = bp.Network([2, 3], output="softmax", loss="squared_error")
+    hidden = bp.trace(softmax, softmax.init(0, dtype="float64"), np.eye(2), np.eye(3)[:2])
+    for html in (
+        as_page(four_layers()),
+        xor().to_html(interactive=True),
+        hidden.to_html(interactive=True),
+    ):
+        with opened(html) as page:
+            for step, name in enumerate(page.evaluate(names)):
+                page.evaluate(f"goTo({step})")
+                reason = page.locator("#reason").text_content()
+                assert reason.endswith(".")
+                assert "undefined" not in reason
+                here = page.locator("#whole [aria-current]")
+                assert here.count() == (not name.startswith("why."))
+            page.locator("#whole button").first.click()
+            assert page.locator("#place").text_content().startswith("Step 1 ")
+
+
+def test_the_three_questions_are_answered_where_they_arise(opened):
+    with opened(as_page(four_layers())) as page:
+        reasons = []
+        for step in range(int(page.locator("#scrubber").get_attribute("max"))):
+            page.evaluate(f"goTo({step})")
+            reasons.append(page.locator("#reason").text_content())
+        whole = page.locator("#whole").text_content()
+    assert any("Hadamard" in text and "diagonal" in text for text in reasons)
+    assert any("row K of the transpose" in text for text in reasons)
+    assert "4×1 from 4×5, 5×1, 4×1" in whole
+
+
+SCHEDULES = {
+    "step": bp.schedules.Step(1.0, every=10, factor=0.5),
+    "cosine": bp.schedules.Cosine(1.0, steps=80),
+    "warm-up": bp.schedules.WarmUp(20, 0.5),
+    "own": lambda step: 0.5 + 0.25 * (step % 3),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_moves_with_the_steps(name, opened):
+    rate = SCHEDULES[name]
+    optimizer = bp.SGD(rate, momentum=0.5)
+    trace = xor(optimizer)
+    net, (X, Y) = trace.network, bp.datasets.xor()
+    theta = net.pack([(one.W, one.b) for one in trace.layers])
+    run = bp.train(
+        net, X, Y, theta, optimizer=optimizer, epochs=100, batch_size=None, dtype="float64"
+    )
+    with opened(trace.to_html(interactive=True)) as page:
+        page.get_by_role("button", name="100 steps").click()
+        page.wait_for_function("() => state.history.length === 101")
+        assert f"= {as_shown(rate(100), 4)} at step 101, by its schedule." in (
+            page.locator("#rate").text_content()
+        )
+        np.testing.assert_allclose(page.evaluate("Array.from(state.theta)"), run.theta, rtol=1e-9)
+        fragment = page.locator("#link").get_attribute("href")
+        page.get_by_role("button", name="Start anew").click()
+        assert "at step 1," in page.locator("#rate").text_content()
+    with opened(trace.to_html(interactive=True), fragment=fragment) as page:
+        assert "at step 101," in page.locator("#rate").text_content()
 
 
 def test_a_large_network_is_abridged_and_right(opened):
