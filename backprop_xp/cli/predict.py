@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.activations import Softmax
 from backprop_xp.arrays.backend import Array, dtype_name, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.destinations import check_destination

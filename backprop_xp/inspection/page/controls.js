@@ -18,6 +18,11 @@ function slider(read, write) {
   number.addEventListener("change", changed);
   sliders.push(() => {
     const x = read();
+    if (!Number.isFinite(x)) {
+      number.value = "";
+      range.setAttribute("aria-valuetext", shown(x));
+      return;
+    }
     range.value = x;
     range.setAttribute("aria-valuetext", shown(x));
     if (document.activeElement !== number || number.valueAsNumber !== x) {

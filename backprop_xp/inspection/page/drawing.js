@@ -143,6 +143,8 @@ const HUES = [
   [190, 40, 90],
 ];
 
+const GREY = [128, 128, 128]; // where an output is not a number
+
 /* The output for each pair of inputs; the range is that of the cases, and a margin. Where there are
    several outputs, the colour is that of the largest one. */
 function drawMap(canvas, net, theta, X, Y) {
@@ -159,10 +161,12 @@ function drawMap(canvas, net, theta, X, Y) {
   }
   const context = canvas.getContext("2d");
   const side = canvas.width / cells;
-  const [low, top] = [Math.min(0, ...a.data), Math.max(1, ...a.data)];
+  const finite = a.data.filter(Number.isFinite);
+  const [low, top] = [Math.min(0, ...finite), Math.max(1, ...finite)];
   const colour = (values) => {
+    if (values.some(Number.isNaN)) return GREY;
     if (values.length === 1) {
-      const share = (values[0] - low) / (top - low);
+      const share = Math.min(1, Math.max(0, (values[0] - low) / (top - low)));
       const [from, to] = HUES;
       return from.map((_, k) => Math.round(to[k] + share * (from[k] - to[k])));
     }

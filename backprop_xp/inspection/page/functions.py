@@ -137,7 +137,7 @@ def _later(optimizer: Any) -> Iterator[dict[str, float]]:
     for step in range(1, SCHEDULED_STEPS):
         try:
             yield _numbers(optimizer.settings(step))
-        except Exception:
+        except Exception:  # noqa: BLE001  a schedule of a user may end
             return
 
 

@@ -108,7 +108,7 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
 
 def _of_optimizer(optimizer: Any, functions: Functions) -> dict[str, Any]:
     found = functions.of_optimizer(optimizer)
-    found["scheduled"] = {name: _packed(x) for name, x in found["scheduled"].items()}
+    found["scheduled"] = {name: _packed(np.asarray(x)) for name, x in found["scheduled"].items()}
     return {"name": type(optimizer).__name__, **found}
 
 

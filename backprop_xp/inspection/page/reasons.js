@@ -72,7 +72,7 @@ function shapesOf({ terms }) {
   const sides = [[]];
   for (const { sign, name } of terms) {
     if (sign && sign.includes("<mo>=</mo>")) sides.push([]);
-    if (!name) continue;
+    if (!name || name === "rate") continue;
     const { n, m } = quantity(net, state.optimizer, pass, name);
     sides.at(-1).push(`${n}\u00d7${m}`);
   }

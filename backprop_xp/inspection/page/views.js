@@ -194,7 +194,7 @@ function errorOfUnit(l, K) {
       numbersLine(`= ${shown(delta)}; ${confirmed}`),
     ];
   }
-  const slope = `<msup><mi>\u03c3</mi><mo>\u2032</mo></msup><mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
+  const slope = `<msup><mi>\u03c3</mi><mo class="prime">\u2032</mo></msup><mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
   const before = inBrackets(at(pass.dE_da[l], K, 0));
   return [
     equationLine(`${error}<mo>=</mo>${derivative(symbol("a", [K + 1], l))}<mo>\u00b7</mo>${slope}`),
@@ -217,9 +217,14 @@ function renderInverse() {
   const inverse = inverseTimes(W, delta);
   const square = W.n === W.m;
   const sign = square ? `(W${here})\u207b\u00b9` : `(W${here})\u207a`;
-  const rows = Array.from({ length: W.m }, (_, K) => [
+  const nudges = Array.from({ length: W.m }, (_, K) => nudgedActivation(net, pass, l - 1, K, 0));
+  const slopes = column(pass.dE_da[l - 1], 0);
+  const scale = Math.max(...slopes.map(Math.abs));
+  const agrees = nudges.every((nudge, K) => Math.abs(nudge - slopes[K]) <= 1e-4 * scale);
+  const agreed = agrees ? " It agrees with the transpose." : "";
+  const rows = nudges.map((nudge, K) => [
     K + 1,
-    shown(nudgedActivation(net, pass, l - 1, K, 0)),
+    shown(nudge),
     shown(at(pass.dE_da[l - 1], K, 0)),
     inverse ? shown(inverse[K]) : "\u2013",
   ]);
@@ -232,7 +237,7 @@ function renderInverse() {
       `An inverse answers another question: which a${below} gives this z${here}? Nothing is undone on ` +
         "the way back. w_jK is the slope \u2202z_j/\u2202a_K, and slopes along a path are multiplied.",
     ),
-    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.`),
+    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.${agreed}`),
     listElement(
       ["K", "by a nudge", `(W${here})\u1d40 \u03b4${here}`, `${sign} \u03b4${here}`],
       rows,
