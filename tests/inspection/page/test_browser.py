@@ -271,6 +271,16 @@ def test_no_width_is_exceeded(width, story, opened):
             page.get_by_role("button", name="Next").click()
 
 
+@pytest.mark.parametrize("story", STORIES)
+def test_no_number_is_cut_off_on_a_phone(story, opened):
+    inside = "one => one.scrollWidth <= one.clientWidth"
+    with opened(as_page(four_layers()), 360) as page:
+        page.locator("#story").select_option(str(story))
+        for step in range(int(page.locator("#scrubber").get_attribute("max")) + 1):
+            page.evaluate(f"goTo({step})")
+            assert page.locator("#numbers").evaluate(inside)
+
+
 @pytest.mark.parametrize("width", [360, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible(width, scheme, opened):
