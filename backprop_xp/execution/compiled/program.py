@@ -1,0 +1,380 @@
+"""A recorded step as the text of a function, and the table of its sizes and addresses.
+
+The text depends on the structure of the step alone: its operations, the order of its axes in
+memory, and which axes have length 1. Equal structures share a compiled function.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.compiled.kernel_text import CODES, Lines, Scratch, kernel_lines
+from backprop_xp.execution.compiled.loops import Loop, loop_of
+from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table
+from backprop_xp.execution.cuda.fusion import Memories, View, program_of
+from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.recordings import RecordedStep
+from backprop_xp.execution.tape import Instruction, NotReplayable, plain_array
+
+__all__ = ["Compilable", "Place", "compilable"]
+
+HEAD: Final = '''\
+from math import inf, nan, sqrt
+
+import numpy as np
+from numba import njit
+from backprop_xp.execution.compiled.intrinsics import (
+    call_loop, pointer_f4, pointer_f8, pointer_i4, pointer_i8, pointer_u1
+)
+
+f4, f8, i4, u1 = np.float32, np.float64, np.int32, np.uint8
+
+
+@njit("void(int64[::1], int64[::1], int64)", nogil=True, error_model="numpy", cache=CACHE)
+def block(D, which, count):
+    at = np.int64(D.ctypes.data)
+'''
+
+
+class Place(NamedTuple):
+    """An array that is given to a step or returned by it, by its tree and its number there."""
+
+    of: str  # "carry", "number", "batch" or "out"
+    number: int
+
+
+@dataclass(frozen=True)
+class Compilable:
+    """A step that can be compiled.
+
+    Attributes
+    ----------
+    text : str
+        The module with the function ``block(table, which, count)``.
+    table : ndarray (n,), int64
+    bases : dict
+        For each `Place`, where its address is in the table; its stride from step to step follows.
+    gathers : tuple of int or None
+        Where the table has the address and strides of the source and of the rows.
+    kept : list of ndarray
+        Memory whose addresses are in the table.
+    """
+
+    text: str
+    table: HostArray
+    bases: dict[Place, int]
+    gathers: int | None
+    kept: list[HostArray]
+
+
+def compilable(recorded: RecordedStep, *, gathers: bool) -> Compilable:
+    """Return the text and the table of a step, recorded with ``runs_here=False``.
+
+    Parameters
+    ----------
+    recorded : RecordedStep
+        Its carry, numbers, batch and outs are whole arrays in C order.
+    gathers : bool
+        Whether the first array of a batch is gathered from a source.
+
+    Raises
+    ------
+    NotReplayable
+        The step does something that is not compiled; the message says what.
+    """
+    return _Writer(recorded, gathers).result()
+
+
+class _Writer:
+    def __init__(self, recorded: RecordedStep, gathers: bool) -> None:
+        self.table, self.memories = Table(), Memories()
+        self.scratch = Scratch(self.table)
+        self.places: dict[int, Place] = {}
+        for of, arrays in zip(("carry", "number", "batch", "out"), recorded[:4], strict=True):
+            for number, x in enumerate(arrays):
+                if x is not None:
+                    self._note(x, Place(of, number))
+        kept = {m for m, place in self.places.items() if place.of in ("carry", "out")}
+        instructions = [_lowered(one) for one in recorded.instructions]
+        program = program_of(
+            instructions, kept, self.memories, most_units=None, ones_are_products=True
+        )
+        self.entries = [one for one in program.entries if not _is_empty(one)]
+        self.gathers = gathers
+        self.pieces: dict[int, int] = {}  # where the table has the address of a piece of memory
+        self.own: list[HostArray] = []
+
+    def _note(self, x: HostArray, place: Place) -> None:
+        view = self.memories.view(x)
+        whole = self.memories.arrays[view.memory]
+        if view.memory in self.places or (x.shape, x.strides) != (whole.shape, whole.strides):
+            raise NotReplayable(f"an array of the {place.of} is a part of another array")
+        if not x.flags.c_contiguous:
+            raise NotReplayable(f"an array of the {place.of} is not in C order")
+        if x.dtype.name not in CODES:
+            raise NotReplayable(f"{x.dtype.name} is not compiled")
+        self.places[view.memory] = place
+
+    def result(self) -> Compilable:
+        body: Lines = []
+        for number, entry in enumerate(self.entries):
+            if isinstance(entry, Kernel):
+                body += kernel_lines(entry, number, self.table, self.scratch)
+            elif entry.function is np.matmul:
+                body += self._product(entry)
+            else:
+                body += self._reduction(entry, number)
+        bases = self._memory()
+        pieces = [f"p{n} = D[{at}] + k * D[{at + 1}]" for n, at in self.pieces.items()]
+        for memory, place in self.places.items():
+            if place.of == "number":
+                pieces[[*self.pieces].index(memory)] = (
+                    f"p{memory} = D[{self.pieces[memory]}] + which[k] * D[{self.pieces[memory] + 1}]"
+                )
+        at, gather = self._gather(bases)
+        step = [*pieces, *gather, *body]
+        lines = [*self.table.named(), "for k in range(count):", *(f"    {x}" for x in step)]
+        text = HEAD + "".join(f"    {line}\n" for line in lines)
+        for slot, size in zip(self.scratch.at, self.scratch.sizes, strict=True):
+            self.table.set(slot, self._held(np.zeros(size, np.uint8)))
+        return Compilable(text, self.table.array(), bases, at, self.own)
+
+    def _held(self, x: HostArray) -> int:
+        self.own.append(x)
+        return int(x.ctypes.data)
+
+    def _memory(self) -> dict[Place, int]:
+        """Give each piece of memory an address in the table; return where those of places are."""
+        bases = {}
+        lives = _lives(self.entries, self.memories)
+        shared = _shared(lives, self.memories, self.places)
+        arrays: dict[int, int] = {}
+        for number, host in enumerate(self.memories.arrays):
+            if number not in lives and number not in self.places:
+                continue
+            at = self.pieces[number] = self.table.block([0, 0])
+            if number in self.places:
+                bases[self.places[number]] = at
+                continue
+            group = shared.get(number, number)
+            if group not in arrays:
+                size = max(
+                    [self.memories.arrays[n].nbytes for n, g in shared.items() if g == group],
+                    default=host.nbytes,
+                )
+                held = _memory_of(size) if number in shared else _copy(host)
+                arrays[group] = self._held(held)
+            self.table.set(at, arrays[group])
+        return bases
+
+    def _gather(self, bases: dict[Place, int]) -> tuple[int | None, Lines]:
+        """Return the lines that gather the rows of a batch, and where their table begins."""
+        if not self.gathers:
+            return None, []
+        first = next((m for m, place in self.places.items() if place == Place("batch", 0)), None)
+        if first is None:
+            raise NotReplayable("a step without inputs")
+        x = self.memories.arrays[first]
+        if x.ndim > 3:
+            raise NotReplayable("inputs with two axes of networks")
+        self.table.set(bases[Place("batch", 0)], self._held(_memory_of(x.nbytes)))
+        networks = x.shape[0] if x.ndim > 2 else 1
+        # the source, its rows, numbers from network to network; the rows of all steps
+        at = self.table.block([0, 0, 0, 0])
+        n, m, width = (self.table.block([one]) for one in (networks, x.shape[-2], x.shape[-1]))
+        code = CODES[x.dtype.name]
+        return at, [
+            f"g, h = pointer_{code}(D[{at}]), pointer_{code}(p{first})",
+            f"r = pointer_i4(D[{at + 3}] + k * 4 * D[{m}])",
+            f"for i in range(D[{n}]):",
+            f"    for c in range(D[{m}]):",
+            f"        a = i * D[{at + 2}] + min(max(r[c], 0), D[{at + 1}] - 1) * D[{width}]",
+            f"        b = (i * D[{m}] + c) * D[{width}]",
+            f"        for j in range(D[{width}]):",
+            "            h[b + j] = g[a + j]",
+        ]
+
+    # operations that are calls of NumPy's own loops
+
+    def _product(self, entry: Instruction) -> Lines:
+        views = [self.memories.view(x) for x in (*entry.inputs, entry.target)]
+        a, b, out = views
+        if min(len(view.shape) for view in views) < 2 or entry.options:
+            raise NotReplayable("a product of vectors")
+        matrices, strides = 1, [0, 0, 0]
+        lead = out.shape[:-2]
+        if math.prod(lead) > 1:
+            if len(lead) > 1:
+                raise NotReplayable("a product of a stack with two axes")
+            matrices = lead[0]
+            strides = [
+                x.strides[0] if len(x.shape) == 3 and x.shape[0] > 1 else 0 for x in views
+            ]
+        lengths = [matrices, a.shape[-2], a.shape[-1], b.shape[-1]]
+        loop = self._loop(np.matmul, out.dtype, [x.dtype for x in views])
+        steps = [*strides, *(step for x in views for step in x.strides[-2:])]
+        return [
+            *(
+                f"D[{ARGUMENTS + n}] = {self._address(view)}" for n, view in enumerate(views)
+            ),
+            self._call(loop, self.table.block(lengths), self.table.block(steps)),
+        ]
+
+    def _reduction(self, entry: Instruction, number: int) -> Lines:
+        """Return the lines of a sum or a maximum along an axis, by NumPy's loop of one row."""
+        x, out = self.memories.view(entry.inputs[0]), self.memories.view(entry.target)
+        axis = entry.options["axis"]
+        loop = self._loop(entry.function, out.dtype, [x.dtype, out.dtype])
+        outer = [n for n in range(len(x.shape)) if n != axis and x.shape[n] > 1]
+        keeps = len(out.shape) == len(x.shape)
+        places = [n if keeps or n < axis else n - 1 for n in outer]
+        size = x.dtype.itemsize
+        begins = entry.function is np.add
+        code, names = CODES[x.dtype.name], [f"n{number}_{n}" for n in range(len(outer))]
+        terms = [
+            [f"{name} * {self.table.name(view.strides[place])}" for name, place in zip(names, at, strict=True)]
+            for view, at in ((x, outer), (out, places))
+        ]
+        source, target = (
+            " + ".join([self._address(view), *of])
+            for view, of in zip((x, out), terms, strict=True)
+        )
+        step = self.table.name(x.strides[axis])
+        lengths = self.table.block([x.shape[axis] - (not begins)])
+        strides = self.table.block([0, x.strides[axis], 0])
+        lines = [
+            f"s, o = {source}, {target}",
+            f"pointer_{code}(o)[0] = " + (f"{code}(0)" if begins else f"pointer_{code}(s)[0]"),
+            f"D[{ARGUMENTS}] = o",
+            f"D[{ARGUMENTS + 1}] = s" + ("" if begins else f" + {step}"),
+            f"D[{ARGUMENTS + 2}] = o",
+            self._call(loop, lengths, strides),
+        ]
+        if size != x.strides[axis] and x.strides[axis] % size:
+            raise NotReplayable("an array is not aligned")
+        for name, axis_of in reversed(list(zip(names, outer, strict=True))):
+            lines = [
+                f"for {name} in range({self.table.name(x.shape[axis_of])}):",
+                *(f"    {line}" for line in lines),
+            ]
+        return lines
+
+    def _address(self, view: View) -> str:
+        return f"p{view.memory} + {self.table.name(view.offset)}"
+
+    def _loop(self, ufunc: Any, dtype: Any, dtypes: Sequence[Any]) -> Loop:
+        found = loop_of(ufunc, dtype) if all(one == dtype for one in dtypes) else None
+        if found is None or np.dtype(dtype).name not in CODES:
+            raise NotReplayable(f"numpy.{ufunc.__name__} of {np.dtype(dtype).name}")
+        return found
+
+    def _call(self, loop: Loop, lengths: int, strides: int) -> str:
+        function, data = self.table.name(loop.function), self.table.name(loop.data)
+        return (
+            f"call_loop({function}, at + {8 * ARGUMENTS}, at + {8 * lengths}, "
+            f"at + {8 * strides}, {data})"
+        )
+
+
+def _lowered(instruction: Instruction) -> Instruction:
+    """Return an instruction in one of few forms: elementwise, a product, a sum along one axis."""
+    function, inputs, options = instruction.function, instruction.inputs, {**instruction.options}
+    sums: dict[Any, Any] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
+    if instruction.kind == "function" and function in sums:
+        function = sums[function]
+    elif instruction.kind != "reduce":
+        return instruction
+    axis = options.pop("axis", 0 if instruction.kind == "reduce" else None)
+    if len(inputs) > 1:
+        raise NotReplayable("a sum with more arguments")
+    (x,) = inputs
+    dtype, keepdims = options.pop("dtype", None), options.pop("keepdims", False)
+    axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
+    longer = {n % x.ndim for n in axes if x.shape[n] > 1} or {list(axes)[-1] % x.ndim}
+    target = instruction.target
+    if options or len(longer) > 1 or dtype not in (None, target.dtype) or 0 in x.shape:
+        raise NotReplayable(f"numpy.{function.__name__} along {axis}")
+    (only,) = longer
+    lengths = [n for at, n in enumerate(x.shape) if at != only]
+    kept = [1 if at == only else n for at, n in enumerate(x.shape)]
+    if keepdims or target.ndim == x.ndim:
+        return Instruction(function, inputs, target, "reduce", {"axis": only, "keepdims": True})
+    if [n for n in target.shape if n > 1] != [n for n in lengths if n > 1]:
+        raise NotReplayable(f"numpy.{function.__name__} along {axis}")
+    return Instruction(function, inputs, target.reshape(kept), "reduce", {"axis": only, "keepdims": True})
+
+
+def _is_empty(entry: Kernel | Instruction) -> bool:
+    if isinstance(entry, Kernel):
+        return False
+    if entry.function is not np.matmul and entry.kind != "reduce":
+        name = getattr(entry.function, "__name__", "a function")
+        raise NotReplayable(f"numpy.{name} is not compiled")
+    return entry.target.size == 0
+
+
+def _lives(entries: Sequence[Kernel | Instruction], memories: Memories) -> dict[int, list[Any]]:
+    """Return the first and the last entry that use a piece of memory, and if the first writes."""
+    lives: dict[int, list[Any]] = {}
+
+    def use(view: View, at: int, *, writes: bool) -> None:
+        life = lives.setdefault(view.memory, [at, at, writes])
+        life[1] = at
+
+    for at, entry in enumerate(entries):
+        if isinstance(entry, Kernel):
+            for node in entry.nodes:
+                if node.name == "load":
+                    use(node.value, at, writes=False)
+            for place, _ in entry.writes:
+                use(place, at, writes=True)
+        else:
+            for x in entry.inputs:
+                use(memories.view(x), at, writes=False)
+            use(memories.view(entry.target), at, writes=True)
+    return lives
+
+
+def _shared(
+    lives: dict[int, list[Any]], memories: Memories, places: dict[int, Place]
+) -> dict[int, int]:
+    """Return for each temporary piece of memory the first one that is in the same place.
+
+    Pieces share a place where no entry needs both.
+    """
+    groups: dict[int, int] = {}
+    free: list[tuple[int, int]] = []  # the last entry, and the group
+    temporary = [n for n, life in lives.items() if life[2] and n not in places]
+    for number in sorted(temporary, key=lambda n: lives[n][0]):
+        first, last, _ = lives[number]
+        size = memories.arrays[number].nbytes
+        fits = [
+            one for one in free if one[0] < first and memories.arrays[one[1]].nbytes == size
+        ]
+        group = fits[0][1] if fits else number
+        free = [one for one in free if one[1] != group]
+        free.append((last, group))
+        groups[number] = group
+    return groups
+
+
+LINE = 64  # bytes of a cache line
+
+
+def _memory_of(size: int) -> HostArray:
+    """Return zeros that begin at a cache line."""
+    buffer = np.zeros(size + LINE, np.uint8)
+    start = -buffer.ctypes.data % LINE
+    return buffer[start : start + size]
+
+
+def _copy(host: HostArray) -> HostArray:
+    """Return a copy, in the order of its memory, that begins at a cache line."""
+    flat = np.asarray(plain_array(host)).ravel(order="K")
+    copy = _memory_of(flat.nbytes).view(flat.dtype)
+    copy[:] = flat
+    return copy
