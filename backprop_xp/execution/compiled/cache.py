@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeAlias
@@ -58,7 +59,7 @@ def compiled_block(text: str) -> Block:
     key = _key(text)
     with _LOCK:
         if key not in _KNOWN:
-            _KNOWN[key] = _kept(text, key) or _told(lambda: _new(text, key))
+            _KNOWN[key] = _kept(text, key) or _told(partial(_new, text, key))
         return _KNOWN[key]
 
 
@@ -81,7 +82,7 @@ def _kept(text: str, key: str) -> Block | None:
         if not file.is_file() or file.read_text("utf-8") != text:
             _write(file, text)
         known = any((place / "__pycache__").glob(f"{file.stem}.block-*.nbc")) or any(
-            place.glob(f"*/{file.stem}.block-*.nbc")
+            place.parent.glob(f"*/{file.stem}.block-*.nbc")
         )
 
         def load() -> Block:
@@ -133,13 +134,10 @@ def _name(key: str) -> str:
 
 
 def _told(compile_it: Callable[[], Block]) -> Block:
-    """Compile, and say so on the terminal: the time is not the training's."""
-    begin, stream = time.perf_counter(), sys.stderr
-    told = stream is not None and stream.isatty()
-    if told:
-        stream.write("backprop_xp: compiling a step ...")
-        stream.flush()
-    block = compile_it()
-    if told:
-        stream.write(f"\rbackprop_xp: compiling a step, {time.perf_counter() - begin:.1f} s\n")
-    return block
+    """Compile, and say so: the first block of a training takes seconds for once."""
+    begin = time.perf_counter()
+    print("backprop_xp: compiling a step, ", end="", file=sys.stderr, flush=True)
+    try:
+        return compile_it()
+    finally:
+        print(f"{time.perf_counter() - begin:.1f} s", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ memory, and which axes have length 1. Equal structures share a compiled function
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ from backprop_xp.execution.compiled.loops import Loop, loop_of
 from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table
 from backprop_xp.execution.cuda.fusion import Memories, View, program_of
 from backprop_xp.execution.cuda.kernel import Kernel
-from backprop_xp.execution.recordings import RecordedStep
+from backprop_xp.execution.recordings import Form, RecordedStep, form_of
 from backprop_xp.execution.tape import Instruction, NotReplayable, plain_array
 
 __all__ = ["Compilable", "Place", "compilable"]
@@ -56,19 +56,35 @@ class Compilable:
     text : str
         The module with the function ``block(table, which, count)``.
     table : ndarray (n,), int64
+        Without the addresses of memory that is made for each use.
+    forms : tuple of Form
+        Shapes and dtypes of the carry, the numbers, the batch and the outs.
     bases : dict
         For each `Place`, where its address is in the table; its stride from step to step follows.
-    gathers : tuple of int or None
-        Where the table has the address and strides of the source and of the rows.
-    kept : list of ndarray
-        Memory whose addresses are in the table.
+    gathers : int or None
+        Where the table has, one behind the other, the address of the source, its rows, the numbers
+        from one network to the next, and the address of the row numbers. None without a source.
+    memory : tuple of (int, tuple of int)
+        The size in bytes of each piece of memory that a use needs, and where its address belongs.
+    constants : tuple of ndarray
+        Arrays that are only read, whose addresses are in the table.
     """
 
     text: str
     table: HostArray
-    bases: dict[Place, int]
+    forms: tuple[Form, ...]
+    bases: Mapping[Place, int]
     gathers: int | None
-    kept: list[HostArray]
+    memory: tuple[tuple[int, tuple[int, ...]], ...]
+    constants: tuple[HostArray, ...]
+
+    def in_use(self) -> tuple[HostArray, list[HostArray]]:
+        """Return a table with the addresses of new memory, and that memory."""
+        table, memory = self.table.copy(), []
+        for size, places in self.memory:
+            memory.append(_memory_of(size))
+            table[list(places)] = memory[-1].ctypes.data
+        return table, memory
 
 
 def compilable(recorded: RecordedStep, *, gathers: bool) -> Compilable:
@@ -106,7 +122,9 @@ class _Writer:
         self.entries = [one for one in program.entries if not _is_empty(one)]
         self.gathers = gathers
         self.pieces: dict[int, int] = {}  # where the table has the address of a piece of memory
-        self.own: list[HostArray] = []
+        self.forms = tuple(form_of(arrays) for arrays in recorded[:4])
+        self.memory: list[tuple[int, tuple[int, ...]]] = []
+        self.constants: list[HostArray] = []
 
     def _note(self, x: HostArray, place: Place) -> None:
         view = self.memories.view(x)
@@ -128,47 +146,46 @@ class _Writer:
                 body += self._product(entry)
             else:
                 body += self._reduction(entry, number)
-        bases = self._memory()
-        pieces = [f"p{n} = D[{at}] + k * D[{at + 1}]" for n, at in self.pieces.items()]
-        for memory, place in self.places.items():
-            if place.of == "number":
-                pieces[[*self.pieces].index(memory)] = (
-                    f"p{memory} = D[{self.pieces[memory]}] + which[k] * D[{self.pieces[memory] + 1}]"
-                )
+        bases = self._addresses()
         at, gather = self._gather(bases)
-        step = [*pieces, *gather, *body]
+        step = [*self._pieces(), *gather, *body]
         lines = [*self.table.named(), "for k in range(count):", *(f"    {x}" for x in step)]
         text = HEAD + "".join(f"    {line}\n" for line in lines)
         for slot, size in zip(self.scratch.at, self.scratch.sizes, strict=True):
-            self.table.set(slot, self._held(np.zeros(size, np.uint8)))
-        return Compilable(text, self.table.array(), bases, at, self.own)
+            self.memory.append((size, (slot,)))
+        memory, constants = tuple(self.memory), tuple(self.constants)
+        return Compilable(text, self.table.array(), self.forms, bases, at, memory, constants)
 
-    def _held(self, x: HostArray) -> int:
-        self.own.append(x)
-        return int(x.ctypes.data)
+    def _pieces(self) -> Lines:
+        """Return the lines that find the address of each piece of memory at step k."""
+        lines = []
+        for memory, at in self.pieces.items():
+            place = self.places.get(memory)
+            if place is None:
+                lines.append(f"p{memory} = D[{at}]")
+            else:
+                row = "which[k]" if place.of == "number" else "k"
+                lines.append(f"p{memory} = D[{at}] + {row} * D[{at + 1}]")
+        return lines
 
-    def _memory(self) -> dict[Place, int]:
-        """Give each piece of memory an address in the table; return where those of places are."""
-        bases = {}
+    def _addresses(self) -> dict[Place, int]:
+        """Give each piece of memory its place in the table; return the places of arguments."""
+        bases, groups = {}, dict[int, list[int]]()
         lives = _lives(self.entries, self.memories)
         shared = _shared(lives, self.memories, self.places)
-        arrays: dict[int, int] = {}
         for number, host in enumerate(self.memories.arrays):
             if number not in lives and number not in self.places:
                 continue
             at = self.pieces[number] = self.table.block([0, 0])
             if number in self.places:
                 bases[self.places[number]] = at
-                continue
-            group = shared.get(number, number)
-            if group not in arrays:
-                size = max(
-                    [self.memories.arrays[n].nbytes for n, g in shared.items() if g == group],
-                    default=host.nbytes,
-                )
-                held = _memory_of(size) if number in shared else _copy(host)
-                arrays[group] = self._held(held)
-            self.table.set(at, arrays[group])
+            elif number in shared:
+                groups.setdefault(shared[number], []).append(at)
+            else:
+                self.constants.append(_copy(host))
+                self.table.set(at, self.constants[-1].ctypes.data)
+        sizes = ((self.memories.arrays[group].nbytes, at) for group, at in groups.items())
+        self.memory += [(size, tuple(at)) for size, at in sizes]
         return bases
 
     def _gather(self, bases: dict[Place, int]) -> tuple[int | None, Lines]:
@@ -181,7 +198,7 @@ class _Writer:
         x = self.memories.arrays[first]
         if x.ndim > 3:
             raise NotReplayable("inputs with two axes of networks")
-        self.table.set(bases[Place("batch", 0)], self._held(_memory_of(x.nbytes)))
+        self.memory.append((x.nbytes, (bases[Place("batch", 0)],)))
         networks = x.shape[0] if x.ndim > 2 else 1
         # the source, its rows, numbers from network to network; the rows of all steps
         at = self.table.block([0, 0, 0, 0])
@@ -205,15 +222,12 @@ class _Writer:
         a, b, out = views
         if min(len(view.shape) for view in views) < 2 or entry.options:
             raise NotReplayable("a product of vectors")
-        matrices, strides = 1, [0, 0, 0]
-        lead = out.shape[:-2]
-        if math.prod(lead) > 1:
-            if len(lead) > 1:
-                raise NotReplayable("a product of a stack with two axes")
-            matrices = lead[0]
-            strides = [
-                x.strides[0] if len(x.shape) == 3 and x.shape[0] > 1 else 0 for x in views
-            ]
+        matrices, strides = math.prod(out.shape[:-2]), [0, 0, 0]
+        if matrices > 1:
+            axes = [-n for n in range(3, len(out.shape) + 1) if out.shape[-n] > 1]
+            if len(axes) > 1:
+                raise NotReplayable("products of a stack with two axes")
+            strides = [_step(view, axes[0]) for view in views]
         lengths = [matrices, a.shape[-2], a.shape[-1], b.shape[-1]]
         loop = self._loop(np.matmul, out.dtype, [x.dtype for x in views])
         steps = [*strides, *(step for x in views for step in x.strides[-2:])]
@@ -278,6 +292,12 @@ class _Writer:
             f"call_loop({function}, at + {8 * ARGUMENTS}, at + {8 * lengths}, "
             f"at + {8 * strides}, {data})"
         )
+
+
+def _step(view: View, axis: int) -> int:
+    """Return the bytes from one matrix to the next; 0 for a matrix that is repeated."""
+    has = len(view.shape) >= -axis and view.shape[axis] > 1
+    return view.strides[axis] if has else 0
 
 
 def _lowered(instruction: Instruction) -> Instruction:

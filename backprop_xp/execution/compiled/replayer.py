@@ -1,7 +1,8 @@
 """Steps on NumPy as compiled functions: each form of batch is recorded once, then compiled."""
 
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,15 @@ from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Form, form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
-__all__ = ["Compiled", "CompiledRecording"]
+__all__ = ["Compiled", "CompiledRecording", "compiled_form", "warn_of_fallback"]
 
 LINE = 64
 
 
-class CompiledRecording:
-    """A recorded step as one compiled function, with memory of its own.
+def compiled_form(
+    step: Callable[..., Any], carry: Any, numbers: Any, batch: Sequence[Any], *, gathers: bool
+) -> Compilable:
+    """Return what is compiled for a step: it holds no array of a training, and no work is lost.
 
     Parameters
     ----------
@@ -35,28 +38,32 @@ class CompiledRecording:
     Raises
     ------
     NotReplayable
-        The step does something that is not recorded or not compiled.
+        The step does something that is not recorded or not compiled; the message says what.
+    """
+    import numba
+
+    if numba.config.DISABLE_JIT:
+        raise NotReplayable("NUMBA_DISABLE_JIT is set")
+    if not loops_are_found():
+        raise NotReplayable("the loops of this NumPy are not found")
+    given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
+    with np.errstate(all="ignore"):
+        recorded = record(step, *given, runs_here=False)
+    return compilable(recorded, gathers=gathers)
+
+
+class CompiledRecording:
+    """A compiled step with memory of its own.
+
+    Parameters
+    ----------
+    program : Compilable
     """
 
-    def __init__(
-        self,
-        step: Callable[..., Any],
-        carry: Any,
-        numbers: Any,
-        batch: Sequence[Any],
-        *,
-        gathers: bool,
-    ) -> None:
-        if not loops_are_found():
-            raise NotReplayable("the loops of this NumPy are not found")
-        given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
-        with np.errstate(all="ignore"):
-            recorded = record(step, *given, runs_here=False)
-        self._program: Compilable = compilable(recorded, gathers=gathers)
-        self._forms = [form_of(x) for x in recorded[:4]]
-        self._block = compiled_block(self._program.text)
-        self._table = self._program.table
-        self._gathers = gathers
+    def __init__(self, program: Compilable) -> None:
+        self._program, self._forms = program, program.forms
+        self._block = compiled_block(program.text)
+        self._table, self._memory = program.in_use()
         self._numbers = _Numbers(self._forms[1])
 
     @property
@@ -90,6 +97,8 @@ class CompiledRecording:
         self._point("out", outs, self._forms[3], count)
         for number, at in enumerate(self._numbers.offsets):
             self._set(Place("number", number), rows.ctypes.data + at, rows.strides[0])
+        if (source is None) != (self._program.gathers is None):
+            raise ValueError("compiled step: with a source, where it was recorded without, or so")
         if source is not None:
             source = self._gather(source, blocks, count)
         self._block(self._table, which, count)
@@ -135,7 +144,8 @@ class CompiledRecording:
         if not source.shape[-2]:
             raise ValueError("compiled step: a source without rows")
         at = self._program.gathers
-        assert at is not None  # noqa: S101  as it was recorded
+        if at is None:
+            raise ValueError("compiled step: a source, where the step was recorded without one")
         each = source.shape[-2] * shape[-1]
         self._table[at : at + 4] = source.ctypes.data, source.shape[-2], each, rows.ctypes.data
         return source
@@ -192,21 +202,24 @@ class Compiled:
     Parameters
     ----------
     make_step : callable
-        ``make_step(theta)`` returns a new step, as `CompiledRecording` takes it, for θ of this
-        shape.
+        ``make_step(theta)`` returns a new step, as `compiled_form` takes it, for θ of this shape.
     otherwise : callable
         Runs steps that are not compiled; called as this object is.
-
-    Attributes
-    ----------
-    why_not : dict
-        For each form of batch that is not compiled, the reason.
+    programs : dict
+        The programs of earlier objects for the same step, by form; new ones are added. A text is
+        the reason why a form is not compiled.
     """
 
-    def __init__(self, make_step: Callable[[HostArray], Callable[..., Any]], otherwise: Steps):
+    def __init__(
+        self,
+        make_step: Callable[[HostArray], Callable[..., Any]],
+        otherwise: Steps,
+        programs: dict[Form, Compilable | str] | None = None,
+    ) -> None:
         self._make_step, self._otherwise = make_step, otherwise
+        self._programs = {} if programs is None else programs
+        self._told = False
         self.recordings: dict[Form, CompiledRecording | None] = {}
-        self.why_not: dict[Form, str] = {}
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
@@ -221,15 +234,44 @@ class Compiled:
     ) -> CompiledRecording | None:
         """Return the compiled step for arrays of this form; None where it is not compiled."""
         first, *others = (x[0, ...] for x in batches)
-        batch = (first if source is None else source.take(first, -2), *others)
-        form = (source is not None, *form_of((carry, numbers, batch)))
+        shape = first.shape if source is None else (*source.shape[:-2], *first.shape, source.shape[-1])
+        of_first = shape, first.dtype if source is None else source.dtype
+        form = (source is not None, _names(numbers), of_first, form_of((carry, numbers, others)))
         if form not in self.recordings:
-            try:
-                step = self._make_step(leaves(carry)[0])
-                made = CompiledRecording(
-                    step, carry, numbers, batch, gathers=source is not None
-                )
-                self.recordings[form] = made
-            except NotReplayable as error:
-                self.recordings[form], self.why_not[form] = None, str(error)
+            self.recordings[form] = self._made(form, carry, numbers, source, (first, *others))
         return self.recordings[form]
+
+    def _made(
+        self, form: Form, carry: Any, numbers: Any, source: HostArray | None, batch: Any
+    ) -> CompiledRecording | None:
+        if form not in self._programs:
+            first, *others = batch
+            first = first if source is None else source.take(first, -2)
+            step = self._make_step(leaves(carry)[0])
+            try:
+                self._programs[form] = compiled_form(
+                    step, carry, numbers, (first, *others), gathers=source is not None
+                )
+            except NotReplayable as error:
+                self._programs[form] = str(error)
+        program = self._programs[form]
+        if isinstance(program, Compilable):
+            return CompiledRecording(program)
+        if not self._told:
+            self._told = True
+            warn_of_fallback(program)
+        return None
+
+
+def warn_of_fallback(why: str) -> None:
+    """Warn that steps run as recorded."""
+    warnings.warn(f"training is not compiled, and runs as without: {why}", stacklevel=2)
+
+
+def _names(tree: Any) -> Any:
+    """Return the names in a tree, for trees that differ by them alone."""
+    if isinstance(tree, Mapping):
+        return tuple((name, _names(one)) for name, one in tree.items())
+    if isinstance(tree, tuple | list):
+        return tuple(map(_names, tree))
+    return None
