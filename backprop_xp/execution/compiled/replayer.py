@@ -1,7 +1,6 @@
 """Steps on NumPy as compiled functions: each form of batch is recorded once, then compiled."""
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Form, form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
-__all__ = ["Compiled", "CompiledRecording", "compiled_form", "warn_of_fallback"]
+__all__ = ["Compiled", "CompiledRecording", "compiled_form"]
 
 LINE = 64
 
@@ -208,6 +207,8 @@ class Compiled:
     programs : dict
         The programs of earlier objects for the same step, by form; new ones are added. A text is
         the reason why a form is not compiled.
+    tell : callable
+        Called once with the reason why a form is not compiled.
     """
 
     def __init__(
@@ -215,8 +216,9 @@ class Compiled:
         make_step: Callable[[HostArray], Callable[..., Any]],
         otherwise: Steps,
         programs: dict[Form, Compilable | str] | None = None,
+        tell: Callable[[str], None] = lambda why: None,
     ) -> None:
-        self._make_step, self._otherwise = make_step, otherwise
+        self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
         self._told = False
         self.recordings: dict[Form, CompiledRecording | None] = {}
@@ -259,13 +261,8 @@ class Compiled:
             return CompiledRecording(program)
         if not self._told:
             self._told = True
-            warn_of_fallback(program)
+            self._tell(program)
         return None
-
-
-def warn_of_fallback(why: str) -> None:
-    """Warn that steps run as recorded."""
-    warnings.warn(f"training is not compiled, and runs as without: {why}", stacklevel=2)
 
 
 def _names(tree: Any) -> Any:
