@@ -8,8 +8,8 @@
 ``auto``       the device that BACKPROP_XP_DEVICE names; else ``cuda`` if usable; else ``cpu``
 =============  ==================================
 
-On ``cpu`` numba can compile training (`execution.compiled`): by ``compiled=True``, or by the variable
-BACKPROP_XP_COMPILED=1.
+On ``cpu`` numba can compile training (`execution.compiled`): by ``compiled=True``, or by the
+variable BACKPROP_XP_COMPILED=1.
 """
 
 import importlib

@@ -57,9 +57,7 @@ def over_batches(
     return loop(make_step(), xp)
 
 
-def compiled_over_batches(
-    make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any]
-) -> Steps:
+def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any]) -> Steps:
     """Return `over_batches` for NumPy, with steps that numba compiles (`compiled`).
 
     Parameters

@@ -118,9 +118,7 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     return Scores(cost, block.size * shares)
 
 
-def scores_of_batch(
-    net: Network, z_out: Array, y: Array, w: Array, labels: Array | None
-) -> Scores:
+def scores_of_batch(net: Network, z_out: Array, y: Array, w: Array, labels: Array | None) -> Scores:
     """Return the scores of one batch from its z^L (..., n_out, size); the cost is (1, ...).
 
     `y`, `w` and `labels` are those of a `Block` without the axis of the batches.

@@ -128,7 +128,7 @@ class Trainer:
 
 def _whole(x: Array, parts: Sequence[Array]) -> Array:
     """Return the array of all networks from those of the groups: x itself, if they are in place."""
-    if isinstance(x, np.ndarray) and all(part.base is x for part in parts):
+    if isinstance(x, np.ndarray) and all(getattr(part, "base", None) is x for part in parts):
         return x
     joined: Array = namespace(x).concat(parts, axis=0)
     return joined

@@ -35,11 +35,16 @@ pointer_u1 = _pointer(types.uint8)
 
 @intrinsic
 def call_loop(
-    context: Any, function: Any, arguments: Any, lengths: Any, strides: Any, data: Any
-) -> Any:  # noqa: ARG001
+    context: Any,  # noqa: ARG001  numba calls it so
+    function: Any,  # noqa: ARG001
+    arguments: Any,  # noqa: ARG001
+    lengths: Any,  # noqa: ARG001
+    strides: Any,  # noqa: ARG001
+    data: Any,  # noqa: ARG001
+) -> Any:
     """Call an inner loop of NumPy (`loops`): all five are addresses."""
 
-    def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def code(context: Any, builder: Any, _: Any, values: Any) -> Any:
         pointer = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [pointer] * 4)
         target = builder.inttoptr(values[0], kind.as_pointer())

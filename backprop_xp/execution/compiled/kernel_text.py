@@ -1,33 +1,22 @@
 """A kernel (`cuda.kernel`) as nested loops in Python, for numba to compile.
 
-The last two axes of the kernel's arrays are its rows and columns; the axes before them are loops
-around. A row of the loops is a unit and a column a case, or both are what is left when axes that lie
-side by side in memory are joined.
-
-A kernel is cut into *stages*. A sum over the units, and a call of NumPy's loop for `exp` and the
-like, ends a stage: the stages before it have written its input, number by number, into scratch
-memory, and the stages after it read its result there. So that scratch memory stays in the cache,
-the stages run over a part of the rows and columns at a time.
+The loops and their order are those of `stages`. Each line computes one number of an array.
 """
 
-import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
 from backprop_xp.execution.compiled.loops import loop_of
-from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table
+from backprop_xp.execution.compiled.stages import Stages, ends_a_stage
+from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table, call
 from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import Kernel, Node
 from backprop_xp.execution.tape import NotReplayable
 
-__all__ = ["CALLED", "CODES", "Scratch", "kernel_lines"]
+__all__ = ["CODES", "Scratch", "kernel_lines"]
 
-AT_ONCE: Final = 2048  # numbers of a part
-LEAST_COLUMNS: Final = 16
-CALLED: Final = ("exp", "expm1", "log", "log1p", "tanh")  # by NumPy's own loops
 CODES: Final = {"bool": "u1", "int32": "i4", "float32": "f4", "float64": "f8"}
 LARGER: Final = "({0} if ({0} > {1}) | ({0} != {0}) else {1})"  # NaN goes through, as in NumPy
 SMALLER: Final = "({0} if ({0} < {1}) | ({0} != {0}) else {1})"
@@ -100,151 +89,42 @@ def kernel_lines(kernel: Kernel, number: int, table: Table, scratch: Scratch) ->
     return _Text(kernel, number, table, scratch).lines()
 
 
-def _aligned(view: View, shape: Sequence[int]) -> tuple[int, ...]:
-    """Return the strides of a view in numbers, for each axis of a shape; 0 where it is repeated."""
-    missing, size = len(shape) - len(view.shape), view.dtype.itemsize
-    if any(step % size for step in view.strides):
-        raise NotReplayable("an array is not aligned")
-    steps = [step // size if n > 1 else 0 for n, step in zip(view.shape, view.strides, strict=True)]
-    return (0,) * missing + tuple(steps)
-
-
 class _Text:
     def __init__(self, kernel: Kernel, number: int, table: Table, scratch: Scratch) -> None:
-        self.kernel, self.nodes, self.table, self.scratch = kernel, kernel.nodes, table, scratch
+        self.nodes, self.table, self.scratch = kernel.nodes, table, scratch
         self.prefix = f"k{number}"
-        self.stored: dict[int, list[View]] = {}
-        for place, node in kernel.writes:
-            self.stored.setdefault(node, []).append(place)
-        self._axes()
-        self._levels()
-
-    # the axes: loops around, rows and columns
-
-    def _axes(self) -> None:
-        kernel = self.kernel
-        whole = (1,) * (2 - len(kernel.shape)) + tuple(kernel.shape)
-        steps = {place: _aligned(place, whole) for place in dict.fromkeys(self._views())}
-        outer, inner = [*range(len(whole) - 2)], [len(whole) - 2, len(whole) - 1]
-        groups = (
-            [self._joined(outer, whole, steps), [[axis] for axis in inner]]
-            if kernel.by_columns
-            else [self._joined([*outer, *inner], whole, steps)]
-        )
-        axes = [axis for group in groups for axis in group]
-        while len(axes) < 2:
-            axes.insert(0, [])
-        lengths = [math.prod(whole[one] for one in axis) for axis in axes]
-        self.units, self.length_of_row = lengths[-2:]
-        self.steps = {
-            place: [of[axis[-1]] if axis else 0 for axis in axes] for place, of in steps.items()
-        }
-        names = [self.table.name(n) for n in lengths]
-        self.around, (self.rows, self.columns) = names[:-2], names[-2:]
-
-    def _views(self) -> Iterable[View]:
-        yield from (node.value for node in self.nodes if node.name == "load")
-        yield from self.kernel.places
-
-    @staticmethod
-    def _joined(
-        axes: Sequence[int], shape: Sequence[int], steps: dict[View, tuple[int, ...]]
-    ) -> list[list[int]]:
-        """Return the axes longer than 1, joined where all arrays go through them in one stride."""
-        joined: list[list[int]] = []
-        for axis in axes:
-            if shape[axis] == 1:
-                continue
-            last = joined[-1][-1] if joined else None
-            if last is not None and all(
-                of[last] == of[axis] * shape[axis] for of in steps.values()
-            ):
-                joined[-1].append(axis)
-            else:
-                joined.append([axis])
-        return joined
-
-    # the stage of each node, and where its number is found
-
-    def _levels(self) -> None:
-        self.over: list[set[int]] = []  # of rows (-2) and columns (-1): what a node varies over
-        self.stage: list[int] = []
         for node in self.nodes:
-            self.over.append(self._varies(node))
-            ready = [self._ready(one, by_rows=self._by_rows(node)) for one in node.inputs]
-            self.stage.append(max(ready, default=0))
-        ready_at = {
-            (place, number): self._ready(number, by_rows=self.steps[place][-2] != 0)
-            for number, places in self.stored.items()
-            for place in places
-        }
-        self.last = max(ready_at.values(), default=0)
-        loaded = {node.value for node in self.nodes if node.name == "load"}
-        self.store_at = {  # a number that is read again is replaced at the end
-            store: self.last if store[0] in loaded else at for store, at in ready_at.items()
-        }
-        used = [(one, self.stage[n]) for n, node in enumerate(self.nodes) for one in node.inputs]
-        used += [(number, at) for (_, number), at in self.store_at.items()]
-        kept = {n for n, at in used if at > self.stage[n] and not self._plain(n)}
-        kept |= {n for n, node in enumerate(self.nodes) if _ends(node)}
-        self.slots = {number: slot for slot, number in enumerate(sorted(kept))}
-
-    def _varies(self, node: Node) -> set[int]:
-        if node.name == "load":
-            return {axis for axis in (-2, -1) if self.steps[node.value][axis]}
-        over = set[int]().union(*(self.over[one] for one in node.inputs))
-        if node.reduces:
-            return {-1}
-        if node.name in CALLED:  # whole parts at a time
-            return {-2, -1} if -2 in over or not self.kernel.by_columns else {-1}
-        return over
-
-    def _by_rows(self, node: Node) -> bool:
-        """Tell whether a node is computed while the loops go over rows, not over columns alone."""
-        return node.reduces or not self.kernel.by_columns or -2 in self._varies(node)
-
-    def _plain(self, number: int) -> bool:
-        """Tell whether a node is computed anew wherever it is used."""
-        node = self.nodes[number]
-        return node.name in ("load", "number") or (not self.over[number] and not _ends(node))
-
-    def _of_columns(self, number: int) -> bool:
-        """Tell whether a node has one number for each column."""
-        return self.kernel.by_columns and self.over[number] == {-1}
-
-    def _ready(self, number: int, *, by_rows: bool) -> int:
-        """Return the first stage in which a node can be used."""
-        if self._plain(number):
-            return 0
-        waits = self._of_columns(number) and by_rows
-        return self.stage[number] + (_ends(self.nodes[number]) or waits)
-
-    # the text
+            if node.dtype is not None and np.dtype(node.dtype).name not in CODES:
+                raise NotReplayable(f"{np.dtype(node.dtype).name} is not compiled")
+        self.plan = Stages(kernel)
+        names = [table.name(n) for n in (*self.plan.around, self.plan.rows, self.plan.columns)]
+        self.around, (self.rows, self.columns) = names[:-2], names[-2:]
 
     def lines(self) -> Lines:
         """Return the lines of the kernel."""
         lines = self._pointers()
-        parted = bool(self.slots)
+        parted = bool(self.plan.slots)
         body: Lines = []
-        for stage in range(self.last + 1):
+        for stage in range(self.plan.last + 1):
             body += self._stage(stage)
-        body = self._parts(body) if parted else ["r0 = 0", "c0 = 0", "R = " + self.rows,
-                                                 "C = " + self.columns, *body]
-        offsets = [
-            f"{self._array(place)}_o = {self._offset(place)}" for place in self.steps
-        ]
+        body = (
+            self._parts(body)
+            if parted
+            else ["r0 = 0", "c0 = 0", "R = " + self.rows, "C = " + self.columns, *body]
+        )
+        offsets = [f"{self._array(place)}_o = {self._offset(place)}" for place in self.plan.steps]
         body = offsets + body
         for axis in reversed(range(len(self.around))):
             body = [f"for i{axis} in range({self.around[axis]}):", *_indented(body)]
         return lines + body
 
     def _array(self, place: View) -> str:
-        return f"{self.prefix}_{[*self.steps].index(place)}"
+        return f"{self.prefix}_{[*self.plan.steps].index(place)}"
 
     def _pointers(self) -> Lines:
         self._step_names = {}
         lines = []
-        for place, steps in self.steps.items():
+        for place, steps in self.plan.steps.items():
             code = CODES[place.dtype.name]
             name, offset = self._array(place), self.table.name(place.offset)
             lines.append(f"{name} = pointer_{code}(p{place.memory} + {offset})")
@@ -252,27 +132,18 @@ class _Text:
                 str(step) if step in (0, 1) else self.table.name(step) for step in steps
             ]
         self._slot_names = {}
-        for number, slot in self.slots.items():
+        for number, slot in self.plan.slots.items():
             code = CODES[np.dtype(self.nodes[number].dtype).name]
-            rows, columns = self._part
-            size = columns if self._of_columns(number) else rows * columns
+            rows, columns = self.plan.part
+            size = columns if self.plan.is_of_columns(number) else rows * columns
             item = np.dtype(self.nodes[number].dtype).itemsize
             address = self.scratch.name(slot, size * item)
             self._slot_names[number] = address
             lines.append(f"{self.prefix}_s{number} = pointer_{code}({address})")
         return lines
 
-    @property
-    def _part(self) -> tuple[int, int]:
-        """The most rows and columns of a part."""
-        rows, columns = self.units, self.length_of_row
-        if self.kernel.by_columns:
-            return rows, min(max(LEAST_COLUMNS, AT_ONCE // rows), columns)
-        columns = min(columns, AT_ONCE)
-        return min(max(AT_ONCE // columns, 1), rows), columns
-
     def _parts(self, body: Lines) -> Lines:
-        rows, columns = (self.table.name(n) for n in self._part)
+        rows, columns = (self.table.name(n) for n in self.plan.part)
         return [
             f"for r0 in range(0, {self.rows}, {rows}):",
             f"    R = min({rows}, {self.rows} - r0)",
@@ -287,9 +158,9 @@ class _Text:
         return " + ".join(terms) or "0"
 
     def _stage(self, stage: int) -> Lines:
-        every = [n for n in range(len(self.nodes)) if self.stage[n] == stage]
-        ends = [n for n in every if _ends(self.nodes[n])]
-        here = [n for n in every if n not in ends and not self._plain(n)]
+        every = [n for n in range(len(self.nodes)) if self.plan.stage[n] == stage]
+        ends = [n for n in every if ends_a_stage(self.nodes[n])]
+        here = [n for n in every if n not in ends and not self.plan.is_plain(n)]
         lines: Lines = []
         for number in ends:
             if self.nodes[number].reduces:
@@ -297,12 +168,12 @@ class _Text:
                 lines += ["for j in range(C):", f"    {self.prefix}_s{number}[j] = {start}"]
         for by_rows in (True, False):
             lines += self._pass(
-                [n for n in here if self._of_columns(n) != by_rows],
-                [n for n in ends if self._by_rows(self.nodes[n]) == by_rows],
+                [n for n in here if self.plan.is_of_columns(n) != by_rows],
+                [n for n in ends if self.plan.goes_over_rows(self.nodes[n]) == by_rows],
                 [
                     store
-                    for store, at in self.store_at.items()
-                    if at == stage and self._stored_by_rows(store[0]) == by_rows
+                    for store, at in self.plan.store_at.items()
+                    if at == stage and self.plan.is_stored_by_rows(store[0]) == by_rows
                 ],
                 by_rows=by_rows,
             )
@@ -310,9 +181,6 @@ class _Text:
             if not self.nodes[number].reduces:
                 lines += self._call(number)
         return lines
-
-    def _stored_by_rows(self, place: View) -> bool:
-        return not self.kernel.by_columns or self.steps[place][-2] != 0
 
     def _pass(
         self, here: list[int], ends: list[int], stores: list[tuple[View, int]], *, by_rows: bool
@@ -327,7 +195,7 @@ class _Text:
         self._rows, self._here, self._indices = by_rows, {*here}, set[str]()
         for number in here:
             value = self._value(number)
-            if number in self.slots:
+            if number in self.plan.slots:
                 self._column.append(f"{self._kept_at(number)} = {value}")
         for number in ends:
             self._end(number)
@@ -352,7 +220,7 @@ class _Text:
         self._column += [f"x = {value}", f"e = {at}", f"{at} = {code}({combined})"]
 
     def _kept_at(self, number: int) -> str:
-        column = self._of_columns(number)
+        column = self.plan.is_of_columns(number)
         return f"{self.prefix}_s{number}[{'j' if column else 'd * C + j'}]"
 
     def _value(self, number: int) -> str:
@@ -363,13 +231,13 @@ class _Text:
         if node.name == "load":
             expression = self._element(node.value)
             expression += " != 0" if node.dtype == np.dtype(bool) else ""
-        elif self._plain(number) or number in self._here:
+        elif self.plan.is_plain(number) or number in self._here:
             expression = self._expression(node)
         else:
             self._column.append(f"{name} = {self._kept_at(number)}")
             self._done[number] = name
             return name
-        self._lines_of(self.over[number]).append(f"{name} = {expression}")
+        self._lines_of(self.plan.over[number]).append(f"{name} = {expression}")
         self._done[number] = name
         return name
 
@@ -428,22 +296,15 @@ class _Text:
         if loop is None:
             raise NotReplayable(f"numpy.{node.name} has no loop for {node.dtype}")
         item = np.dtype(node.dtype).itemsize
-        function, data = self.table.name(loop.function), self.table.name(loop.data)
         strides = self.table.block([item, item])
-        count = "C" if self._of_columns(number) else "R * C"
+        count = "C" if self.plan.is_of_columns(number) else "R * C"
         address = self._slot_names[number]
         return [
             f"D[{ARGUMENTS}] = {address}",
             f"D[{ARGUMENTS + 1}] = {address}",
             f"D[{LENGTH}] = {count}",
-            f"call_loop({function}, at + {8 * ARGUMENTS}, at + {8 * LENGTH}, "
-            f"at + {8 * strides}, {data})",
+            call(self.table, loop, LENGTH, strides),
         ]
-
-
-def _ends(node: Node) -> bool:
-    """Tell whether a node ends a stage."""
-    return node.reduces or node.name in CALLED
 
 
 def _start(node: Node) -> str:

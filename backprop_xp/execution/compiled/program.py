@@ -14,15 +14,17 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.compiled.kernel_text import CODES, Lines, Scratch, kernel_lines
 from backprop_xp.execution.compiled.loops import Loop, loop_of
-from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table
+from backprop_xp.execution.compiled.lowering import lowered
+from backprop_xp.execution.compiled.memory import copy_of, lives_of, new_memory, shared_memory
+from backprop_xp.execution.compiled.table import ARGUMENTS, Table, call
 from backprop_xp.execution.cuda.fusion import Memories, View, program_of
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.recordings import Form, RecordedStep, form_of
-from backprop_xp.execution.tape import Instruction, NotReplayable, plain_array
+from backprop_xp.execution.tape import Instruction, NotReplayable
 
 __all__ = ["Compilable", "Place", "compilable"]
 
-HEAD: Final = '''\
+HEAD: Final = """\
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -37,7 +39,7 @@ f4, f8, i4, u1 = np.float32, np.float64, np.int32, np.uint8
 @njit("void(int64[::1], int64[::1], int64)", nogil=True, error_model="numpy", cache=CACHE)
 def block(D, which, count):
     at = np.int64(D.ctypes.data)
-'''
+"""
 
 
 class Place(NamedTuple):
@@ -82,7 +84,7 @@ class Compilable:
         """Return a table with the addresses of new memory, and that memory."""
         table, memory = self.table.copy(), []
         for size, places in self.memory:
-            memory.append(_memory_of(size))
+            memory.append(new_memory(size))
             table[list(places)] = memory[-1].ctypes.data
         return table, memory
 
@@ -115,7 +117,7 @@ class _Writer:
                 if x is not None:
                     self._note(x, Place(of, number))
         kept = {m for m, place in self.places.items() if place.of in ("carry", "out")}
-        instructions = [_lowered(one) for one in recorded.instructions]
+        instructions = [lowered(one) for one in recorded.instructions]
         program = program_of(
             instructions, kept, self.memories, most_units=None, ones_are_products=True
         )
@@ -171,8 +173,8 @@ class _Writer:
     def _addresses(self) -> dict[Place, int]:
         """Give each piece of memory its place in the table; return the places of arguments."""
         bases, groups = {}, dict[int, list[int]]()
-        lives = _lives(self.entries, self.memories)
-        shared = _shared(lives, self.memories, self.places)
+        lives = lives_of(self.entries, self.memories)
+        shared = shared_memory(lives, self.memories, set(self.places))
         for number, host in enumerate(self.memories.arrays):
             if number not in lives and number not in self.places:
                 continue
@@ -182,7 +184,7 @@ class _Writer:
             elif number in shared:
                 groups.setdefault(shared[number], []).append(at)
             else:
-                self.constants.append(_copy(host))
+                self.constants.append(copy_of(host))
                 self.table.set(at, self.constants[-1].ctypes.data)
         sizes = ((self.memories.arrays[group].nbytes, at) for group, at in groups.items())
         self.memory += [(size, tuple(at)) for size, at in sizes]
@@ -232,10 +234,8 @@ class _Writer:
         loop = self._loop(np.matmul, out.dtype, [x.dtype for x in views])
         steps = [*strides, *(step for x in views for step in x.strides[-2:])]
         return [
-            *(
-                f"D[{ARGUMENTS + n}] = {self._address(view)}" for n, view in enumerate(views)
-            ),
-            self._call(loop, self.table.block(lengths), self.table.block(steps)),
+            *(f"D[{ARGUMENTS + n}] = {self._address(view)}" for n, view in enumerate(views)),
+            call(self.table, loop, self.table.block(lengths), self.table.block(steps)),
         ]
 
     def _reduction(self, entry: Instruction, number: int) -> Lines:
@@ -250,12 +250,14 @@ class _Writer:
         begins = entry.function is np.add
         code, names = CODES[x.dtype.name], [f"n{number}_{n}" for n in range(len(outer))]
         terms = [
-            [f"{name} * {self.table.name(view.strides[place])}" for name, place in zip(names, at, strict=True)]
+            [
+                f"{name} * {self.table.name(view.strides[place])}"
+                for name, place in zip(names, at, strict=True)
+            ]
             for view, at in ((x, outer), (out, places))
         ]
         source, target = (
-            " + ".join([self._address(view), *of])
-            for view, of in zip((x, out), terms, strict=True)
+            " + ".join([self._address(view), *of]) for view, of in zip((x, out), terms, strict=True)
         )
         step = self.table.name(x.strides[axis])
         lengths = self.table.block([x.shape[axis] - (not begins)])
@@ -266,7 +268,7 @@ class _Writer:
             f"D[{ARGUMENTS}] = o",
             f"D[{ARGUMENTS + 1}] = s" + ("" if begins else f" + {step}"),
             f"D[{ARGUMENTS + 2}] = o",
-            self._call(loop, lengths, strides),
+            call(self.table, loop, lengths, strides),
         ]
         if size != x.strides[axis] and x.strides[axis] % size:
             raise NotReplayable("an array is not aligned")
@@ -286,46 +288,11 @@ class _Writer:
             raise NotReplayable(f"numpy.{ufunc.__name__} of {np.dtype(dtype).name}")
         return found
 
-    def _call(self, loop: Loop, lengths: int, strides: int) -> str:
-        function, data = self.table.name(loop.function), self.table.name(loop.data)
-        return (
-            f"call_loop({function}, at + {8 * ARGUMENTS}, at + {8 * lengths}, "
-            f"at + {8 * strides}, {data})"
-        )
-
 
 def _step(view: View, axis: int) -> int:
     """Return the bytes from one matrix to the next; 0 for a matrix that is repeated."""
     has = len(view.shape) >= -axis and view.shape[axis] > 1
     return view.strides[axis] if has else 0
-
-
-def _lowered(instruction: Instruction) -> Instruction:
-    """Return an instruction in one of few forms: elementwise, a product, a sum along one axis."""
-    function, inputs, options = instruction.function, instruction.inputs, {**instruction.options}
-    sums: dict[Any, Any] = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
-    if instruction.kind == "function" and function in sums:
-        function = sums[function]
-    elif instruction.kind != "reduce":
-        return instruction
-    axis = options.pop("axis", 0 if instruction.kind == "reduce" else None)
-    if len(inputs) > 1:
-        raise NotReplayable("a sum with more arguments")
-    (x,) = inputs
-    dtype, keepdims = options.pop("dtype", None), options.pop("keepdims", False)
-    axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
-    longer = {n % x.ndim for n in axes if x.shape[n] > 1} or {list(axes)[-1] % x.ndim}
-    target = instruction.target
-    if options or len(longer) > 1 or dtype not in (None, target.dtype) or 0 in x.shape:
-        raise NotReplayable(f"numpy.{function.__name__} along {axis}")
-    (only,) = longer
-    lengths = [n for at, n in enumerate(x.shape) if at != only]
-    kept = [1 if at == only else n for at, n in enumerate(x.shape)]
-    if keepdims or target.ndim == x.ndim:
-        return Instruction(function, inputs, target, "reduce", {"axis": only, "keepdims": True})
-    if [n for n in target.shape if n > 1] != [n for n in lengths if n > 1]:
-        raise NotReplayable(f"numpy.{function.__name__} along {axis}")
-    return Instruction(function, inputs, target.reshape(kept), "reduce", {"axis": only, "keepdims": True})
 
 
 def _is_empty(entry: Kernel | Instruction) -> bool:
@@ -335,66 +302,3 @@ def _is_empty(entry: Kernel | Instruction) -> bool:
         name = getattr(entry.function, "__name__", "a function")
         raise NotReplayable(f"numpy.{name} is not compiled")
     return entry.target.size == 0
-
-
-def _lives(entries: Sequence[Kernel | Instruction], memories: Memories) -> dict[int, list[Any]]:
-    """Return the first and the last entry that use a piece of memory, and if the first writes."""
-    lives: dict[int, list[Any]] = {}
-
-    def use(view: View, at: int, *, writes: bool) -> None:
-        life = lives.setdefault(view.memory, [at, at, writes])
-        life[1] = at
-
-    for at, entry in enumerate(entries):
-        if isinstance(entry, Kernel):
-            for node in entry.nodes:
-                if node.name == "load":
-                    use(node.value, at, writes=False)
-            for place, _ in entry.writes:
-                use(place, at, writes=True)
-        else:
-            for x in entry.inputs:
-                use(memories.view(x), at, writes=False)
-            use(memories.view(entry.target), at, writes=True)
-    return lives
-
-
-def _shared(
-    lives: dict[int, list[Any]], memories: Memories, places: dict[int, Place]
-) -> dict[int, int]:
-    """Return for each temporary piece of memory the first one that is in the same place.
-
-    Pieces share a place where no entry needs both.
-    """
-    groups: dict[int, int] = {}
-    free: list[tuple[int, int]] = []  # the last entry, and the group
-    temporary = [n for n, life in lives.items() if life[2] and n not in places]
-    for number in sorted(temporary, key=lambda n: lives[n][0]):
-        first, last, _ = lives[number]
-        size = memories.arrays[number].nbytes
-        fits = [
-            one for one in free if one[0] < first and memories.arrays[one[1]].nbytes == size
-        ]
-        group = fits[0][1] if fits else number
-        free = [one for one in free if one[1] != group]
-        free.append((last, group))
-        groups[number] = group
-    return groups
-
-
-LINE = 64  # bytes of a cache line
-
-
-def _memory_of(size: int) -> HostArray:
-    """Return zeros that begin at a cache line."""
-    buffer = np.zeros(size + LINE, np.uint8)
-    start = -buffer.ctypes.data % LINE
-    return buffer[start : start + size]
-
-
-def _copy(host: HostArray) -> HostArray:
-    """Return a copy, in the order of its memory, that begins at a cache line."""
-    flat = np.asarray(plain_array(host)).ravel(order="K")
-    copy = _memory_of(flat.nbytes).view(flat.dtype)
-    copy[:] = flat
-    return copy

@@ -9,14 +9,13 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.compiled.cache import compiled_block
 from backprop_xp.execution.compiled.loops import loops_are_found
+from backprop_xp.execution.compiled.memory import LINE
 from backprop_xp.execution.compiled.program import Compilable, Place, compilable
 from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Form, form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
-
-LINE = 64
 
 
 def compiled_form(
@@ -182,9 +181,7 @@ class _Numbers:
                 seen = given
             which[k] = len(distinct) - 1
         rows = np.zeros((len(distinct), max(self._size, LINE)), np.uint8)
-        for number, (at, (shape, dtype)) in enumerate(
-            zip(self.offsets, self._forms, strict=True)
-        ):
+        for number, (at, (shape, dtype)) in enumerate(zip(self.offsets, self._forms, strict=True)):
             size = math.prod(shape) * dtype.itemsize
             for row, of in zip(rows, distinct, strict=True):
                 x = of[number]
@@ -216,7 +213,7 @@ class Compiled:
         make_step: Callable[[HostArray], Callable[..., Any]],
         otherwise: Steps,
         programs: dict[Form, Compilable | str] | None = None,
-        tell: Callable[[str], None] = lambda why: None,
+        tell: Callable[[str], Any] = str,
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
@@ -236,7 +233,9 @@ class Compiled:
     ) -> CompiledRecording | None:
         """Return the compiled step for arrays of this form; None where it is not compiled."""
         first, *others = (x[0, ...] for x in batches)
-        shape = first.shape if source is None else (*source.shape[:-2], *first.shape, source.shape[-1])
+        shape = (
+            first.shape if source is None else (*source.shape[:-2], *first.shape, source.shape[-1])
+        )
         of_first = shape, first.dtype if source is None else source.dtype
         form = (source is not None, _names(numbers), of_first, form_of((carry, numbers, others)))
         if form not in self.recordings:

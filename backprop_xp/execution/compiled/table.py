@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.compiled.loops import Loop
 
-__all__ = ["ARGUMENTS", "LENGTH", "Table"]
+__all__ = ["ARGUMENTS", "LENGTH", "Table", "call"]
 
 ARGUMENTS, LENGTH = 0, 3  # places of three addresses and of a length, for calls of NumPy's loops
 
@@ -45,3 +46,13 @@ class Table:
     def array(self) -> HostArray:
         """Return the table (n,), int64."""
         return np.array(self._values, np.int64)
+
+
+def call(table: Table, loop: Loop, lengths: int, strides: int) -> str:
+    """Return the line that calls a loop of NumPy, with the addresses at `ARGUMENTS`.
+
+    `lengths` and `strides` are places in the table, of which ``at`` is the address in the text.
+    """
+    function, data = table.name(loop.function), table.name(loop.data)
+    places = ", ".join(f"at + {8 * place}" for place in (ARGUMENTS, lengths, strides))
+    return f"call_loop({function}, {places}, {data})"

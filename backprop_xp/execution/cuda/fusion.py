@@ -172,16 +172,18 @@ class _Operation(NamedTuple):
             return None
         if not is_known(name, kind, target.dtype) or 0 in target.shape:
             return None
-        views = []
-        for x in inputs:
-            number = _as_number(x)
-            if number is not None:
-                views.append(number)
-                continue
-            if not is_known("convert", "convert", x.dtype):
-                return None
-            views.append(memories.view(x))
+        views = [_input(x, memories) for x in inputs]
+        if None in views:
+            return None
         return cls(name, tuple(views), memories.view(target), kind == "reduce")
+
+
+def _input(x: Any, memories: Memories) -> Any:
+    """Return the number or the place of an input; None for a dtype that no kernel can hold."""
+    number = _as_number(x)
+    if number is not None:
+        return number
+    return memories.view(x) if is_known("convert", "convert", x.dtype) else None
 
 
 def _sums_units(instruction: Instruction) -> bool:

@@ -101,7 +101,10 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
     def make_step(like: Array = theta) -> Step:
         return step_of(rule, like)
 
-    steps, score = over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes)), Scorer(net, xp)
+    steps, score = (
+        over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes)),
+        Scorer(net, xp),
+    )
     plainly = ScoredSteps(steps, score)
     if not rule.compiled:
         return Functions(plainly, score)

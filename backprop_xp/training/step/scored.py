@@ -25,14 +25,14 @@ class ScoredSteps:
     """
 
     def __init__(self, steps: Callable[..., Any], score: Scorer) -> None:
-        self._steps, self._score = steps, score
+        self.steps, self._score = steps, score
 
     def __call__(
         self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
     ) -> tuple[Carry, Scores, Array | None]:
         """Return the carry after a step for each batch, their scores and their penalties."""
         arrays = (block.X, block.y, block.w, *noise)
-        carry, (z_out, penalties) = self._steps(carry, numbers, block.source, *arrays)
+        carry, (z_out, penalties) = self.steps(carry, numbers, block.source, *arrays)
         return carry, self._score.block(z_out, block), penalties
 
 
@@ -56,7 +56,8 @@ class CompiledSteps(ScoredSteps):
         def make_scored(theta: Array) -> Callable[..., Any]:
             return partial(_scored, make_step(theta), rule)
 
-        self._steps = compiled_over_batches(make_scored, self._otherwise, _programs(rule))
+        otherwise: Any = self._otherwise
+        self.steps = compiled_over_batches(make_scored, otherwise, _programs(rule))
 
     def __call__(
         self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
@@ -64,7 +65,7 @@ class CompiledSteps(ScoredSteps):
         """Return the carry after a step for each batch, their scores and their penalties."""
         labels = () if block.labels is None else (block.labels,)
         arrays = (block.X, block.y, block.w, *labels, *noise)
-        carry, (cost, correct, penalties) = self._steps(carry, numbers, block.source, *arrays)
+        carry, (cost, correct, penalties) = self.steps(carry, numbers, block.source, *arrays)
         if isinstance(cost, Scores):
             return carry, cost, penalties
         xp, of_all = namespace(cost), None
@@ -83,7 +84,13 @@ class CompiledSteps(ScoredSteps):
 
 
 def _scored(
-    step: Step, rule: UpdateRule, carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array,
+    step: Step,
+    rule: UpdateRule,
+    carry: Carry,
+    numbers: Numbers,
+    X: Array,
+    y: Array,
+    w: Array,
     *others: Array,
 ) -> tuple[Carry, tuple[Array, Array | None, Array | None]]:
     """Return the carry after a step, its cost (1, ...), its correct cases (...) and its penalty."""
@@ -94,6 +101,6 @@ def _scored(
 
 
 @lru_cache(maxsize=16)
-def _programs(rule: UpdateRule) -> dict[Any, Any]:
+def _programs(rule: UpdateRule) -> dict[Any, Any]:  # noqa: ARG001  the key of the cache
     """Return the programs of a rule; equal rules share them."""
     return {}
