@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from compiled_cache import compiler  # noqa: F401  fixtures
+
 from backprop_xp.execution.compiled import cache
 
 TRAIN = """

@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 import pytest
+from compiled_cache import compiler  # noqa: F401  fixtures
 
 from backprop_xp.execution.compiled import loops
 from backprop_xp.execution.compiled.loops import loop_of, loops_are_found

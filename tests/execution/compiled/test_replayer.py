@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from compiled_cache import cache, compiler  # noqa: F401  fixtures
 from compiled_steps import BATCHES, M, assert_same, batches_for, both, steps_of
 from tape_cases import OPTIMIZERS, falling
 from training_steps import numbers_of, step_for

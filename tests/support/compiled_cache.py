@@ -1,3 +1,5 @@
+"""The fixtures of tests that compile: they need numba, and share a cache folder of their own."""
+
 import pytest
 from needs import needs
 
