@@ -9,6 +9,7 @@ function linkOf() {
     v: state.weight,
     i: state.inverse,
     r: state.optimizer.settings.learning_rate,
+    o: state.optimizer.step,
   };
   if (net.parameters <= MOST_LINKED) carried.t = packed(state.theta);
   if (state.case !== null && net.sizes[0] + net.sizes.at(-1) <= MOST_LINKED) {
@@ -41,7 +42,10 @@ function openLink() {
     state.weight = [1 + index(to - 1, net.layers.length), 0, 0];
     state.weight[1] = index(j, net.sizes[state.weight[0]]);
     state.weight[2] = i === -1 ? -1 : index(i, net.sizes[state.weight[0] - 1]);
-    if (Number.isFinite(carried.r)) state.optimizer.settings.learning_rate = carried.r;
+    if (carried.t && Number.isInteger(carried.o) && carried.o >= 0) {
+      state.optimizer = atStep(state.optimizer, carried.o);
+    }
+    if (carried.r >= 0 && !isScheduled("learning_rate")) state.optimizer.settings.learning_rate = carried.r;
     if (carried.t) state.theta = numbers(carried.t, net.parameters);
     const put = (A, text) => {
       if (text && state.case !== null) {
