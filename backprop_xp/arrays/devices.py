@@ -198,11 +198,11 @@ def _compiled(device: Device, asked: bool | None) -> Device:
     if device.name != "cpu":
         came, advice = f"True for {device.name}", "Leave it out, or select 'cpu'"
         raise OptionError("select_device(compiled)", came, "a device of NumPy, 'cpu'", advice)
-    check_numba(COMPILED_VARIABLE if asked is None else "select_device(compiled)")
+    _check_numba(COMPILED_VARIABLE if asked is None else "select_device(compiled)")
     return replace(device, compiled=True)
 
 
-def check_numba(where: str) -> None:
+def _check_numba(where: str) -> None:
     """Refuse to compile without numba.
 
     Raises

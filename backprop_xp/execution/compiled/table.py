@@ -5,6 +5,7 @@ every step of the same structure, whatever its sizes.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from backprop_xp.execution.compiled.loops import Loop
 
 __all__ = ["ARGUMENTS", "LENGTH", "Table", "call"]
 
-ARGUMENTS, LENGTH = 0, 3  # places of three addresses and of a length, for calls of NumPy's loops
+ARGUMENTS: Final = 0  # the place of three addresses for a call of a loop of NumPy
+LENGTH: Final = 3  # the place of its length
 
 
 class Table:
