@@ -529,11 +529,16 @@ BROKEN = [
 @pytest.mark.parametrize("carried", BROKEN, ids=range(len(BROKEN)))
 def test_a_link_with_a_broken_state_leaves_a_whole_page(carried, opened):
     state = urllib.parse.quote(base64.b64encode(json.dumps(carried).encode()).decode())
-    with opened(xor().to_html(interactive=True), fragment=f"#{state}") as page:
-        assert page.locator("#place").text_content().startswith("Step ")
-        assert page.evaluate("Number.isFinite(pass.E)")
-        page.get_by_role("button", name="10 steps").click()
-        page.get_by_text("Step 10: E = 0.").wait_for()
+    html = xor().to_html(interactive=True)
+    with opened(html, fragment=f"#{state}") as at_first, opened(html) as later:
+        later.evaluate("hash => { location.hash = hash; }", state)
+        later.wait_for_timeout(50)
+        for page in (at_first, later):
+            step = page.evaluate("state.step")
+            assert page.locator("#place").text_content().startswith(f"Step {step + 1} of ")
+            assert page.evaluate("Number.isFinite(pass.E) && lessons.includes(lesson)")
+            page.get_by_role("button", name="10 steps").click()
+            page.get_by_text("Step 10: E = 0.").wait_for()
 
 
 def test_a_large_network_is_abridged_and_right(opened):
