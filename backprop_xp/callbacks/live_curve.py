@@ -50,9 +50,10 @@ class LiveCurve:
             for part, name in _CURVES.items()
             if history.get(name)
         }
-        html = with_references(curve_chart(found, "cost E")) + _numbers(standing)
-        last = ", ".join(f"{name} {value:.4g}" for name, value in standing.last.items())
-        self._place.show(html, f"epoch {standing.epoch}/{standing.epochs}, {last}")
+        chart = with_references(curve_chart(found, "cost E")) if found else ""
+        last = [f"{name} {value:.4g}" for name, value in standing.last.items()]
+        text = ", ".join([f"epoch {standing.epoch}/{standing.epochs}", *last])
+        self._place.show(chart + _numbers(standing), text)
 
     def end(self, standing: Standing) -> None:
         """Leave the last state in the notebook."""
@@ -83,4 +84,5 @@ def _numbers(standing: Standing) -> str:
     cells["time" if ended else "time left"] = standing.time.removeprefix("in ").removesuffix(
         " left"
     )
+    cells = {name: text for name, text in cells.items() if text}
     return table(list(cells), [list(cells.values())], caption=caption, texts=())

@@ -55,7 +55,7 @@ class ProgressBar:
 
     def on_train_start(self, progress: Progress) -> None:
         """Show an empty line or curve."""
-        self._progress, self._pace = progress, Pace(self._cases, progress.epoch)
+        self._progress, self._pace = progress, Pace(self._cases, progress.epoch, time.monotonic)
         self._guarded(self._start)
 
     def on_epoch_end(self, progress: Progress) -> None:  # noqa: ARG002  every callback takes it

@@ -64,7 +64,7 @@ class ProgressLine:
 
 def _line(standing: Standing, width: int) -> str:
     """Return the longest of the lines that fits the width, as tqdm formats a bar."""
-    start = f"epoch {standing.epoch}/{standing.epochs}"
+    epochs = f"{standing.epoch}/{standing.epochs}"
     many = "median " if standing.networks > 1 else ""
     full, short = (
         [many + text for text in [_scores(standing.last, digits, word)] if text]
@@ -74,10 +74,10 @@ def _line(standing: Standing, width: int) -> str:
     time = [text for text in (standing.time,) if text]
     for parts, bar in ((full + pace + time, 10), (short + pace + time, 6)):
         text = ", ".join(parts)
-        if len(start) + len(text) + bar + 4 <= width:
-            return f"{start} |{{bar}}| {text}"
+        if len(f"epoch {epochs} || {text}") + bar <= width:
+            return f"epoch {epochs} |{{bar}}| {text}"
     for parts in (short + pace + time, short + time):
-        text = f"{start}, {', '.join(parts)}"
+        text = ", ".join([epochs, *parts])
         if len(text) <= width:
             break
     return text
