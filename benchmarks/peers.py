@@ -50,6 +50,7 @@ PEERS = {
     "predict": {
         OWN: ("peers_own", "forward"),
         "bp.predict": ("peers_own", "predict"),
+        COMPILED: ("peers_own", "predict_compiled"),
         "sklearn": ("peers_sklearn", "predict"),
         "torch": ("peers_torch", "predict"),
         "jax": ("peers_jax", "predict"),

@@ -1,5 +1,6 @@
 """The library itself as a peer, on any of its devices."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import array_api_compat
 import numpy as np
 
 import backprop_xp as bp
+from backprop_xp.arrays.devices import COMPILED_VARIABLE
 from benchmarks.job import Job
 from benchmarks.meters import FileMeter, Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
@@ -115,6 +117,13 @@ def predict(job: Job) -> Peer:
     if not hasattr(bp, "predict"):
         raise LeftOut("this version of backprop_xp has no predict")
     return _prediction(job, bp.predict)
+
+
+def predict_compiled(job: Job) -> Peer:
+    """Return the peer that predicts with ``bp.predict`` on NumPy compiled by numba."""
+    compiled_device(job)
+    os.environ[COMPILED_VARIABLE] = "1"  # the peer has a process of its own
+    return predict(job)
 
 
 def _prediction(job: Job, outputs_of: Callable[[bp.Network, Any, Any], Any]) -> Peer:

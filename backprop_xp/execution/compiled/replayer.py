@@ -158,6 +158,9 @@ def _check(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> None:
 
 
 def _in_order(x: HostArray) -> HostArray:
+    """Return `x` itself where it lies in C order, else a copy."""
+    if type(x) is np.ndarray and x.flags.c_contiguous:
+        return x
     return np.ascontiguousarray(x).reshape(np.shape(x))  # without axes of its own
 
 
