@@ -21,6 +21,7 @@ function linkOf() {
 
 /* The state of the link, checked; false where there is none. */
 function openLink() {
+  let begun = false;
   try {
     const carried = JSON.parse(atob(decodeURIComponent(location.hash.slice(1))));
     const numbers = (text, n) => {
@@ -28,8 +29,9 @@ function openLink() {
       if (found.length !== n) throw new RangeError("another network");
       return found;
     };
-    if (!lessons[carried.n]) return false;
+    if (!Number.isInteger(carried.n) || !lessons[carried.n]) return false;
     begin(carried.n);
+    begun = true;
     const index = (x, n) => (Number.isInteger(x) && x >= 0 && x < n ? x : 0);
     state.case =
       carried.c === null && lesson.steps.length > 1 ? null : index(carried.c, lesson.cases.length);
@@ -62,6 +64,7 @@ function openLink() {
     render();
     return true;
   } catch {
-    return false;
+    if (begun) begin(state.number); // without what was carried so far
+    return begun;
   }
 }

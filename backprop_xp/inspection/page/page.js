@@ -56,6 +56,7 @@ $("reset").addEventListener("click", () => {
   begin(state.number, { step, unit, weight, inverse });
 });
 window.addEventListener("hashchange", openLink);
+narrow.addEventListener("change", render);
 window.addEventListener("resize", () => {
   renderNetwork();
   renderTraining();

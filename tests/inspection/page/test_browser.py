@@ -271,6 +271,16 @@ def test_no_width_is_exceeded(width, story, opened):
             page.get_by_role("button", name="Next").click()
 
 
+@pytest.mark.parametrize("story", STORIES)
+def test_no_number_is_cut_off_on_a_phone(story, opened):
+    inside = "one => one.scrollWidth <= one.clientWidth"
+    with opened(as_page(four_layers()), 360) as page:
+        page.locator("#story").select_option(str(story))
+        for step in range(int(page.locator("#scrubber").get_attribute("max")) + 1):
+            page.evaluate(f"goTo({step})")
+            assert page.locator("#numbers").evaluate(inside)
+
+
 @pytest.mark.parametrize("width", [360, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible(width, scheme, opened):
@@ -519,11 +529,16 @@ BROKEN = [
 @pytest.mark.parametrize("carried", BROKEN, ids=range(len(BROKEN)))
 def test_a_link_with_a_broken_state_leaves_a_whole_page(carried, opened):
     state = urllib.parse.quote(base64.b64encode(json.dumps(carried).encode()).decode())
-    with opened(xor().to_html(interactive=True), fragment=f"#{state}") as page:
-        assert page.locator("#place").text_content().startswith("Step ")
-        assert page.evaluate("Number.isFinite(pass.E)")
-        page.get_by_role("button", name="10 steps").click()
-        page.get_by_text("Step 10: E = 0.").wait_for()
+    html = xor().to_html(interactive=True)
+    with opened(html, fragment=f"#{state}") as at_first, opened(html) as later:
+        later.evaluate("hash => { location.hash = hash; }", state)
+        later.wait_for_timeout(50)
+        for page in (at_first, later):
+            step = page.evaluate("state.step")
+            assert page.locator("#place").text_content().startswith(f"Step {step + 1} of ")
+            assert page.evaluate("Number.isFinite(pass.E) && lessons.includes(lesson)")
+            page.get_by_role("button", name="10 steps").click()
+            page.get_by_text("Step 10: E = 0.").wait_for()
 
 
 def test_a_large_network_is_abridged_and_right(opened):
