@@ -46,7 +46,8 @@ def calls_of_stack(product: Instruction) -> list[Call]:
     kinds = {x.dtype.char for x in (A, B, C)}
     if kinds not in ({"f"}, {"d"}) or product.options or C.ndim < 3 or min(A.ndim, B.ndim) < 2:
         return []
-    p, q, r = *A.shape[-2:], B.shape[-1]
+    p, q = A.shape[-2:]
+    r = B.shape[-1]
     if min(p, r) < 2 or C.size == 0 or p * q * r > MOST_PRODUCTS:
         return []
     if q == 1:
