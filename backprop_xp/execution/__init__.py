@@ -16,6 +16,7 @@ it is, recorded once and replayed, fused into kernels of a GPU, or compiled into
     numpy_calls        the fastest call of NumPy for an operation
     torch_replay       the recorded operations on PyTorch's CPU tensors
     cuda/              kernels, cuBLAS and graphs on NVIDIA GPUs
+    compiled/          a recorded step as one function that numba compiles, on NumPy
 
 This room imports `arrays` and `errors` alone.
 """
