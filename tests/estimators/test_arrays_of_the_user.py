@@ -410,9 +410,14 @@ def test_without_dispatch_an_array_of_a_gpu_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0, 0.0])], ids=["one", "weighted"])
-@pytest.mark.parametrize("constant", [7.0, 8.0], ids=["right", "wrong"])
-def test_r_squared_is_that_of_scikit_learn_where_a_number_is_constant(constant, weights):
-    y = np.array([[1.0, 7.0], [2.0, 7.0], [4.0, 7.0]])
-    predicted = np.array([[1.5, constant], [2.0, constant], [3.0, constant]])
-    expected = r2_score(y, predicted, sample_weight=weights)
-    assert r_squared(y, predicted, weights) == pytest.approx(expected, rel=1e-12)
+@pytest.mark.parametrize("off", [0.0, 1.0], ids=["right", "wrong"])
+@pytest.mark.parametrize("constant", [7.0, 0.1])
+def test_r_squared_is_that_of_scikit_learn_where_a_number_is_constant(constant, off, weights):
+    def columns(first, second):
+        return np.stack([np.array(first), np.full(3, second)], axis=1)
+
+    varied, predicted = [1.0, 2.0, 4.0], [1.5, 2.0, 3.0]
+    y, p = columns(varied, constant), columns(predicted, constant + off)
+    exact = columns(varied, 7.0), columns(predicted, 7.0 + off)  # the mean of 7 has no rounding
+    expected = r2_score(*exact, sample_weight=weights)
+    assert r_squared(y, p, weights) == pytest.approx(expected, rel=1e-12)
