@@ -5,9 +5,11 @@
     main               the command and its exit status
     arguments          the parser of the command line, and the texts of --help
     messages           lines on the terminal: results and errors
-    train              the command train: a model file and a picture from data
+    train              the command train: a model file and pictures from data
     train_options      the options of train, checked before the data are read
     training_data      the cases to train on and the cases held out
+    picture_choice     the pictures of --plot by name
+    pictures           whether they fit the data, and their figures
     network_choice     the network for the data
     standardisation    columns of mean 0 and variance 1, folded into the network afterwards
     predict            the command predict: a table of outputs from a model and data

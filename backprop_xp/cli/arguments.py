@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
+from backprop_xp.cli.picture_choice import PICTURES
 from backprop_xp.cli.predict import PredictOptions
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
@@ -14,8 +15,8 @@ __all__ = ["parser"]
 _UNSET: Final[dict[str, Any]] = {"default": argparse.SUPPRESS}  # TrainOptions says None, help why
 
 _TRAIN: Final = """\
-Train a network on a data set or on a table in a file. Write the model and a picture of the
-learning curve. Existing files of these names are replaced.
+Train a network on a data set or on a table in a file. Write the model and pictures, of the
+learning curve unless told otherwise. Existing files of these names are replaced.
 
 DATA is a data set (digits, family_trees, mnist, symmetry or xor) or a file:
   .csv   a row for each case, with columns of numbers and a target column. A target of texts, or
@@ -27,11 +28,15 @@ DATA is a data set (digits, family_trees, mnist, symmetry or xor) or a file:
 Training on a file standardises each column of numbers to mean 0 and variance 1, and a target of
 numbers too. The written model takes and returns the file's own numbers.
 """
-_TRAIN_END: Final = """\
+_PICTURES: Final = "".join(f"  {name:<13}{text}\n" for name, (_, text) in PICTURES.items())
+_TRAIN_END: Final = f"""\
+pictures of --plot:
+{_PICTURES}
 examples:
   backprop-xp train digits
   backprop-xp train mnist --learning-rate 0.02 --epochs 10
   backprop-xp train flowers.csv --target kind --hidden 32 --out flowers.safetensors
+  backprop-xp train digits --plot curve,confusion,weights=pixels.pdf
 """
 _PREDICT: Final = """\
 Predict the cases of a data set or file with a trained model. Write a CSV file with a row for each
@@ -142,7 +147,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--dtype", default=TrainOptions.dtype, metavar="NAME", help=_DTYPE_HELP)
     add("--held-out", type=float, **_UNSET, metavar="SHARE", help=_HELD_OUT_HELP)
     add("--out", **_UNSET, metavar="FILE", help=_MODEL_HELP)
-    add("--plot", **_UNSET, metavar="FILE", help=_PLOT_HELP)
+    add("--plot", **_UNSET, metavar="NAMES", help=_PLOT_HELP)
 
 
 _DATA_HELP: Final = "a data set, or a .csv or .npz file"
@@ -178,8 +183,9 @@ _MODEL_HELP: Final = (
     "ONNX file, for other programs"
 )
 _PLOT_HELP: Final = (
-    "file of the learning curve in .png, .pdf or .svg, '' for none (default: the model's name "
-    "with .png; none where matplotlib is not installed)"
+    "pictures by name with commas between (listed below), each alone or as NAME=FILE in .png, .pdf "
+    "or .svg; a FILE alone is that of the learning curve, '' is no picture (default: curve, in the "
+    "model's name with .png; none where matplotlib is not installed)"
 )
 
 

@@ -15,7 +15,7 @@ from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.preprocessing.scaling import Standardisation
 
-__all__ = ["folded", "scaling_of_inputs", "scaling_of_targets"]
+__all__ = ["folded", "scaling_of_inputs", "scaling_of_targets", "with_inputs"]
 
 Float64s = NDArray[np.float64]
 
@@ -79,6 +79,38 @@ def folded(net: Network, theta: NDArray[Any], targets: Standardisation) -> Float
     W, b = layers[-1]
     spread = targets.spread[:, None]
     layers[-1] = Layer(spread * W, spread * b + targets.mean[:, None])
+    return np.asarray(net.pack(layers), dtype=np.float64)
+
+
+def with_inputs(net: Network, theta: NDArray[Any], inputs: Standardisation) -> Float64s:
+    """Return the parameters of a network for inputs that are not standardised.
+
+    A network of standardised inputs (x − μ) / s becomes a network of x by W' = W / s and
+    b' = b − W' μ in its first layer.
+
+    Parameters
+    ----------
+    net : Network
+    theta : array (P,)
+        The parameters of the network for standardised inputs.
+    inputs : Standardisation
+        The scaling to fold in.
+
+    Returns
+    -------
+    array (P,) of float64
+
+    Examples
+    --------
+    >>> net = Network([1, 1], output="identity", loss="squared_error")
+    >>> inputs = Standardisation(np.array([7.0]), np.array([2.0]))
+    >>> with_inputs(net, np.array([3.0, 1.0]), inputs)  # 3 (x - 7) / 2 + 1
+    array([ 1.5, -9.5])
+    """
+    layers = list(net.unpack(theta.astype(np.float64)))
+    W, b = layers[0]
+    W = W / inputs.spread
+    layers[0] = Layer(W, b - W @ inputs.mean[:, None])
     return np.asarray(net.pack(layers), dtype=np.float64)
 
 

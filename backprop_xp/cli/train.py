@@ -1,8 +1,8 @@
-"""The command `train`: trains a network on data, writes a model file and a picture."""
+"""The command `train`: trains a network on data, writes a model file and pictures."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.network_choice import Task, task_for
+from backprop_xp.cli.pictures import Trained, check_pictures, figure_of, record_for
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import is_file, training_data
 from backprop_xp.errors import DataError, DTypeError, OptionError
@@ -27,9 +29,9 @@ Say = Callable[[str], None]
 
 
 def train_job(options: TrainOptions, say: Say) -> None:
-    """Train a network on data and write a model file and a picture of the learning curve.
+    """Train a network on data and write a model file and pictures.
 
-    Options, files, device and data are checked before training.
+    Options, files, device, data and pictures are checked before training.
 
     Parameters
     ----------
@@ -43,17 +45,20 @@ def train_job(options: TrainOptions, say: Say) -> None:
     """
     options.check()
     is_file(options.data)  # refuses an unknown name before files are named after it
-    no_picture = options.check_files()
+    no_pictures = options.check_files()
+    pictures = () if no_pictures else options.pictures
     device = select_device(options.device)
     _check_dtype(options.dtype, device)
     split = options.held_out, options.seed
     data = training_data(options.data, options.target, *split, options.header)
     task = task_for(data, options.hidden_sizes, options.activation, options.loss)
+    check_pictures(pictures, task)
+    record = record_for(pictures, task)
     _say_task(task, device, options.dtype, say)
-    if no_picture:
-        say(f"picture   left out: {no_picture}")
+    if no_pictures:
+        say(f"picture   left out: {no_pictures}")
     start = time.perf_counter()
-    run = _train(task, device, options)
+    run = _train(task, device, options, [] if record is None else [record])
     say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
@@ -64,12 +69,10 @@ def train_job(options: TrainOptions, say: Say) -> None:
     else:
         save(options.model, task.net, theta, data.notes.texts(), task.meaning)
     say(f"written   {options.model}")
-    if options.picture is not None and not no_picture:
-        of = "standardised targets" if task.targets else "the cases"
-        unit = f"cost E (mean {task.net.loss.name.replace('_', ' ')} of {of})"
-        curve = learning_curve.learning_curve(run, cost=unit)
-        learning_curve.save_figure(curve, options.picture)
-        say(f"written   {options.picture}")
+    trained = Trained(task, run, theta, record)
+    for picture in pictures:
+        learning_curve.save_figure(figure_of(picture.name, trained), picture.path)
+        say(f"written   {picture.path}")
 
 
 def _check_dtype(dtype: str, device: Device) -> None:
@@ -81,7 +84,9 @@ def _check_dtype(dtype: str, device: Device) -> None:
         raise OptionError("--dtype", came, error.parts[2], advice) from error
 
 
-def _train(task: Task, device: Device, options: TrainOptions) -> Run:
+def _train(
+    task: Task, device: Device, options: TrainOptions, callbacks: Sequence[LayerRecord]
+) -> Run:
     held_out = task.data.held_out
     return train(
         task.net,
@@ -93,6 +98,7 @@ def _train(task: Task, device: Device, options: TrainOptions) -> Run:
         seed=options.seed,
         device=device,
         dtype=options.dtype,
+        callbacks=callbacks,
         progress=options.progress,
     )
 

@@ -11,6 +11,7 @@ from backprop_xp.activations import find_activation
 from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.arrays.scalars import check_count, float_name
 from backprop_xp.cli.destinations import check_destination
+from backprop_xp.cli.picture_choice import Picture, chosen_pictures
 from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.files.formats import check_format
 from backprop_xp.inspection import learning_curve
@@ -113,22 +114,20 @@ class TrainOptions:
         return self.model.suffix.lower() == ".onnx"
 
     @property
-    def picture(self) -> Path | None:
-        """The file of the learning curve; None for no picture."""
-        if self.plot == "":
-            return None
-        return self.model.with_suffix(".png") if self.plot is None else Path(self.plot)
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures to draw, with their files."""
+        return chosen_pictures(self.plot, self.model)
 
     def check_files(self) -> str:
-        """Return the reason why the picture is left out, or "", after checking the files to write.
+        """Return the reason why pictures are left out, or "", after checking the files to write.
 
         Raises
         ------
         OptionError, MissingFileError
             A file cannot be written, must not be replaced, or has a name of another format.
         MissingExtraError
-            ``--plot`` names a file and matplotlib is not installed, or ``--out`` names an ONNX file
-            and onnx is not installed.
+            ``--plot`` is given and matplotlib is not installed, or ``--out`` names an ONNX file and
+            onnx is not installed.
         """
         check_format(self.model, "--out", ".onnx" if self.is_onnx else ".safetensors")
         if self.is_onnx:
@@ -136,12 +135,13 @@ class TrainOptions:
 
             onnx_file.onnx_package("--out")
         check_destination("--out", self.model, [self.data])
-        if self.picture is None:
+        pictures = self.pictures
+        written: list[str | Path] = [self.data, self.model]
+        for picture in pictures:
+            check_destination("--plot", picture.path, written)
+            written.append(picture.path)
+        if not pictures:
             return ""
-        if self.picture.suffix.lower().removeprefix(".") not in learning_curve.FORMATS:
-            expected = "a name in ." + ", .".join(learning_curve.FORMATS)
-            raise OptionError("--plot", repr(str(self.picture)), expected, "Use .png")
-        check_destination("--plot", self.picture, [self.data, self.model])
         try:
             learning_curve.check_plotting()
         except MissingExtraError as error:

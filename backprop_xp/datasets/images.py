@@ -1,6 +1,7 @@
 """Images of handwritten digits: scikit-learn's 8 x 8 digits, and MNIST."""
 
 import os
+from typing import Final
 
 import numpy as np
 
@@ -8,7 +9,10 @@ from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.idx_file import read_mnist
 
-__all__ = ["digits", "mnist"]
+__all__ = ["SHAPES", "digits", "mnist"]
+
+SHAPES: Final = {"digits": (8, 8), "mnist": (28, 28)}
+"""Rows and columns of the images of each data set."""
 
 
 def digits() -> Dataset:

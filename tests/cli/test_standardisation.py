@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backprop_xp import Network
-from backprop_xp.cli.standardisation import folded, scaling_of_inputs, scaling_of_targets
+from backprop_xp.cli.standardisation import (
+    folded,
+    scaling_of_inputs,
+    scaling_of_targets,
+    with_inputs,
+)
 from backprop_xp.errors import DataError
 from backprop_xp.preprocessing.step import applied
 
@@ -56,3 +61,13 @@ def test_a_spread_that_float64_cannot_resolve_is_refused():
         scaling_of_inputs(x, ("second",))
     with pytest.raises(DataError, match="target 1"):
         scaling_of_targets(x)
+
+
+@pytest.mark.parametrize("hidden", [[], [4]])
+def test_a_network_of_the_inputs_as_they_were(hidden):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1e6 + 100 * rng.normal(size=30), 1e-3 * rng.normal(size=30), np.ones(30)])
+    net = Network([3, *hidden, 2], "tanh", "identity", "squared_error")
+    theta, inputs = net.init(seed=1, dtype="float64"), scaling_of_inputs(X)
+    found = net.forward(with_inputs(net, theta, inputs), X)
+    np.testing.assert_allclose(found, net.forward(theta, applied(inputs, X)), rtol=1e-7, atol=1e-9)

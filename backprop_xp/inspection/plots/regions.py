@@ -34,6 +34,7 @@ def decision_regions(
     *,
     resolution: int = 200,
     names: Sequence[str] = ("x₁", "x₂"),
+    classes: Sequence[Any] | None = None,
 ) -> Any:
     """Draw the output of a network of two inputs over the plane, and the cases as points.
 
@@ -57,6 +58,8 @@ def decision_regions(
         Points of the plane in each direction, at least 2.
     names : pair of str
         The inputs with their units.
+    classes : sequence, optional
+        Names of the classes 0, 1, … of several output units. Default: their numbers.
 
     Returns
     -------
@@ -69,7 +72,8 @@ def decision_regions(
     MissingExtraError
         matplotlib is not installed.
     ShapeError
-        The network has no two inputs, θ is a stack, or X or Y does not fit.
+        The network has no two inputs, θ is a stack, X or Y does not fit, or there is not one name
+        for each class.
     DTypeError
         An argument holds no real numbers, or `ax` is no axes.
     DataError
@@ -103,13 +107,14 @@ def decision_regions(
     if outputs.ndim != 2:
         came, advice = f"a stack of networks {outputs.shape[:-2]}", "Pass one of them: theta[k]"
         raise ShapeError(f"{where}(theta)", came, "a single network", advice)
+    labels = _labels(classes, outputs.shape[1])
     targets = None if Y is None else _targets(Y, len(points), outputs.shape[1])
     panel = panel_of(ax, where)
     half = (x1[1] - x1[0]) / 2, (x2[1] - x2[0]) / 2
     sides = (x1[0] - half[0], x1[-1] + half[0], x2[0] - half[1], x2[-1] + half[1])
     if outputs.shape[1] > 1:
-        classes = np.argmax(outputs, axis=1).reshape(n, n)
-        _draw_classes(panel, classes, outputs.shape[1], sides, points, targets)
+        winners = np.argmax(outputs, axis=1).reshape(n, n)
+        _draw_classes(panel, winners, labels, sides, points, targets)
     else:
         values, sigmoid = outputs.reshape(n, n), isinstance(net.output, Sigmoid)
         _draw_values(panel, values, sides, points, targets, sigmoid=sigmoid)
@@ -133,16 +138,27 @@ def _targets(Y: Any, m: int, n_out: int) -> HostArray:
     return found
 
 
+def _labels(classes: Sequence[Any] | None, count: int) -> list[str]:
+    """Return the text of each class in the legend."""
+    if classes is None:
+        return [f"class {k}" for k in range(count)]
+    if count > 1 and len(classes) != count:
+        came, expected = f"{len(classes)} names", f"{count}, one for each class"
+        raise ShapeError("decision_regions(classes)", came, expected, "Name each class")
+    return [str(name) for name in classes]
+
+
 def _draw_classes(
     panel: Any,
     classes: HostArray,
-    count: int,
+    labels: Sequence[str],
     sides: tuple[Any, ...],
     points: HostArray,
     targets: HostArray | None,
 ) -> None:
     """Draw a pale region for each class, and its cases in its colour."""
     colors = matplotlib("colors")
+    count = len(labels)
     wheel = [COLOURS[k % len(COLOURS)] for k in range(count)]
     pale = [_PALE + (1 - _PALE) * np.array(colors.to_rgb(colour)) for colour in wheel]
     scale = {"cmap": colors.ListedColormap(pale), "vmin": -0.5, "vmax": count - 0.5}
@@ -153,7 +169,7 @@ def _draw_classes(
     for k, colour in enumerate(wheel):
         of_class = points[targets == k]
         if len(of_class):
-            panel.scatter(*of_class.T, **_POINTS, color=colour, label=f"class {k}")
+            panel.scatter(*of_class.T, **_POINTS, color=colour, label=labels[k])
     panel.legend(edgecolor="none", framealpha=0.8)
 
 

@@ -269,3 +269,10 @@ def test_arrays_of_every_library_are_drawn(xp: Library):
     costs = plots.cost_surface(NET, theta, X, LABELS, resolution=3).images[0].get_array()
     expected = plots.cost_surface(NET, THETA, X, LABELS, resolution=3).images[0].get_array()
     np.testing.assert_allclose(costs, expected, rtol=1e-4)
+
+
+def test_regions_have_names_of_classes():
+    ax = plots.decision_regions(NET, THETA, X, LABELS, classes=["ant", "bee", "cat"])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ant", "bee", "cat"]
+    with pytest.raises(bp.ShapeError, match=r"classes\): got 2 names; expected 3"):
+        plots.decision_regions(NET, THETA, X, LABELS, classes=["ant", "bee"])
