@@ -28,7 +28,7 @@ class CupyLibrary:
     def _cublas(self) -> Cublas | None:
         try:
             return Cublas()
-        except (ImportError, OSError, AttributeError, RuntimeError):
+        except (ImportError, OSError, AttributeError, RuntimeError, MemoryError):
             return None  # CuPy's own products take over, and report an error if there is one
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -164,7 +164,14 @@ class _Operation(NamedTuple):
             if not is_known("convert", "convert", x.dtype):
                 return None
             views.append(memories.view(x))
-        return cls(name, tuple(views), memories.view(target), kind == "reduce")
+        made = cls(name, tuple(views), memories.view(target), kind == "reduce")
+        return None if made.races else made
+
+    @property
+    def races(self) -> bool:
+        """Whether a thread would read a number that another one writes, as in ``a += a.mT``."""
+        views = [x for x in self.inputs if isinstance(x, View)]
+        return any(x.memory == self.target.memory and x != self.target for x in views)
 
 
 def _sums_units(instruction: Instruction) -> bool:
