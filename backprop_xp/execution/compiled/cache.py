@@ -56,11 +56,11 @@ def compiled_block(text: str) -> Block:
     text : str
         The module, in which ``CACHE`` stands for whether numba keeps the machine code.
     """
-    key = _key(text)
     with _LOCK:
-        if key not in _KNOWN:
-            _KNOWN[key] = _kept(text, key) or _told(partial(_new, text, key))
-        return _KNOWN[key]
+        if text not in _KNOWN:
+            key = _key(text)
+            _KNOWN[text] = _kept(text, key) or _told(partial(_new, text, key))
+        return _KNOWN[text]
 
 
 def _key(text: str) -> str:

@@ -18,10 +18,11 @@ def lowered(instruction: Instruction) -> Instruction:
         function = SUMS[function]
     elif instruction.kind != "reduce":
         return instruction
+    x, *axes_given = inputs
     axis = options.pop("axis", 0 if instruction.kind == "reduce" else None)
-    if len(inputs) > 1:
+    if len(axes_given) > 1:
         raise NotReplayable("a sum with more arguments")
-    (x,) = inputs
+    axis = axes_given[0] if axes_given else axis
     dtype, keepdims = options.pop("dtype", None), options.pop("keepdims", False)
     axes = range(x.ndim) if axis is None else (axis if isinstance(axis, tuple) else (axis,))
     longer = {n % x.ndim for n in axes if x.shape[n] > 1} or {list(axes)[-1] % x.ndim}
@@ -32,9 +33,9 @@ def lowered(instruction: Instruction) -> Instruction:
     lengths = [n for at, n in enumerate(x.shape) if at != only]
     kept = [1 if at == only else n for at, n in enumerate(x.shape)]
     if keepdims or target.ndim == x.ndim:
-        return Instruction(function, inputs, target, "reduce", {"axis": only, "keepdims": True})
+        return Instruction(function, (x,), target, "reduce", {"axis": only, "keepdims": True})
     if [n for n in target.shape if n > 1] != [n for n in lengths if n > 1]:
         raise NotReplayable(f"numpy.{function.__name__} along {axis}")
     return Instruction(
-        function, inputs, target.reshape(kept), "reduce", {"axis": only, "keepdims": True}
+        function, (x,), target.reshape(kept), "reduce", {"axis": only, "keepdims": True}
     )

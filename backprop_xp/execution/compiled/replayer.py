@@ -158,6 +158,9 @@ def _check(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> None:
 
 
 def _in_order(x: HostArray) -> HostArray:
+    """Return `x` itself where it lies in C order, else a copy."""
+    if type(x) is np.ndarray and x.flags.c_contiguous:
+        return x
     return np.ascontiguousarray(x).reshape(np.shape(x))  # without axes of its own
 
 
@@ -174,12 +177,12 @@ class _Numbers:
 
     def packed(self, numbers: Sequence[Any]) -> tuple[HostArray, HostArray]:
         """Return the row of each step, and the rows; equal objects share a row."""
-        which, distinct, seen = np.empty(len(numbers), np.int64), [], None
-        for k, given in enumerate(numbers):
+        which, distinct, seen = [], list[Any](), None
+        for given in numbers:
             if given is not seen:
                 distinct.append(leaves(given))
                 seen = given
-            which[k] = len(distinct) - 1
+            which.append(len(distinct) - 1)
         rows = np.zeros((len(distinct), max(self._size, LINE)), np.uint8)
         for number, (at, (shape, dtype)) in enumerate(zip(self.offsets, self._forms, strict=True)):
             size = math.prod(shape) * dtype.itemsize
@@ -189,7 +192,7 @@ class _Numbers:
                     came = f"number {number} is {x.dtype} {x.shape}"
                     raise ValueError(f"compiled step: {came}, not {dtype} {shape}")
                 row[at : at + size].view(dtype).reshape(shape)[...] = x
-        return which, rows
+        return np.array(which, np.int64), rows
 
 
 class Compiled:

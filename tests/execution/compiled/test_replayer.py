@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from compiled_cache import cache, compiler  # noqa: F401  fixtures
 from compiled_steps import BATCHES, M, assert_same, batches_for, both, steps_of
-from tape_cases import OPTIMIZERS, falling
+from tape_cases import BINARY, OPTIMIZERS, UNARY, falling
 from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
@@ -131,6 +131,44 @@ def test_one_text_serves_all_sizes():
         steps((theta, ()), numbers_of(bp.SGD(0.1), theta).block(BATCHES), X, *batches)
         texts |= {one.text for one in steps.recordings.values()}
     assert len(texts) == 1
+
+
+OPERATIONS = [
+    *(one for number, one in enumerate([*UNARY, *BINARY]) if number != len(UNARY) + 6),
+    lambda x, _=None: np.exp(x - np.max(x, -2, keepdims=True)),
+    lambda x, _=None: x * np.sum(x, -2, keepdims=True),
+    lambda x, _=None: x * np.sum(x * x, -1, keepdims=True),
+    lambda x, _=None: np.sqrt(np.abs(x)),
+]
+
+
+@every
+@pytest.mark.parametrize("seed", range(12))
+def test_any_operations_one_after_another(seed):
+    """A random program of matrices with temporaries that come and go."""
+    rng = np.random.default_rng(seed)
+    shape = [(2, 2), (3, 3), (2, 3, 3), (1, 1)][seed % 4]
+    program = rng.integers(0, 99, (12, 3))
+
+    def step(carry, numbers, x):
+        (a, b), values = carry, [x, numbers, *carry]
+        for number, first, second in program:
+            one, other = values[first % len(values)], values[second % len(values)]
+            operation = OPERATIONS[number % len(OPERATIONS)]
+            alone = number % len(OPERATIONS) < len(UNARY)
+            made = (operation(one) if alone else operation(one, other)) * 0.5
+            if number % 7 == 0:
+                made += other
+            values = [*values[-5:], made]
+        a += made
+        return (a, b * 0.5 + made), (made * 1.0, None)
+
+    start, numbers, X = (rng.integers(-4, 4, (n, *shape)) / 4 for n in (2, 3, 3))
+    found = []
+    for steps in (over_batches(lambda *_: step, np, pure=True), steps_of(lambda _: step)):
+        with np.errstate(all="ignore"):
+            found.append(leaves(steps(tuple(start.copy()), list(numbers), None, X)))
+    assert_same(found)
 
 
 # ---------------------------------------------------------------------------------------------
