@@ -49,6 +49,7 @@ HOST = """
 using namespace std;
 #define __restrict__
 #define DEVICE static inline
+#define METHOD
 static const int* order; static char* shared; static long long network; static long barriers;
 %s
 #define RUN(segment) \\

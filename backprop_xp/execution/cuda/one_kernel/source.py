@@ -5,6 +5,8 @@ each. The macros `RUN`, `BARRIER` and `SHARED` can be replaced, so that a C++ co
 runs the same segments with the thread as a loop variable.
 """
 
+import math
+
 from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import C_TYPES
 from backprop_xp.execution.cuda.one_kernel.phases import place_of, strides_of
@@ -17,6 +19,7 @@ HEAD = """\
 typedef long long whole;
 #ifndef RUN
 #define DEVICE __device__ __forceinline__
+#define METHOD __device__ __forceinline__
 #define SHARED(type, offset) ((type*)(shared + (offset)))
 #define RUN(segment) segment(given, shared, network, step, (int)threadIdx.x)
 #define BARRIER __syncthreads()
@@ -106,18 +109,16 @@ class _Source:
         return f"const auto {name}_ = {base}; const {layout}<decltype({name}_)> {name}{{{name}_}};"
 
     def _layout(self, shape: tuple[int, ...], steps: tuple[int, ...]) -> str:
-        name = f"Layout{list(self.layouts).index((shape, steps)) if (shape, steps) in self.layouts else len(self.layouts)}"
+        """Return the name of the type that turns C-order indices into places."""
+        key = shape, steps
+        name = f"Layout{list(self.layouts).index(key) if key in self.layouts else len(self.layouts)}"
         place = place_of("i", shape, steps)
-        self.layouts[shape, steps] = (
-            f"template <class P> struct {name}_ {{\n  P p;\n"
-            f"  DEVICE auto operator[](int i) const -> decltype(p[0]) {{ return p[{place}]; }}\n}};\n"
-        ).replace(f"{name}_", name)
+        method = f"METHOD auto operator[](int i) const -> decltype(p[0]) {{ return p[{place}]; }}"
+        self.layouts[key] = f"template <class P> struct {name} {{\n  P p;\n  {method}\n}};\n"
         return name
 
     def _base(self, one: Given) -> str:
-        name, size = f"given.{parameter(one)}", 1
-        for each in one.view.shape:
-            size *= each
+        name, size = f"given.{parameter(one)}", math.prod(one.view.shape)
         own = self.own.get((one.of, one.number), False)
         if one.of == "constant":
             return name
@@ -129,9 +130,7 @@ class _Source:
         return f"{name} + {network} * {size}"
 
     def _carried(self, one: Given, line: str) -> list[str]:
-        size = 1
-        for each in one.view.shape:
-            size *= each
+        size = math.prod(one.view.shape)
         loop = f"for (int i = thread; i < {size}; i += THREADS) {line}"
         return [
             f"const auto x = given.{parameter(one)} + network * {size};",
