@@ -58,6 +58,11 @@ static const int* order; static char* shared; static long long network; static l
 #define KERNEL static void
 #define BEGIN
 """
+WATCH = """
+  static std::vector<Word> all;
+  all.assign(%d, Word{-1, -1, 0, 0});
+  words = all.data(); now = 0; races = 0;
+"""
 END = """
 extern "C" long on_host(void** arrays, long long* longs, const int* threads) {
   order = threads;
@@ -74,15 +79,15 @@ extern "C" long on_host(void** arrays, long long* longs, const int* threads) {
 """
 
 
-def built(source, given, numbers, shared_bytes, folder, *, watched=False):
+def built(source, arrays, numbers, shared_bytes, folder, *, watched=False):
     """Return the function of arrays, longs and the order of threads; it returns the races."""
     types = {"bool": "bool", "int32": "int", "float32": "float", "float64": "double"}
-    arguments = [f"({types[one.view.dtype.name]}*)arrays[{n}]" for n, one in enumerate(given)]
+    arguments = [f"({types[one.dtype.name]}*)arrays[{n}]" for n, one in enumerate(arrays)]
     arguments += [f"longs[{n}]" for n in range(3 + numbers)]
     end = END % {
         "bytes": shared_bytes,
         "arguments": ", ".join(arguments),
-        "watch": f"static std::vector<Word> all; all.assign({shared_bytes + 16}, Word{{-1, -1, 0, 0}}); words = all.data(); now = 0; races = 0;" if watched else "",  # noqa: E501
+        "watch": WATCH % (shared_bytes + 16) if watched else "",
         "again": "++now;" if watched else "",
         "races": "races" if watched else "0",
     }
@@ -109,4 +114,8 @@ def built(source, given, numbers, shared_bytes, folder, *, watched=False):
 def orders(threads):
     """Return orders of threads, by name."""
     shuffled = np.random.default_rng(0).permutation(threads)
-    return {"forwards": np.arange(threads), "backwards": np.arange(threads)[::-1], "shuffled": shuffled}
+    return {
+        "forwards": np.arange(threads),
+        "backwards": np.arange(threads)[::-1],
+        "shuffled": shuffled,
+    }

@@ -43,7 +43,9 @@ class OneKernelLibrary(Protocol):
     def limits(self) -> tuple[int, int]:
         """Return the most bytes of shared memory of a block, and the multiprocessors."""
 
-    def one_kernel(self, source: str, name: str, threads: int, shared_bytes: int) -> Callable[..., None]:
+    def one_kernel(
+        self, source: str, name: str, threads: int, shared_bytes: int
+    ) -> Callable[..., None]:
         """Return ``launch(blocks, arguments)`` of a kernel, compiled from its source."""
 
 

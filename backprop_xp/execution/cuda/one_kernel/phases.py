@@ -14,7 +14,7 @@ import numpy as np
 from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import C_TYPES, OPERATORS, Kernel
 
-__all__ = ["Access", "Copy", "Elementwise", "Part", "Phase", "Product", "Reduction", "strides_of"]
+__all__ = ["Access", "Copy", "Elementwise", "Phase", "Product", "Reduction", "strides_of"]
 
 Bind: TypeAlias = Callable[[View, str], str]  # the line that declares an array under a name
 TILES = ((4, 4), (4, 2), (2, 4), (2, 2), (2, 1), (1, 2), (1, 1))
@@ -114,7 +114,10 @@ class Copy:
             return [*bound, *_loop(self.items, "i", ["y[i] = x[i];"])]
         n = self.target.shape[-1]
         bound.append(bind(self.rows, "rows"))
-        return [*bound, *_loop(self.items, "i", [f"y[i] = x[(whole)rows[i / {n}] * {n} + i % {n}];"])]
+        return [
+            *bound,
+            *_loop(self.items, "i", [f"y[i] = x[(whole)rows[i / {n}] * {n} + i % {n}];"]),
+        ]
 
 
 @dataclass(frozen=True)
@@ -175,8 +178,10 @@ class Product:
         for name, x, count, at in (("a", self.a, r, "row"), ("b", self.b, c, "column")):
             if isinstance(x, View):
                 bound.append(bind(x._replace(shape=(), strides=()), name))
-            for n in range(count):
-                loads.append(f"const {kind} {name}{n} = {self._factor(name, x, f'{at}{n}')};")
+            loads += [
+                f"const {kind} {name}{n} = {self._factor(name, x, f'{at}{n}')};"
+                for n in range(count)
+            ]
         body = [f"const int tile_row = q / {along}, tile_column = q % {along};"]
         sizes = self.out.shape
         for at, count, tiles, size in (("row", r, down, sizes[0]), ("column", c, along, sizes[1])):
@@ -193,7 +198,10 @@ class Product:
         for n, k in sums:
             guards = [
                 f"tile_{at} + {j * tiles} < {size}"
-                for at, j, tiles, size in (("row", n, down, sizes[0]), ("column", k, along, sizes[1]))
+                for at, j, tiles, size in (
+                    ("row", n, down, sizes[0]),
+                    ("column", k, along, sizes[1]),
+                )
                 if j * tiles + tiles > size
             ]
             test = f"if ({' && '.join(guards)}) " if guards else ""
@@ -207,13 +215,6 @@ class Product:
         by_row, by_column = strides_of(x)
         outer, inner = (by_row, by_column) if name == "a" else (by_column, by_row)
         return f"{name}[{at} * {outer} + k * {inner}]"
-
-
-class Part(NamedTuple):
-    """How a reduction is shared: each of `lanes` items takes every lanes-th number of a result."""
-
-    lanes: int
-    scratch: View | None = None
 
 
 @dataclass(frozen=True)

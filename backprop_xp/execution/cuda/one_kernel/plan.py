@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.fusion import Memories, View, _as_number, program_of
+from backprop_xp.execution.cuda.fusion import Memories, View, as_number, program_of
 from backprop_xp.execution.cuda.kernel import C_TYPES, REDUCTIONS, Kernel
 from backprop_xp.execution.cuda.one_kernel.phases import (
     Copy,
@@ -178,12 +178,15 @@ class _Planner:
         a, b, out = *entry.inputs, entry.target
         if not a.ndim == b.ndim == out.ndim == 2:
             raise Unfit(f"a product of arrays {a.shape} and {b.shape} is none of two matrices")
-        factors = [number if (number := _as_number(x)) is not None else self.memories.view(x)
-                   for x in (a, b)]  # fmt: skip
+        first, second = (self._factor(x) for x in (a, b))
         target = self.memories.view(out)
         if any(np.may_share_memory(x, out) for x in (a, b)):
             raise Unfit("a product is written over its factor")
-        return Product.of(*factors, target, a.shape[1], self.threads)
+        return Product.of(first, second, target, a.shape[1], self.threads)
+
+    def _factor(self, x: HostArray) -> View | float:
+        number = as_number(x)
+        return self.memories.view(x) if number is None else float(number)
 
     def _reduction(self, name: str, entry: Instruction) -> list[Phase]:
         x, options = entry.inputs[0], dict(entry.options)
@@ -225,7 +228,8 @@ class _Planner:
     def _constant(self, memory: int) -> None:
         host = self.memories.arrays[memory]
         flat = np.asarray(plain_array(host)).ravel(order="K")
-        self.given.append(Given("constant", len(self.constants), View(memory, 0, flat.shape, flat.strides, flat.dtype)))  # fmt: skip
+        view = View(memory, 0, flat.shape, flat.strides, flat.dtype)
+        self.given.append(Given("constant", len(self.constants), view))
         self.constants.append(flat)
 
     def _check(self, phases: Sequence[Phase]) -> None:
@@ -254,7 +258,9 @@ class _Numbers:
                 shape[axis] = size
                 base = base + (np.arange(size) * (step // view.dtype.itemsize)).reshape(shape)
             items = None if access.items is None else access.items % threads
-            self.of.append((view.memory, np.broadcast_to(base, view.shape).ravel(), items, access.writes))
+            self.of.append(
+                (view.memory, np.broadcast_to(base, view.shape).ravel(), items, access.writes)
+            )
 
     def order_after(self, other: "_Numbers") -> int:
         """Return 0: no order is needed; 1: the same threads do both in order; 2: a barrier."""
@@ -289,9 +295,7 @@ def _segments(phases: Sequence[Phase], threads: int) -> tuple[tuple[Phase, ...],
     return tuple(map(tuple, made))
 
 
-def _layout(
-    segments: Sequence[Sequence[Phase]], planner: _Planner
-) -> tuple[dict[int, int], int]:
+def _layout(segments: Sequence[Sequence[Phase]], planner: _Planner) -> tuple[dict[int, int], int]:
     """Return the place of each piece of shared memory, and the bytes of all.
 
     Pieces share bytes where the one is last used in a segment before the first use of the other.

@@ -39,8 +39,8 @@ def parameter(one: Given) -> str:
 def source_of(plan: Plan, own: Form) -> str:
     """Return the source of the kernel `NAME`.
 
-    Its parameters are the arrays of ``plan.given``, then as 64-bit integers the steps, the networks,
-    the rows of the source, and for each number the places from a step to the next.
+    Its parameters are the arrays of ``plan.given``, then as 64-bit integers the steps, the
+    networks, the rows of the source, and for each number the places from a step to the next.
 
     Parameters
     ----------
@@ -65,7 +65,8 @@ class _Source:
         ]
         carried = [one for one in plan.given if one.of == "carry"]
         loads, stores = (
-            [self._carried(one, line) for one in carried] for line in ("y[i] = x[i];", "x[i] = y[i];")
+            [self._carried(one, line) for one in carried]
+            for line in ("y[i] = x[i];", "x[i] = y[i];")
         )
         segments += [self._function("load_carry", loads), self._function("store_carry", stores)]
         runs = "\n".join(f"    RUN(segment_{n}); BARRIER;" for n in range(len(plan.segments)))
@@ -111,7 +112,9 @@ class _Source:
     def _layout(self, shape: tuple[int, ...], steps: tuple[int, ...]) -> str:
         """Return the name of the type that turns C-order indices into places."""
         key = shape, steps
-        name = f"Layout{list(self.layouts).index(key) if key in self.layouts else len(self.layouts)}"
+        name = (
+            f"Layout{list(self.layouts).index(key) if key in self.layouts else len(self.layouts)}"
+        )
         place = place_of("i", shape, steps)
         method = f"METHOD auto operator[](int i) const -> decltype(p[0]) {{ return p[{place}]; }}"
         self.layouts[key] = f"template <class P> struct {name} {{\n  P p;\n  {method}\n}};\n"
@@ -140,5 +143,5 @@ class _Source:
 
     def _function(self, name: str, phases: list[list[str]]) -> str:
         blocks = ["  {\n" + "".join(f"    {line}\n" for line in each) + "  }\n" for each in phases]
-        head = f"DEVICE void {name}(const Given& given, char* shared, whole network, whole step, int thread)"
-        return f"{head} {{\n{''.join(blocks)}}}\n"
+        given = "const Given& given, char* shared, whole network, whole step, int thread"
+        return f"DEVICE void {name}({given}) {{\n{''.join(blocks)}}}\n"
