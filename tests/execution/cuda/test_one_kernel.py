@@ -11,6 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import on_recorder
+from cupy_path import DeviceLibrary
+from device_array import plain
 from fused_on_host import NumpyLibrary
 from needs import needs
 from one_kernel_on_host import built, orders
@@ -288,3 +291,18 @@ def test_the_attributes_of_the_device_have_their_names_in_cupy():
     assert runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin == 97
     assert runtime.cudaDevAttrMultiProcessorCount == 16
     assert Path(launch.__file__).exists()
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_the_way_of_cupy_gives_the_numbers_of_numpy(name, folder, monkeypatch):
+    host = HostLibrary(folder, watched=False)
+
+    def one_kernel(_, *kernel):
+        run = host.one_kernel(*kernel)
+        return lambda blocks, arguments: run(blocks, [plain(x) for x in arguments])
+
+    monkeypatch.setenv(ONE_KERNEL, "1")
+    monkeypatch.setattr(DeviceLibrary, "limits", lambda _: host.limits())
+    monkeypatch.setattr(DeviceLibrary, "one_kernel", one_kernel)
+    on_recorder(ITEMS[name], fused=True)  # which compares all with NumPy
+    assert host.launches > 0
