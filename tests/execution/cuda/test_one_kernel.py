@@ -212,14 +212,14 @@ def test_each_barrier_of_a_step_is_needed(optimizer, folder):
 
 
 def test_a_step_that_does_not_fit_runs_otherwise_with_the_reason(folder):
-    reasons, library = [], HostLibrary(folder, most_bytes=1000)
+    reasons, library = [], HostLibrary(folder, most_bytes=500)
     carry, numbers, source, rows, y, w = block_of(bp.SGD(0.1), "float32", net=CLASSES)
     step = step_for(CLASSES, bp.SGD(0.1), carry[0], labelled=True)
     run = OneKernel(lambda _: step, lambda *_: "otherwise", library, reasons.append)
     for _ in range(2):
         assert run(carry, numbers, None, source[rows], y, w) == "otherwise"
     assert len(reasons) == 1
-    assert "bytes of shared memory, of 1,000" in reasons[0]
+    assert "bytes of shared memory, of 500" in reasons[0]
 
 
 def test_the_step_of_the_issue_fits_into_48_kilobytes():
