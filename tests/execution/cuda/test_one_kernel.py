@@ -15,7 +15,7 @@ from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
 from fused_on_host import NumpyLibrary
-from needs import needs
+from needs import needs, some_of
 from one_kernel_on_host import built, orders
 from surface import CLASSES, ITEMS, results
 from tape_cases import OPTIMIZERS
@@ -96,7 +96,7 @@ def on_numpy(item, dtype):
     return {**found, **{name: np.asarray(entries) for name, entries in history.items()}}
 
 
-@pytest.mark.parametrize("name", ITEMS)
+@pytest.mark.parametrize("name", some_of(ITEMS, 40))
 def test_the_kernel_is_the_step_and_has_no_race(name, library, monkeypatch):
     found = on_numpy(ITEMS[name], "float64")
     monkeypatch.undo()
@@ -142,7 +142,7 @@ def flat(found):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", some_of(CASES, 16))
 def test_any_order_of_threads_gives_the_same_bits(name, dtype, folder, monkeypatch):
     monkeypatch.setattr(launch, "MOST_SECONDS", 1e-5)  # so that a block is several launches
     found = {
@@ -293,7 +293,7 @@ def test_the_attributes_of_the_device_have_their_names_in_cupy():
     assert Path(launch.__file__).exists()
 
 
-@pytest.mark.parametrize("name", ITEMS)
+@pytest.mark.parametrize("name", some_of(ITEMS, 40))
 def test_the_way_of_cupy_gives_the_numbers_of_numpy(name, folder, monkeypatch):
     host = HostLibrary(folder, watched=False)
 
