@@ -16,6 +16,7 @@ from benchmarks.meters import Memory
 ROOT = Path(__file__).parents[1]
 # variables that make NumPy's OpenBLAS choose slower kernels, and so bring all ratios nearer to 1
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+COMPILING = "BACKPROP_XP_COMPILED"  # a peer of its own compiles
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
 FLOOR = "floor"
 SAME_WORK = 0.01  # the largest relative difference between figures of the same work
@@ -62,7 +63,7 @@ class Outcome:
 
 def environment(threads: int) -> dict[str, str]:
     """Return the environment variables of a worker."""
-    kept = {key: value for key, value in os.environ.items() if key not in SLOWING}
+    kept = {key: value for key, value in os.environ.items() if key not in (*SLOWING, COMPILING)}
     return (
         kept
         | dict.fromkeys(THREADS, str(threads))

@@ -13,10 +13,12 @@ from benchmarks.job import Job
 from benchmarks.meters import HostMeter, Meter
 
 OWN = "backprop_xp"
+COMPILED = "ours-compiled"
 # the module and the function of each peer, by task and name
 PEERS = {
     "train": {
         OWN: ("peers_own", "train"),
+        COMPILED: ("peers_own", "train_compiled"),
         "sklearn": ("peers_sklearn", "train"),
         "torch": ("peers_torch", "train"),
         "torch-compile": ("peers_torch", "train_compiled"),
@@ -32,6 +34,7 @@ PEERS = {
     },
     "stack": {
         OWN: ("peers_own", "train"),
+        COMPILED: ("peers_own", "train_compiled"),
         "own-loop": ("peers_own", "train_one_by_one"),
         "sklearn": ("peers_sklearn", "train"),
         "torch-vmap": ("peers_torch", "train_vmapped"),
@@ -47,6 +50,7 @@ PEERS = {
     "predict": {
         OWN: ("peers_own", "forward"),
         "bp.predict": ("peers_own", "predict"),
+        COMPILED: ("peers_own", "predict_compiled"),
         "sklearn": ("peers_sklearn", "predict"),
         "torch": ("peers_torch", "predict"),
         "jax": ("peers_jax", "predict"),

@@ -1,5 +1,6 @@
 """The library itself as a peer, on any of its devices."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import array_api_compat
 import numpy as np
 
 import backprop_xp as bp
+from backprop_xp.arrays.devices import COMPILED_VARIABLE
 from benchmarks.job import Job
 from benchmarks.meters import FileMeter, Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
@@ -19,14 +21,40 @@ def train(job: Job) -> Peer:
     return training(job, lambda theta: [theta])
 
 
+def train_compiled(job: Job) -> Peer:
+    """Return the peer that trains one network, or a stack, on NumPy compiled by numba."""
+    return training(job, lambda theta: [theta], device=compiled_device(job))
+
+
+def compiled_device(job: Job) -> Any:
+    """Return the compiled device of NumPy.
+
+    Raises
+    ------
+    LeftOut
+        The job is for another device.
+    ImportError
+        numba is missing.
+    """
+    if job.device != "cpu":
+        raise LeftOut(f"numba compiles for NumPy's arrays, not for {job.device}")
+    return bp.select_device("cpu", compiled=True)
+
+
 def train_one_by_one(job: Job) -> Peer:
     """Return the peer that trains the networks of a stack one after another."""
     return training(job, lambda theta: [theta[network, :] for network in range(job.stack)])
 
 
-def training(job: Job, starts: Callable[[Any], list[Any]], callbacks: Sequence[Any] = ()) -> Peer:
+def training(
+    job: Job,
+    starts: Callable[[Any], list[Any]],
+    callbacks: Sequence[Any] = (),
+    device: bp.Device | None = None,
+) -> Peer:
     """Return the peer that trains each of the starts, which are cut from θ of the whole stack."""
-    X, Y, device = _data(job)
+    device = device or bp.select_device(job.device)
+    X, Y = _data(job, device)
     net, optimizer = job.network(), _optimizer(job)
     theta = net.init(seed=0, device=device, stack=job.stack or ())
 
@@ -91,8 +119,16 @@ def predict(job: Job) -> Peer:
     return _prediction(job, bp.predict)
 
 
+def predict_compiled(job: Job) -> Peer:
+    """Return the peer that predicts with ``bp.predict`` on NumPy compiled by numba."""
+    compiled_device(job)
+    os.environ[COMPILED_VARIABLE] = "1"  # the peer has a process of its own
+    return predict(job)
+
+
 def _prediction(job: Job, outputs_of: Callable[[bp.Network, Any, Any], Any]) -> Peer:
-    X, _, device = _data(job)
+    device = bp.select_device(job.device)
+    X, _ = _data(job, device)
     net = job.network()
     theta = net.init(seed=0, device=device)
 
@@ -105,12 +141,11 @@ def _prediction(job: Job, outputs_of: Callable[[bp.Network, Any, Any], Any]) -> 
     return Peer(run, _meter(job, device))
 
 
-def _data(job: Job) -> tuple[Any, Any, bp.Device]:
-    """Return X, Y and the device; both are moved to the device, except X in a file."""
-    device = bp.select_device(job.device)
+def _data(job: Job, device: bp.Device) -> tuple[Any, Any]:
+    """Return X and Y; both are moved to the device, except X in a file."""
     X, Y = job.data()
     resident = X if job.file else device.xp.asarray(X, device=device.handle)
-    return resident, device.xp.asarray(Y, device=device.handle), device
+    return resident, device.xp.asarray(Y, device=device.handle)
 
 
 def _optimizer(job: Job) -> Any:

@@ -7,6 +7,9 @@
 ``jax:cpu``    JAX, likewise ``jax:cuda``
 ``auto``       the device that BACKPROP_XP_DEVICE names; else ``cuda`` if usable; else ``cpu``
 =============  ==================================
+
+On ``cpu`` numba can compile training (`execution.compiled`): by ``compiled=True``, or by the
+variable BACKPROP_XP_COMPILED=1.
 """
 
 import importlib
@@ -14,19 +17,34 @@ import os
 import re
 import warnings
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import array_api_compat
 
 from backprop_xp.arrays import cupy_diagnosis
-from backprop_xp.arrays.advice import checks_keywords, install_command, nearest_name
+from backprop_xp.arrays.advice import (
+    checks_keywords,
+    install_command,
+    nearest_name,
+    needs_extra,
+)
 from backprop_xp.arrays.backend import Namespace
 from backprop_xp.arrays.tf32 import set_tf32
-from backprop_xp.errors import BackpropError, DeviceError, first_line
+from backprop_xp.errors import BackpropError, DeviceError, OptionError, first_line
 
-__all__ = ["ENVIRONMENT_VARIABLE", "Device", "DeviceStatus", "devices", "select_device"]
+__all__ = [
+    "COMPILED_VARIABLE",
+    "ENVIRONMENT_VARIABLE",
+    "Device",
+    "DeviceStatus",
+    "compiles_by_default",
+    "devices",
+    "select_device",
+]
 
 ENVIRONMENT_VARIABLE = "BACKPROP_XP_DEVICE"
+COMPILED_VARIABLE = "BACKPROP_XP_COMPILED"
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,8 @@ class Device:
         The namespace of the array library.
     handle : object
         The device as an object of the array library, for ``device=`` in its functions.
+    compiled : bool
+        Whether numba compiles training on this device.
 
     Examples
     --------
@@ -57,13 +77,14 @@ class Device:
     why: str = field(compare=False)
     xp: Namespace = field(repr=False, compare=False)
     handle: Any = field(repr=False, compare=False)
+    compiled: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.why})"
+        return f"{self.name}{', compiled' if self.compiled else ''} ({self.why})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make copies and pickles from the name, so that they select the device where they load."""
-        return select_device, (self.name,)
+        return partial(select_device, compiled=self.compiled), (self.name,)
 
 
 @dataclass(frozen=True)
@@ -102,7 +123,9 @@ class DeviceStatus:
 
 
 @checks_keywords
-def select_device(name: "str | Device | None" = None, *, tf32: bool | None = None) -> Device:
+def select_device(
+    name: "str | Device | None" = None, *, tf32: bool | None = None, compiled: bool | None = None
+) -> Device:
     """Return the device of this name, ready to use.
 
     Parameters
@@ -119,6 +142,11 @@ def select_device(name: "str | Device | None" = None, *, tf32: bool | None = Non
         of its mantissa: a relative error of 5e-4 in place of 6e-8. Sums, and all other operations,
         stay in float32. None keeps the library's own setting: on in JAX, off in PyTorch, and off in
         CuPy unless CUPY_TF32=1.
+    compiled : bool, optional
+        Whether numba compiles training on ``"cpu"``. Training then begins with some seconds of
+        compilation, once for each structure of a step; later processes find it in the user's cache
+        folder. None is the choice of the environment variable BACKPROP_XP_COMPILED, 1 or 0, by
+        default 0.
 
     Returns
     -------
@@ -129,7 +157,10 @@ def select_device(name: "str | Device | None" = None, *, tf32: bool | None = Non
     DeviceError
         The name is unknown, or the device cannot be used; the message has the cause and the remedy.
     OptionError
-        `tf32` is True for a device without TF32, such as any CPU.
+        `tf32` is True for a device without TF32, such as any CPU. Or `compiled` is True for another
+        device than ``"cpu"``.
+    MissingExtraError
+        `compiled` is True, and numba is not installed.
 
     Examples
     --------
@@ -137,10 +168,50 @@ def select_device(name: "str | Device | None" = None, *, tf32: bool | None = Non
     'cpu'
     """
     device = name if isinstance(name, Device) else _select(name)
+    if compiled is not None or (device.name == "cpu" and not isinstance(name, Device)):
+        device = _compiled(device, compiled)
     if tf32 is None:
         return device
     set_tf32(device.name, device.xp, device.handle, tf32)
     return replace(device, why=f"{device.why}, TF32 {'on' if tf32 else 'off'}")
+
+
+def compiles_by_default() -> bool:
+    """Tell whether BACKPROP_XP_COMPILED asks for compiled training on NumPy.
+
+    Raises
+    ------
+    OptionError
+        The variable is neither 0 nor 1.
+    """
+    given = os.environ.get(COMPILED_VARIABLE, "").strip() or "0"
+    if given not in ("0", "1"):
+        raise OptionError(COMPILED_VARIABLE, repr(given), "0 or 1", "Set it to 1 to compile")
+    return given == "1"
+
+
+def _compiled(device: Device, asked: bool | None) -> Device:
+    """Return the device, compiled or not, as it was asked for or as the variable says."""
+    compiled = compiles_by_default() if asked is None else asked
+    if not compiled:
+        return replace(device, compiled=False)
+    if device.name != "cpu":
+        came, advice = f"True for {device.name}", "Leave it out, or select 'cpu'"
+        raise OptionError("select_device(compiled)", came, "a device of NumPy, 'cpu'", advice)
+    _check_numba(COMPILED_VARIABLE if asked is None else "select_device(compiled)")
+    return replace(device, compiled=True)
+
+
+def _check_numba(where: str) -> None:
+    """Refuse to compile without numba.
+
+    Raises
+    ------
+    MissingExtraError
+        numba is not installed, or does not load.
+    """
+    with needs_extra("compiled", where, "no numba", "the package numba"):
+        importlib.import_module("numba")
 
 
 def _select(name: str | None) -> Device:

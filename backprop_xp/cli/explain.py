@@ -179,7 +179,7 @@ def _of_model(path: str, data: str | None) -> _Cases:
         came = f"a stack of networks {tuple(theta.shape[:-1])}"
         advice = "Save one of its networks, theta[0]"
         raise ModelFileError(path, came, "a single network", advice)
-    notes = notes_in(path, model)
+    notes = notes_in(path, model).for_outputs(net)
     if data is None and notes.data in datasets.NAMES:
         data = notes.data
     if data is None:

@@ -6,15 +6,17 @@ Files of before have the names in notes too, since no other part of them held na
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from backprop_xp.activations import Softmax
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import ModelFileError
 from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import read_notes
+from backprop_xp.network.network import Network
 
 __all__ = ["ModelNotes", "notes_in"]
 
@@ -46,6 +48,19 @@ class ModelNotes:
         if self.class_names is None:
             return None
         return np.array(_integers(self.class_names) or self.class_names)
+
+    def for_outputs(self, net: Network) -> "ModelNotes":
+        """Return the notes with classes 0, 1, … where outputs of softmax have no names.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> ModelNotes().for_outputs(bp.Network([2, 3])).class_names
+        ('0', '1', '2')
+        """
+        if self.class_names is not None or not isinstance(net.output, Softmax):
+            return self
+        return replace(self, class_names=tuple(map(str, range(net.sizes[-1]))))
 
     def texts(self) -> dict[str, str]:
         """Return the data and the target as `files.model_file.save` takes notes, JSON by name.

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,7 @@ def _model(path: str, device: Device) -> tuple[Model[Array], ModelNotes]:
         came = f"a stack of networks {tuple(theta.shape[:-1])}"
         advice = "Save one of its networks, theta[0]"
         raise ModelFileError(path, came, "a single network", advice)
-    notes = notes_in(path, model)
-    if notes.class_names is None and isinstance(net.output, Softmax):
-        notes = replace(notes, class_names=tuple(map(str, range(net.sizes[-1]))))
-    return model, notes
+    return model, notes_in(path, model).for_outputs(net)
 
 
 def _table(model: Model[Array], inputs: NDArray[Any], notes: ModelNotes) -> str:

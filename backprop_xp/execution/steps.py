@@ -1,5 +1,6 @@
 """Steps over batches: a loop, a tape on a CPU, kernels on CuPy, or ``lax.scan`` on JAX."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,7 +12,7 @@ from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
 from backprop_xp.execution.torch_replay import TorchReplayer
 
-__all__ = ["over_batches"]
+__all__ = ["compiled_over_batches", "over_batches", "warn_of_fallback"]
 
 MakeStep: TypeAlias = Callable[..., Callable[..., Any]]
 
@@ -56,10 +57,48 @@ def over_batches(
     return loop(make_step(), xp)
 
 
+def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any]) -> Steps:
+    """Return `over_batches` for NumPy, with steps that numba compiles (`compiled`).
+
+    Parameters
+    ----------
+    make_step : callable
+        As `over_batches` takes it, with a pure step.
+    otherwise : callable
+        Runs steps that are not compiled; called as the result is.
+    programs : dict
+        Programs of the same step, which are kept for the next call.
+    """
+    from backprop_xp.execution.compiled.replayer import Compiled
+
+    return Compiled(make_step, otherwise, programs, warn_of_fallback)
+
+
 def _on_cupy(make_step: MakeStep, xp: Namespace) -> Steps:
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+    from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
     from backprop_xp.execution.cuda.replay import FusedReplayer
-    from backprop_xp.execution.cuda.switches import FUSED_KERNELS, is_on
+    from backprop_xp.execution.cuda.switches import (
+        FUSED_KERNELS,
+        ONE_KERNEL,
+        is_asked_for,
+        is_on,
+    )
 
-    plainly = loop(make_step(), xp)
-    return FusedReplayer(make_step, plainly, CupyLibrary()) if is_on(FUSED_KERNELS) else plainly
+    steps: Steps = loop(make_step(), xp)
+    library = CupyLibrary()
+    if is_on(FUSED_KERNELS):
+        steps = FusedReplayer(make_step, steps, library)
+    if is_asked_for(ONE_KERNEL):
+        steps = OneKernel(make_step, steps, library, _warn_of_many_kernels)
+    return steps
+
+
+def _warn_of_many_kernels(why: str) -> None:
+    """Warn that steps which were to be one kernel run as without."""
+    warnings.warn(f"training is not one kernel, and runs as without: {why}", stacklevel=2)
+
+
+def warn_of_fallback(why: str) -> None:
+    """Warn that steps which were to be compiled are run as recorded."""
+    warnings.warn(f"training is not compiled, and runs as without: {why}", stacklevel=2)

@@ -174,15 +174,22 @@ def read_snapshot(path: str | os.PathLike[str]) -> Snapshot:
     return found
 
 
-def check_settings(snapshot: Snapshot, settings: Mapping[str, str], where: str) -> None:
+def check_settings(
+    snapshot: Snapshot,
+    settings: Mapping[str, str],
+    where: str,
+    added: Mapping[str, str] | None = None,
+) -> None:
     """Refuse to resume a run with settings other than the snapshot's.
+
+    `added` has the texts of settings that an older file lacks.
 
     Raises
     ------
     OptionError
         It names each setting that differs.
     """
-    before, differ = snapshot.settings, []
+    before, differ = {**(added or {}), **snapshot.settings}, list[str]()
     for name in sorted({*before, *settings}):
         old, new = before.get(name), settings.get(name)
         if name in before and old != new:  # an older file has fewer settings

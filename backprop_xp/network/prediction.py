@@ -28,6 +28,7 @@ from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
+from backprop_xp.network.compiled_outputs import compiled_outputs
 from backprop_xp.network.network import Network, check_network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
@@ -70,7 +71,8 @@ def predict(net: Network, theta: ArrayT, X: Any) -> ArrayT:
 
     The result is that of `Network.forward`, but the inputs may be on another device than θ, and the
     memory is bounded. The inputs are read and moved in blocks of `BLOCK_BYTES`, and each block
-    passes through the layers in chunks of `chunks.cases_at_once`. Only the result and its chunks
+    passes through the layers in chunks of `chunks.cases_at_once`, compiled where the variable
+    BACKPROP_XP_COMPILED asks for it (`arrays.devices`). Only the result and its chunks
     grow with m. Derivatives are not recorded: to trace or to differentiate, call ``net.forward``.
 
     Parameters
@@ -189,9 +191,12 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
     columns.check_shape_of_inputs(rows.like, () if shared else tuple(theta.shape[:-1]), n_in, name)
     layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
+    compiled = compiled_outputs(net, theta)
 
-    def of_piece(piece: Array) -> Any:
+    def of_piece(piece: Any) -> Any:
         with limited_threads(theta, net.sizes, piece.shape[-2]):
+            if compiled is not None and piece.shape[-2]:
+                return compiled(piece).mT
             return backpropagation.outputs(layers, net.activations, piece.mT).mT
 
     def outputs(block: Array) -> Iterator[Array]:

@@ -50,7 +50,7 @@ class Driver(ABC):
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
-        bar = ProgressBar() if options.progress else None
+        bar = ProgressBar(task.cases.count) if options.progress else None
         told = [*options.callbacks, *([bar] if bar else [])]
         self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:
@@ -59,7 +59,7 @@ class Driver(ABC):
         self.numbers = StepNumbers(optimizer, task.theta, regularisation, task.stack)
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
-        self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases)
+        self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases, task.compiled)
         snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)

@@ -29,6 +29,8 @@ from backprop_xp.training.task import Task
 
 __all__ = ["claimed_folders", "restore_snapshot", "snapshot_to_resume"]
 
+_ADDED = {"compiled": "False"}  # settings that older checkpoints lack, as they were
+
 
 @contextmanager
 def claimed_folders(callbacks: Sequence[Any]) -> Iterator[None]:
@@ -65,7 +67,7 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
     if snapshot is not None:
         of_before = _as_before(snapshot, task, options, made_with)
         texts = {name: one.text for name, one in of_before.items()}
-        check_settings(snapshot, {**made_with, **texts}, "train(resume)")
+        check_settings(snapshot, {**made_with, **texts}, "train(resume)", _ADDED)
         _warn_of_unsure(of_before)
         check_count(options.epochs, "train(epochs), with a checkpoint", least=snapshot.epoch)
     for one in saving:
@@ -98,6 +100,7 @@ def _settings(task: Task, options: Options) -> Mapping[str, Any]:
         "dtype": dtype_name(task.theta.dtype),
         "stack": task.stack,
         "cases": task.cases.count,
+        "compiled": task.compiled,
     }
 
 

@@ -23,7 +23,7 @@ from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_cl
 from backprop_xp.training.data.batches import Block, whole_block
 from backprop_xp.training.data.cases import Cases, FileCases
 
-__all__ = ["CHUNK_ROWS", "Scorer", "Scores"]
+__all__ = ["CHUNK_ROWS", "Scorer", "Scores", "scores_of_batch"]
 
 CHUNK_ROWS = 8192  # most rows of one forward pass over many cases
 CHUNK_BYTES = 2**26  # most memory of one forward pass, over all networks of the stack
@@ -116,6 +116,15 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
         rows = xp.astype(rows, xp.float32)
     shares = xp.sum(xp.astype(hits, rows.dtype) * _for_networks(rows, 1, networks), axis=(0, -1))
     return Scores(cost, block.size * shares)
+
+
+def scores_of_batch(net: Network, z_out: Array, y: Array, w: Array, labels: Array | None) -> Scores:
+    """Return the scores of one batch from its z^L (..., n_out, size); the cost is (1, ...).
+
+    `y`, `w` and `labels` are those of a `Block` without the axis of the batches.
+    """
+    one = Block(z_out, y[None, ...], w[None, ...], None if labels is None else labels[None, ...])
+    return _score_block(net, z_out[None, ...], one)
 
 
 def _for_networks(x: Array, axes: int, networks: int) -> Array:

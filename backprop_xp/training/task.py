@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import array_api_compat
+
 from backprop_xp.arrays.backend import (
     Array,
     context_of,
@@ -54,6 +56,8 @@ class Task:
         not compared.
     resumed : Snapshot or None
         The checkpoint to resume; None for a new run.
+    compiled : bool
+        Whether numba compiles the steps (`execution.compiled`).
     """
 
     net: Network
@@ -65,6 +69,7 @@ class Task:
     seed: int
     compared: Mapping[str, Any] = field(default_factory=dict)
     resumed: Snapshot | None = None
+    compiled: bool = False
 
     def in_axes(self, theta: Array) -> Array:
         """Return θ (*stack, P) from θ (K, P)."""
@@ -105,7 +110,10 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         "validation(X)": _compared(X_others, others),
         "validation(Y)": _compared(Y_others, others),
     }
-    return Task(net, start, place.lead, cases, others, size, options.seed, compared, resumed)
+    compiled = _compiles(options, place)
+    return Task(
+        net, start, place.lead, cases, others, size, options.seed, compared, resumed, compiled
+    )
 
 
 def _place(
@@ -129,6 +137,14 @@ def _place(
     if chosen is not None:
         return Place(chosen.xp, chosen.handle, dtype, lead)
     return Place(namespace(like), device_of(like), dtype, lead, follow=like)
+
+
+def _compiles(options: Options, place: Place) -> bool:
+    """Tell whether steps are compiled: as the device says, or the variable for arrays of NumPy."""
+    if options.device is not None:
+        return select_device(options.device).compiled
+    numpy = array_api_compat.is_numpy_namespace(place.xp)
+    return bool(numpy and select_device("cpu").compiled)
 
 
 def _pair(validation: Any) -> tuple[Any, Any]:

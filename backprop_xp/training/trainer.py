@@ -1,5 +1,9 @@
 """Training on a block of batches, by groups of networks where a stack is large."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from backprop_xp.arrays.backend import Array, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
@@ -44,7 +48,8 @@ class Trainer:
         sizes = rule.net.sizes
         self._steps, self._score = functions_of(rule, theta)
         self._numbers, self._optimizer = numbers, rule.optimizer
-        found = groups_of(theta, sizes, size) if theta.ndim > 1 else []
+        compiled = rule.compiled
+        found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
         self._groups = found if len(found) > 1 else []
         at_once = found[0].stop if found else 1
         self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
@@ -93,8 +98,8 @@ class Trainer:
                 for group in self._groups
             ]
             thetas, states, of_groups, penalties_of = zip(*done, strict=True)
-            theta = concat(thetas, axis=0)
-            state = tuple(concat(x, axis=0) for x in zip(*states, strict=True))
+            theta = _whole(theta, thetas)
+            state = tuple(map(_whole, state, zip(*states, strict=True)))
             scores = Scores.joined(of_groups)
             penalties = None if penalties_of[0] is None else concat(penalties_of, axis=-1)
         record.add(scores, penalties, block.size)
@@ -117,9 +122,16 @@ class Trainer:
         noise: tuple[Array, ...],
     ) -> tuple[Array, State, Scores, Array | None]:
         block = _smoothed(block, numbers)
-        arrays = (block.X, block.y, block.w, *noise)
-        carry, (z_out, penalties) = self._steps((theta, state), numbers, block.source, *arrays)
-        return *carry, self._score.block(z_out, block), penalties
+        carry, scores, penalties = self._steps((theta, state), numbers, block, noise)
+        return *carry, scores, penalties
+
+
+def _whole(x: Array, parts: Sequence[Array]) -> Array:
+    """Return the array of all networks from those of the groups: x itself, if they are in place."""
+    if isinstance(x, np.ndarray) and all(getattr(part, "base", None) is x for part in parts):
+        return x
+    joined: Array = namespace(x).concat(parts, axis=0)
+    return joined
 
 
 def _smoothed(block: Block, numbers: list[Numbers]) -> Block:

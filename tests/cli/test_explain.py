@@ -105,3 +105,14 @@ def test_a_model_without_data_or_without_a_target_is_refused(flower_model, refus
     net = bp.Network([2, 3, 1], output="sigmoid", loss="binary_cross_entropy")
     bp.save("stack.safetensors", net, net.init(stack=2))
     assert "a single network" in refused("explain", "stack.safetensors", "--data", "xor")
+
+
+@pytest.mark.parametrize("name", ["digits", "table.csv"])
+def test_a_model_saved_without_names_has_classes_from_0(name):
+    X, y = bp.datasets.digits()
+    if name == "table.csv":
+        np.savetxt(name, np.column_stack([X[:30], y[:30]]), delimiter=",", fmt="%g")
+    net = bp.Network([64, 5, 10], output="softmax", loss="cross_entropy")
+    bp.save("saved.safetensors", net, net.init(0))
+    explained("saved.safetensors", "--data", name, "--case", "7", "--out", "page.html")
+    assert Path("page.html").is_file()

@@ -334,9 +334,9 @@ def test_training_replays_what_is_the_librarys_own_and_nothing_else(trainers):
         for one in (bp.SGD(0.1, 0.9), OwnSGD(0.1, 0.9))
     ]
     own, users = trainers
-    assert len(own._steps.recordings) == 2  # batches of 4, and the last of 2
-    assert None not in own._steps.recordings.values()
-    assert not hasattr(users._steps, "recordings")
+    assert len(own._steps.steps.recordings) == 2  # batches of 4, and the last of 2
+    assert None not in own._steps.steps.recordings.values()
+    assert not hasattr(users._steps.steps, "recordings")
     np.testing.assert_array_equal(runs[0].theta, runs[1].theta)
     assert runs[0].history == runs[1].history
 
@@ -346,12 +346,13 @@ def test_groups_of_a_stack_share_one_tape(trainers, monkeypatch):
     X, Y = rng.standard_normal((8, 3)), rng.integers(0, 2, 8)
     net = bp.Network([3, 4, 2], "tanh")
     found = []
+    monkeypatch.setattr("backprop_xp.training.step.scored.MANY_OUTPUTS", 1)
     for limit in (2**22, 1):  # one group, and a group for each network
         monkeypatch.setattr("backprop_xp.training.step.stack_groups.CPU_BYTES", limit)
         found.append(bp.train(net, X, Y, optimizer=bp.Adam(), epochs=3, batch_size=4, stack=3))
     np.testing.assert_array_equal(found[0].theta, found[1].theta)
     assert len(trainers[1]._groups) == 3
-    assert len(trainers[1]._steps.recordings) == 1
+    assert len(trainers[1]._steps.steps.recordings) == 1
 
 
 @pytest.mark.parametrize(

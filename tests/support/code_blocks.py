@@ -21,6 +21,7 @@ _EXTRAS = {  # a text in a block, and the module without which the block cannot 
     "LBFGS": "scipy",
     "onnxruntime": "onnxruntime",
     "import torch": "torch",
+    "compiled=True": "numba",
     ".plot()": "matplotlib",
     "bp.plots": "matplotlib",
     ".to_frame()": "pandas",

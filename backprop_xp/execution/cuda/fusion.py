@@ -17,7 +17,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["Memories", "Program", "View", "program_of"]
+__all__ = ["Memories", "Program", "View", "as_number", "program_of"]
 
 MOST_UNITS = 64  # that a single thread sums
 
@@ -86,7 +86,12 @@ class Program:
 
 
 def program_of(
-    instructions: Sequence[Instruction], kept: Collection[int], memories: Memories
+    instructions: Sequence[Instruction],
+    kept: Collection[int],
+    memories: Memories,
+    *,
+    most_units: int | None = MOST_UNITS,
+    ones_are_products: bool = False,
 ) -> Program:
     """Return the program that does these instructions.
 
@@ -96,6 +101,10 @@ def program_of(
     kept : collection of int
         Pieces of memory that are read after the program has run, so that kernels must store them.
     memories : Memories
+    most_units : int or None
+        The most units of which a kernel holds a sum or a maximum; None is no bound.
+    ones_are_products : bool
+        Whether a product with a row of ones stays a product; else it is a sum over units.
     """
     readers: dict[int, set[int]] = {}  # numbers of the instructions that read a piece of memory
     for number, instruction in enumerate(instructions):
@@ -111,7 +120,7 @@ def program_of(
             entries.append(run.kernel(others | set(kept)))
 
     for number, instruction in enumerate(instructions):
-        operation = _Operation.of(instruction, memories)
+        operation = _Operation.of(instruction, memories, most_units, ones_are_products)
         if operation is None or not run.takes(operation):
             close()
             run = _Run(number)
@@ -137,13 +146,19 @@ class _Operation(NamedTuple):
     reduces: bool
 
     @classmethod
-    def of(cls, instruction: Instruction, memories: Memories) -> "_Operation | None":
+    def of(
+        cls,
+        instruction: Instruction,
+        memories: Memories,
+        most_units: int | None,
+        ones_are_products: bool,
+    ) -> "_Operation | None":
         """Return the operation; None for an instruction that no kernel can hold."""
         name = getattr(instruction.function, "__name__", "")
         kind, inputs, target = instruction.kind, instruction.inputs, instruction.target
         if kind == "convert":
             name = "convert"
-        elif _sums_units(instruction):
+        elif not ones_are_products and _sums_units(instruction):
             name, kind, inputs = "add", "reduce", inputs[1:]
         elif kind == "reduce":
             named = {**instruction.options}
@@ -152,18 +167,14 @@ class _Operation(NamedTuple):
                 return None
         elif instruction.options:
             return None
-        many = kind == "reduce" and (inputs[0].ndim < 2 or inputs[0].shape[-2] > MOST_UNITS)
-        if many or not is_known(name, kind, target.dtype) or 0 in target.shape:
+        of_units = kind == "reduce"
+        if of_units and (inputs[0].ndim < 2 or inputs[0].shape[-2] > (most_units or math.inf)):
             return None
-        views = []
-        for x in inputs:
-            number = _as_number(x)
-            if number is not None:
-                views.append(number)
-                continue
-            if not is_known("convert", "convert", x.dtype):
-                return None
-            views.append(memories.view(x))
+        if not is_known(name, kind, target.dtype) or 0 in target.shape:
+            return None
+        views = [_input(x, memories) for x in inputs]
+        if None in views:
+            return None
         made = cls(name, tuple(views), memories.view(target), kind == "reduce")
         return None if made.races else made
 
@@ -174,15 +185,23 @@ class _Operation(NamedTuple):
         return any(x.memory == self.target.memory and x != self.target for x in views)
 
 
+def _input(x: Any, memories: Memories) -> Any:
+    """Return the number or the place of an input; None for a dtype that no kernel can hold."""
+    number = as_number(x)
+    if number is not None:
+        return number
+    return memories.view(x) if is_known("convert", "convert", x.dtype) else None
+
+
 def _sums_units(instruction: Instruction) -> bool:
     """Tell whether the instruction is a product with a row of ones, a sum over units."""
     if instruction.function is not np.matmul:
         return False
     row, x = instruction.inputs
-    return bool(row.ndim == 2 <= x.ndim and row.shape[0] == 1 and _as_number(row) == 1)
+    return bool(row.ndim == 2 <= x.ndim and row.shape[0] == 1 and as_number(row) == 1)
 
 
-def _as_number(x: Any) -> Any:
+def as_number(x: Any) -> Any:
     """Return a number as it is, a constant of equal numbers as one; None for other arrays."""
     if not isinstance(x, np.ndarray):
         return x

@@ -14,6 +14,7 @@
     numbers.js   matrices and sums as elements of the page
     drawing.js   the network, the cost and the decision map as pictures
     state.js     the state of the page
+    reasons.js   why each equation holds; all equations as a list
     views.js     what is shown of the state
     controls.js  sliders, choices, training
     link.js      a link that carries the state

@@ -18,6 +18,11 @@ function slider(read, write) {
   number.addEventListener("change", changed);
   sliders.push(() => {
     const x = read();
+    if (!Number.isFinite(x)) {
+      number.value = "";
+      range.setAttribute("aria-valuetext", shown(x));
+      return;
+    }
     range.value = x;
     range.setAttribute("aria-valuetext", shown(x));
     if (document.activeElement !== number || number.valueAsNumber !== x) {
@@ -138,14 +143,28 @@ function fillRate() {
   const { settings } = state.optimizer;
   $("rate").replaceChildren();
   if (!("learning_rate" in settings)) return;
+  if (isScheduled("learning_rate")) {
+    $("rate").append(element("p", {}, ""));
+    sliders.push(nameRate);
+    return;
+  }
   const most = Math.max(lesson.optimizer.settings.learning_rate * 4, 1e-6);
   const made = namedSlider(
     "rate \u03b5",
     [0, most],
-    () => settings.learning_rate,
-    (x) => (settings.learning_rate = Math.max(0, x)),
+    () => state.optimizer.settings.learning_rate,
+    (x) => (state.optimizer.settings.learning_rate = Math.max(0, x)),
   );
   $("rate").append(made);
+}
+
+/* Say the rate of the step that comes next, where a schedule gives it. */
+function nameRate() {
+  const { step, settings, scheduled } = state.optimizer;
+  const known = scheduled.find(([name]) => name === "learning_rate")[1].length;
+  const held = step < known ? "" : ` The page knows the schedule up to step ${known}; then the rate stays.`;
+  $("rate").firstChild.textContent =
+    `Rate \u03b5 = ${shown(settings.learning_rate)} at step ${step + 1}, by its schedule.${held}`;
 }
 
 /* The place in theta of the chosen weight, or of a bias, where "from unit" is 0. */
@@ -211,6 +230,7 @@ function goTo(step) {
   state.step = Math.min(steps().length - 1, Math.max(0, step));
   renderStep();
   renderNetwork();
+  markWhole();
   $("link").href = linkOf();
 }
 
@@ -230,7 +250,7 @@ function train(count_) {
         passOf(net, state.theta, x, y, w).gradient,
       );
       state.theta = theta;
-      state.optimizer.state = optimizer.state;
+      state.optimizer = optimizer;
       state.history.push(total(costs(net, passTop(theta, x), y), w));
       state.trained.push(theta[0]);
       left -= 1;

@@ -17,6 +17,7 @@ SCRIPTS: Final = (
     "numbers.js",
     "drawing.js",
     "state.js",
+    "reasons.js",
     "views.js",
     "controls.js",
     "link.js",

@@ -1,7 +1,7 @@
 /* Pictures: the network, the curve of the cost, the decision map. */
 
 const MOST_UNITS = 10; // of a layer that are drawn
-const RADIUS = 20;
+const RADIUS = 22;
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -26,6 +26,7 @@ function drawNetwork(box, net, theta, view) {
     return gap * (place + 0.5);
   };
   const lines = [];
+  const signals = [];
   const nodes = [];
   net.layers.forEach((layer, k) => {
     const W = weights(net, theta, k + 1);
@@ -54,6 +55,10 @@ function drawNetwork(box, net, theta, view) {
         line.append(svg("title", {}, `${name}: ${removed ? "removed" : shown(w)}`));
         line.addEventListener("click", () => view.choose({ weight: [k + 1, j, i] }));
         lines.push(line);
+        if (view.lit.has(`W${k + 1}`) && !removed) {
+          const [x1, y1, x2, y2] = [x(k), y(k, at0), x(k + 1), y(k + 1, at1)];
+          signals.push(svg("line", { class: "signal", x1, y1, x2, y2 }));
+        }
       });
     });
   });
@@ -98,7 +103,7 @@ function drawNetwork(box, net, theta, view) {
   const picture = svg(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text },
-    svg("g", { class: view.back ? "back" : "" }, ...lines),
+    svg("g", { class: view.back ? "back" : "" }, ...lines, ...signals),
     ...nodes,
     cost,
   );
@@ -138,6 +143,8 @@ const HUES = [
   [190, 40, 90],
 ];
 
+const GREY = [128, 128, 128]; // where an output is not a number
+
 /* The output for each pair of inputs; the range is that of the cases, and a margin. Where there are
    several outputs, the colour is that of the largest one. */
 function drawMap(canvas, net, theta, X, Y) {
@@ -154,10 +161,12 @@ function drawMap(canvas, net, theta, X, Y) {
   }
   const context = canvas.getContext("2d");
   const side = canvas.width / cells;
-  const [low, top] = [Math.min(0, ...a.data), Math.max(1, ...a.data)];
+  const finite = a.data.filter(Number.isFinite);
+  const [low, top] = [Math.min(0, ...finite), Math.max(1, ...finite)];
   const colour = (values) => {
+    if (values.some(Number.isNaN)) return GREY;
     if (values.length === 1) {
-      const share = (values[0] - low) / (top - low);
+      const share = Math.min(1, Math.max(0, (values[0] - low) / (top - low)));
       const [from, to] = HUES;
       return from.map((_, k) => Math.round(to[k] + share * (from[k] - to[k])));
     }

@@ -3,8 +3,8 @@
 Each is what the library's own function returns for symbols: built in, or a user's own.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from backprop_xp.execution.expressions import Symbol, Untraceable, reason, varia
 from backprop_xp.inspection.page.javascript import function_text
 from backprop_xp.network.network import Network
 
-__all__ = ["Functions", "Unwritable"]
+__all__ = ["SCHEDULED_STEPS", "Functions", "Unwritable"]
+
+SCHEDULED_STEPS: Final = 1000
+"""Steps of training whose scheduled numbers a page holds; the last ones stay."""
 
 _FLOAT64 = "float64"
 
@@ -67,6 +70,9 @@ class Functions:
     def of_optimizer(self, optimizer: Any) -> dict[str, Any]:
         """Return the index of an optimiser's update, its state at first and its hyperparameters.
 
+        `settings` are the numbers at the first step. `scheduled` are those that change, by name,
+        as lists of the numbers at the first `SCHEDULED_STEPS` steps.
+
         A number of the state stands for an array of that number, a list of one number for a number
         that all parameters share.
 
@@ -75,10 +81,10 @@ class Functions:
         Unwritable
             `update` cannot be written.
         """
-        settings = {
-            name: float(np.asarray(value).reshape(-1)[0])
-            for name, value in optimizer.settings(0).items()
-        }
+        settings = _numbers(optimizer.settings(0))
+        by_step = [settings, *_later(optimizer)]
+        columns = {name: [at[name] for at in by_step] for name in settings}
+        scheduled = {name: column for name, column in columns.items() if len({*column}) > 1}
         start = [np.asarray(x) for x in optimizer.init(np.zeros(2))]
         state = [float(x[0]) if x.size == 2 else [float(x[0])] for x in start]
         theta, dE_dtheta = _variables("theta", "dE_dtheta")
@@ -93,7 +99,7 @@ class Functions:
         name = f"the optimiser {type(optimizer).__name__}"
         inputs = [theta, dE_dtheta, *kept, *given.values()]
         index = self._add(name, inputs, after, [*shared, *settings])
-        return {"update": index, "state": state, "settings": settings}
+        return {"update": index, "state": state, "settings": settings, "scheduled": scheduled}
 
     def _add(
         self,
@@ -120,6 +126,19 @@ def _results(found: Any) -> list[Any]:
         if not isinstance(x, Symbol | float | int):
             raise Untraceable(f"a result of the type {type(x).__name__}")
     return results
+
+
+def _numbers(settings: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(np.asarray(value).reshape(-1)[0]) for name, value in settings.items()}
+
+
+def _later(optimizer: Any) -> Iterator[dict[str, float]]:
+    """Yield the numbers of the steps after the first, up to a step that a schedule refuses."""
+    for step in range(1, SCHEDULED_STEPS):
+        try:
+            yield _numbers(optimizer.settings(step))
+        except Exception:  # noqa: BLE001  a schedule of a user may end
+            return
 
 
 def _variables(*names: str) -> list[Any]:

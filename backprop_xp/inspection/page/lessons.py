@@ -94,7 +94,7 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
         "ofCases": len(X),
         "case": None if case is None else kept.index(case),
         "functions": functions.of_network(net),
-        "optimizer": {"name": type(optimizer).__name__, **functions.of_optimizer(optimizer)},
+        "optimizer": _of_optimizer(optimizer, functions),
         "steps": [_steps_with_note(alone, story)],
         "published": list(story.published),
         "biases": not story.without_biases,
@@ -104,6 +104,12 @@ def lesson(story: Story, functions: Functions, *, case: int | None = None) -> di
         few = traced(net, theta, X[kept], Y[kept], w_kept, optimizer=optimizer)
         found["steps"].append(_steps_with_note(few, story))
     return found
+
+
+def _of_optimizer(optimizer: Any, functions: Functions) -> dict[str, Any]:
+    found = functions.of_optimizer(optimizer)
+    found["scheduled"] = {name: _packed(np.asarray(x)) for name, x in found["scheduled"].items()}
+    return {"name": type(optimizer).__name__, **found}
 
 
 def _steps_with_note(trace: Trace[Any], story: Story) -> dict[str, Any]:

@@ -9,6 +9,7 @@ function linkOf() {
     v: state.weight,
     i: state.inverse,
     r: state.optimizer.settings.learning_rate,
+    o: state.optimizer.step,
   };
   if (net.parameters <= MOST_LINKED) carried.t = packed(state.theta);
   if (state.case !== null && net.sizes[0] + net.sizes.at(-1) <= MOST_LINKED) {
@@ -20,6 +21,7 @@ function linkOf() {
 
 /* The state of the link, checked; false where there is none. */
 function openLink() {
+  let begun = false;
   try {
     const carried = JSON.parse(atob(decodeURIComponent(location.hash.slice(1))));
     const numbers = (text, n) => {
@@ -27,8 +29,9 @@ function openLink() {
       if (found.length !== n) throw new RangeError("another network");
       return found;
     };
-    if (!lessons[carried.n]) return false;
+    if (!Number.isInteger(carried.n) || !lessons[carried.n]) return false;
     begin(carried.n);
+    begun = true;
     const index = (x, n) => (Number.isInteger(x) && x >= 0 && x < n ? x : 0);
     state.case =
       carried.c === null && lesson.steps.length > 1 ? null : index(carried.c, lesson.cases.length);
@@ -41,7 +44,10 @@ function openLink() {
     state.weight = [1 + index(to - 1, net.layers.length), 0, 0];
     state.weight[1] = index(j, net.sizes[state.weight[0]]);
     state.weight[2] = i === -1 ? -1 : index(i, net.sizes[state.weight[0] - 1]);
-    if (Number.isFinite(carried.r)) state.optimizer.settings.learning_rate = carried.r;
+    if (carried.t && Number.isInteger(carried.o) && carried.o >= 0) {
+      state.optimizer = atStep(state.optimizer, carried.o);
+    }
+    if (carried.r >= 0 && !isScheduled("learning_rate")) state.optimizer.settings.learning_rate = carried.r;
     if (carried.t) state.theta = numbers(carried.t, net.parameters);
     const put = (A, text) => {
       if (text && state.case !== null) {
@@ -58,6 +64,7 @@ function openLink() {
     render();
     return true;
   } catch {
-    return false;
+    if (begun) begin(state.number); // without what was carried so far
+    return begun;
   }
 }

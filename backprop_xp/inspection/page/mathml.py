@@ -33,7 +33,7 @@ _OPERATORS: Final = {
     r"\top": "⊤",
     "-": "−",
 }
-_PRIME: Final = "<mo>′</mo>"
+_PRIME: Final = '<mo class="prime">′</mo>'
 _SIGN: Final = re.compile(r"\s*(\\text\{[^{}]*\}|\\[A-Za-z]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|\S)")
 
 

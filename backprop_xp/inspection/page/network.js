@@ -188,7 +188,16 @@ function optimizerOf({ optimizer }, parameters) {
   const state = optimizer.state.map((x) =>
     Array.isArray(x) ? x[0] : new Float64Array(parameters).fill(x),
   );
-  return { update: functions[optimizer.update], state, settings: { ...optimizer.settings } };
+  const scheduled = Object.entries(optimizer.scheduled).map(([name, text]) => [name, unpacked(text)]);
+  const made = { update: functions[optimizer.update], state, scheduled };
+  return atStep({ ...made, settings: { ...optimizer.settings } }, 0);
+}
+
+/* An optimiser with the scheduled numbers of a step; after the last one that is known they stay. */
+function atStep(optimizer, step) {
+  const { scheduled } = optimizer;
+  const now = scheduled.map(([name, x]) => [name, x[Math.min(step, x.length - 1)]]);
+  return { ...optimizer, step, settings: { ...optimizer.settings, ...Object.fromEntries(now) } };
 }
 
 /* Theta and the state of the optimiser after a step; what came is left as it is. */
@@ -199,7 +208,7 @@ function stepped(net, optimizer, theta, gradient) {
   if (!net.biases) {
     net.layers.forEach(({ n, b }) => next.set(theta.subarray(b, b + n), b));
   }
-  return { theta: next, optimizer: { update, settings, state: nextState } };
+  return { theta: next, optimizer: atStep({ ...optimizer, state: nextState }, optimizer.step + 1) };
 }
 
 /* Theta anew: uniform numbers between -1 and 1 from a seed, by the generator mulberry32. */

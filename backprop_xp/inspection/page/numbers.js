@@ -1,6 +1,7 @@
 /* Numbers as elements of the page: matrices, lists, sums. */
 
 const MOST = 6; // rows and columns of a matrix that are shown
+const narrow = window.matchMedia("(max-width: 30rem)"); // a phone: fewer columns and digits
 
 /* An element with attributes and children; a text child is text, never markup. */
 function element(tag, attributes = {}, ...children) {
@@ -27,6 +28,12 @@ function short(x) {
   return fits ?? x.toExponential(0).replaceAll("-", "\u2212");
 }
 
+/* A number in at most 7 signs, for a matrix on a phone. */
+function shortened(x) {
+  const text = shown(x, 3);
+  return text.length <= 6 ? text : x.toExponential(1).replaceAll("-", "\u2212").replace("+", "");
+}
+
 function inBrackets(x) {
   return x < 0 ? `(${shown(x)})` : shown(x);
 }
@@ -48,13 +55,15 @@ function matrixElement(A, marked = () => false) {
   if (A.n === 1 && A.m === 1) {
     return element("span", {}, inBrackets(A.data[0]));
   }
+  const number = narrow.matches ? shortened : shown;
+  const columns = places(A.m, narrow.matches ? 4 : MOST);
   const rows = places(A.n).map((i) =>
     element(
       "tr",
       {},
-      ...places(A.m).map((j) => {
+      ...columns.map((j) => {
         const left = i === null || j === null;
-        const text = left ? dots(i, j) : shown(at(A, i, j));
+        const text = left ? dots(i, j) : number(at(A, i, j));
         return element("td", { class: !left && marked(i, j) && "marked" }, text);
       }),
     ),

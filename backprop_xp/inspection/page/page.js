@@ -46,7 +46,7 @@ $("anew").addEventListener("click", () => {
   const seed = Math.max(0, Math.round($("seed").valueAsNumber) || 0);
   state.theta = drawn(net, seed);
   const { settings } = state.optimizer;
-  state.optimizer = { ...optimizerOf(lesson, net.parameters), settings };
+  state.optimizer = atStep({ ...optimizerOf(lesson, net.parameters), settings }, 0);
   touched();
   fillSliders();
   render();
@@ -56,6 +56,7 @@ $("reset").addEventListener("click", () => {
   begin(state.number, { step, unit, weight, inverse });
 });
 window.addEventListener("hashchange", openLink);
+narrow.addEventListener("change", render);
 window.addEventListener("resize", () => {
   renderNetwork();
   renderTraining();

@@ -58,6 +58,10 @@ function written() {
   return state.case === null ? lesson.steps.at(-1) : lesson.steps[0];
 }
 
+function isScheduled(name) {
+  return state.optimizer.scheduled.some(([scheduled]) => scheduled === name);
+}
+
 function steps() {
   return written().steps;
 }

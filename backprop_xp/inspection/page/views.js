@@ -5,6 +5,7 @@ function render() {
   if (state.history.length === 0) state.history.push(pass.E);
   renderStep();
   renderNetwork();
+  renderWhole();
   renderElement();
   renderInverse();
   renderNumbers();
@@ -34,6 +35,7 @@ function renderStep() {
   $("scrubber").setAttribute("aria-valuetext", `${state.step + 1}: ${section}`);
   $("back").disabled = $("first").disabled = state.step === 0;
   $("next").disabled = $("last").disabled = state.step === steps().length - 1;
+  $("reason").textContent = reasonOf(steps()[state.step]);
   $("note").textContent = written().note;
 }
 
@@ -82,7 +84,7 @@ function valuesKnown() {
     const { kind, layer } = partsOf(terms.at(-1).name);
     const signs = { z: "z", a: "a", delta: "\u03b4", dE_da: "\u2202E/\u2202a" };
     if (kind in signs) put(layer, signs[kind] + raised(layer), pass[kind][layer]);
-    if (kind === "dE_c") put(L, "\u2202E/\u2202a", pass.dE_c);
+    if (kind === "dE_c") put(L, `\u2202E/\u2202a${raised(L)}`, pass.dE_da[L]);
     if (kind === "dE_dx") put(0, "\u2202E/\u2202x", pass.dE_da[0]);
   }
   return known;
@@ -93,6 +95,7 @@ function renderNetwork() {
   const seen = steps().slice(0, state.step + 1);
   const costKnown = seen.some(({ terms }) => terms.at(-1).name === "E");
   const [layer, unit] = state.unit;
+  $("of-case").textContent = pass.x.m > 1 ? "The numbers in the units are those of the first case." : "";
   drawNetwork($("network"), net, state.theta, {
     lit: litBy(step),
     values: valuesKnown(),
@@ -191,7 +194,7 @@ function errorOfUnit(l, K) {
       numbersLine(`= ${shown(delta)}; ${confirmed}`),
     ];
   }
-  const slope = `<msup><mi>\u03c3</mi><mo>\u2032</mo></msup><mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
+  const slope = `<msup><mi>\u03c3</mi><mo class="prime">\u2032</mo></msup><mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
   const before = inBrackets(at(pass.dE_da[l], K, 0));
   return [
     equationLine(`${error}<mo>=</mo>${derivative(symbol("a", [K + 1], l))}<mo>\u00b7</mo>${slope}`),
@@ -214,9 +217,14 @@ function renderInverse() {
   const inverse = inverseTimes(W, delta);
   const square = W.n === W.m;
   const sign = square ? `(W${here})\u207b\u00b9` : `(W${here})\u207a`;
-  const rows = Array.from({ length: W.m }, (_, K) => [
+  const nudges = Array.from({ length: W.m }, (_, K) => nudgedActivation(net, pass, l - 1, K, 0));
+  const slopes = column(pass.dE_da[l - 1], 0);
+  const scale = Math.max(...slopes.map(Math.abs));
+  const agrees = nudges.every((nudge, K) => Math.abs(nudge - slopes[K]) <= 1e-4 * scale);
+  const agreed = agrees ? " It agrees with the transpose." : "";
+  const rows = nudges.map((nudge, K) => [
     K + 1,
-    shown(nudgedActivation(net, pass, l - 1, K, 0)),
+    shown(nudge),
     shown(at(pass.dE_da[l - 1], K, 0)),
     inverse ? shown(inverse[K]) : "\u2013",
   ]);
@@ -229,7 +237,7 @@ function renderInverse() {
       `An inverse answers another question: which a${below} gives this z${here}? Nothing is undone on ` +
         "the way back. w_jK is the slope \u2202z_j/\u2202a_K, and slopes along a path are multiplied.",
     ),
-    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.`),
+    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.${agreed}`),
     listElement(
       ["K", "by a nudge", `(W${here})\u1d40 \u03b4${here}`, `${sign} \u03b4${here}`],
       rows,

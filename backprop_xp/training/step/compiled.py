@@ -1,6 +1,5 @@
 """The functions that training calls for each block; equal rules share compiled functions."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from backprop_xp.arrays.backend import (
     from_host,
     namespace,
 )
-from backprop_xp.execution.steps import over_batches
+from backprop_xp.execution.steps import over_batches, warn_of_fallback
 from backprop_xp.losses import LOSSES
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
@@ -25,6 +24,7 @@ from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
+from backprop_xp.training.step.scored import CompiledSteps, RecordedSteps, ScoredSteps
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
 __all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
@@ -35,13 +35,13 @@ class Functions(NamedTuple):
 
     Attributes
     ----------
-    steps : callable
-        The step over a block of batches, from `execution.steps.over_batches`.
+    steps : ScoredSteps
+        The steps over a block of batches, with the scores of each.
     score : Scorer
-        Cost and accuracy of the outputs of a block.
+        Cost and accuracy of other cases.
     """
 
-    steps: Callable[..., Any]
+    steps: ScoredSteps
     score: Scorer
 
 
@@ -101,5 +101,15 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
     def make_step(like: Array = theta) -> Step:
         return step_of(rule, like)
 
-    steps = over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes))
-    return Functions(steps, Scorer(net, xp))
+    steps, score = (
+        over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes)),
+        Scorer(net, xp),
+    )
+    plainly = ScoredSteps(steps, score)
+    if not rule.compiled:
+        recorded = pure and theta.ndim > 1 and isinstance(theta, np.ndarray)
+        return Functions(RecordedSteps(make_step, rule, plainly) if recorded else plainly, score)
+    if not pure:
+        warn_of_fallback("it has a part of your own, which may read numbers from arrays")
+        return Functions(plainly, score)
+    return Functions(CompiledSteps(make_step, rule, plainly), score)

@@ -1,20 +1,25 @@
 """Groups of networks: a large stack trains on the batches of a block one group after another.
 
 A group has at least one network, and as many as fit into `CPU_BYTES` on a CPU, about the size of
-its caches, or into `DEVICE_BYTES` on other devices. Counted are the working arrays of a step: θ,
-∂E/∂θ, and four arrays of the size of all a of a batch. So the working memory of a step does not
-grow with the stack; the memory of θ and of the optimiser's state does.
+its caches, or into `DEVICE_BYTES` on other devices. Compiled steps have little work between two
+calls, so that their groups fit into `COMPILED_BYTES`, the second-level cache of a core. Counted are
+the working arrays of a step: θ, ∂E/∂θ, and four arrays of the size of all a of a batch. So the
+working memory of a step does not grow with the stack; the memory of θ and of the optimiser's state
+does.
 """
 
 from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
-__all__ = ["CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
+__all__ = ["COMPILED_BYTES", "CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
 
 CPU_BYTES = 4 * 2**20
+COMPILED_BYTES = 340_000
 DEVICE_BYTES = 2**30
 
 
-def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[slice]:
+def groups_of(
+    theta: Array, sizes: tuple[int, ...], batch_size: int, *, compiled: bool = False
+) -> list[slice]:
     """Return the groups of the networks in θ (K, P), as equal slices but for a shorter last one.
 
     Examples
@@ -23,12 +28,14 @@ def groups_of(theta: Array, sizes: tuple[int, ...], batch_size: int) -> list[sli
     >>> groups_of(np.zeros((256, 2410), "float32"), (64, 32, 10), batch_size=32)
     [slice(0, 86, None), slice(86, 172, None), slice(172, 256, None)]
     """
-    count, most = theta.shape[0], most_at_once(theta, sizes, batch_size)
+    count, most = theta.shape[0], most_at_once(theta, sizes, batch_size, compiled=compiled)
     size = -(-count // -(-count // most))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def most_at_once(theta: Array, sizes: tuple[int, ...], batch_size: int) -> int:
+def most_at_once(
+    theta: Array, sizes: tuple[int, ...], batch_size: int, *, compiled: bool = False
+) -> int:
     """Return the most networks of a group, at least one, for θ (..., P).
 
     Examples
@@ -38,5 +45,6 @@ def most_at_once(theta: Array, sizes: tuple[int, ...], batch_size: int) -> int:
     102
     """
     numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
-    limit = CPU_BYTES if is_on_cpu(theta) else DEVICE_BYTES
+    on_cpu = COMPILED_BYTES if compiled else CPU_BYTES
+    limit = on_cpu if is_on_cpu(theta) else DEVICE_BYTES
     return max(limit // (numbers * item_bytes(theta)), 1)

@@ -42,6 +42,8 @@ class UpdateRule:
         Whether the targets are class labels.
     decay_biases : bool
         Whether l2, l1, shrinkage and the optimiser's numbers in ``of_weights`` act on biases too.
+    compiled : bool
+        Whether numba compiles the steps.
     structure : object
         The optimiser's structure, or the optimiser itself where it has none.
     """
@@ -50,6 +52,7 @@ class UpdateRule:
     optimizer: Optimizer = field(compare=False)
     labelled: bool = False
     decay_biases: bool = False
+    compiled: bool = False
     structure: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,10 @@
 """The page in Chromium: what a reader sees and does, with the numbers of the library."""
 
+import base64
+import json
 import os
 import shutil
+import urllib.parse
 from contextlib import contextmanager
 
 import numpy as np
@@ -268,6 +271,16 @@ def test_no_width_is_exceeded(width, story, opened):
             page.get_by_role("button", name="Next").click()
 
 
+@pytest.mark.parametrize("story", STORIES)
+def test_no_number_is_cut_off_on_a_phone(story, opened):
+    inside = "one => one.scrollWidth <= one.clientWidth"
+    with opened(as_page(four_layers()), 360) as page:
+        page.locator("#story").select_option(str(story))
+        for step in range(int(page.locator("#scrubber").get_attribute("max")) + 1):
+            page.evaluate(f"goTo({step})")
+            assert page.locator("#numbers").evaluate(inside)
+
+
 @pytest.mark.parametrize("width", [360, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_accessible(width, scheme, opened):
@@ -350,11 +363,12 @@ def test_texts_of_a_user_are_shown_as_text(opened):
 
 
 def test_less_motion_and_paper(opened):
-    moving = "getComputedStyle(document.querySelector('.connection.lit')).animationName"
+    moving = "getComputedStyle(document.querySelector('.signal')).animationName"
     with opened(as_page(four_layers())) as page:
         assert page.evaluate(moving) == "forward"
         page.emulate_media(media="print")
         assert page.locator("#next").is_hidden()
+        assert page.locator("#whole button").first.is_visible()
         assert page.locator("#numbers").is_visible()
     ink = "getComputedStyle(document.body).color"
     with opened(as_page(four_layers()), color_scheme="dark") as page:
@@ -362,7 +376,169 @@ def test_less_motion_and_paper(opened):
         page.emulate_media(media="print")
         assert page.evaluate(ink) == "rgb(26, 28, 32)"  # paper is white
     with opened(as_page(four_layers()), reduced_motion="reduce") as page:
-        assert page.evaluate(moving) == "none"
+        assert page.locator(".signal").first.is_hidden()
+
+
+def test_dashes_are_for_removed_connections_alone(opened):
+    dashed = """() => Array.from(document.querySelectorAll("#network .connection"), (one) =>
+        [one.classList.contains("removed"), getComputedStyle(one).strokeDasharray !== "none"])"""
+    with opened(as_page(four_layers())) as page:
+        page.locator("#story").select_option("The error carried backward")
+        steps = int(page.locator("#scrubber").get_attribute("max"))
+        for step in range(steps + 1):
+            page.evaluate(f"goTo({step})")
+            found = page.evaluate(dashed)
+            assert len(found) == 5 * 4 + 4 * 3 + 3 * 4
+            assert all(removed == dashes for removed, dashes in found)
+            assert sum(removed for removed, _ in found) == 1
+
+
+def test_each_step_has_a_reason_and_a_place_in_the_whole(opened):
+    names = "steps().map(({ terms }) => terms.at(-1).name)"
+    softmax = bp.Network([2, 3], output="softmax", loss="squared_error")
+    hidden = bp.trace(softmax, softmax.init(0, dtype="float64"), np.eye(2), np.eye(3)[:2])
+    for html in (
+        as_page(four_layers()),
+        xor().to_html(interactive=True),
+        hidden.to_html(interactive=True),
+    ):
+        with opened(html) as page:
+            for step, name in enumerate(page.evaluate(names)):
+                page.evaluate(f"goTo({step})")
+                reason = page.locator("#reason").text_content()
+                assert reason.endswith(".")
+                assert "undefined" not in reason
+                here = page.locator("#whole [aria-current]")
+                assert here.count() == (not name.startswith("why."))
+            page.locator("#whole button").first.click()
+            assert page.locator("#place").text_content().startswith("Step 1 ")
+
+
+def test_the_three_questions_are_answered_where_they_arise(opened):
+    with opened(as_page(four_layers())) as page:
+        reasons = []
+        for step in range(int(page.locator("#scrubber").get_attribute("max"))):
+            page.evaluate(f"goTo({step})")
+            reasons.append(page.locator("#reason").text_content())
+        whole = page.locator("#whole").text_content()
+    assert any("Hadamard" in text and "diagonal" in text for text in reasons)
+    assert any("row K of the transpose" in text for text in reasons)
+    assert "4×1 from 4×5, 5×1, 4×1" in whole
+
+
+SCHEDULES = {
+    "step": bp.schedules.Step(1.0, every=10, factor=0.5),
+    "cosine": bp.schedules.Cosine(1.0, steps=80),
+    "warm-up": bp.schedules.WarmUp(20, 0.5),
+    "own": lambda step: 0.5 + 0.25 * (step % 3),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_moves_with_the_steps(name, opened):
+    rate = SCHEDULES[name]
+    optimizer = bp.SGD(rate, momentum=0.5)
+    trace = xor(optimizer)
+    net, (X, Y) = trace.network, bp.datasets.xor()
+    theta = net.pack([(one.W, one.b) for one in trace.layers])
+    run = bp.train(
+        net, X, Y, theta, optimizer=optimizer, epochs=100, batch_size=None, dtype="float64"
+    )
+    with opened(trace.to_html(interactive=True)) as page:
+        page.get_by_role("button", name="100 steps").click()
+        page.wait_for_function("() => state.history.length === 101")
+        assert f"= {as_shown(rate(100), 4)} at step 101, by its schedule." in (
+            page.locator("#rate").text_content()
+        )
+        np.testing.assert_allclose(page.evaluate("Array.from(state.theta)"), run.theta, rtol=1e-9)
+        fragment = page.locator("#link").get_attribute("href")
+        page.get_by_role("button", name="Start anew").click()
+        assert "at step 1," in page.locator("#rate").text_content()
+    with opened(trace.to_html(interactive=True), fragment=fragment) as page:
+        assert "at step 101," in page.locator("#rate").text_content()
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e200])
+def test_training_that_diverges_is_shown_and_taken_back(rate, opened):
+    net = bp.Network([1, 2, 1], "identity", "identity", "squared_error")
+    theta = net.init(0, dtype="float64")
+    trace = bp.trace(net, theta, [2.0], [3.0], optimizer=bp.SGD(rate))
+    with opened(trace.to_html(interactive=True)) as page:
+        first = page.locator("#cost-now").text_content()
+        page.get_by_role("button", name="100 steps").click()
+        page.wait_for_function("() => state.history.length === 101")
+        page.get_by_text("Step 100: E = nan").wait_for()
+        for step in range(int(page.locator("#scrubber").get_attribute("max")) + 1):
+            page.evaluate(f"goTo({step})")
+        assert page.get_by_label("w¹₁₁, as a number", exact=True).input_value() == ""
+        page.get_by_role("button", name="All numbers as at first").click()
+        assert page.locator("#cost-now").text_content() == first
+
+
+@pytest.mark.parametrize("n_out", [1, 3])
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1e300])
+def test_a_weight_that_is_not_a_number_is_shown(n_out, weight, opened):
+    net = bp.Network([2, n_out], hidden="identity", output="identity", loss="squared_error")
+    theta = net.init(0, dtype="float64")
+    theta[:2] = weight, 1
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        html = bp.trace(net, theta, [1.0, 2.0], np.ones(n_out)).to_html(interactive=True)
+    with opened(html) as page:
+        shown = "nan" if np.isnan(weight) else "∞"
+        assert page.locator("#cost-now").text_content() == f"E = {shown}"
+        assert page.locator("#map").is_visible()
+        marks = {np.inf: "∞", 1e300: "e+30"}
+        assert marks.get(weight, "nan") in page.locator("#numbers").text_content()
+        page.get_by_role("button", name="10 steps").click()
+        page.get_by_text("Step 10: E = ").wait_for()
+
+
+def test_without_scripts_it_says_so(opened):
+    with opened(as_page(four_layers()), java_script_enabled=False) as page:
+        assert page.locator("body noscript p").is_visible()
+        assert page.locator("main").is_hidden()
+
+
+def test_fifty_moves_of_a_slider_and_back(opened):
+    with opened(as_page(four_layers())) as page:
+        first = page.locator("#cost-now").text_content()
+        slider = page.get_by_label("x₁", exact=True)
+        start = page.get_by_label("x₁, as a number", exact=True).input_value()
+        for move in range(50):
+            slider.evaluate(
+                "(one, x) => { one.value = x; one.dispatchEvent(new Event('input')); }",
+                str(-2 + 0.08 * move),
+            )
+        assert page.locator("#cost-now").text_content() != first
+        assert page.locator("#network svg").count() == 1
+        page.get_by_role("button", name="All numbers as at first").click()
+        assert page.locator("#cost-now").text_content() == first
+        assert page.get_by_label("x₁, as a number", exact=True).input_value() == start
+
+
+BROKEN = [
+    {"n": 0, "u": [99, 99], "v": [-1, 5, 9], "i": 1e9, "s": -3, "c": 77, "r": "x", "o": "y"},
+    {"n": 0, "s": 5},
+    {"n": "__proto__"},
+    {"n": 0, "u": [0, 0], "v": [1, 0, 0], "i": 1, "s": 1, "c": 0, "r": -5, "o": 1e300, "t": "!!"},
+    {"n": 0, "u": None},
+    [],
+]
+
+
+@pytest.mark.parametrize("carried", BROKEN, ids=range(len(BROKEN)))
+def test_a_link_with_a_broken_state_leaves_a_whole_page(carried, opened):
+    state = urllib.parse.quote(base64.b64encode(json.dumps(carried).encode()).decode())
+    html = xor().to_html(interactive=True)
+    with opened(html, fragment=f"#{state}") as at_first, opened(html) as later:
+        later.evaluate("hash => { location.hash = hash; }", state)
+        later.wait_for_timeout(50)
+        for page in (at_first, later):
+            step = page.evaluate("state.step")
+            assert page.locator("#place").text_content().startswith(f"Step {step + 1} of ")
+            assert page.evaluate("Number.isFinite(pass.E) && lessons.includes(lesson)")
+            page.get_by_role("button", name="10 steps").click()
+            page.get_by_text("Step 10: E = 0.").wait_for()
 
 
 def test_a_large_network_is_abridged_and_right(opened):

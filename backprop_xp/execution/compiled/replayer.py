@@ -1,0 +1,281 @@
+"""Steps on NumPy as compiled functions: each form of batch is recorded once, then compiled."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.compiled.cache import compiled_block
+from backprop_xp.execution.compiled.loops import loops_are_found
+from backprop_xp.execution.compiled.memory import LINE
+from backprop_xp.execution.compiled.program import Compilable, Place, compilable
+from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.recordings import Form, form_of, record
+from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+
+__all__ = ["Compiled", "CompiledRecording", "compiled_form"]
+
+
+def compiled_form(
+    step: Callable[..., Any], carry: Any, numbers: Any, batch: Sequence[Any], *, gathers: bool
+) -> Compilable:
+    """Return what is compiled for a step: it holds no array of a training, and no work is lost.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(carry, numbers, *batch) -> (carry, out)``, a function of trees of arrays.
+    carry, numbers : tree of ndarray
+    batch : sequence of ndarray
+        Arrays of the shapes and dtypes to come. None of the three is changed.
+    gathers : bool
+        Whether the first array of a batch will be gathered from a source.
+
+    Raises
+    ------
+    NotReplayable
+        The step does something that is not recorded or not compiled; the message says what.
+    """
+    import numba
+
+    if numba.config.DISABLE_JIT:
+        raise NotReplayable("NUMBA_DISABLE_JIT is set")
+    if not loops_are_found():
+        raise NotReplayable("the loops of this NumPy are not found")
+    given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
+    with np.errstate(all="ignore"):
+        recorded = record(step, *given, runs_here=False)
+    return compilable(recorded, gathers=gathers)
+
+
+class CompiledRecording:
+    """A compiled step with memory of its own.
+
+    Parameters
+    ----------
+    program : Compilable
+    """
+
+    def __init__(self, program: Compilable) -> None:
+        self._program, self._forms = program, program.forms
+        self._block = compiled_block(program.text)
+        self._table, self._memory = program.in_use()
+        self._numbers = _Numbers(self._forms[1])
+
+    @property
+    def text(self) -> str:
+        """The module that was compiled."""
+        return self._program.text
+
+    def run(
+        self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
+    ) -> tuple[Any, tuple[HostArray | None, ...]]:
+        """Return the carry after a step for each batch, and the outs of all steps.
+
+        The arrays of the carry are written.
+
+        Raises
+        ------
+        ValueError
+            An array has another shape or dtype than the recorded one, or must be written and is
+            read-only.
+        """
+        count = len(numbers)
+        begin = leaves(carry)
+        now = [_in_order(x) for x in begin]
+        which, rows = self._numbers.packed(numbers)
+        blocks = [np.ascontiguousarray(x) for x in batches]
+        outs: list[Any] = [
+            None if form is None else np.empty((count, *form[0]), form[1])
+            for form in self._forms[3]
+        ]
+        self._point("carry", now, self._forms[0])
+        for number in self._program.written:
+            if not begin[number].flags.writeable:
+                raise ValueError(f"compiled step: carry {number} is read-only")
+        self._point("batch", blocks, self._forms[2], count, skip=source is not None)
+        self._point("out", outs, self._forms[3], count)
+        for number, at in enumerate(self._numbers.offsets):
+            self._set(Place("number", number), rows.ctypes.data + at, rows.strides[0])
+        if (source is None) != (self._program.gathers is None):
+            raise ValueError("compiled step: with a source, where it was recorded without, or so")
+        if source is not None:
+            source = self._gather(source, blocks, count)
+        self._block(self._table, which, count)
+        for number in self._program.written:
+            if now[number] is not begin[number]:
+                begin[number][...] = now[number]
+        return carry, tuple(outs)
+
+    def _set(self, place: Place, address: int, stride: int) -> None:
+        at = self._program.bases.get(place)
+        if at is not None:
+            self._table[at], self._table[at + 1] = address, stride
+
+    def _point(
+        self,
+        of: str,
+        arrays: Sequence[Any],
+        forms: Form,
+        count: int | None = None,
+        *,
+        skip: bool = False,
+    ) -> None:
+        """Write addresses into the table, after a check of each array.
+
+        `count` steps have one array each, one behind the other; None for an array of all steps.
+        """
+        if len(arrays) != len(forms):
+            raise ValueError(f"compiled step: {len(arrays)} arrays of the {of}, not {len(forms)}")
+        for number, (x, form) in enumerate(zip(arrays, forms, strict=True)):
+            if form is None or (skip and not number):
+                continue
+            shape = form[0] if count is None else (count, *form[0])
+            _check(x, shape, form[1], f"{of} {number}")
+            step = 0 if count is None else math.prod(form[0]) * form[1].itemsize
+            self._set(Place(of, number), x.ctypes.data, step)
+
+    def _gather(self, source: HostArray, blocks: list[HostArray], count: int) -> HostArray:
+        shape, dtype = self._forms[2][0]
+        source = _in_order(source)
+        _check(source, (*shape[:-2], source.shape[-2], shape[-1]), dtype, "source")
+        rows = blocks[0] = np.ascontiguousarray(blocks[0], np.int32)
+        _check(rows, (count, shape[-2]), np.dtype(np.int32), "rows")
+        if not source.shape[-2]:
+            raise ValueError("compiled step: a source without rows")
+        at = self._program.gathers
+        if at is None:
+            raise ValueError("compiled step: a source, where the step was recorded without one")
+        each = source.shape[-2] * shape[-1]
+        self._table[at : at + 4] = source.ctypes.data, source.shape[-2], each, rows.ctypes.data
+        return source
+
+
+def _check(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> None:
+    """Refuse an array that the compiled function would read or write in the wrong places."""
+    if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
+        raise ValueError(f"compiled step: {name} is {x.dtype} {x.shape}, not {dtype} {shape}")
+    if not x.flags.c_contiguous or x.ctypes.data % x.itemsize:
+        raise ValueError(f"compiled step: {name} has strides {x.strides}, not those of C order")
+
+
+def _in_order(x: HostArray) -> HostArray:
+    """Return `x` itself where it lies in C order, else a copy."""
+    if type(x) is np.ndarray and x.flags.c_contiguous:
+        return x
+    return np.ascontiguousarray(x).reshape(np.shape(x))  # without axes of its own
+
+
+class _Numbers:
+    """The numbers of steps, packed into rows of bytes."""
+
+    def __init__(self, forms: Form) -> None:
+        self._forms = forms
+        self.offsets: list[int] = []
+        self._size = 0
+        for shape, dtype in forms:
+            self.offsets.append(self._size)
+            self._size += -(-math.prod(shape) * dtype.itemsize // LINE) * LINE
+
+    def packed(self, numbers: Sequence[Any]) -> tuple[HostArray, HostArray]:
+        """Return the row of each step, and the rows; equal objects share a row."""
+        which, distinct, seen = [], list[Any](), None
+        for given in numbers:
+            if given is not seen:
+                distinct.append(leaves(given))
+                seen = given
+            which.append(len(distinct) - 1)
+        rows = np.zeros((len(distinct), max(self._size, LINE)), np.uint8)
+        for number, (at, (shape, dtype)) in enumerate(zip(self.offsets, self._forms, strict=True)):
+            column = [of[number] for of in distinct]
+            for x in column:
+                if x.shape != shape or x.dtype != dtype:
+                    came = f"number {number} is {x.dtype} {x.shape}"
+                    raise ValueError(f"compiled step: {came}, not {dtype} {shape}")
+            size = math.prod(shape) * dtype.itemsize
+            bits = np.array(column, dtype).reshape(len(column), -1).view(np.uint8)
+            rows[:, at : at + size] = bits
+        return np.array(which, np.int64), rows
+
+
+class Compiled:
+    """Steps on NumPy: each form of batch is recorded and compiled once.
+
+    Parameters
+    ----------
+    make_step : callable
+        ``make_step(theta)`` returns a new step, as `compiled_form` takes it, for θ of this shape.
+    otherwise : callable
+        Runs steps that are not compiled; called as this object is.
+    programs : dict
+        The programs of earlier objects for the same step, by form; new ones are added. A text is
+        the reason why a form is not compiled.
+    tell : callable
+        Called once with the reason why a form is not compiled.
+    """
+
+    def __init__(
+        self,
+        make_step: Callable[[HostArray], Callable[..., Any]],
+        otherwise: Steps,
+        programs: dict[Form, Compilable | str] | None = None,
+        tell: Callable[[str], Any] = str,
+    ) -> None:
+        self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
+        self._programs = {} if programs is None else programs
+        self._told = False
+        self.recordings: dict[Form, CompiledRecording | None] = {}
+
+    def __call__(
+        self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """Return the carry after all steps and their outs, as `CompiledRecording.run` does."""
+        recording = self.recording(carry, numbers[0], source, batches)
+        steps = self._otherwise if recording is None else recording.run
+        return steps(carry, numbers, source, *batches)
+
+    def recording(
+        self, carry: Any, numbers: Any, source: HostArray | None, batches: Sequence[HostArray]
+    ) -> CompiledRecording | None:
+        """Return the compiled step for arrays of this form; None where it is not compiled."""
+        first, *others = (x[0, ...] for x in batches)
+        shape = (
+            first.shape if source is None else (*source.shape[:-2], *first.shape, source.shape[-1])
+        )
+        of_first = shape, first.dtype if source is None else source.dtype
+        form = (source is not None, _names(numbers), of_first, form_of((carry, numbers, others)))
+        if form not in self.recordings:
+            self.recordings[form] = self._made(form, carry, numbers, source, (first, *others))
+        return self.recordings[form]
+
+    def _made(
+        self, form: Form, carry: Any, numbers: Any, source: HostArray | None, batch: Any
+    ) -> CompiledRecording | None:
+        if form not in self._programs:
+            first, *others = batch
+            first = first if source is None else source.take(first, -2)
+            step = self._make_step(leaves(carry)[0])
+            try:
+                self._programs[form] = compiled_form(
+                    step, carry, numbers, (first, *others), gathers=source is not None
+                )
+            except NotReplayable as error:
+                self._programs[form] = str(error)
+        program = self._programs[form]
+        if isinstance(program, Compilable):
+            return CompiledRecording(program)
+        if not self._told:
+            self._told = True
+            self._tell(program)
+        return None
+
+
+def _names(tree: Any) -> Any:
+    """Return the names in a tree, for trees that differ by them alone."""
+    if isinstance(tree, Mapping):
+        return tuple((name, _names(one)) for name, one in tree.items())
+    if isinstance(tree, tuple | list):
+        return tuple(map(_names, tree))
+    return None
