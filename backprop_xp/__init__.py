@@ -61,6 +61,7 @@ from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
+    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
@@ -102,6 +103,8 @@ __all__ = [
     "Layer",
     "Loss",
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "MissingEntryError",
     "MissingExtraError",
@@ -153,6 +156,8 @@ old_paths.register()
 _ON_FIRST_USE = {
     "GradientCheck": "inspection.gradient_check",
     "MLPClassifier": "estimators",
+    "MLPEnsembleClassifier": "estimators",
+    "MLPEnsembleRegressor": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model",
     "StackedSearchCV": "estimators",

@@ -6,6 +6,11 @@
     folds              the fits of a search on one fold
     stacks             fits that are trained together, and each ends by its own rule
     along              the numbers of a stack's networks as one setting
+    ensemble           `MLPEnsembleClassifier` and `MLPEnsembleRegressor`, for tables
+    ensemble_folds     the rows that an ensemble holds out
+    ensemble_training  candidates of sampled numbers, a stack for each architecture
+    ensemble_selection the greedy choice of networks on held-out rows
+    table_steps        the step from the columns of a table to inputs
     mlp                `MLPClassifier` and `MLPRegressor`: parameters, targets, probabilities
     base               their common base: a fit, and the attributes that it sets
     fits               a fit between its checks and its end
@@ -18,19 +23,32 @@
     without_sklearn    bases of the estimators where scikit-learn is missing
 
 Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`,
-`stacks`, `mlp` and `base` import scikit-learn; they are imported when an estimator is first used.
+`stacks`, `ensemble`, `mlp` and `base` import scikit-learn; they are imported when an estimator is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
 
-__all__ = ["MLPClassifier", "MLPRegressor", "StackedSearchCV"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "StackedSearchCV",
+]
 
-_MODULES = {"MLPClassifier": "mlp", "MLPRegressor": "mlp", "StackedSearchCV": "search"}
+_MODULES = {
+    "MLPClassifier": "mlp",
+    "MLPEnsembleClassifier": "ensemble",
+    "MLPEnsembleRegressor": "ensemble",
+    "MLPRegressor": "mlp",
+    "StackedSearchCV": "search",
+}
 
 
 def __getattr__(name: str) -> Any:

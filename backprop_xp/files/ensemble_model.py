@@ -202,9 +202,11 @@ class EnsembleModel:
         >>> moved.members[0].theta.shape
         (2, 2)
         """
-        members = [
-            replace(one, theta=move(one.theta, device.xp, device.handle)) for one in self.members
-        ]
+        members = []
+        for one in self.members:
+            dtype = dtype_name(one.theta.dtype)
+            moved = move(one.theta, device.xp, device.handle, dtype)
+            members.append(replace(one, theta=moved))
         return replace(self, members=tuple(members))
 
     def __iter__(self) -> Iterator[NoReturn]:

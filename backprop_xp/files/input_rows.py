@@ -17,7 +17,7 @@ from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import WHERE, Table, columns_of_frame, is_frame
 
-__all__ = ["InputRows", "check_columns", "is_real"]
+__all__ = ["InputRows", "check_columns", "is_real", "whole_table"]
 
 
 class InputRows:
@@ -119,3 +119,23 @@ def _check_for_sparse(step: Step) -> None:
     if any(isinstance(one, QuantileMapping) for one in steps_in(step)):
         advice = "Pass X.toarray(), if the pipeline was fitted on a dense X"
         raise DataError(WHERE, "a sparse matrix", "a dense X for quantiles", advice)
+
+
+def whole_table(X: Any, names: tuple[str, ...] = ()) -> Table:
+    """Return all rows of X as a table on the host, as `InputRows` reads them.
+
+    Parameters
+    ----------
+    X : array, list or data frame (m, n)
+    names : tuple of str
+        The names of the columns of a frame; empty where the columns are counted.
+
+    Examples
+    --------
+    >>> whole_table([[1, 2.5]]).columns()
+    [array([1.]), array([2.5])]
+    """
+    if names and is_frame(X):
+        return Table.of(columns_of_frame(X, names), names)
+    blocks = _whole(X)
+    return Table((blocks.read(0, blocks.shape[0]),), names)

@@ -182,8 +182,9 @@ def load(
     Returns
     -------
     Model, or EnsembleModel from the file of an ensemble
-        A Model unpacks as ``net, theta``, an EnsembleModel has ``members``. Its `predict` and `predict_proba` take rows as the estimator or
-        pipeline took them that was saved; they need no scikit-learn.
+        A Model unpacks as ``net, theta``, an EnsembleModel has ``members``. The methods `predict`
+        and `predict_proba` take rows as the estimator or pipeline took them that was saved; they
+        need no scikit-learn.
 
     Raises
     ------
