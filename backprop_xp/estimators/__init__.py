@@ -23,7 +23,8 @@
     without_sklearn    bases of the estimators where scikit-learn is missing
 
 Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`,
-`stacks`, `ensemble`, `mlp` and `base` import scikit-learn; they are imported when an estimator is first used.
+`stacks`, `ensemble`, `mlp` and `base` import scikit-learn; they are imported when an estimator is
+first used.
 """
 
 from importlib import import_module

@@ -6,7 +6,7 @@ epoch of each, and selects an ensemble on held-out rows.
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +133,8 @@ class _BaseEnsemble(BaseEstimator):
         ranges = _checked_parameters(self)
         table, dtypes = self._table(X, reset=True)
         if y is None:
-            raise DataError("fit(y)", "None", "a target: requires y to be passed, but it is", "Pass y")
+            came = "None: the estimator requires y to be passed, but the target y is None"
+            raise DataError("fit(y)", came, "a target for each row", "Call fit(X, y)")
         targets = self._targets(y)
         check_consistent_length(table.blocks[0], targets.Y)
         random = check_random_state(self.random_state)
@@ -175,7 +176,13 @@ class _BaseEnsemble(BaseEstimator):
         return whole_table(X, known), dtypes
 
     def _held(
-        self, split: Split, x: HostArray, targets: _Targets, w: HostArray, eval_set: Any, inputs: Inputs
+        self,
+        split: Split,
+        x: HostArray,
+        targets: _Targets,
+        w: HostArray,
+        eval_set: Any,
+        inputs: Inputs,
     ) -> list[HeldOut]:
         """Return the held-out rows of each fold, whose networks follow one another."""
         share = _per_architecture(self)[0]
@@ -183,7 +190,9 @@ class _BaseEnsemble(BaseEstimator):
             other, y = _pair(eval_set)
             table, _ = self._table(other, reset=False)
             Y = self._known_targets(y, targets)
-            return [HeldOut(slice(0, share), inputs.step.apply(table).numbers(), Y, np.ones(len(Y)))]
+            return [
+                HeldOut(slice(0, share), inputs.step.apply(table).numbers(), Y, np.ones(len(Y)))
+            ]
         return [
             HeldOut(slice(k * share, (k + 1) * share), x[rows], targets.Y[rows], w[rows])
             for k, rows in enumerate(split.held)
@@ -244,9 +253,7 @@ class _BaseEnsemble(BaseEstimator):
         y, w = (np.concatenate([getattr(one, name) for one in held]) for name in ("y", "w"))
         classes = targets.classes is not None
         folds = len(held)
-        lived = [
-            np.isfinite(one.scores.reshape(folds, -1)).all(axis=0) for one in stacks
-        ]
+        lived = [np.isfinite(one.scores.reshape(folds, -1)).all(axis=0) for one in stacks]
         usable = np.flatnonzero(np.concatenate(lived))
         if not len(usable):
             came, advice = "a training that diverged for every network", "Lower learning_rate"
@@ -268,8 +275,8 @@ class _BaseEnsemble(BaseEstimator):
                     theta = _in_units(one.network, theta, targets)
                 members.append(Member(one.network, theta, each[kept]))
         self._model = EnsembleModel(tuple(members), meaning)
-        self.validation_loss_ = chosen.loss if classes else float(
-            chosen.loss * np.mean(targets.spread**2)
+        self.validation_loss_ = (
+            chosen.loss if classes else float(chosen.loss * np.mean(targets.spread**2))
         )
 
     def _served(self, X: Any) -> EnsembleModel:
@@ -457,13 +464,14 @@ class MLPEnsembleClassifier(ClassifierMixin, _BaseEnsemble):
         none = np.zeros(1)
         return _Targets(labels.astype(np.int32), none, none + 1, self.classes_, flat=True)
 
-    def _known_targets(self, y: Any, targets: _Targets) -> HostArray:
+    def _known_targets(self, y: Any, targets: _Targets) -> HostArray:  # noqa: ARG002
         y = column_or_1d(y)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             came, expected = f"the classes {unknown}", f"some of {self.classes_}"
             raise DataError("fit(eval_set)", f"{came:.100}", f"{expected:.200}", "Leave them out")
-        return np.searchsorted(self.classes_, y).astype(np.int32)
+        labels: HostArray = np.searchsorted(self.classes_, y).astype(np.int32)
+        return labels
 
     def _of_classes(self, y: Any, w: HostArray) -> HostArray:
         return of_classes(self.class_weight, self.classes_, column_or_1d(y), w)
@@ -701,7 +709,9 @@ def _weights(sample_weight: Any, m: int) -> HostArray:
         sample_weight, np.empty((m, 1)), dtype=np.float64, ensure_non_negative=True
     )
     if not w.any():
-        raise DataError("fit(sample_weight)", "weights that are all 0", "some above 0", "Raise some")
+        raise DataError(
+            "fit(sample_weight)", "weights that are all 0", "some above 0", "Raise some"
+        )
     return w
 
 

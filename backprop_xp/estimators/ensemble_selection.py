@@ -50,7 +50,9 @@ def losses(outputs: Any, y: HostArray, w: HostArray, *, classes: bool) -> NDArra
         if outputs.shape[-1] == 1:
             p = np.where(y == 1, outputs[..., 0], 1 - outputs[..., 0])
         else:
-            p = np.take_along_axis(outputs, np.broadcast_to(y[:, None], (*outputs.shape[:-1], 1)), -1)[..., 0]
+            p = np.take_along_axis(
+                outputs, np.broadcast_to(y[:, None], (*outputs.shape[:-1], 1)), -1
+            )[..., 0]
         each = -np.log(np.maximum(p, _LEAST))
     else:
         each = np.mean((outputs - y) ** 2, axis=-1)

@@ -105,15 +105,16 @@ def _is_category(column: HostArray) -> bool:
     """Tell whether a column of objects or texts holds other values than numbers and gaps."""
     if column.dtype.kind != "O":
         return column.dtype.kind == "U"
-    return any(isinstance(x, str) for x in column) or not _are_numbers(column)
+    return not _are_numbers(column)
 
 
 def _are_numbers(column: HostArray) -> bool:
+    """Tell whether a column of objects holds numbers and gaps; texts of digits are texts."""
     try:
         column.astype(np.float64)
     except (TypeError, ValueError):
         return False
-    return True
+    return not any(isinstance(x, str) for x in column)
 
 
 def fitted_inputs(
@@ -164,7 +165,7 @@ class _Parts:
     steps: list[tuple[NDArray[np.int64], Step]] = field(default_factory=list)
     features: list[int] = field(default_factory=list)
 
-    def add(self, columns: NDArray[np.int64], step: Step, features: Sequence[int]) -> None:
+    def add(self, columns: NDArray[np.int64], step: Step, features: Any) -> None:
         """Add a step that takes some columns and makes a column of each feature."""
         self.steps.append((columns, step))
         self.features += [int(one) for one in features]
@@ -185,7 +186,9 @@ def _of_numbers(
         row, j = bad[0]
         came = f"{shown(X[row, j])} (infinity) at {table.place(int(row), int(j))}"
         raise DataError(f"{where}(X)", came, "finite numbers, or NaN for a gap", "Mark it as NaN")
-    fill = np.array([np.median(x[~gap]) if not gap.all() else 0 for x, gap in zip(X.T, gaps.T, strict=True)])
+    fill = np.array(
+        [np.median(x[~gap]) if not gap.all() else 0 for x, gap in zip(X.T, gaps.T, strict=True)]
+    )
     X = np.where(gaps, fill, X)
     ranges = X.max(axis=0) - X.min(axis=0)
     distinct = np.array([min(len(np.unique(x)), 3) for x in X.T])

@@ -350,7 +350,9 @@ def _as_text(step: AsText, columns: Columns) -> Columns:
     """Return the columns, which are texts in a graph; a missing text is empty there."""
     if any(part.kind != TEXT for part in columns.parts):
         advice = "Encode them by numbers, or do not export this model"
-        raise columns.refusal(f"{step.n} made columns as texts", "columns that come as texts", advice)
+        raise columns.refusal(
+            f"{step.n} made columns as texts", "columns that come as texts", advice
+        )
     return columns
 
 

@@ -32,7 +32,9 @@ def ensemble_of(model: Any) -> EnsembleModel | None:
     found = getattr(model, "_model", None)
     if not isinstance(found, EnsembleModel):
         advice = "Call fit(X, y) first"
-        raise DTypeError("save(estimator)", f"{kind.__name__} that is not fitted", "a fitted one", advice)
+        raise DTypeError(
+            "save(estimator)", f"{kind.__name__} that is not fitted", "a fitted one", advice
+        )
     return found
 
 

@@ -41,7 +41,7 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class EnsembleModel:
-    """An ensemble, as `load` returns it from the file of an `MLPEnsembleClassifier` or `-Regressor`.
+    """An ensemble, as `load` returns it from the file of one.
 
     The prediction is the weighted mean of the networks' outputs, for classes of their
     probabilities.
@@ -221,10 +221,8 @@ class EnsembleModel:
         n, n_in = self.meaning.columns(first.network), first.network.sizes[0]
         rows = InputRows(X, self.meaning, n, n_in, dtype)[:]
         x = rows.astype(dtype)
-        found = []
-        for member in self.members:
-            found.append(_outputs_of(member, x, self.classes, self.meaning.flat))
-        return np.concatenate(found)
+        classes, flat = self.classes, self.meaning.flat
+        return np.concatenate([_outputs_of(one, x, classes, flat) for one in self.members])
 
 
 def _outputs_of(member: Member, x: HostArray, classes: Any, flat: bool) -> NDArray[Any]:

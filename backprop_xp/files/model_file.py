@@ -217,7 +217,8 @@ def load(
             ensemble: Any = ensemble_from(
                 described, tensors, own or {}, where, lambda one: _meaning(described, tensors, one)
             )
-            return ensemble.on(chosen)
+            moved_to: Any = ensemble.on(chosen)
+            return moved_to  # type: ignore[no-any-return]
         net = network_from(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")

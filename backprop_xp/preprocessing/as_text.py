@@ -54,7 +54,9 @@ class AsText:
         DTypeError
             A value is no text, number or truth value.
         """
-        made = [texts_of(x, lambda row, j=j: table.place(row, j)) for j, x in enumerate(table.columns())]
+        made = [
+            texts_of(x, lambda row, j=j: table.place(row, j)) for j, x in enumerate(table.columns())
+        ]
         return Table.of(made, table.names, table.start) if made else table.none()
 
 
@@ -96,7 +98,7 @@ def _text(value: Any, place: Any, row: int) -> str:
         number = float(value)
         if np.isnan(number):
             return ""
-        return str(int(value)) if np.isfinite(number) and number == int(number) else str(number)
+        return str(int(number)) if np.isfinite(number) and number == int(number) else str(number)
     came = f"{shown(value)} at {place(row)} (counted from 0)"
     expected = "a category: the argument must be a string, a number or a truth value"
     raise DTypeError(WHERE, came, expected, "Turn it into a text")
