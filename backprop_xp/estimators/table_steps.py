@@ -104,7 +104,7 @@ def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:
 def _is_category(column: HostArray) -> bool:
     """Tell whether a column of objects or texts holds other values than numbers and gaps."""
     if column.dtype.kind != "O":
-        return column.dtype.kind == "U"
+        return bool(column.dtype.kind == "U")
     return not _are_numbers(column)
 
 
