@@ -81,7 +81,7 @@ class _BaseEnsemble(BaseEstimator):
             state["device"] = state["device"].name
         return state
 
-    def _targets(self, y: Any) -> _Targets:
+    def _targets(self, y: Any, counts: NDArray[np.bool_]) -> _Targets:
         raise NotImplementedError
 
     @property
@@ -135,10 +135,10 @@ class _BaseEnsemble(BaseEstimator):
         if y is None:
             came = "None: the estimator requires y to be passed, but the target y is None"
             raise DataError("fit(y)", came, "a target for each row", "Call fit(X, y)")
-        targets = self._targets(y)
-        check_consistent_length(table.blocks[0], targets.Y)
+        w = _weights(sample_weight, table.shape[0])
+        check_consistent_length(table.blocks[0], y)
+        targets = self._targets(y, w > 0)
         random = check_random_state(self.random_state)
-        w = _weights(sample_weight, len(targets.Y))
         kinds = column_kinds(table, dtypes, self.categorical_features, "fit")
         split = splits_of(self, targets, w, groups, eval_set, random)
         rows = split.rows
@@ -228,7 +228,7 @@ class _BaseEnsemble(BaseEstimator):
                     mine,
                     inputs.features,
                     random,
-                    epochs=self.epochs,
+                    epochs=_epochs(self.epochs, -(-len(cases.X) // size)),
                     batch_size=size,
                     patience=self.patience,
                     device=device,
@@ -315,6 +315,8 @@ class _BaseEnsemble(BaseEstimator):
         raise NotImplementedError
 
 
+FEWEST_EPOCHS, MOST_EPOCHS = 60, 300
+UPDATES = 2000  # of a small table, where these bounds allow them
 RATE = "Its name here is 'learning_rate'"
 
 
@@ -341,8 +343,9 @@ class MLPEnsembleClassifier(ClassifierMixin, _BaseEnsemble):
         decoupled decay, uniform for dropout; or one range for each architecture.
     bins : int
         The bins of the piecewise-linear encoding, ≥ 2, by quantiles.
-    epochs : int
-        The most epochs, ≥ 1; the rates end there.
+    epochs : int or "auto"
+        The most epochs, ≥ 1; the rates end there. "auto" is 60, or in small tables as many as make
+        2,000 updates, at most 300.
     batch_size : int or "auto"
         "auto" is an eighth of the rows, as a power of 2 from 16 to 128.
     patience : int
@@ -421,7 +424,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _BaseEnsemble):
         weight_decay: Any = (0.05, 0.8),
         dropout: Any = ((0.0, 0.0), (0.0, 0.2)),
         bins: int = 32,
-        epochs: int = 60,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         patience: int = 20,
         validation_fraction: float = 0.2,
@@ -456,7 +459,7 @@ class MLPEnsembleClassifier(ClassifierMixin, _BaseEnsemble):
         self.dtype = dtype
         self.verbose = verbose
 
-    def _targets(self, y: Any) -> _Targets:
+    def _targets(self, y: Any, counts: NDArray[np.bool_]) -> _Targets:  # noqa: ARG002
         refuse_missing(np.asarray(y), "fit(y)")
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -509,8 +512,9 @@ class MLPEnsembleRegressor(RegressorMixin, _BaseEnsemble):
         decoupled decay, uniform for dropout; or one range for each architecture.
     bins : int
         The bins of the piecewise-linear encoding, ≥ 2, by quantiles.
-    epochs : int
-        The most epochs, ≥ 1; the rates end there.
+    epochs : int or "auto"
+        The most epochs, ≥ 1; the rates end there. "auto" is 60, or in small tables as many as make
+        2,000 updates, at most 300.
     batch_size : int or "auto"
         "auto" is an eighth of the rows, as a power of 2 from 16 to 128.
     patience : int
@@ -587,7 +591,7 @@ class MLPEnsembleRegressor(RegressorMixin, _BaseEnsemble):
         weight_decay: Any = (0.05, 0.8),
         dropout: Any = ((0.0, 0.0), (0.0, 0.2)),
         bins: int = 32,
-        epochs: int = 60,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         patience: int = 20,
         validation_fraction: float = 0.2,
@@ -625,13 +629,13 @@ class MLPEnsembleRegressor(RegressorMixin, _BaseEnsemble):
         tags.target_tags.multi_output = True
         return tags
 
-    def _targets(self, y: Any) -> _Targets:
+    def _targets(self, y: Any, counts: NDArray[np.bool_]) -> _Targets:
         refuse_missing(np.asarray(y), "fit(y)")
         y = np.asarray(_check_y(y, multi_output=True, y_numeric=True), dtype=np.float64)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         Y = y.reshape(len(y), -1)
-        mean, spread = Y.mean(axis=0), Y.std(axis=0)
+        mean, spread = Y[counts].mean(axis=0), Y[counts].std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         return _Targets((Y - mean) / spread, mean, spread, None, flat=y.ndim == 1)
 
@@ -657,8 +661,10 @@ def _checked_parameters(given: Any) -> list[tuple[Any, Any, Any]]:
             check_count(size, name, least=1)
     if given.dtype not in ("float32", "float64"):
         raise OptionError("dtype", repr(given.dtype), "float32 or float64", "Use 'float32'")
-    if not (isinstance(given.batch_size, str) and given.batch_size == "auto"):
-        check_count(given.batch_size, "batch_size", least=1)
+    for name in ("batch_size", "epochs"):
+        value = getattr(given, name)
+        if not (isinstance(value, str) and value == "auto"):
+            check_count(value, name, least=1)
     count = len(given.embedding_sizes)
     each = [_ranges(getattr(given, name), name, count, most) for name, most in _RANGES.items()]
     return list(zip(*each, strict=True))
@@ -667,7 +673,6 @@ def _checked_parameters(given: Any) -> list[tuple[Any, Any, Any]]:
 _COUNTS = {
     "networks": 1,
     "bins": 2,
-    "epochs": 1,
     "patience": 1,
     "folds": 2,
     "small_table": 0,
@@ -700,6 +705,13 @@ def _batch_size(given: int | str, m: int) -> int:
     if not isinstance(given, str):
         return int(given)
     return int(min(max(2 ** int(np.log2(max(m // 8, 1))), 16), 128))
+
+
+def _epochs(given: int | str, steps: int) -> int:
+    """Return the number of epochs, for `steps` batches in each."""
+    if not isinstance(given, str):
+        return int(given)
+    return min(max(FEWEST_EPOCHS, -(-UPDATES // steps)), MOST_EPOCHS)
 
 
 def _weights(sample_weight: Any, m: int) -> HostArray:

@@ -237,8 +237,8 @@ def quantile_mapping(
     Examples
     --------
     >>> step = quantile_mapping(np.arange(99.0)[:, None], 1e-3, np.random.RandomState(0))
-    >>> float(step.apply(Table((np.array([[49.0]]),))).numbers()[0, 0].round(1))
-    0.0
+    >>> bool(abs(step.apply(Table((np.array([[49.0]]),))).numbers()[0, 0]) < 0.1)
+    True
     """
     from sklearn.preprocessing import QuantileTransformer
 

@@ -70,6 +70,7 @@ class Model(_Pair[ArrayT_co]):
 
         Examples
         --------
+        >>> import numpy as np
         >>> net = Network([2, 3])
         >>> Model(net, net.init(), Meaning(np.array(["a", "b", "c"]), flat=True)).classes
         array(['a', 'b', 'c'], dtype='<U1')
@@ -94,6 +95,7 @@ class Model(_Pair[ArrayT_co]):
 
         Examples
         --------
+        >>> import numpy as np
         >>> from backprop_xp.preprocessing.scaling import Standardisation
         >>> net = Network([1, 3])
         >>> step = Standardisation(np.array([20.0]), np.array([5.0]))
@@ -127,6 +129,7 @@ class Model(_Pair[ArrayT_co]):
 
         Examples
         --------
+        >>> import numpy as np
         >>> net = Network([2, 1], output="identity", loss="squared_error")
         >>> Model(net, np.array([2.0, 3.0, 0.5])).predict([[1, 0], [0, 1]])
         array([[2.5],
@@ -153,6 +156,7 @@ class Model(_Pair[ArrayT_co]):
 
         Examples
         --------
+        >>> import numpy as np
         >>> net = Network([1, 1], output="sigmoid", loss="binary_cross_entropy")
         >>> meaning = Meaning(classes=np.array(["no", "yes"]), flat=True)
         >>> Model(net, np.array([2.0, 0.0]), meaning).predict_proba([[0.0]])
@@ -176,6 +180,7 @@ class Model(_Pair[ArrayT_co]):
 
         Examples
         --------
+        >>> import numpy as np
         >>> from backprop_xp.preprocessing.scaling import Standardisation
         >>> step = Standardisation(np.array([20.0]), np.array([5.0]))
         >>> net = Network([1, 1])
