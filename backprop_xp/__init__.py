@@ -61,8 +61,9 @@ from backprop_xp.training.train import train
 
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
+    from backprop_xp.estimators.classifier import MLPClassifier
     from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
-    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
     from backprop_xp.files.model import Model

@@ -252,3 +252,14 @@ class TestPickles:
         assert run[1].theta.shape == (run.network.parameter_count,)
         assert parts["device"] == bp.select_device("cpu")
         assert parts["early stopping"] == bp.EarlyStopping(patience=7)
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_an_estimator_of_the_module_of_both_is_loaded(name):
+    needs("sklearn")
+    fitted = getattr(bp, name)(hidden_layer_sizes=[2], tol=9.0, n_iter_no_change=1)
+    fitted.fit([[0.0], [1.0]], [0, 1])
+    today = pickle.dumps(fitted, protocol=2)
+    old = today.replace(type(fitted).__module__.encode(), b"backprop_xp.estimators.mlp")
+    assert old != today
+    np.testing.assert_array_equal(pickle.loads(old).theta_, fitted.theta_)  # noqa: S301

@@ -11,9 +11,13 @@ training. A callback may keep copies of θ, add entries to the history, and stop
     metrics            entries of the history that a callback watches
     checkpoint         files from which ``train(resume=...)`` resumes a run
     layer_record       norms of δ and ∂E/∂W, and histograms of activations, by epoch
-    logs, progress_bar the history in files, and on the terminal
+    logs               the history in files
+    progress_bar       where training stands, on the terminal or in a notebook
+    standing, pace     the numbers of it
+    progress_line      a line on the terminal
+    live_curve         a curve in a notebook
 
-It imports `files`, `network` and `arrays`.
+It imports `files`, `network`, `display` and `arrays`.
 """
 
 from typing import Any

@@ -11,9 +11,15 @@
     ensemble_training  candidates of sampled numbers, a stack for each architecture
     ensemble_selection the greedy choice of networks on held-out rows
     table_steps        the step from the columns of a table to inputs
-    mlp                `MLPClassifier` and `MLPRegressor`: parameters, targets, probabilities
+    classifier         `MLPClassifier`: its parameters, its targets, probabilities
+    regressor          `MLPRegressor`: its parameters and its targets
     base               their common base: a fit, and the attributes that it sets
+    partial_fits       where `partial_fit` exists
+    fitted             a fitted estimator: θ, predictions, scores, gradients, traces
+    configured         an estimator's parameters by name, its copies and its pickles
     fits               a fit between its checks and its end
+    from_parts         a fitted estimator from a network and its parameters
+    scorers            the score of held-out cases by the parameter `scoring`
     parameters         the parameters of an estimator, checked before the data
     output_kind        the meaning of the outputs: classes, labels or numbers
     cases              the cases of a fit, their weights, and the cases held out
@@ -22,17 +28,17 @@
     stopping           the curves and the end of training: scikit-learn's rule, and Ctrl-C
     without_sklearn    bases of the estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. `search`, `folds`,
-`stacks`, `ensemble`, `mlp` and `base` import scikit-learn; they are imported when an estimator is
-first used.
+Read them in this order. The room imports `training` and the rooms below it. The modules
+above `fits`, and `scorers`, import scikit-learn; they are imported when an estimator is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from backprop_xp.estimators.classifier import MLPClassifier
     from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
-    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
 
 __all__ = [
@@ -44,10 +50,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "MLPClassifier": "mlp",
+    "MLPClassifier": "classifier",
     "MLPEnsembleClassifier": "ensemble",
     "MLPEnsembleRegressor": "ensemble",
-    "MLPRegressor": "mlp",
+    "MLPRegressor": "regressor",
     "StackedSearchCV": "search",
 }
 

@@ -1,34 +1,22 @@
-"""The common base of the estimators: fits, their random numbers, and the fitted attributes.
+"""The common base of the estimators: a fit, and the attributes that it sets.
 
 A fit is a training by `backprop_xp.train`. This module draws the random numbers as scikit-learn
 does, hands them to `train`, and keeps what scikit-learn's estimators keep.
 """
 
-import inspect
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import wraps
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 
-from backprop_xp.activations import Identity
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import (
-    Array,
-    HostArray,
-    context,
-    context_of,
-    dtype_name,
-    move,
-    namespace,
-)
-from backprop_xp.arrays.devices import Device, select_device
-from backprop_xp.errors import DataError, OptionError, ParameterError, ShapeError
+from backprop_xp.arrays.backend import dtype_name
+from backprop_xp.errors import DataError, OptionError, ParameterError
 from backprop_xp.estimators.cases import (
     Cases,
     dense,
@@ -38,53 +26,22 @@ from backprop_xp.estimators.cases import (
     unshuffled,
 )
 from backprop_xp.estimators.fits import Fit, trained
+from backprop_xp.estimators.fitted import FittedMLP, weights_of_cases
 from backprop_xp.estimators.output_kind import Head
-from backprop_xp.estimators.parameters import (
-    OF_THE_ESTIMATOR,
-    Chosen,
-    checked,
-    parts_of_solver,
-    with_parts_of_solver,
-)
+from backprop_xp.estimators.parameters import OF_THE_ESTIMATOR, Chosen, checked
 from backprop_xp.estimators.random_draws import Shuffle, first_parameters
 from backprop_xp.estimators.stopping import Curves, Watch
-from backprop_xp.estimators.user_arrays import (
-    brought,
-    by_rows,
-    check_arrays,
-    check_place,
-    current_device,
-    dispatches,
-    float_dtypes,
-    is_elsewhere,
-    known_dtype,
-    on_host,
-    place_of,
-    r_squared,
-    with_host_arrays,
-)
-from backprop_xp.estimators.without_sklearn import stand_ins
-from backprop_xp.inspection.trace import Trace, trace
+from backprop_xp.estimators.user_arrays import brought, current_device, place_of
 from backprop_xp.network.network import Network
-from backprop_xp.network.parameters import Layer
-from backprop_xp.network.prediction import IN_CHUNKS, predict
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.run import Run
 
-try:
-    from sklearn.base import BaseEstimator, is_classifier, is_regressor
+with suppress(ImportError):
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.metrics import accuracy_score, check_scoring, r2_score
-    from sklearn.utils import check_random_state, column_or_1d
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    (BaseEstimator,) = stand_ins(error)[:1]
+    from sklearn.utils import check_random_state
 
-__all__ = ["BaseMLP", "check_partial_fit", "partial_fit_is_available"]
-
-
-STOCHASTIC = "partial_fit needs a solver of many small steps, such as 'adam'"
+__all__ = ["BaseMLP"]
 
 
 @dataclass
@@ -108,100 +65,15 @@ class _Solver:
     initial: float | None = None
 
 
-def _takes_weights(scorer: Any) -> bool:
-    """Tell whether a scorer, or the metric that it calls, has the keyword `sample_weight`."""
-    metric = getattr(scorer, "_score_func", scorer)
-    return "sample_weight" in inspect.signature(metric).parameters
+class BaseMLP(FittedMLP):
+    """The common base of the classifier and the regressor."""
 
-
-class BaseMLP(BaseEstimator):
-    """The common base of the classifier and the regressor: parameters, training, prediction."""
-
-    solver: Any
-    coefs_: list[Any]
-    intercepts_: list[Any]
     _optimizer: _Solver | None = None
     _curves: Curves | None = None
 
     def _target_kind(self, y: Any, *, known: bool) -> Head:
         """Return the kind of the outputs for y; set ``classes_`` of a classifier if not `known`."""
         raise NotImplementedError
-
-    def _targets(self, y: Any, head: Head, X: Any) -> Any:
-        """Return the targets of training for y: labels on the host, or numbers as X has them."""
-        raise NotImplementedError
-
-    # -----------------------------------------------------------------------------------------
-    # parameters
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name.
-
-        Parameters
-        ----------
-        deep : bool
-            Whether the parameters of an optimiser as `solver` are among them, as
-            ``solver__learning_rate``.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> bp.MLPClassifier(solver=bp.SGD(0.5)).get_params()["solver__learning_rate"]
-        0.5
-        """
-        params: dict[str, Any] = super().get_params(deep)
-        if deep:
-            parts = parts_of_solver(self.solver)
-            params |= {f"solver__{name}": x for name, x in parts.items()}
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters by name, those of an optimiser as ``solver__learning_rate``.
-
-        Raises
-        ------
-        ParameterError
-            The solver has no such parameter.
-        ValueError
-            There is no such parameter.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> bp.MLPClassifier(solver=bp.Adam()).set_params(solver__beta1=0.8).solver.beta1
-        0.8
-        """
-        prefix = "solver__"
-        parts = {n.removeprefix(prefix): x for n, x in params.items() if n.startswith(prefix)}
-        super().set_params(**{n: x for n, x in params.items() if not n.startswith(prefix)})
-        if parts:
-            self.solver = with_parts_of_solver(self.solver, parts)
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes of a pickle or a copy: its arrays are of NumPy."""
-        state = {name: with_host_arrays(x) for name, x in super().__getstate__().items()}
-        if isinstance(state.get("device"), Device):
-            state["device"] = state["device"].name  # a pickle loads where there is no such device
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take over the attributes of a pickle; of one of before, in the form of today."""
-        defaults = inspect.signature(type(self)).parameters.items()
-        state = {**{n: one.default for n, one in defaults if n not in state}, **state}
-        theta = state.pop("theta_", None)  # of version 0.1
-        super().__setstate__(state)
-        if theta is not None:
-            self.theta_ = theta
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.array_api_support = True
-        return tags
-
-    # -----------------------------------------------------------------------------------------
-    # fits
 
     @checks_keywords(**OF_THE_ESTIMATOR)
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, eval_set: Any = None) -> Self:
@@ -285,18 +157,6 @@ class BaseMLP(BaseEstimator):
         watch = self._watch(chosen, cases, others, decides, incremental)
         return Fit(chosen, cases, others, watch, random)
 
-    def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
-        """Return X and y after the checks of scikit-learn; classes come on the host."""
-        check_arrays("fit", X=X, y=y)
-        formats = {"multi_output": True, "y_numeric": is_regressor(self), **self._formats(X)}
-        y = on_host(y) if is_classifier(self) else y
-        X, y = validate_data(self, X, y, reset=reset, **formats)
-        return X, column_or_1d(y, warn=True) if tuple(y.shape[1:]) == (1,) else y
-
-    def _formats(self, X: Any) -> dict[str, Any]:
-        """Return the formats of X that scikit-learn is to let pass."""
-        return {"accept_sparse": "csr", "dtype": float_dtypes(X)}
-
     def _begin(
         self, head: Head, X: Any, chosen: Chosen, random: np.random.RandomState, first: bool
     ) -> None:
@@ -330,7 +190,7 @@ class BaseMLP(BaseEstimator):
         self.theta_ = net.init(seed, self.initializer, dtype=dtype_name(dtype))
 
     def _cases(self, X: Any, y: Any, sample_weight: Any, head: Head) -> Cases:
-        w = _weights(sample_weight, X)
+        w = weights_of_cases(sample_weight, X)
         class_weight = getattr(self, "class_weight", None)
         training_w = w if class_weight is None else of_classes(class_weight, self.classes_, y, w)
         return Cases(X, self._targets(y, head, X), y, w, training_w)
@@ -376,43 +236,6 @@ class BaseMLP(BaseEstimator):
             watch.curves, watch.patience, watch.cases = Curves(scores=curves.scores), math.inf, 0
         return watch
 
-    def _score(self, theta: Array, held: Cases) -> float:
-        """Return the score of the cases held out; NaN where an output is no number.
-
-        Classes are compared on the host, numbers where X is.
-        """
-        outputs = self._outputs(self.network_, theta, held.X)
-        xp = namespace(outputs)
-        if not bool(xp.all(xp.isfinite(outputs))):
-            return math.nan
-        if self.scoring is not None:
-            return self._score_by_scorer(theta, held)
-        return self._score_of(self._head.decide(outputs), held.y, held.w)
-
-    def _score_of(self, predicted: Any, y: Any, w: Any) -> float:
-        """Return the accuracy of predictions, or their R²."""
-        if is_classifier(self):
-            y, predicted, w = (on_host(x) for x in (y, predicted, w))
-            return float(accuracy_score(y, predicted, sample_weight=w))
-        if is_elsewhere(predicted) and dispatches():
-            return r_squared(y, predicted, w)
-        return float(r2_score(y, predicted, sample_weight=w))
-
-    def _score_by_scorer(self, theta: Array, held: Cases) -> float:
-        """Return the score by `scoring`, from predictions on the host; X stays where it is."""
-        fitted = object.__new__(type(self))
-        fitted.__dict__.update(vars(self))
-        fitted.__dict__.pop("feature_names_in_", None)  # X is an array here
-        fitted.theta_ = brought(theta, place_of(held.X))
-        if is_elsewhere(held.X):
-            for name in ("predict", "predict_proba", "predict_log_proba"):
-                if hasattr(fitted, name):  # in the place of the method
-                    setattr(fitted, name, _then_on_host(getattr(fitted, name)))
-        scorer = check_scoring(fitted, self.scoring)
-        weighted = held.w is not None and _takes_weights(scorer)
-        weights = {"sample_weight": held.w} if weighted else {}
-        return float(scorer(fitted, held.X, on_host(held.y), **weights))
-
     def _arguments(self, fit: Fit, *, incremental: bool = False) -> dict[str, Any]:
         """Return the arguments of `train` for a fit."""
         optimizer, X, w = fit.chosen.optimizer, fit.cases.X, fit.cases.training_w
@@ -449,7 +272,7 @@ class BaseMLP(BaseEstimator):
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def _batch_size(self, m: int) -> int:
-        if self.batch_size == "auto":
+        if isinstance(self.batch_size, str):  # "auto"
             return min(200, m)
         if self.batch_size > m:
             text = f"batch_size={self.batch_size} is larger than the {m} cases, and is clipped"
@@ -501,222 +324,3 @@ class BaseMLP(BaseEstimator):
             why += ", and the theta of the best score of the cases held out is kept"
             advice = "try a smaller learning rate, or inputs of mean 0 and variance 1"
         warnings.warn(f"{why}: {advice}", ConvergenceWarning, stacklevel=7)
-
-    # -----------------------------------------------------------------------------------------
-    # what is fitted
-
-    @property
-    def theta_(self) -> Any:
-        """All parameters (P,), where `coefs_` and `intercepts_` are, whose numbers they are.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import backprop_xp as bp
-        >>> mlp = bp.MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0)
-        >>> mlp.fit([[0.0], [1.0]], [1.0, 3.0]).theta_.round(2)
-        array([2., 1.])
-        """
-        check_is_fitted(self)
-        sizes, place = self.network_.sizes, place_of(self.coefs_[0])
-        given = (*self.coefs_, *self.intercepts_)
-        every = [x if is_elsewhere(x) else np.asarray(x) for x in given]
-        shapes = [tuple(x.shape) for x in every]
-        expected = [*pairwise(sizes), *((n,) for n in sizes[1:])]
-        if shapes != expected:
-            advice = "Set arrays of the shapes that the fit has given them"
-            raise ShapeError("coefs_, intercepts_", f"{shapes}", f"{expected}", advice)
-        dtype = np.result_type(np.float32, *(dtype_name(x.dtype) for x in every)).name
-        with context_of(place.xp, place.handle):
-            moved = [brought(x, place, dtype) for x in every]
-            pairs = zip(moved[: len(sizes) - 1], moved[len(sizes) - 1 :], strict=True)
-            return self.network_.pack([Layer(W.mT, b[:, None]) for W, b in pairs])
-
-    @theta_.setter
-    def theta_(self, theta: Any) -> None:
-        with context(theta):
-            layers = self.network_.unpack(theta)
-            self.coefs_ = [by_rows(layer.W.mT) for layer in layers]
-            self.intercepts_ = [by_rows(layer.b[:, 0]) for layer in layers]
-
-    @checks_keywords(batch_size=IN_CHUNKS)
-    def predict(self, X: Any) -> Any:
-        """Return the predicted classes, labels or numbers for X (m, n_in), in the shape of y.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> X, y = bp.datasets.digits()
-        >>> bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X, y).predict(X[:3])
-        array([0, 1, 2])
-        """
-        check_is_fitted(self)
-        return self._head.decide(self._outputs_for(X, self.network_, "predict"))
-
-    @checks_keywords(batch_size=IN_CHUNKS)
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of `predict`, or R² for numbers.
-
-        Of several labels the accuracy is the share of cases with all labels right. R² is the mean
-        over the outputs.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As `fit` takes them.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> X, y = bp.datasets.digits()
-        >>> mlp = bp.MLPClassifier([32], tol=1e-2, random_state=0).fit(X[:1500], y[:1500])
-        >>> mlp.score(X[1500:], y[1500:]) > 0.8
-        True
-        """
-        return self._score_of(self.predict(X), y, sample_weight)
-
-    def gradient_(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, Any]:
-        """Return the mean cost of some cases and its gradient ∂E/∂θ (P,), without the penalty.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As `fit` takes them.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> X, y = bp.datasets.digits()
-        >>> mlp = bp.MLPClassifier([8], max_iter=5, tol=9.0, n_iter_no_change=1).fit(X, y)
-        >>> cost, gradient = mlp.gradient_(X, y)
-        >>> gradient.shape == mlp.theta_.shape
-        True
-        """
-        check_is_fitted(self)
-        with current_device(X):
-            cases = self._known_cases(X, y, sample_weight, self._head, "gradient_")
-            place = place_of(cases.X)
-            theta, Y = (brought(x, place) for x in (self.theta_, cases.Y))
-            w = None if cases.w is None else cases.w / cases.w.sum()
-            w = None if w is None else brought(w, place, dtype_name(theta.dtype))
-            E, dE_dtheta = self.network_.gradient(theta, dense(cases.X), Y, w)
-            return float(E), dE_dtheta
-
-    def trace(self, X: Any, y: Any) -> Trace[Any]:
-        """Return every quantity of the forward and the backward pass of some cases.
-
-        Parameters
-        ----------
-        X : array (m, n_in)
-        y : array
-            As `fit` takes it.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> X, y = bp.datasets.digits()
-        >>> mlp = bp.MLPClassifier([8], max_iter=5, tol=9.0, n_iter_no_change=1).fit(X, y)
-        >>> mlp.trace(X[:2], y[:2]).layers[0].delta.shape
-        (8, 2)
-        """
-        check_is_fitted(self)
-        with current_device(X):
-            cases = self._known_cases(X, y, None, self._head, "trace")
-            theta, Y = (brought(x, place_of(cases.X)) for x in (self.theta_, cases.Y))
-            return trace(self.network_, theta, dense(cases.X), Y)
-
-    def _known_cases(self, X: Any, y: Any, sample_weight: Any, head: Head, where: str) -> Cases:
-        """Return cases for the network as it is, with a check of y against its outputs."""
-        X, y = self._validated(X, y, reset=False)
-        y = dense(y)
-        expected = () if head.flat else (head.units,)
-        if tuple(y.shape[1:]) != expected:
-            of_cases = ", ".join(["m", *map(str, expected)])
-            advice = "Pass y in the form of the fit"
-            raise ShapeError(f"{where}(y)", f"shape {tuple(y.shape)}", f"({of_cases})", advice)
-        head.check_known(y, f"{where}(y)")
-        return Cases(X, self._targets(y, head, X), y, _weights(sample_weight, X))
-
-    def _loss_with_penalty(self, cases: Cases) -> np.float64:
-        """Return the mean cost of the cases at θ, with the penalty of a full batch."""
-        w = cases.training_w
-        place, theta = place_of(cases.X), self.theta_
-        shares = None if w is None else brought(w / w.sum(), place, dtype_name(theta.dtype))
-        E = self.network_.cost(theta, dense(cases.X), brought(cases.Y, place), shares)
-        weight = cases.count if w is None else w.sum()
-        squares = sum(float(namespace(W).sum(W * W)) for W in self.coefs_)
-        return np.float64(float(E) + 0.5 * self.alpha * squares / weight)
-
-    def _outputs_for(self, X: Any, net: Network, method: str) -> Any:
-        """Return the outputs (m, n_out) of a network with the trained θ for X (m, n_in)."""
-        check_arrays(method, X=X)
-        check_place(X, self.coefs_[0], f"{type(self).__name__}.{method}()")
-        with current_device(X):
-            X = validate_data(self, X, reset=False, **self._formats(X))
-            return self._outputs(net, self.theta_, X)
-
-    def _weighted_inputs_for(self, X: Any, method: str) -> Any:
-        """Return z^L, (m, units), for X (m, n_in): the outputs with identity output units."""
-        check_is_fitted(self)
-        return self._outputs_for(X, replace(self.network_, output=Identity()), method)
-
-    def _outputs(self, net: Network, theta: Any, X: Any) -> Any:
-        """Return the outputs (m, n_out) where X is, computed on the device of computation."""
-        device = self._computing(X)
-        moved = move(theta, device.xp, device.handle, dtype_name(self._dtype_at(theta, X)))
-        return brought(predict(net, moved, X), place_of(X))
-
-    def _dtype_at(self, theta: Any, X: Any) -> Any:
-        """Return `dtype`, else θ's dtype, as far as the device of X has it."""
-        if self.dtype is not None:
-            return self.dtype
-        return dtype_name(theta.dtype) if self.device is not None else known_dtype(theta, X)
-
-    def _computing(self, X: Any) -> Device:
-        """Return the device that trains and predicts: `device`, else the device of X."""
-        return place_of(X) if self.device is None else select_device(self.device)
-
-
-def _weights(sample_weight: Any, X: Any) -> HostArray | None:
-    """Return the weights of the cases (m,) on the host, after the checks of scikit-learn."""
-    if sample_weight is None:
-        return None
-    check_arrays("fit", sample_weight=sample_weight)
-    cases = np.zeros((X.shape[0], 1), dtype_name(X.dtype)) if is_elsewhere(X) else X
-    weights: HostArray = _check_sample_weight(on_host(sample_weight), cases)
-    return weights
-
-
-def _then_on_host(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a method of predictions whose result comes on the host."""
-
-    @wraps(method)  # scikit-learn asks for the name
-    def call(X: Any) -> Any:
-        return on_host(method(X))
-
-    return call
-
-
-def partial_fit_is_available(mlp: Any) -> bool:
-    """Tell whether an estimator's solver can go on from its state; raise AttributeError if not."""
-    name = mlp.solver if isinstance(mlp.solver, str) else type(mlp.solver).__name__
-    if name in ("lbfgs", "LBFGS"):
-        raise AttributeError(f"{STOCHASTIC}, and not {name}")
-    return True
-
-
-def check_partial_fit(mlp: Any) -> None:
-    """Refuse a partial fit that would hold cases out.
-
-    Raises
-    ------
-    ParameterError
-        `early_stopping` is True.
-    """
-    if mlp.early_stopping:
-        came, expected = "partial_fit does not support early_stopping=True", "early_stopping=False"
-        raise OptionError("partial_fit", came, expected, "Score cases of your own between calls")
-    if isinstance(getattr(mlp, "class_weight", None), str):
-        expected = "a dict: the shares of the classes in all calls are unknown"
-        advice = "Compute it by sklearn.utils.class_weight.compute_class_weight"
-        raise OptionError("class_weight", repr(mlp.class_weight), expected, advice)

@@ -43,6 +43,7 @@ _NOT_OF_FIT = {
     "early_stopping": "early_stopping",
     "device": "device",
 }
+RATE = "Its name here is 'learning_rate_init'"
 OF_THE_ESTIMATOR = {  # advice for keywords of fit in other libraries
     name: f"Pass it to the estimator, such as MLPClassifier({here}=...)"
     for name, here in _NOT_OF_FIT.items()

@@ -236,8 +236,8 @@ def r_squared(y: Any, predicted: Array, w: Any) -> float:
     with context_of(place.xp, place.handle):
         y, w = (brought(x if is_elsewhere(x) else np.asarray(x), place, dtype) for x in (y, w))
         y, p = (xp.reshape(x, (m, -1)) for x in (y, predicted))
-        w = xp.reshape(w, (m, 1)) / xp.sum(w)
-        off, spread = y - p, y - xp.sum(w * y, axis=0)
+        w, above = xp.reshape(w, (m, 1)), y - y[:1, :]  # a constant number is 0 without rounding
+        off, spread = y - p, above - xp.sum(w * above, axis=0) / xp.sum(w)
         sums = [to_host(xp.sum(w * x * x, axis=0)) for x in (off, spread)]
     errors, spreads = sums
     constant = spreads == 0

@@ -85,7 +85,8 @@ def from_sklearn(estimator: Any) -> Any:
     """
     where = "from_sklearn"
     sklearn = _sklearn(where)
-    from backprop_xp.estimators.mlp import MLPClassifier, MLPRegressor
+    from backprop_xp.estimators.classifier import MLPClassifier
+    from backprop_xp.estimators.regressor import MLPRegressor
 
     if hasattr(estimator, "steps") and hasattr(estimator, "named_steps"):
         return _with_last(estimator, from_sklearn(estimator.steps[-1][1]))

@@ -14,6 +14,7 @@ it is, recorded once and replayed, fused into kernels of a GPU, or compiled into
     recordings         one recorded step for each form of batch
     numpy_replay       the recorded operations again, on memory that lasts
     numpy_calls        the fastest call of NumPy for an operation
+    numpy_stacks       products of many small matrices by fewer calls
     torch_replay       the recorded operations on PyTorch's CPU tensors
     cuda/              kernels, cuBLAS and graphs on NVIDIA GPUs
     compiled/          a recorded step as one function that numba compiles, on NumPy

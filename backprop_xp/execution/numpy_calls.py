@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.numpy_stacks import calls_of_stack
 from backprop_xp.execution.tape import Instruction
 
 __all__ = ["calls_of"]
@@ -46,7 +47,7 @@ def calls_of(instruction: Instruction) -> list[Call]:
     if instruction.kind == "reduce":
         return [_reduction(instruction)]
     if function is np.matmul:
-        return [_product(instruction)]
+        return calls_of_stack(instruction) or [_product(instruction)]
     before, inputs = _spread(inputs, target)
     return [*before, _with_out(function, inputs, instruction)]
 

@@ -1,4 +1,4 @@
-"""Old names of modules, from version 0.1, so that its pickles can still be loaded.
+"""Old names of modules, most from version 0.1, so that its pickles can still be loaded.
 
 A pickle names each class by its module, and the modules have moved into rooms since. Each old name
 stands for a module that looks its names up in the new place.
@@ -20,6 +20,7 @@ NEW_PLACES: Final = {
     "decays": "schedules",
     "derivation": "inspection.written_equations",
     "device_selection": "arrays.devices",
+    "estimators.mlp": "estimators",
     "full_batch": "optimizers",
     "outputs": "network.output_layer",
     "gradcheck": "inspection.gradient_check",

@@ -13,7 +13,6 @@
     learning_curve     cost and accuracy by epoch, as a figure and its file
     plots/             curves, weights, layers, classes, regions, surfaces: on axes of matplotlib
     run_table          a run as a small table in HTML
-    sparkline          a curve as small as a word, in SVG
     history_frame      the history of training as a data frame
 
 Read them in this order. The room imports `files` and the rooms below it. It exports no names:

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.scalars import check_count
+from backprop_xp.display.html_table import with_references
 from backprop_xp.inspection.ascii_spelling import in_ascii
-from backprop_xp.network.html_table import with_references
 
 __all__ = ["Section", "Step", "as_html", "as_html_part", "as_latex", "as_text"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.inspection.sparkline import sparkline
-from backprop_xp.network.html_table import Markup, table
+from backprop_xp.display.html_table import Markup, table
+from backprop_xp.display.sparkline import sparkline
 
 __all__ = ["run_table"]
 

@@ -23,6 +23,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.scalars import finite_number
+from backprop_xp.display.html_table import with_references
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.inspection.ascii_spelling import can_show
 from backprop_xp.inspection.gradient_check import GradientCheck
@@ -31,7 +32,6 @@ from backprop_xp.inspection.trace_check import checked_trace
 from backprop_xp.inspection.written_equations import TracedLayer, note, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
-from backprop_xp.network.html_table import with_references
 from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.output_layer import Output, total_cost
 from backprop_xp.network.parameters import Layer

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.display.html_table import table
 from backprop_xp.network.connections import Mask
-from backprop_xp.network.html_table import table
 
 __all__ = ["Summary", "html_of", "summary_of"]
 

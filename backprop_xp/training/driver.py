@@ -50,7 +50,7 @@ class Driver(ABC):
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
-        bar = ProgressBar() if options.progress else None
+        bar = ProgressBar(task.cases.count) if options.progress else None
         told = [*options.callbacks, *([bar] if bar else [])]
         self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:

@@ -210,7 +210,9 @@ def train(
         Objects that training calls at fixed moments, such as `EarlyStopping`, `Checkpoint`, logs,
         or your own.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show where training stands, a few times a second: a line on the terminal, or a
+        live curve of the cost in Jupyter and marimo. A screen that fails gives a warning, and
+        training goes on.
     resume : path or Checkpoint, optional
         The checkpoint to resume: a file, a folder, of which the file of the last epoch is taken, or
         a `Checkpoint`, whose folder may still be empty. `epochs` counts the epochs before the

@@ -18,12 +18,14 @@ from libraries import open_library
 sklearn = pytest.importorskip("sklearn", minversion="1.6")
 
 import joblib  # noqa: E402
+from sklearn.metrics import r2_score  # noqa: E402
 from sklearn.model_selection import cross_val_score  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace  # noqa: E402
+from backprop_xp.estimators.user_arrays import r_squared  # noqa: E402
 
 pytestmark = quick
 WHOLE = np.array([3, 5, 8])[(CLASSES == "y") + 2 * (CLASSES == "z")]
@@ -405,3 +407,17 @@ def test_without_dispatch_an_array_of_a_gpu_is_refused(monkeypatch):
     words = r"fit\(X\): got an array of torch on cpu; .*set_config\(array_api_dispatch=True\)"
     with without_dispatch(), pytest.raises(bp.DeviceError, match=words):
         new(bp.MLPClassifier).fit(*given(torch, WHOLE))
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0, 0.0])], ids=["one", "weighted"])
+@pytest.mark.parametrize("off", [0.0, 1.0], ids=["right", "wrong"])
+@pytest.mark.parametrize("constant", [7.0, 0.1])
+def test_r_squared_is_that_of_scikit_learn_where_a_number_is_constant(constant, off, weights):
+    def columns(first, second):
+        return np.stack([np.array(first), np.full(3, second)], axis=1)
+
+    varied, predicted = [1.0, 2.0, 4.0], [1.5, 2.0, 3.0]
+    y, p = columns(varied, constant), columns(predicted, constant + off)
+    exact = columns(varied, 7.0), columns(predicted, 7.0 + off)  # the mean of 7 has no rounding
+    expected = r2_score(*exact, sample_weight=weights)
+    assert r_squared(y, p, weights) == pytest.approx(expected, rel=1e-12)

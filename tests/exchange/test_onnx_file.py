@@ -95,6 +95,14 @@ def test_a_classifier_has_label_and_probabilities(y, dtype):
     assert results["label"].dtype == (np.int64 if y.dtype.kind in "bi" else object)
 
 
+def test_classes_of_whole_numbers_are_integers():
+    needs("onnxruntime")
+    mlp = fitted(np.array([1.0, 3.0])[CLASSES // 2])
+    label = onnx_results(bp.exchange.to_onnx(mlp), X)["label"]
+    np.testing.assert_array_equal(label, mlp.predict(X))
+    assert label.dtype == np.int64
+
+
 def test_several_labels(tmp_path):
     mlp = fitted(np.eye(3, dtype=int)[CLASSES])
     bp.exchange.to_onnx(mlp, tmp_path / "model.onnx")

@@ -27,6 +27,7 @@ KINDS_OF_CLASSES = {
     "two texts": np.array(["no", "yes"])[CLASSES // 2],
     "booleans": CLASSES > 0,
     "labels": np.eye(3, dtype=int)[CLASSES],
+    "two labels": np.eye(3, dtype=int)[CLASSES][:, :2],
 }
 SETTINGS = {"hidden_layer_sizes": (5, 3), "solver": "lbfgs", "max_iter": 30, "tol": 0.1}
 

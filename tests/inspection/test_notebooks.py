@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import backprop_xp as bp
-from backprop_xp.inspection.sparkline import sparkline
+from backprop_xp.display.sparkline import sparkline
 
 NET = bp.Network([2, 3, 2], hidden="tanh", connections=[None, [[1, 0, 1], [1, 1, 1]]])
 X, Y = bp.datasets.xor()

@@ -116,3 +116,18 @@ def test_names_stand_in_errors_after_columns_were_chosen():
     table = Table.of([np.array([1.0]), np.array(["Rome"])], ("size", "city"), start=5)
     with pytest.raises(TypeError, match=r"got 'Rome' at row 5, column 'city'"):
         SideBySide(2, ((np.array([1]), RangeScaling(ONES[:1], ONES[:1])),)).apply(table)
+
+
+def test_rows_are_counted_from_0_unless_a_start_is_given():
+    table = Table.of([np.array([1.0, 2.0])]).like(np.array([[1.0], [2.0]]))
+    of_blocks = Table((np.array([["Rome"]]),))
+    assert (table.place(1, 0), of_blocks.place(0, 0)) == ("row 1, column 0", "row 0, column 0")
+    with pytest.raises(TypeError, match="row 0, column 0"):
+        of_blocks.numbers()
+
+
+@pytest.mark.parametrize(("value", "dtype"), [("none", object), (None, object), (4, float)])
+def test_a_missing_number_is_filled_by_any_value(value, dtype):
+    fill = Imputation(1, np.nan, np.array([0]), (value,), np.array([], int))
+    (column,) = fill.apply(Table.of([np.array([np.nan, 2.0])])).columns()
+    assert (column.tolist(), column.dtype) == ([value, 2.0], np.dtype(dtype))

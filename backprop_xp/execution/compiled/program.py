@@ -66,6 +66,8 @@ class Compilable:
     gathers : int or None
         Where the table has, one behind the other, the address of the source, its rows, the numbers
         from one network to the next, and the address of the row numbers. None without a source.
+    written : tuple of int
+        The arrays of the carry that are written.
     memory : tuple of (int, tuple of int)
         The size in bytes of each piece of memory that a use needs, and where its address belongs.
     constants : tuple of ndarray
@@ -77,6 +79,7 @@ class Compilable:
     forms: tuple[Form, ...]
     bases: Mapping[Place, int]
     gathers: int | None
+    written: tuple[int, ...]
     memory: tuple[tuple[int, tuple[int, ...]], ...]
     constants: tuple[HostArray, ...]
 
@@ -156,7 +159,20 @@ class _Writer:
         for slot, size in zip(self.scratch.at, self.scratch.sizes, strict=True):
             self.memory.append((size, (slot,)))
         memory, constants = tuple(self.memory), tuple(self.constants)
-        return Compilable(text, self.table.array(), self.forms, bases, at, memory, constants)
+        return Compilable(
+            text, self.table.array(), self.forms, bases, at, self._written(), memory, constants
+        )
+
+    def _written(self) -> tuple[int, ...]:
+        """Return the arrays of the carry that an entry writes."""
+        written = set()
+        for entry in self.entries:
+            targets = entry.writes if isinstance(entry, Kernel) else [(entry.target, 0)]
+            for target, _ in targets:
+                view = target if isinstance(target, View) else self.memories.view(target)
+                place = self.places.get(view.memory)
+                written |= {place.number} if place is not None and place.of == "carry" else set()
+        return tuple(sorted(written))
 
     def _pieces(self) -> Lines:
         """Return the lines that find the address of each piece of memory at step k."""

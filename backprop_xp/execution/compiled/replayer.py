@@ -79,7 +79,8 @@ class CompiledRecording:
         Raises
         ------
         ValueError
-            An array has another shape, dtype or memory order than the recorded one.
+            An array has another shape or dtype than the recorded one, or must be written and is
+            read-only.
         """
         count = len(numbers)
         begin = leaves(carry)
@@ -91,6 +92,9 @@ class CompiledRecording:
             for form in self._forms[3]
         ]
         self._point("carry", now, self._forms[0])
+        for number in self._program.written:
+            if not begin[number].flags.writeable:
+                raise ValueError(f"compiled step: carry {number} is read-only")
         self._point("batch", blocks, self._forms[2], count, skip=source is not None)
         self._point("out", outs, self._forms[3], count)
         for number, at in enumerate(self._numbers.offsets):
@@ -100,9 +104,9 @@ class CompiledRecording:
         if source is not None:
             source = self._gather(source, blocks, count)
         self._block(self._table, which, count)
-        for given, done in zip(begin, now, strict=True):
-            if done is not given:
-                given[...] = done
+        for number in self._program.written:
+            if now[number] is not begin[number]:
+                begin[number][...] = now[number]
         return carry, tuple(outs)
 
     def _set(self, place: Place, address: int, stride: int) -> None:
@@ -185,13 +189,14 @@ class _Numbers:
             which.append(len(distinct) - 1)
         rows = np.zeros((len(distinct), max(self._size, LINE)), np.uint8)
         for number, (at, (shape, dtype)) in enumerate(zip(self.offsets, self._forms, strict=True)):
-            size = math.prod(shape) * dtype.itemsize
-            for row, of in zip(rows, distinct, strict=True):
-                x = of[number]
+            column = [of[number] for of in distinct]
+            for x in column:
                 if x.shape != shape or x.dtype != dtype:
                     came = f"number {number} is {x.dtype} {x.shape}"
                     raise ValueError(f"compiled step: {came}, not {dtype} {shape}")
-                row[at : at + size].view(dtype).reshape(shape)[...] = x
+            size = math.prod(shape) * dtype.itemsize
+            bits = np.array(column, dtype).reshape(len(column), -1).view(np.uint8)
+            rows[:, at : at + size] = bits
         return np.array(which, np.int64), rows
 
 

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import checks_keywords, metric_advice
+from backprop_xp.display.bands import by_network
+from backprop_xp.display.scales import spans_decades
 from backprop_xp.errors import OptionError
-from backprop_xp.inspection.plots.bands import by_network, draw_band
+from backprop_xp.inspection.plots.bands import draw_band
 from backprop_xp.inspection.plots.panel import COLOURS, frame, matplotlib, panel_of, whole_numbers
 
 __all__ = ["learning_curve"]
@@ -16,7 +18,6 @@ __all__ = ["learning_curve"]
 _PARTS: Final = {"training": COLOURS[0], "validation": COLOURS[1]}
 _LABELS: Final = {"cost": "cost E (mean over the cases)", "accuracy": "accuracy (% of cases)"}
 _SMALL_SPAN: Final = 0.06  # of accuracies; below it, the labels of the axis have a decimal place
-_LOG_RANGE: Final = 10  # greatest over least cost; above it, the axis is logarithmic
 
 
 @checks_keywords
@@ -118,7 +119,7 @@ def _finish(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) ->
         panel.yaxis.set_major_formatter(percent(1, int(high - low <= _SMALL_SPAN), symbol=" %"))
         margin = 0.05 * max(high - low, _SMALL_SPAN)
         panel.set_ylim(low - margin, high + margin)
-    elif low > 0 and high > _LOG_RANGE * low:
+    elif spans_decades(low, high):
         panel.set_yscale("log")
     frame(panel)
     where = "lower right" if name.endswith("accuracy") else "upper right"

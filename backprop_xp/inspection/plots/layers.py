@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.scalars import named
+from backprop_xp.display.bands import by_network
 from backprop_xp.errors import DataError, OptionError
-from backprop_xp.inspection.plots.bands import by_network, draw_band
+from backprop_xp.inspection.plots.bands import draw_band
 from backprop_xp.inspection.plots.panel import (
     by_depth,
     colour_bar,

@@ -24,7 +24,7 @@ from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
-from backprop_xp.training.step.scored import CompiledSteps, ScoredSteps
+from backprop_xp.training.step.scored import CompiledSteps, RecordedSteps, ScoredSteps
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
 __all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
@@ -107,7 +107,8 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
     )
     plainly = ScoredSteps(steps, score)
     if not rule.compiled:
-        return Functions(plainly, score)
+        recorded = pure and theta.ndim > 1 and isinstance(theta, np.ndarray)
+        return Functions(RecordedSteps(make_step, rule, plainly) if recorded else plainly, score)
     if not pure:
         warn_of_fallback("it has a part of your own, which may read numbers from arrays")
         return Functions(plainly, score)

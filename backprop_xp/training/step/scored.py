@@ -1,17 +1,22 @@
 """Steps with the scores of their batches: cost, and correct cases."""
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
+import array_api_compat.numpy as np
+
 from backprop_xp.arrays.backend import Array, namespace
-from backprop_xp.execution.steps import compiled_over_batches
+from backprop_xp.execution.steps import compiled_over_batches, over_batches
 from backprop_xp.training.data.batches import Block
 from backprop_xp.training.scoring import Scorer, Scores, scores_of_batch
 from backprop_xp.training.step.numbers import Numbers
 from backprop_xp.training.step.update import Carry, Step, UpdateRule
 
-__all__ = ["CompiledSteps", "ScoredSteps"]
+__all__ = ["CompiledSteps", "RecordedSteps", "ScoredSteps"]
+
+MANY_OUTPUTS = 2**13  # of a batch; fewer outputs are scored faster when all steps are done
 
 
 class ScoredSteps:
@@ -52,17 +57,21 @@ class CompiledSteps(ScoredSteps):
         self, make_step: Callable[..., Step], rule: UpdateRule, plainly: ScoredSteps
     ) -> None:
         self._rule, self._plainly = rule, plainly
+        self.steps = self._over_batches(_made_scored(make_step, rule))
 
-        def make_scored(theta: Array) -> Callable[..., Any]:
-            return partial(_scored, make_step(theta), rule)
-
+    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
         otherwise: Any = self._otherwise
-        self.steps = compiled_over_batches(make_scored, otherwise, _programs(rule))
+        return compiled_over_batches(make_scored, otherwise, _programs(self._rule))
 
     def __call__(
         self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
     ) -> tuple[Carry, Scores, Array | None]:
         """Return the carry after a step for each batch, their scores and their penalties."""
+        return self._scored_in_steps(carry, numbers, block, noise)
+
+    def _scored_in_steps(
+        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
+    ) -> tuple[Carry, Scores, Array | None]:
         labels = () if block.labels is None else (block.labels,)
         arrays = (block.X, block.y, block.w, *labels, *noise)
         carry, (cost, correct, penalties) = self.steps(carry, numbers, block.source, *arrays)
@@ -81,6 +90,35 @@ class CompiledSteps(ScoredSteps):
         block = Block(X, y, w, labels, source)
         carry, scores, penalties = self._plainly(carry, numbers, block, tuple(others))
         return carry, (scores, None, penalties)
+
+
+class RecordedSteps(CompiledSteps):
+    """Recorded steps on NumPy, each of which scores its own outputs where they are many.
+
+    The scores are bit-identical to those of `ScoredSteps`. Correct cases with weights are added up
+    over all batches at once, so that the steps of several batches do not score them.
+    """
+
+    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
+        return over_batches(make_scored, np, pure=True)
+
+    def __call__(
+        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
+    ) -> tuple[Carry, Scores, Array | None]:
+        """Return the carry after a step for each batch, their scores and their penalties."""
+        networks = math.prod(carry[0].shape[:-1])
+        many = networks * block.y.shape[-2] * block.size >= MANY_OUTPUTS
+        weighted = block.labels is not None and block.w.ndim > 1
+        if not many or (weighted and block.batches > 1):
+            return self._plainly(carry, numbers, block, noise)
+        return self._scored_in_steps(carry, numbers, block, noise)
+
+
+def _made_scored(make_step: Callable[..., Step], rule: UpdateRule) -> Callable[..., Any]:
+    def make_scored(*like: Array) -> Callable[..., Any]:
+        return partial(_scored, make_step(*like), rule)
+
+    return make_scored
 
 
 def _scored(

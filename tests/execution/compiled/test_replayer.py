@@ -215,6 +215,15 @@ def test_strides_are_followed_by_copies(recording):
     assert not wide[1].any()
 
 
+def test_an_array_that_is_read_only_is_not_written(recording):
+    made, theta, numbers, X, batches = recording
+    before = theta.copy()
+    theta.flags.writeable = False
+    with pytest.raises(ValueError, match="carry 0 is read-only"):
+        made.run((theta, ()), numbers, X, *batches)
+    np.testing.assert_array_equal(theta, before)
+
+
 def test_row_numbers_out_of_range_read_nothing_else(recording):
     made, theta, numbers, X, (rows, y, w) = recording
     far = rows.copy()

@@ -1,4 +1,4 @@
-"""`MLPClassifier` and `MLPRegressor`: networks with scikit-learn's interface, on any device.
+"""`MLPClassifier`: a network that classifies, with scikit-learn's interface, on any device.
 
 Parameters and attributes have scikit-learn's names, defaults and meanings, and a fit has
 scikit-learn's weights, epoch by epoch. The guide says where answers differ, and why.
@@ -9,20 +9,20 @@ from typing import Any, Self
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import dtype_name, namespace
+from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
-from backprop_xp.estimators.base import BaseMLP, check_partial_fit, partial_fit_is_available
+from backprop_xp.estimators.base import BaseMLP
 from backprop_xp.estimators.output_kind import Head
-from backprop_xp.estimators.parameters import OF_THE_ESTIMATOR
-from backprop_xp.estimators.user_arrays import brought, on_host, place_of
+from backprop_xp.estimators.parameters import OF_THE_ESTIMATOR, RATE
+from backprop_xp.estimators.partial_fits import available_if_stochastic, check_partial_fit
+from backprop_xp.estimators.user_arrays import on_host
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.network.prediction import IN_CHUNKS
 
 try:
-    from sklearn.base import ClassifierMixin, RegressorMixin
+    from sklearn.base import ClassifierMixin
     from sklearn.utils import column_or_1d
-    from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import (
         _check_partial_fit_first_call,
         check_classification_targets,
@@ -30,16 +30,9 @@ try:
         unique_labels,
     )
 except ImportError as error:
-    _, ClassifierMixin, RegressorMixin = stand_ins(error)
+    _, ClassifierMixin, _ = stand_ins(error)
 
-    def available_if(_: Any) -> Any:
-        """Return a decorator that changes nothing."""
-        return lambda method: method
-
-
-__all__ = ["MLPClassifier", "MLPRegressor"]
-
-RATE = "Its name here is 'learning_rate_init'"
+__all__ = ["MLPClassifier"]
 
 
 @checks_keywords(lr=RATE, eta=RATE, eta0=RATE)
@@ -187,6 +180,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     (array([0, 1, 2]), (3, 10))
     """
 
+    class_weight: Any
+    label_smoothing: Any
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -227,42 +223,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.loss = loss
-        self.class_weight = class_weight
-        self.scoring = scoring
-        self.initializer = initializer
-        self.callbacks = callbacks
-        self.dropout = dropout
-        self.l1 = l1
-        self.label_smoothing = label_smoothing
-        self.clip_value = clip_value
-        self.clip_norm = clip_norm
-        self.max_norm = max_norm
-        self.device = device
-        self.dtype = dtype
+        self._keep(locals())
 
     score = BaseMLP.score  # not that of the mixin
 
@@ -296,7 +257,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         classes: Any = head.classes
         return np.asarray(np.searchsorted(classes, column_or_1d(y)), np.int32)
 
-    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
+    @available_if_stochastic
     @checks_keywords(**OF_THE_ESTIMATOR)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Return the estimator itself, trained for one more epoch; the solver goes on.
@@ -376,153 +337,3 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-@checks_keywords(lr=RATE, eta=RATE, eta0=RATE)
-class MLPRegressor(RegressorMixin, BaseMLP):
-    """A network that predicts numbers, trained by backpropagation on any device.
-
-    Outputs are identity units; with the loss ``"poisson"`` they are exponential. The loss comes
-    first, as in scikit-learn. All other parameters and the attributes are those of `MLPClassifier`,
-    without ``classes_``. With `early_stopping` the score is R².
-
-    Parameters
-    ----------
-    loss : str or Loss
-        Default: "squared_error", ½ (a − y)², summed over the outputs of a case.
-
-    Raises
-    ------
-    MissingExtraError
-        scikit-learn is not installed, or older than 1.6.
-    ParameterError
-        `fit`: a parameter is out of range, a name is unknown, or the loss is one of classes.
-    DataError
-        `fit`: y holds no real numbers, or sample weights are negative or all 0.
-    DivergenceError
-        `fit`: a cost became infinite or NaN, and no score of cases held out was known.
-    KeyboardInterrupt
-        `fit`: Ctrl-C was pressed.
-    BackpropError
-        As `backprop_xp.train`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> X = np.linspace(-1, 1, 40)[:, None]
-    >>> mlp = MLPRegressor(hidden_layer_sizes=[8], activation="tanh", solver="lbfgs", tol=1e-3)
-    >>> mlp.fit(X, np.sin(3 * X[:, 0])).score(X, np.sin(3 * X[:, 0])) > 0.99
-    True
-    """
-
-    def __init__(
-        self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: int | str = "auto",
-        learning_rate: str = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        scoring: Any = None,
-        initializer: Any = None,
-        callbacks: Any = (),
-        dropout: Any = 0.0,
-        l1: Any = 0.0,
-        clip_value: Any = None,
-        clip_norm: Any = None,
-        max_norm: Any = None,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.scoring = scoring
-        self.initializer = initializer
-        self.callbacks = callbacks
-        self.dropout = dropout
-        self.l1 = l1
-        self.clip_value = clip_value
-        self.clip_norm = clip_norm
-        self.max_norm = max_norm
-        self.device = device
-        self.dtype = dtype
-
-    score = BaseMLP.score  # not that of the mixin
-
-    def _target_kind(self, y: Any, *, known: bool) -> Head:  # noqa: ARG002  classes may be known
-        head = Head.of_numbers(1 if y.ndim == 1 else y.shape[1], y.ndim == 1, self.loss)
-        head.check_known(y, "fit(y)")
-        return head
-
-    def _targets(self, y: Any, head: Head, X: Any) -> Any:  # noqa: ARG002  numbers
-        Y = brought(y, place_of(X), dtype_name(X.dtype))
-        return namespace(Y).reshape(Y, (y.shape[0], -1))
-
-    @available_if(partial_fit_is_available)  # type: ignore[untyped-decorator]
-    @checks_keywords(**OF_THE_ESTIMATOR)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Return the estimator itself, trained for one more epoch; the solver goes on.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As `fit` takes them.
-
-        Raises
-        ------
-        As `fit`.
-
-        Examples
-        --------
-        >>> import backprop_xp as bp
-        >>> mlp = bp.MLPRegressor(hidden_layer_sizes=[4], random_state=0)
-        >>> mlp.partial_fit([[0.0], [1.0]], [1.0, 2.0]).partial_fit([[2.0]], [3.0]).t_
-        3
-        """
-
-        def fit() -> None:
-            check_partial_fit(self)
-            self._fit(X, y, sample_weight, None, incremental=True)
-
-        return self._unharmed(X, fit)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 __all__ = ["Markup", "table", "with_references"]
 
-_TEXT, _NUMBER = "text-align:left;padding:0 .6em", "text-align:right;padding:0 .6em"
+_TEXT = "text-align:left;padding:0 .6em"
+_NUMBER = "text-align:right;padding:0 .6em;white-space:nowrap"
 
 
 class Markup(str):
