@@ -26,7 +26,8 @@ from backprop_xp.preprocessing.table import Table, shown
 
 __all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs", "quantile_mapping"]
 
-CATEGORY, NUMBER = "category", "number"
+CATEGORY = "category"
+NUMBER = "number"
 NOISE = 1e-3  # of the quantiles, in standard deviations of a column
 FEW_LEVELS = 9  # categories with more levels are damped
 DAMPING = 0.25  # the factor of their columns
