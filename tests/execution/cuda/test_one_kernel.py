@@ -15,7 +15,7 @@ from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
 from fused_on_host import NumpyLibrary
-from needs import needs, some_of
+from needs import every, needs, some_of
 from one_kernel_on_host import built, orders
 from surface import CLASSES, ITEMS, results
 from tape_cases import OPTIMIZERS
@@ -199,6 +199,7 @@ def races_without(made, number, folder):
     return function(arrays, [2, 1, 0, *[0] * count], orders(made.threads)["shuffled"])
 
 
+@every
 @pytest.mark.parametrize("optimizer", [bp.SGD(0.1), bp.Adam(0.1)], ids=["SGD", "Adam"])
 def test_each_barrier_of_a_step_is_needed(optimizer, folder):
     made = plan_for(bp.Network([7, 9, 8, 5], "tanh", "softmax", "cross_entropy"), optimizer, 6)

@@ -14,7 +14,17 @@ import numpy as np
 from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import C_TYPES, OPERATORS, Kernel
 
-__all__ = ["Access", "Copy", "Elementwise", "Phase", "Product", "Reduction", "strides_of"]
+__all__ = [
+    "Access",
+    "Copy",
+    "Elementwise",
+    "Phase",
+    "Product",
+    "Reduction",
+    "c_type",
+    "place_of",
+    "strides_of",
+]
 
 Bind: TypeAlias = Callable[[View, str], str]  # the line that declares an array under a name
 TILES = ((4, 4), (4, 2), (2, 4), (2, 2), (2, 1), (1, 2), (1, 1))

@@ -12,7 +12,7 @@ from backprop_xp.execution.cuda.kernel import C_TYPES
 from backprop_xp.execution.cuda.one_kernel.phases import place_of, strides_of
 from backprop_xp.execution.cuda.one_kernel.plan import Given, Plan
 
-__all__ = ["NAME", "Form", "source_of"]
+__all__ = ["NAME", "Form", "parameter", "source_of"]
 
 NAME = "backprop_xp_one_kernel"
 HEAD = """\
