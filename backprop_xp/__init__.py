@@ -62,6 +62,7 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
     from backprop_xp.estimators.classifier import MLPClassifier
+    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
@@ -103,6 +104,8 @@ __all__ = [
     "Layer",
     "Loss",
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "MissingEntryError",
     "MissingExtraError",
@@ -154,6 +157,8 @@ old_paths.register()
 _ON_FIRST_USE = {
     "GradientCheck": "inspection.gradient_check",
     "MLPClassifier": "estimators",
+    "MLPEnsembleClassifier": "estimators",
+    "MLPEnsembleRegressor": "estimators",
     "MLPRegressor": "estimators",
     "Model": "files.model",
     "StackedSearchCV": "estimators",

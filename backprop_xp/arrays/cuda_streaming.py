@@ -45,12 +45,16 @@ class HostRows:
 def fits(x: Any, xp: Namespace, device: Any, dtype: str) -> bool:
     """Tell whether the array `x` in host memory fits into the memory of the device as a whole.
 
-    On CuPy it may take half of the free memory. On other libraries, and where `x` is no NumPy
-    array, the answer is True.
+    On CuPy it may take half of the free memory. The answer is True on other libraries, where `x` is
+    no NumPy array, and where CuPy allocates from a pool of the user's, such as RMM's, whose free
+    memory is unknown: there the copy itself shows whether `x` fits.
     """
     if not isinstance(x, np.ndarray) or not array_api_compat.is_cupy_namespace(xp):
         return True
-    pool = importlib.import_module("cupy").get_default_memory_pool()
+    cupy = importlib.import_module("cupy")
+    pool = cupy.get_default_memory_pool()
+    if cupy.cuda.get_allocator() != pool.malloc:
+        return True
     free = device.mem_info[0] + pool.free_bytes()
     return bool(x.size * np.dtype(dtype).itemsize <= _LARGEST_FRACTION * free)
 

@@ -89,7 +89,7 @@ class ProgressBar:
 
     def _standing(self, *, ended: bool = False) -> Standing:
         progress: Progress = self._progress
-        sizes = " → ".join(map(str, progress.network.sizes))
+        sizes = "-".join(map(str, progress.network.sizes))
         return Standing(
             progress.epoch,
             progress.epochs,

@@ -6,6 +6,11 @@
     folds              the fits of a search on one fold
     stacks             fits that are trained together, and each ends by its own rule
     along              the numbers of a stack's networks as one setting
+    ensemble           `MLPEnsembleClassifier` and `MLPEnsembleRegressor`, for tables
+    ensemble_folds     the rows that an ensemble holds out
+    ensemble_training  candidates of sampled numbers, a stack for each architecture
+    ensemble_selection the greedy choice of networks on held-out rows
+    table_steps        the step from the columns of a table to inputs
     classifier         `MLPClassifier`: its parameters, its targets, probabilities
     regressor          `MLPRegressor`: its parameters and its targets
     base               their common base: a fit, and the attributes that it sets
@@ -32,13 +37,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_xp.estimators.classifier import MLPClassifier
+    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
     from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
 
-__all__ = ["MLPClassifier", "MLPRegressor", "StackedSearchCV"]
+__all__ = [
+    "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
+    "MLPRegressor",
+    "StackedSearchCV",
+]
 
 _MODULES = {
     "MLPClassifier": "classifier",
+    "MLPEnsembleClassifier": "ensemble",
+    "MLPEnsembleRegressor": "ensemble",
     "MLPRegressor": "regressor",
     "StackedSearchCV": "search",
 }

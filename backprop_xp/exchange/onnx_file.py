@@ -13,7 +13,7 @@ from backprop_xp.exchange.onnx_code import Value, written
 from backprop_xp.exchange.onnx_graph import Graph
 from backprop_xp.exchange.preparation import prepared
 from backprop_xp.exchange.program import Program, program_of
-from backprop_xp.exchange.served import Served, served
+from backprop_xp.exchange.served import Served, served, served_members
 from backprop_xp.execution.expressions import Symbol
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.formats import check_format
@@ -48,7 +48,7 @@ def to_onnx(
 
     Parameters
     ----------
-    model : estimator, pipeline, Network, Run, or pair of a network and theta
+    model : estimator, pipeline, Network, Run, ensemble, or pair of a network and theta
         An `MLPClassifier` or `MLPRegressor` of this library or of scikit-learn, fitted, or a
         pipeline that ends in one. Its other steps may be StandardScaler, MinMaxScaler,
         SimpleImputer, OneHotEncoder, QuantileTransformer, ColumnTransformer and Pipeline. They
@@ -105,8 +105,9 @@ def to_onnx(
     if path is not None:
         check_format(path, f"{where}(path)", ".onnx")
     onnx = onnx_package(f"{where}()")
-    known = served(model, theta, classes, where)
-    made = _model(onnx, known, _dtype(known, dtype, where), where)
+    members = served_members(model, where) if theta is None else []
+    known, *others = members or [served(model, theta, classes, where)]
+    made = _model(onnx, known, others, _dtype(known, dtype, where), where)
     onnx.checker.check_model(made, full_check=True)
     if path is not None:
         write_atomically(path, made.SerializeToString())
@@ -144,9 +145,9 @@ def _dtype(model: Served, dtype: Any, where: str) -> str:
     return name
 
 
-def _model(onnx: Any, model: Served, dtype: str, where: str) -> Any:
+def _model(onnx: Any, model: Served, others: list[Served], dtype: str, where: str) -> Any:
     inputs, x = prepared(model, where)
-    program = program_of(model, inputs, x)
+    program = program_of(model, inputs, x, others)
     outputs = _outputs(model, program)
     taken = [x.name for x in inputs if x.name in outputs]
     if taken:

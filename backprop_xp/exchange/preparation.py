@@ -14,12 +14,15 @@ from backprop_xp.errors import OptionError
 from backprop_xp.exchange.program import concatenated, taken
 from backprop_xp.exchange.served import Served
 from backprop_xp.execution.expressions import Symbol, constant
+from backprop_xp.preprocessing.as_text import AsText
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.missing import is_nan
 from backprop_xp.preprocessing.one_hot import REFUSED, OneHotEncoding
+from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
 from backprop_xp.preprocessing.quantiles import BOUND, QuantileMapping
 from backprop_xp.preprocessing.scaling import RangeScaling, Standardisation
+from backprop_xp.preprocessing.smooth_clip import SmoothClip
 from backprop_xp.preprocessing.step import Step
 
 __all__ = ["STEPS", "Columns", "Part", "prepared"]
@@ -169,6 +172,8 @@ def _texts(step: Step, places: list[int]) -> tuple[set[int], list[int] | None]:
     if isinstance(step, SideBySide):
         parts = [_texts(each, [places[j] for j in chosen]) for chosen, each in step.parts]
         return set().union(*(texts for texts, _ in parts)), None
+    if isinstance(step, AsText):
+        return set(places), places
     if isinstance(step, OneHotEncoding):
         known = zip(places, step.categories, strict=True)
         return {place for place, each in known if _has_text(each)}, None
@@ -327,12 +332,39 @@ def _quantile_mapping(step: QuantileMapping, columns: Columns) -> Columns:
     return columns.of(Part(share, n))
 
 
+def _piecewise_linear(step: PiecewiseLinearEncoding, columns: Columns) -> Columns:
+    repeated = np.repeat(np.arange(step.n_in), [len(edges) - 1 for edges in step.edges])
+    x = taken(columns.numbers(), repeated.tolist())
+    start = columns.constant(np.concatenate([edges[:-1] for edges in step.edges]), "bin_start")
+    width = columns.constant(np.concatenate([np.diff(edges) for edges in step.edges]), "bin_width")
+    return columns.of(Part(_clipped((x - start) / width, 0.0, 1.0), step.n_out))
+
+
+def _smooth_clip(step: SmoothClip, columns: Columns) -> Columns:
+    x = columns.numbers()
+    share = x / float(step.bound)
+    return columns.of(Part(x / Symbol("sqrt", 1.0 + share * share), step.n))
+
+
+def _as_text(step: AsText, columns: Columns) -> Columns:
+    """Return the columns, which are texts in a graph; a missing text is empty there."""
+    if any(part.kind != TEXT for part in columns.parts):
+        advice = "Encode them by numbers, or do not export this model"
+        raise columns.refusal(
+            f"{step.n} made columns as texts", "columns that come as texts", advice
+        )
+    return columns
+
+
 STEPS: dict[type, Callable[[Any, Columns], Columns]] = {
     Standardisation: _standardisation,
     RangeScaling: _range_scaling,
     Imputation: _imputation,
     OneHotEncoding: _one_hot_encoding,
     QuantileMapping: _quantile_mapping,
+    PiecewiseLinearEncoding: _piecewise_linear,
+    SmoothClip: _smooth_clip,
+    AsText: _as_text,
     Chain: _chain,
     SideBySide: _side_by_side,
     Unchanged: lambda _, columns: columns,

@@ -51,8 +51,10 @@ class Program(NamedTuple):
     predictions: Symbol | None = None
 
 
-def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
-    """Return the program of a model.
+def program_of(
+    model: Served, inputs: Sequence[Symbol], x: Symbol, others: Sequence[Served] = ()
+) -> Program:
+    """Return the program of a model, or of an ensemble of several architectures.
 
     Parameters
     ----------
@@ -60,7 +62,26 @@ def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
     inputs : sequence of Symbol
     x : Symbol (m, n_in)
         The inputs of the network, which the steps of the model have made of `inputs`.
+    others : sequence of Served
+        The other architectures of an ensemble. The outputs of all are added: each has weights.
     """
+    outputs = _outputs(model, x)
+    for one in others:
+        outputs = outputs + _outputs(one, x)
+    if model.meaning.classes is None:
+        return Program(inputs, outputs)
+    if model.two_classes:
+        place = Symbol("second_above_half", outputs)
+    else:
+        place = Symbol("above_half" if model.several_labels else "largest_place", outputs)
+    if model.several_labels:
+        return Program(inputs, outputs, outputs, place)
+    classes = constant(model.meaning.classes, "CLASSES")
+    return Program(inputs, outputs, outputs, Symbol("class_of", place, classes))
+
+
+def _outputs(model: Served, x: Symbol) -> Symbol:
+    """Return the outputs (m, n_out) of a model, for two classes the probabilities (m, 2)."""
     layers, activations = model.layers(), model.net.activations
     dtype = model.theta.dtype.name
     z = a = Symbol("narrowed", x, dtype=dtype) if model.meaning.preprocessing else x
@@ -69,21 +90,11 @@ def program_of(model: Served, inputs: Sequence[Symbol], x: Symbol) -> Program:
         b = constant(layer.b[..., 0] if layer.b.ndim == 2 else layer.b.mT, f"b{number}")
         z = Symbol("linear", a, W, b, stacked=layer.W.ndim > 2)
         a = _activated(activation, z).named(f"a{number}")
-    if model.meaning.classes is None:
-        return Program(inputs, _mean(model, a))
-    if model.two_classes:
-        # the first class has the probability 1 - s(z) = s(-z), from which s(-z) loses no digit
-        both = concatenated([-z.named(f"z{len(layers)}"), z])
-        p = _mean(model, _activated(activations[-1], both))
-        place = Symbol("second_above_half", p)
-        outputs = p
-    else:
-        p = outputs = _mean(model, a)
-        place = Symbol("above_half" if model.several_labels else "largest_place", p)
-    if model.several_labels:
-        return Program(inputs, outputs, p, place)
-    classes = constant(model.meaning.classes, "CLASSES")
-    return Program(inputs, outputs, p, Symbol("class_of", place, classes))
+    if not model.two_classes:
+        return _mean(model, a)
+    # the first class has the probability 1 - s(z) = s(-z), from which s(-z) loses no digit
+    both = concatenated([-z.named(f"z{len(layers)}"), z])
+    return _mean(model, _activated(activations[-1], both))
 
 
 def taken(x: Symbol, columns: Sequence[int]) -> Symbol:
@@ -104,4 +115,7 @@ def _activated(activation: Activation, z: Symbol) -> Symbol:
 
 
 def _mean(model: Served, a: Symbol) -> Symbol:
+    """Return the mean over the networks, or Σ_k w_k a_k for weights, as the mean of K w_k a_k."""
+    if model.weights is not None:
+        a = a * constant(model.weights[:, None, None] * len(model.weights), "weights")
     return Symbol("networks_mean", a) if model.theta.ndim > 1 else a

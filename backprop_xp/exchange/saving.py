@@ -6,13 +6,36 @@ from typing import Any, overload
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.files import model_file
+from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.model import Model
 from backprop_xp.network.network import Network
 from backprop_xp.training.run import Run
 
-__all__ = ["save"]
+__all__ = ["ensemble_of", "save"]
+
+
+def ensemble_of(model: Any) -> EnsembleModel | None:
+    """Return the ensemble of a fitted MLPEnsembleClassifier or MLPEnsembleRegressor, else None.
+
+    Raises
+    ------
+    DTypeError
+        The estimator is not fitted.
+    """
+    if isinstance(model, EnsembleModel):
+        return model
+    kind = type(model)
+    if not kind.__name__.startswith("MLPEnsemble") and not hasattr(kind, "members_"):
+        return None
+    found = getattr(model, "_model", None)
+    if not isinstance(found, EnsembleModel):
+        advice = "Call fit(X, y) first"
+        raise DTypeError(
+            "save(estimator)", f"{kind.__name__} that is not fitted", "a fitted one", advice
+        )
+    return found
 
 
 @overload
@@ -47,7 +70,7 @@ def save(
     path : path
         A name in .safetensors, or without the suffix of another format. An earlier file there is
         replaced once the new one is complete and on the disk.
-    net : Network, MLPClassifier, MLPRegressor, Pipeline, Run or Model
+    net : Network, estimator, Pipeline, Run, Model or EnsembleModel
         A fitted estimator of this library or of scikit-learn, or a pipeline that ends in one. Its
         steps before may be StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer,
         OneHotEncoder, ColumnTransformer, "passthrough", and pipelines of them. A Run is the result
@@ -101,8 +124,12 @@ def save(
     if fitted and theta is not None:
         came, advice = f"{type(net).__name__} and theta", "Leave theta out: it has its own"
         raise OptionError("save(theta)", came, "an estimator alone", advice)
-    if not fitted and (theta is not None or not isinstance(net, Model | Run)):
+    if not fitted and (theta is not None or not isinstance(net, Model | Run | EnsembleModel)):
         model_file.save(path, net, theta, notes)
+        return
+    ensemble = ensemble_of(net)
+    if ensemble is not None:
+        model_file.save_ensemble(path, ensemble, notes)
         return
     from backprop_xp.exchange.served import parts
 

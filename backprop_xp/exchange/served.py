@@ -17,7 +17,7 @@ from backprop_xp.network.network import Network, check_network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.training.run import Run
 
-__all__ = ["Served", "check_single", "parts", "served"]
+__all__ = ["Served", "check_single", "parts", "served", "served_members"]
 
 _ORDER = "the network, then theta"
 
@@ -31,11 +31,14 @@ class Served(NamedTuple):
     theta : array (P,) or (K, P)
         On the host. K networks are an ensemble, whose outputs are averaged.
     meaning : Meaning
+    weights : array (K,) or None
+        The weights of the networks of an ensemble, where they are not equal.
     """
 
     net: Network
     theta: HostArray
     meaning: Meaning
+    weights: HostArray | None = None
 
     @property
     def several_labels(self) -> bool:
@@ -75,6 +78,30 @@ def served(model: Any, theta: Any, classes: Any, where: str) -> Served:
     """
     net, own, meaning = parts(model, theta, where)
     return _checked(net, own, meaning, classes, where)
+
+
+def served_members(model: Any, where: str) -> list[Served]:
+    """Return the architectures of an ensemble, with weights; an empty list for another model.
+
+    Raises
+    ------
+    DTypeError
+        The estimator is not fitted.
+    OptionError
+        The classes are of a type that cannot be exported.
+    """
+    from backprop_xp.exchange.saving import ensemble_of
+
+    found = ensemble_of(model)
+    if found is None:
+        return []
+    each = []
+    for one in found.members:
+        known = _checked(one.network, one.theta, found.meaning, None, where)
+        theta = known.theta.reshape(-1, one.network.parameter_count)
+        weights = one.weights.astype(theta.dtype)
+        each.append(known._replace(theta=theta, weights=weights))
+    return each
 
 
 def parts(model: Any, theta: Any, where: str) -> tuple[Any, Any, Meaning | None]:

@@ -76,11 +76,27 @@ def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[
 
 def _on_cupy(make_step: MakeStep, xp: Namespace) -> Steps:
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+    from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
     from backprop_xp.execution.cuda.replay import FusedReplayer
-    from backprop_xp.execution.cuda.switches import FUSED_KERNELS, is_on
+    from backprop_xp.execution.cuda.switches import (
+        FUSED_KERNELS,
+        ONE_KERNEL,
+        is_asked_for,
+        is_on,
+    )
 
-    plainly = loop(make_step(), xp)
-    return FusedReplayer(make_step, plainly, CupyLibrary()) if is_on(FUSED_KERNELS) else plainly
+    steps: Steps = loop(make_step(), xp)
+    library = CupyLibrary()
+    if is_on(FUSED_KERNELS):
+        steps = FusedReplayer(make_step, steps, library)
+    if is_asked_for(ONE_KERNEL):
+        steps = OneKernel(make_step, steps, library, _warn_of_many_kernels)
+    return steps
+
+
+def _warn_of_many_kernels(why: str) -> None:
+    """Warn that steps which were to be one kernel run as without."""
+    warnings.warn(f"training is not one kernel, and runs as without: {why}", stacklevel=2)
 
 
 def warn_of_fallback(why: str) -> None:

@@ -4,6 +4,9 @@
 
     model_file         `save` and `load`: a network, θ and their meaning
     model              `Model`, which `load` returns: it predicts in the user's terms
+    ensemble_model     `EnsembleModel`: networks of several architectures, and their weights
+    ensemble_file      an ensemble in a model file
+    input_rows         the network's inputs for rows as the user has them
     meaning            columns, preprocessing and classes, as JSON and arrays
     model_contents     the part of a file that describes a network
     training_state     `Snapshot`: all that a run needs to be resumed

@@ -2,7 +2,7 @@
 
 The description is JSON in the file's metadata, with a version of the format. Loading runs no code
 from the file. A file with preprocessing has version 2: a reader of version 1 would pass the columns
-to the network as they are. All other files have version 1.
+to the network as they are. A file of an ensemble has version 3. All other files have version 1.
 """
 
 import os
@@ -25,6 +25,8 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import safetensors_file
+from backprop_xp.files.ensemble_file import ensemble_contents, ensemble_from, is_ensemble
+from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.formats import check_format
 from backprop_xp.files.meaning import Meaning, meaning_from, written
 from backprop_xp.files.model import Model
@@ -38,9 +40,9 @@ from backprop_xp.files.model_contents import (
 from backprop_xp.network.columns import check_theta
 from backprop_xp.network.network import Network
 
-__all__ = ["FORMAT_VERSION", "load", "read_notes", "save"]
+__all__ = ["FORMAT_VERSION", "load", "read_notes", "save", "save_ensemble"]
 
-FORMAT_VERSION = 2  # the highest that is read and written
+FORMAT_VERSION = 3  # the highest that is read and written
 
 
 @checks_keywords
@@ -97,6 +99,39 @@ def save(
     write_contents(path, tensors | arrays, texts)
 
 
+def save_ensemble(
+    path: str | os.PathLike[str], model: EnsembleModel, notes: Mapping[str, str] | None = None
+) -> None:
+    """Write an ensemble to a safetensors file.
+
+    Parameters
+    ----------
+    path, notes
+        As `save` takes them.
+    model : EnsembleModel
+
+    Raises
+    ------
+    OSError, OptionError
+        As `save`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from backprop_xp.files.ensemble_model import Member
+    >>> net = Network([1, 1], output="identity", loss="squared_error")
+    >>> member = Member(net, np.array([[2.0, 1.0]]), np.array([1.0]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_ensemble(f"{folder}/model", EnsembleModel((member,), Meaning(flat=True)))
+    ...     load(f"{folder}/model").predict([[3.0]])
+    array([7.])
+    """
+    arrays, about = _with_arrays(model.meaning)
+    tensors, texts = ensemble_contents(model, notes, about)
+    check_format(path, "save(path)", ".safetensors")
+    write_contents(path, tensors | arrays, texts)
+
+
 def _with_arrays(meaning: Meaning) -> tuple[dict[str, HostArray], dict[str, Any]]:
     """Return the arrays of a meaning by name, and the parts of the description."""
     arrays: dict[str, HostArray] = {}
@@ -146,9 +181,10 @@ def load(
 
     Returns
     -------
-    Model
-        Unpacks as ``net, theta``. Its `predict` and `predict_proba` take rows as the estimator or
-        pipeline took them that was saved; they need no scikit-learn.
+    Model, or EnsembleModel from the file of an ensemble
+        A Model unpacks as ``net, theta``, an EnsembleModel has ``members``. The methods `predict`
+        and `predict_proba` take rows as the estimator or pipeline took them that was saved; they
+        need no scikit-learn.
 
     Raises
     ------
@@ -177,6 +213,12 @@ def load(
     tensors, texts = safetensors_file.read(Path(path), where)
     with safetensors_file.interpreting(where):
         described = safetensors_file.description(texts, KEY, where, FORMAT_VERSION)
+        if is_ensemble(described):
+            ensemble: Any = ensemble_from(
+                described, tensors, own or {}, where, lambda one: _meaning(described, tensors, one)
+            )
+            moved_to: Any = ensemble.on(chosen)
+            return moved_to  # type: ignore[no-any-return]
         net = network_from(described, tensors, own or {}, where)
         theta = tensors["theta"]
         check_theta(theta, net.parameter_count, "load")

@@ -7,8 +7,11 @@
     scaling            mean 0 and variance 1; a range
     normal_quantile    the inverse of the normal distribution function
     quantiles          quantiles to a uniform or a normal distribution
+    smooth_clip        a smooth bound on numbers
+    piecewise_linear   a column for each bin of a number
     missing            the signs of a missing value
     imputation         a value in place of a missing one
+    as_text            categories as texts
     one_hot            a column for each category
     composition        steps in turn, and side by side
     inputs             the columns that a step looks at, and those that hold texts

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
+from backprop_xp.preprocessing.as_text import AsText
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.one_hot import OneHotEncoding
+from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
 from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.scaling import RangeScaling, Standardisation
+from backprop_xp.preprocessing.smooth_clip import SmoothClip
 from backprop_xp.preprocessing.step import Step
 
 __all__ = ["KINDS", "step_from"]
@@ -21,6 +24,9 @@ KINDS: Final[Mapping[str, Any]] = {
         Standardisation,
         RangeScaling,
         QuantileMapping,
+        PiecewiseLinearEncoding,
+        SmoothClip,
+        AsText,
         Imputation,
         OneHotEncoding,
         Unchanged,

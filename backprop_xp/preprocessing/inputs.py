@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from backprop_xp.preprocessing.as_text import AsText
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.one_hot import OneHotEncoding
@@ -39,6 +40,8 @@ def text_columns(step: Step) -> set[int]:
     >>> text_columns(SideBySide(3, ((np.array([1]), one_hot), (np.array([0]), Unchanged(1)))))
     {1}
     """
+    if isinstance(step, AsText):
+        return set(range(step.n))
     if isinstance(step, OneHotEncoding):
         return {j for j, known in enumerate(step.categories) if _has_text(known)}
     if isinstance(step, Imputation):

@@ -147,7 +147,8 @@ def columns_of_frame(frame: Any, names: Sequence[str]) -> list[HostArray]:
             some = f"{', '.join(map(repr, names[:5]))}{', ...' if len(names) > 5 else ''}"
             advice = "Pass the columns of training; their order is free"
             raise DataError(WHERE, came, f"one of each of {some}", advice)
-    return [_column(frame[name]) for name in names]
+    labels = {str(label): label for label in frame.columns}  # such as the numbers of columns
+    return [_column(frame[labels[name]]) for name in names]
 
 
 def _column(series: Any) -> HostArray:

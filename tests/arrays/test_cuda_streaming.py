@@ -245,6 +245,8 @@ def test_what_does_not_fit_is_moved_by_rows(free, pooled, whole, monkeypatch):
     class Pool:
         """Bytes that CuPy has and does not use."""
 
+        malloc = cupy.cuda.get_allocator()
+
         @staticmethod
         def free_bytes():
             return pooled
@@ -252,6 +254,8 @@ def test_what_does_not_fit_is_moved_by_rows(free, pooled, whole, monkeypatch):
     monkeypatch.setattr(cupy, "get_default_memory_pool", Pool)
     assert fits(np.zeros((2, 2)), xp, Device, "float32") == whole  # 16 bytes
     assert fits([[1.0]], xp, Device, "float32")
+    with cupy.cuda.using_allocator(lambda _: None):  # of a pool that is not CuPy's own
+        assert fits(np.zeros((2, 2)), xp, Device, "float32")
 
 
 def test_rows_are_a_source():
@@ -290,6 +294,33 @@ def test_what_is_streamed_trains_as_what_was_moved_whole(labels, monkeypatch):
     assert [one.count for one in moves] == [3, 3, 3, 3]
 
 
+def test_what_turns_out_not_to_fit_is_streamed(monkeypatch):
+    # with a pool of the user's the copy is tried; the validation set fits
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(50, 3)).astype("float32"), rng.integers(0, 3, 50)
+    net, chosen, moved = bp.Network([3, 4, 3]), {"epochs": 2, "validation": (X[:20], Y[:20])}, []
+    whole = bp.train(net, X, Y, **chosen)
+    move = loading.moved_by
+
+    def moving(by, x, *place):
+        moved.append((x.shape, by))
+        if by is None and x.shape == X.shape:
+            raise MemoryError("no room for all of it")
+        return move(None, x, *place)
+
+    monkeypatch.setattr(loading, "moved_by", moving)
+    with pytest.raises(bp.OutOfMemoryError):  # NumPy has no other memory to stream to
+        bp.train(net, X, Y, **chosen)
+    monkeypatch.setattr(loading, "mover", lambda *_: "mover")
+    monkeypatch.setattr(loading, "is_cupy_namespace", lambda _: True)
+    moved.clear()
+    streamed = bp.train(net, X, Y, **chosen)
+    np.testing.assert_array_equal(streamed.theta, whole.theta)
+    assert streamed.history == whole.history
+    assert moved.count((X.shape, "mover")) == chosen["epochs"]
+    assert ((20, 3), None) in moved
+
+
 def test_predictions_are_moved_block_after_block(monkeypatch):
     X = np.random.default_rng(0).normal(size=(500, 3)).astype("float32")
     net = bp.Network([3, 4, 3])
@@ -326,8 +357,9 @@ def test_memory_from_the_pool_is_filled_after_the_steps_that_read_it():
 def test_data_take_the_memory_of_thetas_dtype(given, dtype, nbytes, monkeypatch):
     # of a CuPy that is acted here too; half of the free memory must hold the data
     x = np.zeros((20, 5), given)
-    pool = SimpleNamespace(free_bytes=lambda: 100)
-    acted = SimpleNamespace(get_default_memory_pool=lambda: pool)
+    pool = SimpleNamespace(free_bytes=lambda: 100, malloc="malloc")
+    cuda = SimpleNamespace(get_allocator=lambda: "malloc")
+    acted = SimpleNamespace(get_default_memory_pool=lambda: pool, cuda=cuda)
     monkeypatch.setitem(sys.modules, "cupy", acted)
     xp = ModuleType("cupy")
     for free, whole in ((2 * nbytes - 100, True), (2 * nbytes - 101, False)):

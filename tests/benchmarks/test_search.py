@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from needs import every
 
 pytest.importorskip("sklearn", minversion="1.7", reason="scikit-learn 1.7 is not installed")
 
@@ -22,6 +23,7 @@ def test_scikit_learn_searches_on_the_cpu_alone():
         make("sklearn", Job("search", [64, 5, 10], 50, 150, device="torch:cpu"))
 
 
+@every
 def test_the_command_writes_its_section(tmp_path):
     results, document = tmp_path / "a.json", tmp_path / "R.md"
     options = "--hidden 4 --batch-size 50 --cases 60 --epochs 1 --repeat 1"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from needs import needs
+from needs import needs, some_of
 
 sklearn = pytest.importorskip("sklearn", minversion="1.9")
 
@@ -18,7 +18,7 @@ PROGRAM = ROOT / "tests/support/array_api_checks.py"
 COUNTS = {"numpy": 6 * 8, "torch": 6 * (8 + 1), "array_api_strict": 6 * (16 + 1)}
 
 
-@pytest.mark.parametrize("library", COUNTS)
+@pytest.mark.parametrize("library", some_of(COUNTS, len(COUNTS)))
 def test_all_checks_run_and_pass(library):
     needs(library, "strict" if library == "array_api_strict" else None)
     if library == "torch":

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from needs import every
 
 sklearn = pytest.importorskip("sklearn", minversion="1.9")
 
@@ -21,6 +22,7 @@ EXCUSED = {
 IMPORT = "from sklearn.neural_network import MLPClassifier, MLPRegressor"
 
 
+@every
 def test_all_but_the_excused_pass(tmp_path):
     source = (FOLDER / "neural_network/tests/test_mlp.py").read_text()
     assert source.count(IMPORT) == 1

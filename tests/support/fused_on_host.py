@@ -7,6 +7,7 @@ import subprocess
 
 import numpy as np
 
+from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.replay import FusedReplayer
 
 
@@ -156,11 +157,25 @@ class CompiledLibrary(NumpyLibrary):
             function = getattr(compiled(self.kernels, self._folder), name)
             rows = [np.ascontiguousarray(x) for x in arrays]
             function(*(ctypes.c_void_p(x.ctypes.data) for x in rows))
-            for x, row in zip(arrays, rows, strict=True):
+            stored = len(kernel.reads)
+            for x, row in zip(arrays[stored:], rows[stored:], strict=True):
                 if row is not x:
                     x[...] = row.reshape(x.shape)
 
         return self.deferring(run)
+
+
+def no_thread_reads_what_another_writes(entry):
+    """Tell whether a kernel reads the memory that it writes by the same view alone."""
+    if not isinstance(entry, Kernel):
+        return True
+    loads = [node.value for node in entry.nodes if node.name == "load"]
+    return all(
+        one == other
+        for other, _ in entry.writes
+        for one in (*loads, *(place for place, _ in entry.writes))
+        if one.memory == other.memory
+    )
 
 
 def replayer(make_step, library):

@@ -8,5 +8,6 @@
     cupy_arrays    CuPy's part of a program: views, kernels, products, captured launches
     cublas         matrix products that a CUDA graph may hold
     graphs         many steps as one launch
-    switches       environment variables that turn kernels and graphs off
+    one_kernel/    a block of steps as one launch, a thread block for each network
+    switches       environment variables that turn these ways on or off
 """

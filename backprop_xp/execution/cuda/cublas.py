@@ -21,6 +21,7 @@ from backprop_xp.arrays.backend import HostArray
 __all__ = ["Cublas", "Gemm", "gemm_of"]
 
 WORKSPACE: Final = 32 * 2**20  # bytes, as NVIDIA recommends for GPUs of 2022 and later
+MOST: Final = 2**31 - 1  # of a size or a leading dimension, which cuBLAS takes as a C int
 
 
 class Gemm(NamedTuple):
@@ -82,7 +83,7 @@ def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
         first, second, transposed, m, n = of_b, of_a, (not of_b.by_rows, not of_a.by_rows), n, m
     else:
         first, second, transposed = of_a, of_b, (of_a.by_rows, of_b.by_rows)
-    return Gemm(
+    gemm = Gemm(
         of_out.by_rows,
         transposed,
         m,
@@ -92,6 +93,7 @@ def gemm_of(a: HostArray, b: HostArray, out: HostArray) -> Gemm | None:
         (first.stride, second.stride, of_out.stride),
         out.shape[0] if out.ndim == 3 else 1,
     )
+    return gemm if max(m, n, k, *gemm.leading, gemm.matrices) <= MOST else None
 
 
 def _layout(x: HostArray, out: HostArray) -> _Layout | None:
@@ -138,9 +140,9 @@ class Cublas:
             *(pointer, *matrix, *matrix, pointer, *matrix),
             *(whole, whole, whole),
         ]
+        self._workspace = cupy.empty(WORKSPACE, cupy.uint8)  # before there is a handle to destroy
         self._handle = ctypes.c_void_p()
         self._check(self._library.cublasCreate_v2(ctypes.byref(self._handle)))
-        self._workspace = cupy.empty(WORKSPACE, cupy.uint8)
         self._stream: int | None = None
         self._scales = {name: np.array([0, 1], name) for name in ("float32", "float64")}
 
@@ -188,6 +190,5 @@ class Cublas:
             self._stream = stream
 
     def _check(self, status: int) -> None:
-        if status:
-            cublas = importlib.import_module("cupy_backends.cuda.libs.cublas")
-            raise cublas.CUBLASError(status)
+        if status:  # CuPy's own function raises it, since the error's constructor may change
+            importlib.import_module("cupy_backends.cuda.libs.cublas").check_status(status)

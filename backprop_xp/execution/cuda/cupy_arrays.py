@@ -15,6 +15,8 @@ from backprop_xp.execution.tape import Instruction
 
 __all__ = ["CupyLibrary"]
 
+UNASKED_BYTES = 48 * 1024  # of shared memory, which a block may have on every device
+
 
 class CupyLibrary:
     """The functions of CuPy that a program needs, on the current device."""
@@ -28,7 +30,7 @@ class CupyLibrary:
     def _cublas(self) -> Cublas | None:
         try:
             return Cublas()
-        except (ImportError, OSError, AttributeError, RuntimeError):
+        except (ImportError, OSError, AttributeError, RuntimeError, MemoryError):
             return None  # CuPy's own products take over, and report an error if there is one
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -102,6 +104,30 @@ class CupyLibrary:
     def join(self, arrays: Sequence[Any]) -> Any:
         """Return the arrays concatenated along their first axis."""
         return self._cupy.concatenate(arrays)
+
+    def limits(self) -> tuple[int, int]:
+        """Return the most bytes of shared memory of a block, and the multiprocessors."""
+        runtime = self._cupy.cuda.runtime
+        device = runtime.getDevice()
+        kinds = (
+            runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin,
+            runtime.cudaDevAttrMultiProcessorCount,
+        )
+        most_bytes, processors = (runtime.deviceGetAttribute(kind, device) for kind in kinds)
+        return most_bytes, processors
+
+    def one_kernel(
+        self, source: str, name: str, threads: int, shared_bytes: int
+    ) -> Callable[..., None]:
+        """Return ``launch(blocks, arguments)`` of a kernel, compiled from its source."""
+        kernel = self._cupy.RawKernel(source, name, options=("-std=c++17",))
+        if shared_bytes > UNASKED_BYTES:
+            kernel.max_dynamic_shared_size_bytes = shared_bytes
+
+        def launch(blocks: int, arguments: Sequence[Any]) -> None:
+            kernel((blocks,), (threads,), tuple(arguments), shared_mem=shared_bytes)
+
+        return launch
 
     def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
         """Return the launch of a CUDA graph of `work`, and the result of `work()`.

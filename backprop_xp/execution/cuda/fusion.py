@@ -17,7 +17,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["Memories", "Program", "View", "program_of"]
+__all__ = ["Memories", "Program", "View", "as_number", "program_of"]
 
 MOST_UNITS = 64  # that a single thread sums
 
@@ -175,12 +175,19 @@ class _Operation(NamedTuple):
         views = [_input(x, memories) for x in inputs]
         if None in views:
             return None
-        return cls(name, tuple(views), memories.view(target), kind == "reduce")
+        made = cls(name, tuple(views), memories.view(target), kind == "reduce")
+        return None if made.races else made
+
+    @property
+    def races(self) -> bool:
+        """Whether a thread would read a number that another one writes, as in ``a += a.mT``."""
+        views = [x for x in self.inputs if isinstance(x, View)]
+        return any(x.memory == self.target.memory and x != self.target for x in views)
 
 
 def _input(x: Any, memories: Memories) -> Any:
     """Return the number or the place of an input; None for a dtype that no kernel can hold."""
-    number = _as_number(x)
+    number = as_number(x)
     if number is not None:
         return number
     return memories.view(x) if is_known("convert", "convert", x.dtype) else None
@@ -191,10 +198,10 @@ def _sums_units(instruction: Instruction) -> bool:
     if instruction.function is not np.matmul:
         return False
     row, x = instruction.inputs
-    return bool(row.ndim == 2 <= x.ndim and row.shape[0] == 1 and _as_number(row) == 1)
+    return bool(row.ndim == 2 <= x.ndim and row.shape[0] == 1 and as_number(row) == 1)
 
 
-def _as_number(x: Any) -> Any:
+def as_number(x: Any) -> Any:
     """Return a number as it is, a constant of equal numbers as one; None for other arrays."""
     if not isinstance(x, np.ndarray):
         return x

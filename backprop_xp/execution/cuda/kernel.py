@@ -172,8 +172,19 @@ class _Body:
             if node.reduces:
                 lines += self._reduction(number, node, done)
                 done[number] = f"r{number}"
-        last = self._lines(self._needed(kernel.writes, done), done) + self._stores(done)
-        return "\n".join([*lines, *self._over_units(last)])
+            elif self._is_of_column(node):  # once per column, and before anything is stored
+                lines += self._lines([number], done)
+                done[number] = f"v{number}"
+        by_unit = [one for one in kernel.writes if not self._is_of_column(kernel.nodes[one[1]])]
+        by_column = [one for one in kernel.writes if one not in by_unit]
+        if by_unit:
+            inner = self._lines(self._needed(by_unit, done), done) + self._stores(by_unit, done)
+            lines += self._over_units(inner)
+        return "\n".join(lines + self._stores(by_column, done))
+
+    def _is_of_column(self, node: Node) -> bool:
+        """Tell whether the node has one number for a column, not one for each unit."""
+        return node.name != "number" and (len(node.shape) < 2 or node.shape[-2] == 1)
 
     def _reduction(self, number: int, node: Node, done: Mapping[int, str]) -> list[Line]:
         (of,) = node.inputs
@@ -184,7 +195,7 @@ class _Body:
         return [f"{kind} r{number} = 0;", *self._over_units(inner)]
 
     def _over_units(self, lines: list[Line]) -> list[Line]:
-        head = f"for (int d = 0; d < {self._kernel.shape[-2]}; ++d) {{"
+        head = f"for (ptrdiff_t d = 0; d < {self._kernel.shape[-2]}; ++d) {{"
         return [head, *(f"  {line}" for line in lines), "}"]
 
     def _needed(self, writes: Any, done: Mapping[int, str] | None = None) -> list[int]:
@@ -228,9 +239,9 @@ class _Body:
         value = done.get(number, f"v{number}")
         return value if self._type(node) == kind else f"({kind}){value}"
 
-    def _stores(self, done: Mapping[int, str] | None = None) -> list[Line]:
+    def _stores(self, writes: Any = None, done: Mapping[int, str] | None = None) -> list[Line]:
         lines = []
-        for place, number in self._kernel.writes:
+        for place, number in self._kernel.writes if writes is None else writes:
             at = self._index(self._kernel.nodes[number].shape)
             lines.append(f"{self._names[place]}[{at}] = {(done or {}).get(number, f'v{number}')};")
         return lines

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_cupy_namespace
 
 from backprop_xp.arrays.backend import (
     Array,
@@ -18,7 +19,7 @@ from backprop_xp.arrays.cuda_streaming import HostRows, Mover, fits, moved_by, m
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import same_place
 from backprop_xp.arrays.rows import INTO_MEMORY, FileRows, Rows, in_memory, is_source, rows_of
-from backprop_xp.errors import OptionError, ShapeError
+from backprop_xp.errors import OptionError, OutOfMemoryError, ShapeError
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.columns import TargetKind
 from backprop_xp.network.network import Network
@@ -112,8 +113,13 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
     kind = columns.kind_of_targets(targets.like, m, net.sizes[-1], place.lead, y_where)
     loader = _Loader(net, place, where, kind)
     if not isinstance(rows, FileRows):
-        with memory_errors(x_where, "room for all cases", _FROM_A_FILE):
-            return loader(rows.like, targets.like, None)
+        try:
+            with memory_errors(x_where, "room for all cases", _FROM_A_FILE):
+                return loader(rows.like, targets.like, None)
+        except OutOfMemoryError:
+            if not _streams(rows.like, place):
+                raise
+        rows = FileRows(HostRows(rows.like), rows.like)  # outside of `except`, which holds memory
     if not targets.in_file:
         loader.check_targets(targets.like)
     movers = mover(place.xp, place.device), mover(place.xp, place.device)
@@ -130,6 +136,11 @@ def _streamed_if_large(rows: Rows, place: Place) -> Rows:
     if fits(rows.like, place.xp, place.device, place.dtype):
         return rows
     return FileRows(HostRows(rows.like), rows.like)
+
+
+def _streams(x: Any, place: Place) -> bool:
+    """Tell whether rows of `x` can be streamed to the device where the whole does not fit."""
+    return isinstance(x, np.ndarray) and x.ndim == 2 and is_cupy_namespace(place.xp)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Compiled steps against recorded ones: the same numbers to the bit."""
 
-import os
-
 import numpy as np
 import pytest
 from compiled_cache import cache, compiler  # noqa: F401  fixtures
 from compiled_steps import BATCHES, M, assert_same, batches_for, both, steps_of
+from needs import every  # each structure takes a second or more to compile
 from tape_cases import BINARY, OPTIMIZERS, UNARY, falling
 from training_steps import numbers_of, step_for
 
@@ -16,11 +15,6 @@ from backprop_xp.execution.steps import over_batches
 from backprop_xp.execution.tape import leaves
 from backprop_xp.losses import LOSSES
 
-# each structure takes a second or more to compile
-every = pytest.mark.skipif(
-    not os.environ.get("BACKPROP_XP_REQUIRE"),
-    reason="all structures are compiled where BACKPROP_XP_REQUIRE names libraries",
-)
 NET = bp.Network([3, 4, 2], "relu")
 CANONICAL = [("identity", "squared_error"), ("softmax", "cross_entropy")]
 CANONICAL += [("sigmoid", "binary_cross_entropy"), ("exp", "poisson")]

@@ -1,12 +1,17 @@
 """Products as cuBLAS takes them: what a column-major product of that form would write."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import needs
 
+from backprop_xp.execution.cuda import cublas
 from backprop_xp.execution.cuda.cublas import Cublas, Gemm, gemm_of
+from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 
 
 def numbers_from(x):
@@ -99,6 +104,82 @@ def test_a_product_by_hand():
     assert gemm_of(a, b, out) == expected
 
 
+@pytest.mark.parametrize("axis", range(3))
+def test_sizes_that_no_c_int_holds_are_left_to_others(axis):
+    for size, taken in ((2**31 - 1, True), (2**31, False)):
+        sizes = [1, 1, 1]
+        sizes[axis] = size
+        m, k, n = sizes
+        zero, shapes = np.zeros(1, "float32"), ((m, k), (k, n), (m, n))
+        arrays = [  # in C order, and never read
+            np.lib.stride_tricks.as_strided(zero, shape, (4 * shape[1], 4), writeable=False)
+            for shape in shapes
+        ]
+        assert (gemm_of(*arrays) is not None) == taken
+
+
+class FakeCuda(SimpleNamespace):
+    """CuPy and cuBLAS, as far as `Cublas` calls them; any call of cuBLAS returns `status`."""
+
+    def __init__(self, status=0, *, room=True):
+        def empty(size, dtype):
+            if not room:
+                raise MemoryError(size)
+            return np.empty(size, dtype)
+
+        def check_status(status):
+            raise RuntimeError(f"status {status}")  # as CuPy's, whatever its error's constructor
+
+        super().__init__(calls=[], status=status)
+        runtime = SimpleNamespace(runtimeGetVersion=lambda: 13000)
+        self.modules = {
+            "cupy": SimpleNamespace(
+                cuda=SimpleNamespace(runtime=runtime), empty=empty, uint8=np.uint8
+            ),
+            "cupy_backends.cuda.libs.cublas": SimpleNamespace(
+                getVersion=None, check_status=check_status
+            ),
+        }
+
+    def cublasCreate_v2(self, *_):
+        self.calls.append("create")
+        return self.status
+
+    def cublasDestroy_v2(self, *_):
+        self.calls.append("destroy")
+
+    def cublasGemmStridedBatchedEx(self, *_):
+        return self.status
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    """Return the function that puts a fake in the place of CuPy and cuBLAS."""
+
+    def put(fake):
+        fake.cublasGemmStridedBatchedEx = SimpleNamespace()
+        monkeypatch.setattr(cublas.ctypes, "CDLL", lambda _: fake)
+        for name, module in fake.modules.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        return fake
+
+    return put
+
+
+def test_an_error_of_cublas_is_raised_by_cupys_own_function(faked):
+    faked(FakeCuda(status=13))
+    with pytest.raises(RuntimeError, match="status 13"):
+        Cublas()
+
+
+def test_without_room_for_a_workspace_cupys_own_products_take_over(faked):
+    fake = faked(FakeCuda(room=False))
+    with pytest.raises(MemoryError):
+        Cublas()
+    assert fake.calls == []  # no handle is made that nothing would use
+    assert CupyLibrary()._cublas is None
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(30, 784, 10), (256, 784, 128), (5, 3, 1), (1, 7, 64)])
@@ -112,10 +193,10 @@ def test_cublas_agrees_with_cupy(stack, shape, dtype):
     a, bT = (cupy.asarray(rng.random((*stack, *of)).astype(dtype)) for of in ((m, k), (n, k)))
     expected = a.astype("float64") @ bT.mT.astype("float64")
     host = [np.ones(x.shape, dtype) for x in (a, bT)]
-    cublas = Cublas()
+    handle = Cublas()
     for b in (bT.mT, cupy.ascontiguousarray(bT.mT)):
         b_host = host[1].mT if b.strides == bT.mT.strides else np.ones(b.shape, dtype)
         out = cupy.full((*stack, m, n), cupy.nan, dtype)
-        cublas.product(gemm_of(host[0], b_host, np.ones(out.shape, dtype)), dtype)(a, b, out)
+        handle.product(gemm_of(host[0], b_host, np.ones(out.shape, dtype)), dtype)(a, b, out)
         tolerance = k * float(np.finfo(dtype).eps)
         cupy.testing.assert_allclose(out.astype("float64"), expected, tolerance, tolerance)

@@ -11,11 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import program_cases
 import pytest
-from fused_on_host import NumpyLibrary, compiled, loop_in_c, replayer
+from fused_on_host import (
+    NumpyLibrary,
+    compiled,
+    loop_in_c,
+    no_thread_reads_what_another_writes,
+    replayer,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from needs import needs
+from needs import needs, some_of
 from surface import ITEMS, results
 from training_steps import numbers_of, step_for
 
@@ -125,83 +132,20 @@ def test_sums_over_many_units_are_calls_of_their_own():
 # ---------------------------------------------------------------------------------------------
 # any operations
 
-UNARY = [
-    np.negative,
-    np.abs,
-    np.tanh,
-    lambda x: x.mT,
-    lambda x: x - np.add.reduce(x, -2, keepdims=True),
-    lambda x: np.maximum.reduce(x, -2, keepdims=True) + x,
-    lambda x: x - np.sum(x, -1, keepdims=True),
-    lambda x: x + np.add.reduce(x, -1, keepdims=True),
-]
-BINARY = [
-    np.add,
-    np.subtract,
-    np.multiply,
-    np.maximum,
-    lambda x, y: np.where(x > y, x, y),
-    lambda x, y: (x > y).astype(x.dtype),
-    lambda x, y: x @ y,
-    lambda x, y: x[:, :1] * y,
-    lambda x, y: x[:1, :] - y.mT,
-    lambda x, y: np.ones_like(x) - y,
-]
 
-
-@given(
-    operations=st.lists(
-        st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 4)),
-        max_size=14,
-    ),
-    count=st.integers(1, 3),
-)
+@given(operations=program_cases.OPERATIONS, count=st.integers(1, 3))
 def test_any_operations_one_after_another(operations, count):
     """A random program of matrices (2, 2), in place or not, on views and on their bases."""
-
-    def step(carry, numbers, x):
-        (a, b), values = carry, [x * 1, numbers * x, *carry]
-        for which, first, second, place in operations:
-            one, other = values[first % len(values)], values[second % len(values)]
-            function = (*UNARY, *BINARY)[which % (len(UNARY) + len(BINARY))]
-            made = function(one) if function in UNARY else function(one, other)
-            if place == 0:
-                a += made
-            elif place == 1:
-                b *= made.mT
-            elif place == 2 and len(values) > 4:
-                values[-1] -= made
-            values.append(made)
-        return (a, b * 0.5), (values[-1] + a, None)
-
-    rng = np.random.default_rng(0)
-    carry, numbers = tuple(rng.normal(size=(2, 2, 2))), [np.array(0.5), np.array(-0.25)] * 2
-    X = rng.normal(size=(count, 2, 2))
+    step, (carry, numbers, X) = program_cases.step_of(operations), program_cases.arguments(count)
+    expected, outs = program_cases.expected(step, carry, numbers, X)
     with np.errstate(all="ignore"):
-        expected, outs = tuple(x.copy() for x in carry), []
-        for number, x in zip(numbers, X, strict=False):
-            expected, out = step(expected, number, x.copy())
-            outs.append(out[0].copy())
         steps = replayer(lambda _: step, NumpyLibrary())
-        found, (found_outs, none) = steps(tuple(x.copy() for x in carry), numbers[:count], None, X)
+        found, (found_outs, none) = steps(tuple(x.copy() for x in carry), numbers, None, X)
     assert none is None
     for one in steps.recordings.values():
-        assert all(no_thread_reads_what_another_writes(entry) for entry in one.program.entries)
-    for one, other in zip((*found, found_outs), (*expected, np.stack(outs)), strict=True):
+        assert all(map(no_thread_reads_what_another_writes, one.program.entries))
+    for one, other in zip((*found, found_outs), (*expected, outs), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def no_thread_reads_what_another_writes(entry):
-    """Tell whether a kernel reads the memory that it writes by the same view alone."""
-    if not isinstance(entry, Kernel):
-        return True
-    loads = [node.value for node in entry.nodes if node.name == "load"]
-    return all(
-        one == other
-        for other, _ in entry.writes
-        for one in (*loads, *(place for place, _ in entry.writes))
-        if one.memory == other.memory
-    )
 
 
 def test_what_no_tape_holds_is_done_otherwise():
@@ -260,7 +204,7 @@ def arguments(kernel, rng, extreme):
     return found
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", some_of(["float32", "float64"], 2))
 def test_the_bodies_agree_with_numpy(dtype, fusing, tmp_path):
     if shutil.which("g++") is None:
         pytest.skip("there is no g++")

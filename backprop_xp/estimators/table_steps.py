@@ -1,0 +1,279 @@
+"""The step from the columns of a table to the inputs of an ensemble's networks.
+
+Columns of numbers become normal quantiles and piecewise-linear shares, and gaps are filled with the
+median, beside a column that tells where they were. Categories become a column each. All is fitted
+on the rows that come here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.preprocessing.as_text import AsText, texts_of
+from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
+from backprop_xp.preprocessing.imputation import Imputation
+from backprop_xp.preprocessing.one_hot import NOWHERE, OneHotEncoding
+from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
+from backprop_xp.preprocessing.quantiles import QuantileMapping
+from backprop_xp.preprocessing.scaling import RangeScaling
+from backprop_xp.preprocessing.step import Step
+from backprop_xp.preprocessing.table import Table, shown
+
+__all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs", "quantile_mapping"]
+
+CATEGORY = "category"
+NUMBER = "number"
+NOISE = 1e-3  # of the quantiles, in standard deviations of a column
+FEW_LEVELS = 9  # categories with more levels are damped
+DAMPING = 0.25  # the factor of their columns
+MOST_LEVELS = 100  # of a category; the rarer levels share one column
+
+
+class Inputs(NamedTuple):
+    """A fitted step, and the feature that each of its columns belongs to.
+
+    Attributes
+    ----------
+    step : Step
+    features : array (n_out,) of int
+    """
+
+    step: Step
+    features: NDArray[np.int64]
+
+
+def column_kinds(table: Table, dtypes: Sequence[Any], categorical: Any, where: str) -> list[str]:
+    """Return for each column whether it holds numbers or categories.
+
+    Parameters
+    ----------
+    table : Table
+    dtypes : sequence
+        The dtypes of the columns of a data frame; empty for an array.
+    categorical : "auto" or sequence
+        Names or indices of the columns of categories, or a truth value for each column. "auto":
+        texts, and columns of pandas' and Polars' categories.
+    where : str
+        The function, for errors.
+
+    Raises
+    ------
+    OptionError
+        `categorical` names no column.
+    DTypeError
+        A column holds dates or other objects.
+    """
+    columns = table.columns()
+    n = len(columns)
+    kinds = [CATEGORY if _is_category(x) else NUMBER for x in columns]
+    for j, dtype in enumerate(dtypes):
+        if str(dtype).lower().startswith(("categor", "enum")):
+            kinds[j] = CATEGORY
+    if isinstance(categorical, str) and categorical == "auto":
+        chosen: list[int] = []
+    else:
+        chosen = _indices(categorical, table.names, n)
+    for j, column in enumerate(columns):
+        if column.dtype.kind not in "biufOU":
+            came = f"dtype {column.dtype} in column {table.names[j] if table.names else j}"
+            advice = "Turn a date into numbers, such as the year, the month and the weekday"
+            raise DTypeError(f"{where}(X)", came, "numbers, truth values and texts", advice)
+    return [CATEGORY if j in chosen else kind for j, kind in enumerate(kinds)]
+
+
+def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:
+    given = list(np.asarray(categorical).reshape(-1).tolist())
+    if len(given) == n and all(isinstance(one, bool) for one in given):
+        return [j for j, one in enumerate(given) if one]
+    found = []
+    for one in given:
+        if isinstance(one, str) and one in names:
+            found.append(names.index(one))
+        elif type(one) is int and -n <= one < n:
+            found.append(one % n)
+        else:
+            expected = f"'auto', or names or indices of {n} columns"
+            raise OptionError("categorical_features", f"{one!r:.60}", expected, "Use 'auto'")
+    return found
+
+
+def _is_category(column: HostArray) -> bool:
+    """Tell whether a column of objects or texts holds other values than numbers and gaps."""
+    if column.dtype.kind != "O":
+        return bool(column.dtype.kind == "U")
+    return not _are_numbers(column)
+
+
+def _are_numbers(column: HostArray) -> bool:
+    """Tell whether a column of objects holds numbers and gaps; texts of digits are texts."""
+    try:
+        column.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return not any(isinstance(x, str) for x in column)
+
+
+def fitted_inputs(
+    table: Table, kinds: Sequence[str], bins: int, random: np.random.RandomState, where: str
+) -> Inputs:
+    """Return the step that is fitted on a table.
+
+    Parameters
+    ----------
+    table : Table
+    kinds : sequence of str
+        The kind of each column, as `column_kinds` tells it. A column of one value is left out.
+    bins : int
+        The number of bins of the piecewise-linear encoding.
+    random : RandomState
+        Of the noise of the quantiles.
+    where : str
+        The function, for errors.
+
+    Raises
+    ------
+    DataError
+        A number is infinite.
+    """
+    parts = _Parts()
+    numbers = [j for j, kind in enumerate(kinds) if kind == NUMBER]
+    if numbers:
+        _of_numbers(table.take(numbers), np.asarray(numbers), bins, random, where, parts)
+    texts = [j for j, kind in enumerate(kinds) if kind == CATEGORY]
+    if texts:
+        _of_categories(table.take(texts), np.asarray(texts), parts)
+    if not parts.steps:  # all columns are constant
+        nothing: Step = RangeScaling(np.zeros(1), np.zeros(1))
+        if kinds[0] == NUMBER:
+            zero = Imputation(1, np.nan, np.array([0]), (0.0,), np.array([], dtype=np.int64))
+            nothing = Chain((zero, nothing))
+        else:
+            hot = OneHotEncoding((("",),), (np.array([0]),), (NOWHERE,), (1,))
+            nothing = Chain((AsText(1), hot, nothing))
+        parts.add(np.array([0]), nothing, [0])
+    return Inputs(SideBySide(len(kinds), tuple(parts.steps)), np.array(parts.features))
+
+
+@dataclass
+class _Parts:
+    """The parts of a step, and the features of their columns."""
+
+    steps: list[tuple[NDArray[np.int64], Step]] = field(default_factory=list)
+    features: list[int] = field(default_factory=list)
+
+    def add(self, columns: NDArray[np.int64], step: Step, features: Any) -> None:
+        """Add a step that takes some columns and makes a column of each feature."""
+        self.steps.append((columns, step))
+        self.features += [int(one) for one in features]
+
+
+def _of_numbers(
+    table: Table,
+    places: NDArray[np.int64],
+    bins: int,
+    random: np.random.RandomState,
+    where: str,
+    parts: _Parts,
+) -> None:
+    X = table.numbers()
+    gaps = np.isnan(X)
+    bad = np.argwhere(np.isinf(X))
+    if len(bad):
+        row, j = bad[0]
+        came = f"{shown(X[row, j])} (infinity) at {table.place(int(row), int(j))}"
+        raise DataError(f"{where}(X)", came, "finite numbers, or NaN for a gap", "Mark it as NaN")
+    fill = np.array(
+        [np.median(x[~gap]) if not gap.all() else 0 for x, gap in zip(X.T, gaps.T, strict=True)]
+    )
+    X = np.where(gaps, fill, X)
+    ranges = X.max(axis=0) - X.min(axis=0)
+    distinct = np.array([min(len(np.unique(x)), 3) for x in X.T])
+    varied, two = np.flatnonzero(distinct > 2), np.flatnonzero(distinct == 2)
+    holes = np.flatnonzero(gaps.any(axis=0) & ~gaps.all(axis=0))
+    kept = np.concatenate([varied, two])
+    if not len(kept) and not len(holes):
+        return
+    inner = _Parts()
+    if len(varied):
+        at = np.arange(len(varied))
+        inner.add(at, quantile_mapping(X[:, varied], NOISE, random), varied)
+        encoding = PiecewiseLinearEncoding.of_quantiles(X[:, varied], bins)
+        widths = np.array([len(edges) - 1 for edges in encoding.edges])
+        several = np.flatnonzero(widths > 1)
+        if len(several):
+            chosen = PiecewiseLinearEncoding(tuple(encoding.edges[j] for j in several))
+            inner.add(at[several], chosen, np.repeat(varied[several], widths[several]))
+    if len(two):
+        factor = 2 / ranges[two]
+        scaled = RangeScaling(factor, -1 - X[:, two].min(axis=0) * factor, -1.0, 1.0)
+        inner.add(len(varied) + np.arange(len(two)), scaled, two)
+    if len(holes):
+        # a gap is a feature of its own
+        after = len(kept) + np.arange(len(holes))
+        inner.add(after, Unchanged(len(holes)), len(places) + holes)
+    filled = Imputation(len(places), np.nan, kept, tuple(fill[kept].tolist()), holes)
+    chain = Chain((filled, SideBySide(filled.n_out, tuple(inner.steps))))
+    own = [places[j] if j < len(places) else -1 - places[j - len(places)] for j in inner.features]
+    parts.add(places, chain, own)
+
+
+def quantile_mapping(
+    X: NDArray[np.float64], noise: float, random: np.random.RandomState
+) -> QuantileMapping:
+    """Return the map to normal quantiles, fitted by scikit-learn on X (m, n) with normal noise.
+
+    The noise, in standard deviations of a column, tells equal numbers apart: so a number that many
+    rows have is mapped to the middle of its ranks.
+
+    References
+    ----------
+    Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular data",
+    NeurIPS (2021), arXiv 2106.11959, appendix, for the noise and the number of quantiles.
+
+    Examples
+    --------
+    >>> step = quantile_mapping(np.arange(99.0)[:, None], 1e-3, np.random.RandomState(0))
+    >>> bool(abs(step.apply(Table((np.array([[49.0]]),))).numbers()[0, 0]) < 0.1)
+    True
+    """
+    from sklearn.preprocessing import QuantileTransformer
+
+    count = min(max(min(len(X) // 30, 1000), 10), len(X))
+    noisy = X + random.standard_normal(X.shape) * noise * X.std(axis=0)
+    found = QuantileTransformer(
+        n_quantiles=count, output_distribution="normal", subsample=None, random_state=0
+    ).fit(noisy)
+    return QuantileMapping(found.quantiles_, found.references_, True)
+
+
+def _of_categories(table: Table, places: NDArray[np.int64], parts: _Parts) -> None:
+    levels, at, elsewhere, widths, factors, chosen = [], [], [], [], [], []
+    for j, column in enumerate(table.columns()):
+        texts = texts_of(column, lambda row, j=j: table.place(row, j))
+        known, counts = np.unique(texts.astype(str), return_counts=True)
+        if len(known) < 2:
+            continue
+        rare = len(known) > MOST_LEVELS
+        place = np.arange(len(known))
+        if rare:
+            order = np.argsort(-counts, kind="stable")
+            place = np.full(len(known), MOST_LEVELS - 1)
+            place[order[: MOST_LEVELS - 1]] = np.arange(MOST_LEVELS - 1)
+        width = min(len(known), MOST_LEVELS)
+        levels.append(tuple(known.tolist()))
+        at.append(place)
+        elsewhere.append(width - 1 if rare else NOWHERE)
+        widths.append(width)
+        factors += [DAMPING if len(known) > FEW_LEVELS else 1.0] * width
+        chosen.append(j)
+    if not chosen:
+        return
+    hot = OneHotEncoding(tuple(levels), tuple(at), tuple(elsewhere), tuple(widths))
+    damped = RangeScaling(np.array(factors), np.zeros(len(factors)))
+    steps = (AsText(len(chosen)), hot, damped)
+    parts.add(places[chosen], Chain(steps), np.repeat(places[chosen], widths))

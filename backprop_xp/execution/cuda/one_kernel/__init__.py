@@ -1,0 +1,12 @@
+"""A block of steps as one launch, in which a thread block trains one network of a stack.
+
+.. code-block:: text
+
+    phases         a recorded operation as a loop that the threads share
+    plan           a tape as phases between barriers, and their places in shared memory
+    source         a plan as the source of one CUDA kernel
+    launch         the kernel in place of the recorded step
+
+θ, the optimiser's state and the activations stay in shared memory for the whole launch. The phases
+are made from the kernels of `fusion`, so that no formula is written twice.
+"""

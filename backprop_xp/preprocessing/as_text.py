@@ -1,0 +1,104 @@
+"""Categories as texts, whatever type they came in."""
+
+import numbers
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.arrays.backend import HostArray
+from backprop_xp.errors import DTypeError
+from backprop_xp.preprocessing.table import WHERE, Table, shown
+
+__all__ = ["AsText", "texts_of"]
+
+
+@dataclass(frozen=True)
+class AsText:
+    """The values of columns as texts. A missing value, None or NaN, is the empty text.
+
+    So a category is the same, whether it comes as the number 3, as 3.0 or as the text "3".
+
+    Attributes
+    ----------
+    n : int
+        The number of columns.
+
+    Examples
+    --------
+    >>> column = np.array(["red", None, 3.0], dtype=object)
+    >>> AsText(1).apply(Table.of([column])).columns()[0].tolist()
+    ['red', '', '3']
+    """
+
+    n: int
+
+    kind: ClassVar[str] = "as_text"
+
+    @property
+    def n_in(self) -> int:
+        """The number of columns."""
+        return self.n
+
+    @property
+    def n_out(self) -> int:
+        """The number of columns."""
+        return self.n
+
+    def apply(self, table: Table) -> Table:
+        """Return the columns as arrays of texts.
+
+        Raises
+        ------
+        DTypeError
+            A value is no text, number or truth value.
+        """
+        made = [
+            texts_of(x, lambda row, j=j: table.place(row, j)) for j, x in enumerate(table.columns())
+        ]
+        return Table.of(made, table.names, table.start) if made else table.none()
+
+
+def texts_of(column: HostArray, place: Any = lambda row: f"row {row}") -> NDArray[np.object_]:
+    """Return the values of a column (m,) as an array of texts; `place` names a row in errors.
+
+    Raises
+    ------
+    DTypeError
+        A value is no text, number or truth value.
+
+    Examples
+    --------
+    >>> texts_of(np.array([1.0, 2.5, np.nan])).tolist()
+    ['1', '2.5', '']
+    """
+    made = np.empty(len(column), dtype=object)
+    known: dict[Any, str] = {}
+    for row, value in enumerate(column.tolist()):
+        try:
+            text = known.get((type(value), value))
+        except TypeError:  # it has no hash
+            text = None
+        if text is None:
+            text = _text(value, place, row)
+            known[type(value), value] = text
+        made[row] = text
+    return made
+
+
+def _text(value: Any, place: Any, row: int) -> str:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        if np.isnan(number):
+            return ""
+        return str(int(number)) if np.isfinite(number) and number == int(number) else str(number)
+    came = f"{shown(value)} at {place(row)} (counted from 0)"
+    expected = "a category: the argument must be a string, a number or a truth value"
+    raise DTypeError(WHERE, came, expected, "Turn it into a text")

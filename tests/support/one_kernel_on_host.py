@@ -1,0 +1,121 @@
+"""The kernel of `one_kernel` by g++: its threads as a loop, forwards, backwards or shuffled.
+
+A second build watches each word of shared memory: by whom and since which barrier it was read and
+written. It counts the races, numbers that two threads touch between two barriers, one of them
+writing.
+"""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+
+import numpy as np
+
+PLAIN = "#define SHARED(type, offset) ((type*)(shared + (offset)))\n"
+WATCHED = """
+struct Word { long written, read; int writer, reader; };
+static Word* words; static long now; static long races;
+static void touched(long at, int thread, bool writes) {
+  Word& w = words[at];
+  if (w.written == now && w.writer != thread) ++races;
+  if (writes) {
+    if (w.read == now && w.reader != thread) ++races;
+    w.written = now; w.writer = thread;
+  } else {
+    w.reader = w.read == now && w.reader != thread ? -1 : thread;
+    w.read = now;
+  }
+}
+template <class T> struct Ref {
+  T* p; long at; int thread;
+  operator T() const { touched(at, thread, false); return *p; }
+  const Ref& operator=(T x) const { touched(at, thread, true); *p = x; return *this; }
+  const Ref& operator=(const Ref& x) const { return *this = (T)x; }
+};
+template <class T> struct Pointer {
+  char* shared; long offset; int thread;
+  Ref<T> operator[](long i) const {
+    long at = offset + i * (long)sizeof(T);
+    return {(T*)(shared + at), at, thread};
+  }
+};
+#define SHARED(type, offset) (Pointer<type>{shared, (long)(offset), thread})
+"""
+HOST = """
+#include <cmath>
+#include <cstring>
+#include <vector>
+using namespace std;
+#define __restrict__
+#define DEVICE static inline
+#define METHOD
+static const int* order; static char* shared; static long long network; static long barriers;
+%s
+#define RUN(segment) \\
+  for (int t = 0; t < THREADS; ++t) segment(given, shared, network, step, order[t])
+#define BARRIER (%s)
+#define KERNEL static void
+#define BEGIN
+"""
+WATCH = """
+  static std::vector<Word> all;
+  all.assign(%d, Word{-1, -1, 0, 0});
+  words = all.data(); now = 0; races = 0;
+"""
+END = """
+extern "C" long on_host(void** arrays, long long* longs, const int* threads) {
+  order = threads;
+  std::vector<char> memory(%(bytes)d + 16);
+  shared = memory.data();
+  %(watch)s
+  for (network = 0; network < longs[1]; ++network) {
+    memset(shared, 0xff, %(bytes)d);
+    backprop_xp_one_kernel(%(arguments)s);
+    %(again)s
+  }
+  return %(races)s;
+}
+"""
+
+
+def built(source, arrays, numbers, shared_bytes, folder, *, watched=False):
+    """Return the function of arrays, longs and the order of threads; it returns the races."""
+    types = {"bool": "bool", "int32": "int", "float32": "float", "float64": "double"}
+    arguments = [f"({types[one.dtype.name]}*)arrays[{n}]" for n, one in enumerate(arrays)]
+    arguments += [f"longs[{n}]" for n in range(3 + numbers)]
+    end = END % {
+        "bytes": shared_bytes,
+        "arguments": ", ".join(arguments),
+        "watch": WATCH % (shared_bytes + 16) if watched else "",
+        "again": "++now;" if watched else "",
+        "races": "races" if watched else "0",
+    }
+    head = HOST % ((WATCHED, "++now") if watched else (PLAIN, "void()"))
+    text = head + source + end
+    path = folder / f"{hashlib.sha1(text.encode()).hexdigest()}.so"  # noqa: S324  a name
+    if not path.exists():
+        cpp = path.with_suffix(".cpp")
+        cpp.write_text(text)
+        options = ["-O1", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-w"]
+        subprocess.run([shutil.which("g++"), *options, cpp, "-o", path], check=True)
+    function = ctypes.CDLL(str(path)).on_host
+    function.restype = ctypes.c_long
+
+    def run(arrays, longs, threads):
+        pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
+        values = (ctypes.c_longlong * len(longs))(*longs)
+        order = np.ascontiguousarray(threads, np.int32)
+        return function(pointers, values, ctypes.c_void_p(order.ctypes.data))
+
+    return run
+
+
+def orders(threads):
+    """Return orders of threads, by name."""
+    shuffled = np.random.default_rng(0).permutation(threads)
+    return {
+        "forwards": np.arange(threads),
+        "backwards": np.arange(threads)[::-1],
+        "shuffled": shuffled,
+    }
