@@ -86,13 +86,33 @@ class _BaseEnsemble(BaseEstimator):
 
     @property
     def members_(self) -> tuple[Member, ...]:
-        """The networks of each architecture, with their parameters and weights."""
+        """The networks of each architecture, with their parameters and weights.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X = np.linspace(-1, 1, 40)[:, None]
+        >>> mlp = bp.MLPEnsembleRegressor(networks=2, epochs=5, random_state=0)
+        >>> all(one.network.sizes[-1] == 1 for one in mlp.fit(X, X[:, 0]).members_)
+        True
+        """
         check_is_fitted(self)
         return self._model.members
 
     @property
     def weights_(self) -> NDArray[np.float64]:
-        """The weights of all networks, which add up to 1."""
+        """The weights of all networks, which add up to 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X = np.linspace(-1, 1, 40)[:, None]
+        >>> mlp = bp.MLPEnsembleRegressor(networks=2, epochs=5, random_state=0)
+        >>> round(float(mlp.fit(X, X[:, 0]).weights_.sum()), 6)
+        1.0
+        """
         check_is_fitted(self)
         return self._model.weights
 
@@ -122,6 +142,15 @@ class _BaseEnsemble(BaseEstimator):
         Raises
         ------
         As the class.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> table = np.array([[size, town] for size in range(30) for town in "ab"], dtype=object)
+        >>> mlp = bp.MLPEnsembleRegressor(networks=2, epochs=5, random_state=0)
+        >>> mlp.fit(table, table[:, 0].astype(float)).kinds_
+        ('number', 'category')
         """
         try:
             self._fit(X, y, sample_weight, eval_set, groups)
@@ -292,6 +321,15 @@ class _BaseEnsemble(BaseEstimator):
         Parameters
         ----------
         X : array or data frame (m, n)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X = np.linspace(-1, 1, 40)[:, None]
+        >>> mlp = bp.MLPEnsembleRegressor(networks=2, epochs=5, random_state=0)
+        >>> mlp.fit(X, X[:, 0]).predict(X[:3]).shape
+        (3,)
         """
         return self._served(X).predict(X)
 
@@ -305,6 +343,15 @@ class _BaseEnsemble(BaseEstimator):
         Returns
         -------
         array (m,), (m, n_out) or (m, n_classes)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X = np.linspace(-1, 1, 40)[:, None]
+        >>> mlp = bp.MLPEnsembleRegressor(networks=2, epochs=5, random_state=0)
+        >>> bool((mlp.fit(X, X[:, 0]).predict_std(X) >= 0).all())
+        True
         """
         return self._served(X).predict_std(X)
 
@@ -485,6 +532,15 @@ class MLPEnsembleClassifier(ClassifierMixin, _BaseEnsemble):
         Parameters
         ----------
         X : array or data frame (m, n)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import backprop_xp as bp
+        >>> X = np.linspace(-1, 1, 40)[:, None]
+        >>> mlp = bp.MLPEnsembleClassifier(networks=2, epochs=5, random_state=0)
+        >>> mlp.fit(X, X[:, 0] > 0).predict_proba(X[:3]).shape
+        (3, 2)
         """
         return self._served(X).predict_proba(X)
 
