@@ -31,7 +31,6 @@ _RECORDED: Final = 200  # cases of a `LayerRecord`
 _ON_SURFACE: Final = 500  # cases of a cost surface
 _RESOLUTION: Final = 25
 _SQUARES: Final = 200_000  # the most weights of a Hinton diagram
-_AXES: Final = ("x₁", "x₂")
 _SIDE: Final = 4.0  # of the panel of a matrix, in inches
 _NARROWEST: Final = 2.0
 _INCHES_OF_LABELS: Final = 0.5
@@ -303,8 +302,10 @@ def _regions(trained: Trained) -> Any:
         theta = with_inputs(task.net, theta, task.inputs)
     figure, (panel,) = _panels(1, (5.4, 4.2))
     notes = task.data.notes
-    names, classes = _plain(notes.feature_names) or _AXES, _plain(notes.class_names) or None
-    plots.decision_regions(task.net, theta, X, Y, panel, names=names, classes=classes)
+    names = _plain(notes.feature_names)
+    chosen: dict[str, Any] = {"names": names} if names else {}  # else the axes are x_1 and x_2
+    classes = _plain(notes.class_names) or None
+    plots.decision_regions(task.net, theta, X, Y, panel, classes=classes, **chosen)
     return figure
 
 
