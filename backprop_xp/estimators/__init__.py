@@ -6,10 +6,18 @@
     folds              the fits of a search on one fold
     stacks             fits that are trained together, and each ends by its own rule
     along              the numbers of a stack's networks as one setting
-    ensemble           `MLPEnsembleClassifier` and `MLPEnsembleRegressor`, for tables
-    ensemble_folds     the rows that an ensemble holds out
-    ensemble_training  candidates of sampled numbers, a stack for each architecture
-    ensemble_selection the greedy choice of networks on held-out rows
+    ensemble_…         ensembles for tables:
+      classifier       `MLPEnsembleClassifier`: its parameters, its targets, probabilities
+      regressor        `MLPEnsembleRegressor`: its parameters and its targets
+      base             their common base: a fit, its attributes, predictions
+      parameters       checks of parameters, and the numbers derived from them
+      targets          classes as labels, scaled numbers, and back
+      folds            the rows that are held out
+      members          selection among trained candidates, and a table of all
+      training         candidates of sampled numbers, a stack for each architecture
+      networks         the network of an architecture, and its start
+      best_epochs      the best epoch of each network, by its loss on held-out rows
+      selection        the greedy choice of networks on held-out rows
     table_steps        the step from the columns of a table to inputs
     classifier         `MLPClassifier`: its parameters, its targets, probabilities
     regressor          `MLPRegressor`: its parameters and its targets
@@ -37,7 +45,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_xp.estimators.classifier import MLPClassifier
-    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+    from backprop_xp.estimators.ensemble_classifier import MLPEnsembleClassifier
+    from backprop_xp.estimators.ensemble_regressor import MLPEnsembleRegressor
     from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
 
@@ -51,8 +60,8 @@ __all__ = [
 
 _MODULES = {
     "MLPClassifier": "classifier",
-    "MLPEnsembleClassifier": "ensemble",
-    "MLPEnsembleRegressor": "ensemble",
+    "MLPEnsembleClassifier": "ensemble_classifier",
+    "MLPEnsembleRegressor": "ensemble_regressor",
     "MLPRegressor": "regressor",
     "StackedSearchCV": "search",
 }
