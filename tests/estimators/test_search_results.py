@@ -7,8 +7,8 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn", minversion="1.6")
 
-from scipy.stats import loguniform, uniform  # noqa: E402
 from needs import some_of  # noqa: E402
+from scipy.stats import loguniform, uniform  # noqa: E402
 from search_cases import (  # noqa: E402
     IRIS,
     RATES,

@@ -16,6 +16,7 @@ from examples.__main__ import main
 
 pytestmark = pytest.mark.xdist_group("gallery")  # written once, by one process
 
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     for module in ("matplotlib", "sklearn"):
