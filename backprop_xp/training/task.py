@@ -23,7 +23,9 @@ from backprop_xp.callbacks.checkpoint import file_to_resume
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
-from backprop_xp.network.network import Network, check_network, stack_shape
+from backprop_xp.network.description import stack_shape
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options
