@@ -1,4 +1,4 @@
-"""The command `backprop-xp`: devices, train, predict.
+"""The command `backprop-xp`: devices, train, predict, explain.
 
 .. code-block:: text
 
@@ -15,6 +15,7 @@
     predict            the command predict: a table of outputs from a model and data
     predict_data       the cases to predict
     evaluation         cost, accuracy and R² of outputs
+    explain            the command explain: backpropagation step by step, as a page or as text
     model_notes        the names of features and classes in a model file
     destinations       files to write, checked before any work
 
