@@ -5,6 +5,7 @@
     search                `StackedSearchCV`: a search whose candidates train in stacks
     folds                 the fits of a search on one fold
     stacks                fits that are trained together, and each ends by its own rule
+    stack_members         which fits can be trained together
     along                 the numbers of a stack's networks as one setting
     ensemble_classifier   `MLPEnsembleClassifier`: its parameters, its targets, probabilities
     ensemble_regressor    `MLPEnsembleRegressor`: its parameters and its targets
