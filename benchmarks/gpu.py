@@ -111,6 +111,7 @@ def run(given: argparse.Namespace) -> int:
     )
     begin(report, given)
     panels: dict[str, dict[str, float]] = {}
+    late: set[str] = set()
     status, skipped = 0, 0
     for part in PARTS:
         if budget.left() < LEAST:
@@ -118,7 +119,7 @@ def run(given: argparse.Namespace) -> int:
         elif isinstance(part, Suite):
             status |= _tested(part, report, budget.part(SHARE))
         else:
-            _time(part, device, given, report, panels, budget.part(SHARE))
+            panels |= _timed(part, device, given.repeat, report, budget.part(SHARE), late)
         status |= write(report, given)
     if skipped:
         report.notes.append(
@@ -132,21 +133,22 @@ def run(given: argparse.Namespace) -> int:
     return status | write(report, given)
 
 
-def _time(
-    part: Timed,
-    device: str,
-    given: argparse.Namespace,
-    report: Report,
-    panels: dict[str, dict[str, float]],
-    budget: Budget,
-) -> None:
+def _timed(
+    part: Timed, device: str, repeat: int, report: Report, budget: Budget, late: set[str]
+) -> dict[str, dict[str, float]]:
+    """Time the peers but for those that were late before, and return a panel of the picture."""
     job = replace(part.job, device=device)
     if job.task == "train" and job.cuda_index is None:
         job = replace(job, cases=train.CASES["cpu"])
-    figures = report.add(job, time_peers(job, part.peers, given.repeat, part.times, budget))
+    peers = [peer for peer in part.peers if peer not in late]
+    skipped = [peer for peer in part.peers if peer in late]
+    outcome = time_peers(job, peers, repeat, part.times, budget)
+    late |= set(outcome.late) - {OWN}
+    outcome.left_out |= dict.fromkeys(skipped, "it was late before")
+    figures = report.add(job, outcome)
     table = TABLES[job.task](job, figures)
     report.show(table)
-    panels[table.title] = train.ratios(figures)
+    return {table.title: train.ratios(figures)}
 
 
 TABLES = {
@@ -167,7 +169,7 @@ def _tested(part: Suite, report: Report, budget: Budget) -> int:
     """Run tests, add how they ended to the notes, and return 1 if any failed."""
     command = [sys.executable, "-m", "pytest", "-m", "gpu", "-n0", "-q", *part.paths]
     named = f"`{part.variable}=1 " * bool(part.variable) or "`"
-    seconds = budget.left()
+    seconds = budget.of_the_part()
     try:
         done = subprocess.run(
             command,
