@@ -23,6 +23,7 @@ from benchmarks.publishing import Report, begin, print_end, write
 
 SHARE = 0.4  # of the seconds that are left, which a part may take at most
 LEAST = 5.0  # seconds, with which a part is begun
+END = 5.0  # seconds that are kept for the files of the results
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def run(given: argparse.Namespace) -> int:
     """Do the parts in turn until the budget is spent, and publish after each."""
     if os.name == "nt":
         raise Refused("gpu: deadlines of answers need a POSIX system; run the other commands")
-    device, budget = device_name(given), Budget(given.budget, given.deadline)
+    budget = Budget(max(given.budget - END, 0.0), given.deadline)
+    device = device_name(given)
     report = Report(
         f"gpu {device}", f"Tests and benchmarks of {device}, float32, plain SGD or Adam"
     )
