@@ -17,6 +17,7 @@
     numpy_code          expressions as NumPy source
     onnx_code           expressions as nodes of ONNX
     onnx_graph          an ONNX graph that is being built
+    unique_names        a name beside the names that are taken
     normal_quantile     the quantile function of the normal distribution, as an expression
 
 Read the first five for use, the others in their order. The room imports `estimators` and the rooms

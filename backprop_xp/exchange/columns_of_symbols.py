@@ -7,6 +7,7 @@ import numpy as np
 
 from backprop_xp.errors import OptionError
 from backprop_xp.exchange.program import concatenated, taken
+from backprop_xp.exchange.unique_names import unique_name
 from backprop_xp.execution.expressions import Symbol, constant
 
 __all__ = ["NUMBER", "TEXT", "Columns", "Part"]
@@ -88,9 +89,7 @@ class Columns(NamedTuple):
 
     def unique(self, name: str) -> str:
         """Return a name that no other constant or result of the steps has."""
-        unique, number = name, 2
-        while unique in self.names:
-            unique, number = f"{name}_{number}", number + 1
+        unique = unique_name(name, self.names)
         self.names.append(unique)
         return unique
 

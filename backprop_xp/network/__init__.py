@@ -14,6 +14,7 @@ The modules, in the order to read them:
     connections        masks, 0 for each removed connection
     columns            arguments, checked and turned into the columns of the equations
     data_values        the values of data: finite, in range, labels that exist
+    folding            scalings of inputs and of targets, folded into θ
     summary            the layers as a table
     prediction         outputs for data of any size, in memory or in files; ensembles
     decisions          from outputs to classes, labels or numbers, and to probabilities
