@@ -21,7 +21,7 @@ from backprop_xp.datasets.packed_cells import PackedCells
 from backprop_xp.datasets.text_files import opened_bytes, opened_text
 from backprop_xp.errors import DataError
 
-__all__ = ["SEPARATORS", "Cells", "rows_of", "separator_of"]
+__all__ = ["SEPARATORS", "Cells", "mark_of", "rows_of", "separator_of"]
 
 Cells: TypeAlias = list[str] | PackedCells  # of a row; packed where its lines are long
 
@@ -55,10 +55,15 @@ def rows_of(file: Path) -> _Rows:
             raise _not_utf8(file) from error
 
 
+def mark_of(file: Path) -> str:
+    """Return the character that separates the cells of a file."""
+    with opened_text(file) as stream:
+        return _dialect(stream, file).separator
+
+
 def separator_of(file: Path) -> str:
     """Return the words for the separator of a file, such as "a comma"."""
-    with opened_text(file) as stream:
-        return _separator_name(_dialect(stream, file).separator)
+    return _separator_name(mark_of(file))
 
 
 def _dialect(stream: TextIO, file: Path) -> _Dialect:
