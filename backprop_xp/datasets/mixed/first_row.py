@@ -1,15 +1,14 @@
 """The first row of a table of mixed columns: the names of the columns, or a row of values.
 
-Columns of numbers, truth values and dates decide: their name is a text that is none of these. Where
-all columns are texts, a row has texts that occur further down too. A first row that may be either
-is refused, because a header is left out of the rows.
+Columns of numbers, truth values and dates decide: their name is a text that is none of these. In
+columns of texts, a row has texts that occur further down too. A first row that may be either is
+refused, because a header is left out of the rows.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from backprop_xp.datasets.cells import is_missing, is_name, is_number, shown
-from backprop_xp.datasets.mixed.column import Column
 from backprop_xp.datasets.mixed.dates import ISO
 from backprop_xp.datasets.mixed.profile import TRUTH, Profile
 from backprop_xp.datasets.mixed.source import Source
@@ -41,16 +40,22 @@ def first_row_names_columns(source: Source, profiles: Sequence[Profile]) -> bool
     typed = [_is_typed(cell, one) for cell, one in zip(cells, profiles, strict=True)]
     names = [j for j, cell in enumerate(cells) if typed[j] and not _same_type(cell, profiles[j])]
     values = [j for j, cell in enumerate(cells) if typed[j] and _same_type(cell, profiles[j])]
-    if names and not (values and not _counted([cells[j] for j in values])):
+    texts = [j for j, cell in enumerate(cells) if cell and not typed[j]]
+    known = [j for j in texts if cells[j] in source.columns[j].cells]
+    counted = _counted([cells[j] for j in values])
+    if names and (counted or not values):
         if any(is_name(cells[j]) for j in names):
             return True
         raise _ambiguous(source, names[0])
     if names:
         raise _ambiguous(source, values[0])
+    if known:
+        return False
     if values:
-        return False
-    if any(_occurs(cell, column) for cell, column in zip(cells, source.columns, strict=True)):
-        return False
+        new = [j for j in texts if 2 * profiles[j].different <= profiles[j].present]
+        if new and not counted:
+            raise _ambiguous(source, new[0])
+        return bool(new)
     if all(is_name(cell) for cell in cells) and len(set(cells)) == len(cells):
         return True
     raise _ambiguous(source, 0)
@@ -77,10 +82,6 @@ def _counted(cells: Sequence[str]) -> bool:
         return False
     numbers = list(map(int, cells))
     return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def _occurs(cell: str, column: Column) -> bool:
-    return bool(cell) and cell in column.cells
 
 
 def _ambiguous(source: Source, column: int) -> DataError:
