@@ -103,7 +103,7 @@ def formats_of(cell: str) -> list[str]:
     """
     found = _NUMERIC.fullmatch(cell)
     if found is None:
-        known = ("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%a, %b %d, %Y")
+        known = ("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%b-%Y", "%b %Y", "%a, %b %d, %Y")
         return [form for form in known if _has_format(cell, form)]
     mark, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
     orders = ["%d{0}%m{0}" + year, "%m{0}%d{0}" + year]

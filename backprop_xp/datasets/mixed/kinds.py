@@ -65,12 +65,12 @@ def feature_of(
         return Feature(None, reason="no values")
     if column.levels:
         return _text(column, profile)
-    if mark is not None and profile.fits(mark):
+    form = next((form for form in (dates, ISO) if form and profile.fits(form)), None)
+    if mark is not None and profile.fits(mark) and form is None:
         return _number(column, profile, mark, place)
     if profile.fits(TRUTH):
         plan = ColumnPlan(column.name, column.position, TRUTH_VALUE)
         return _varied(plan, numbers_of(column, plan, place), column, profile)
-    form = next((form for form in (ISO, dates) if form and profile.fits(form)), None)
     if form is not None:
         plan = ColumnPlan(column.name, column.position, DATE, form=form)
         return _varied(plan, numbers_of(column, plan, place), column, profile)
@@ -195,6 +195,8 @@ def refuse_near_kinds(
 def _refuse_amounts_and_dates(
     column: Column, profile: Profile, place: Place, otherwise: str
 ) -> None:
+    if profile.has_few():
+        return
     cell = next(cells for _, cells, _ in column.present() if cells)[0]
     where = place(int(np.argmin(column.gaps())), column.position, column.name)
     if profile.fits(AMOUNT) or (profile.nearly_fits(AMOUNT) and is_signed(cell)):

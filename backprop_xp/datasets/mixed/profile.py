@@ -1,6 +1,7 @@
 """What the cells of a column can be: the ways of reading, and the cells that each does not take."""
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,7 @@ AMOUNT: Final = "amount"  # with a currency or a percent sign
 OTHER_DATE: Final = "other date"
 
 _MOST_MISFITS: Final = 5  # different cells that a way of reading does not take
+_MOST_SEEN: Final = 2**12  # different cells of a column that are kept
 _FEW: Final = 10  # different whole numbers, at most, that may be the codes of categories
 
 Takes = Callable[[list[str]], bool]
@@ -56,17 +58,49 @@ class _Way:
     def goes_on(self) -> bool:
         return len(self.misfits) <= _MOST_MISFITS
 
-    def look_at(self, cells: list[str], row_of: Callable[[int], int]) -> None:
-        """Look at the cells of a part."""
-        if not self.goes_on or self.takes(cells):
+    def look_at(self, part: "_Part") -> None:
+        """Look at the cells of a part that are new, and count those that did not fit before."""
+        if not self.goes_on:
             return
-        for place, cell in enumerate(cells):
-            if not self.takes([cell]):
-                self.count += 1
-                if cell not in self.misfits:
-                    self.misfits[cell] = row_of(place)
-                    if not self.goes_on:
-                        return
+        if self.misfits:
+            self.count += sum(part.counts[cell] for cell in self.misfits)
+        if self.takes(part.new):
+            return
+        for cell in part.new:
+            if cell not in self.misfits and not self.takes([cell]):
+                self.count += part.counts[cell]
+                self.misfits[cell] = part.row_of(cell)
+                if not self.goes_on:
+                    return
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The cells of a part that are not missing.
+
+    Attributes
+    ----------
+    row : int
+        The first row.
+    cells : list of str
+    there : array of bool or None
+        Where the cells are; None where none is missing.
+    counts : Counter
+        How often each different cell occurs.
+    new : list of str
+        The different cells that did not occur before, as far as that is known.
+    """
+
+    row: int
+    cells: list[str]
+    there: NDArray[np.bool_] | None
+    counts: Counter[str]
+    new: list[str]
+
+    def row_of(self, cell: str) -> int:
+        """Return the first row that has a cell."""
+        place = self.cells.index(cell)
+        return self.row + (place if self.there is None else int(np.flatnonzero(self.there)[place]))
 
 
 @dataclass(frozen=True)
@@ -104,6 +138,10 @@ class Profile:
         """Tell whether its numbers can hardly be the codes of categories."""
         return self.different - len(self.ways[way].misfits) > _FEW or bool(self.marks)
 
+    def has_few(self) -> bool:
+        """Tell whether cells recur, and few of them are different, as in categories."""
+        return self.different <= _FEW and self.different < self.present
+
     def misfit(self, way: str) -> tuple[str, int]:
         """Return the first cell that a way does not take, and its row."""
         return min(self.ways[way].misfits.items(), key=lambda one: one[1])
@@ -124,7 +162,7 @@ def ways(dates: str | None) -> dict[str, Takes]:
     found: dict[str, Takes] = {
         POINT: partial(_are_numbers, decimal=POINT),
         COMMA: partial(_are_numbers, decimal=COMMA),
-        WHOLE: partial(_all, is_whole),
+        WHOLE: _are_whole,
         TRUTH: partial(_all, lambda cell: cell.lower() in TRUTHS),
         ISO: partial(_are_dates, form=ISO),
         AMOUNT: partial(_all, lambda cell: is_signed(cell) or is_written(cell, POINT)),
@@ -147,6 +185,10 @@ def _are_numbers(cells: list[str], decimal: str) -> bool:
     return True
 
 
+def _are_whole(cells: list[str]) -> bool:
+    return "".join(cells).isdecimal() or all(map(is_whole, cells))
+
+
 def _are_dates(cells: list[str], form: str) -> bool:
     try:
         for cell in cells:
@@ -157,7 +199,10 @@ def _are_dates(cells: list[str], form: str) -> bool:
 
 
 def profile_of(column: Column, known: Mapping[str, Takes]) -> Profile:
-    """Return what the cells of a column can be; 8 bytes for each cell are taken meanwhile.
+    """Return what the cells of a column can be.
+
+    A cell is tried once, or some times where there are thousands of different ones. At most 8 bytes
+    for each cell are taken meanwhile.
 
     Parameters
     ----------
@@ -166,19 +211,18 @@ def profile_of(column: Column, known: Mapping[str, Takes]) -> Profile:
         The ways of reading, as `ways` returns them.
     """
     tried = {name: _Way(takes) for name, takes in known.items()}
-    hashes, marks = array("q"), set[str]()
+    hashes, marks, seen = array("q"), set[str](), set[str]()
+    present = 0
     for row, cells, there in column.present():
-        hashes.extend(map(hash, cells))
-        text = "".join(cells) if len(marks) < 2 else ""
+        present += len(cells)
+        counts = Counter(cells)
+        new = [cell for cell in counts if cell not in seen]
+        if len(seen) < _MOST_SEEN:
+            seen.update(new)
+        hashes.extend(map(hash, new))
+        text = "".join(new)
         marks |= {mark for mark in (POINT, COMMA) if mark in text}
-
-        row_of = partial(_row_of, row, there)
         for way in tried.values():
-            way.look_at(cells, row_of)
+            way.look_at(_Part(row, cells, there, counts, new))
     different = len(np.unique(np.frombuffer(hashes, np.int64))) if hashes else 0
-    return Profile(len(column), len(hashes), different, frozenset(marks), tried)
-
-
-def _row_of(row: int, there: NDArray[np.bool_] | None, place: int) -> int:
-    """Return the row of the cell at a place among the cells that are there."""
-    return row + (place if there is None else int(np.flatnonzero(there)[place]))
+    return Profile(len(column), present, different, frozenset(marks), tried)

@@ -124,7 +124,7 @@ def read_mixed(
     choices = {"dates": dates, "task": task, "header": header, "decimal": decimal}
     options = checked(target, lists, missing, choices)
     found = opened(source, _WHERE)
-    is_header = _name_columns(found, options)
+    is_header, profiles = _name_columns(found, options)
     lines = found.lines_of_rows(is_header)
 
     def place(row: int, column: int, name: str) -> str:
@@ -132,7 +132,7 @@ def read_mixed(
 
     roles = Roles(found, options)
     known = ways(dates)
-    profiles = {j: profile_of(found.columns[j], known) for j in roles.read}
+    profiles = {j: profiles.get(j) or profile_of(found.columns[j], known) for j in roles.read}
     interpreted = {j: one for j, one in profiles.items() if j not in roles.categories}
     marks = decimal_marks(found, interpreted, decimal, place)
     features, left_out = _features(found, roles, profiles, marks, dates, place)
@@ -185,28 +185,39 @@ def _features(
     return features, left_out
 
 
-def _name_columns(source: Source, options: Options) -> bool:
-    """Name the columns of a source, and return whether its first row does.
+def _name_columns(source: Source, options: Options) -> tuple[bool, dict[int, Profile]]:
+    """Name the columns of a source.
+
+    Returns
+    -------
+    is_header : bool
+        Whether the first row names the columns.
+    profiles : dict of int to Profile
+        Of the columns by their positions, if they were needed for this answer.
 
     Raises
     ------
     DataError
         The first row may be a header or a row; or two columns have one name.
     """
+    profiles: dict[int, Profile] = {}
     for column in source.columns:
         column.signs = options.missing
     is_header = source.is_frame or options.header
     if is_header is None:
-        is_header = bool(options.texts().intersection(source.first)) or first_row_names_columns(
-            source, [profile_of(column, ways(options.dates)) for column in source.columns]
-        )
+        is_header = bool(options.texts().intersection(source.first))
+        if not is_header:
+            known = ways(options.dates)
+            found = [profile_of(column, known) for column in source.columns]
+            is_header = first_row_names_columns(source, found)
+            profiles = dict(enumerate(found)) if is_header else {}
     for column, cell in zip(source.columns, source.first, strict=True):
         column.name = (cell if is_header else "") or name_without_header(column.position)
         if not is_header:
             column.first = cell
     if is_header:
         check_names(source, [column.name for column in source.columns])
-    return is_header
+    return is_header, profiles
 
 
 def _no_features(source: Source, left_out: dict[str, str]) -> DataError:
