@@ -12,7 +12,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.numpy_calls import Call, calls_of
-from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, Recordings, form_of, record
 from backprop_xp.execution.tape import Instruction, leaves
 
@@ -73,12 +73,14 @@ class Recording:
             None if x is None else np.empty((count, *x.shape), x.dtype) for x in self._out
         ]
         results = [(x, kept) for x, kept in zip(self._out, outs, strict=True) if x is not None]
-        if source is None:
-            feeds = list(zip(self._batch, batches, strict=True))
-        else:
+        feeds = list(zip(self._batch, batches, strict=True))
+        if source is not None:
             rows = batches[0].astype(np.intp)  # once, or `take` would convert at every step
-            feeds = list(zip(self._batch[1:], batches[1:], strict=True))
+            del feeds[0]
         _copy(self._carry, leaves(carry))
+        for x, block in feeds:
+            x[...] = block[0]
+        feeds = [feed for feed in feeds if not is_repeated(feed[1])]
         for k, given in enumerate(numbers):
             if given is not seen:
                 _copy(self._numbers, leaves(given))
