@@ -19,7 +19,6 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.callbacks.callback import wants_batches
-from backprop_xp.errors import BackpropError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.driver import Driver
@@ -138,7 +137,7 @@ class Loop(Driver):
         try:
             start = self._train_unread(count, records)
             found = [record.epochs() for record in records]
-        except (BackpropError, MemoryError, RuntimeError):
+        except Exception:  # noqa: BLE001  epochs one by one raise it again, if it is an error
             found = None
         if found is None or not all(each.finite for each in found):
             progress.weights, progress.state = theta, state

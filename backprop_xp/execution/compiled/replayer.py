@@ -130,11 +130,12 @@ class CompiledRecording:
         """
         if len(arrays) != len(forms):
             raise ValueError(f"compiled step: {len(arrays)} arrays of the {of}, not {len(forms)}")
-        for number, (x, form) in enumerate(zip(arrays, forms, strict=True)):
+        for number, (given, form) in enumerate(zip(arrays, forms, strict=True)):
             if form is None or (skip and not number):
                 continue
-            repeated = count is not None and len(x) == count and is_repeated(x)
-            x, lead = (x[0, ...], ()) if repeated else (x, () if count is None else (count,))
+            x, lead = given, () if count is None else (count,)
+            if lead and given.shape[:1] == lead and is_repeated(given):
+                x, lead = given[0, ...], ()
             _check(x, (*lead, *form[0]), form[1], f"{of} {number}")
             step = math.prod(form[0]) * form[1].itemsize if lead else 0
             self._set(Place(of, number), x.ctypes.data, step)

@@ -89,9 +89,13 @@ class Block(NamedTuple):
     def repeated(self, count: int) -> "Block":
         """Return a block of the only batch `count` times, without copies of its arrays."""
         xp = namespace(self.y)
-        arrays = (self.X, self.y, self.w, self.labels)
-        many = (None if x is None else xp.broadcast_to(x, (count, *x.shape[1:])) for x in arrays)
-        return Block(*many, self.source)
+
+        def many(x: Array) -> Array:
+            repeated: Array = xp.broadcast_to(x, (count, *x.shape[1:]))
+            return repeated
+
+        labels = None if self.labels is None else many(self.labels)
+        return Block(many(self.X), many(self.y), many(self.w), labels, self.source)
 
     def part(self, group: slice) -> "Block":
         """Return the block of a group of the stack's networks."""
