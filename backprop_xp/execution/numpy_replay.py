@@ -12,8 +12,10 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.numpy_calls import Call, calls_of
+from backprop_xp.execution.placement import placed
 from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, Recordings, form_of, record
+from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import Instruction, leaves
 
 __all__ = ["Recording", "Replayer"]
@@ -56,7 +58,7 @@ class Recording:
         batch: Sequence[Any],
         calls_of: CallsOf = calls_of,
     ) -> None:
-        recorded = record(step, carry, numbers, batch)
+        recorded = placed(without_repeats(record(step, carry, numbers, batch, runs_here=False)))
         self._carry, self._numbers, self._batch, self._out, instructions = recorded
         self._calls = [call for one in instructions for call in calls_of(one)]
 
