@@ -62,7 +62,8 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
     from backprop_xp.estimators.classifier import MLPClassifier
-    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+    from backprop_xp.estimators.ensemble_classifier import MLPEnsembleClassifier
+    from backprop_xp.estimators.ensemble_regressor import MLPEnsembleRegressor
     from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save
