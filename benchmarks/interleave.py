@@ -29,6 +29,10 @@ class Ended(Exception):  # noqa: N818  the benchmark goes on without the peer
     """The process of a peer ended; the message is its reason."""
 
 
+class Late(Ended):
+    """The process of a peer was killed, as it did not answer in time."""
+
+
 @dataclass
 class Outcome:
     """The measurements of each peer; all keys are names of peers.
@@ -48,6 +52,8 @@ class Outcome:
         The threads of the products, each number once; empty for peers that do not count them.
     left_out : dict
         The reason why a peer is missing.
+    late : list
+        Peers that were left out as they did not answer in time.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -56,9 +62,13 @@ class Outcome:
     memory: dict[str, Memory] = field(default_factory=dict)
     threads: dict[str, list[int]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
-    def leave_out(self, name: str, reason: str) -> None:
+    def leave_out(self, name: str, reason: str | Ended) -> None:
         """Remove the times of a peer, keep the reason and print it."""
+        if isinstance(reason, Late):
+            self.late.append(name)
+        reason = str(reason)
         self.left_out[name] = reason
         self.seconds.pop(name, None)
         print(f"{name} is left out: {reason}", file=sys.stderr)
@@ -117,7 +127,7 @@ class Worker:
         answers = self._process.stdout
         if answers and within is not None and not select.select([answers], [], [], within)[0]:
             self._process.kill()
-            raise Ended(f"no answer within {within:.0f} s")
+            raise Late(f"no answer within {within:.0f} s")
         line = answers.readline() if answers else ""
         if line:
             found: dict[str, Any] = json.loads(line)
@@ -158,7 +168,8 @@ def interleave(
     times : int
         The repetitions of the work in one round; their mean time counts.
     budget : Budget, optional
-        No round begins after its end, and an answer that is late leaves its peer out.
+        After the end of a part no second round begins, after its end no round at all. An answer
+        that is late leaves its peer out.
     """
     outcome, workers = Outcome(seconds={name: [] for name in work}), {}
     with ExitStack() as stack:
@@ -168,19 +179,21 @@ def interleave(
                 try:
                     first = worker.answer(budget and budget.of_an_answer())
                 except Ended as ended:
-                    outcome.leave_out(name, str(ended))
+                    outcome.leave_out(name, ended)
                     continue
                 workers[name] = worker
                 outcome.memory[name], outcome.figures[name] = first["memory"], first["figure"]
-        for _ in range(repeat):
+        for number in range(repeat):
             if budget is not None and budget.left() <= 0:
+                break
+            if budget is not None and number and budget.of_the_part() <= 0:
                 break
             for name in [name for name in work if name in workers]:
                 worker = workers[name]
                 try:
                     answer = worker.seconds(times, budget and budget.of_an_answer())
                 except Ended as ended:
-                    outcome.leave_out(name, str(ended))
+                    outcome.leave_out(name, ended)
                     del workers[name]
                     continue
                 outcome.seconds[name].append(answer["seconds"])

@@ -127,14 +127,20 @@ class Replayer:
         self._make_step, self._otherwise, self._calls_of = make_step, otherwise, calls_of
         self.recordings: Recordings[Recording] = Recordings()
         self._seen: set[Form] = set()
+        self.execution = "plain"
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `Recording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
+        self._note(recording)
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
+
+    def _note(self, recording: Any) -> None:
+        reason = f", because {self.recordings.reason}" if self.recordings.reason else ""
+        self.execution = f"plain{reason}" if recording is None else "recorded"
 
     def recording(
         self,

@@ -6,10 +6,22 @@ from typing import Any, TypeAlias
 from backprop_xp.arrays.backend import Array, HostArray, Namespace
 from backprop_xp.arrays.native import rows
 
-__all__ = ["Steps", "is_repeated", "loop", "with_rows"]
+__all__ = ["Steps", "execution_of", "is_repeated", "loop", "with_rows"]
 
 # steps(carry, numbers, source, *batches) -> (carry, outs), as `steps.over_batches` describes it
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
+
+
+def execution_of(steps: Any) -> str:
+    """Return in a few words how the last steps were run; "plain" for a loop over their calls.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> execution_of(loop(lambda *_: None, np))
+    'plain'
+    """
+    return getattr(steps, "execution", "plain")
 
 
 def is_repeated(batches: HostArray) -> bool:

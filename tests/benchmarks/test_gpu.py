@@ -34,7 +34,23 @@ def hanging_jax(tmp_path, monkeypatch):
 def test_a_peer_that_hangs_is_left_out(hanging_jax):
     outcome = time_peers(TRAIN, ["backprop_xp", "jax", "floor"], 2, 1, Budget(30, 2))
     assert outcome.left_out == {"jax": "no answer within 2 s"}
+    assert outcome.late == ["jax"]
     assert [len(outcome.seconds[name]) for name in ("backprop_xp", "floor")] == [2, 2]
+
+
+def test_a_peer_that_was_late_is_not_asked_again(hanging_jax, capsys):
+    report, late = Report("a", "b"), set()
+    for _ in range(2):
+        gpu._timed(Timed(TRAIN, ("backprop_xp", "jax")), "cpu", 1, report, Budget(60, 2), late)
+    assert [one["left_out"] for one in report.results] == [
+        {"jax": "no answer within 2 s"},
+        {"jax": "it was late before"},
+    ]
+
+
+def test_a_part_has_one_round_at_least():
+    outcome = time_peers(TRAIN, ["backprop_xp"], 3, 1, Budget(30, 20).part(0.0))
+    assert len(outcome.seconds["backprop_xp"]) == 1
 
 
 def test_no_round_begins_after_the_end(monkeypatch):
@@ -46,7 +62,8 @@ def test_no_round_begins_after_the_end(monkeypatch):
 
 
 def test_a_part_takes_its_share():
-    assert 4 < Budget(10, 60).part(0.5).left() <= 5
+    part = Budget(10, 60).part(0.5)
+    assert 4 < part.of_the_part() <= 5 < part.left() <= 10
     assert Budget(10, 3).part(0.5).of_an_answer() == 3
     assert Budget(1e-9, 3).of_an_answer() == 0
 

@@ -235,7 +235,7 @@ class Compiled:
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
-        self._told = False
+        self._told, self.execution = False, ""
         self.recordings: dict[Form, CompiledRecording | None] = {}
 
     def __call__(
@@ -243,6 +243,7 @@ class Compiled:
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `CompiledRecording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
+        self.execution = "" if recording is None else "compiled"
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 

@@ -193,6 +193,7 @@ class FusedReplayer:
         self._make_step, self._otherwise, self._library = make_step, otherwise, library
         self.recordings: Recordings[FusedRecording] = Recordings()
         self._graphed: dict[Any, graphs.Graphed] = {}
+        self.execution = "plain"
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
@@ -204,11 +205,18 @@ class FusedReplayer:
             form = form_of(given)
             recording = self.recordings.of(form, lambda: self._record(*mapped(_on_host, given)))
         if recording is None:
+            why = self.recordings.reason if source is None else "rows are gathered in each step"
+            self.execution = f"plain, because {why}"
             return self._otherwise(carry, numbers, source, *batches)
-        run = recording.run
-        if is_on(CUDA_GRAPHS):
-            run = self._graphed.setdefault(form, graphs.Graphed(run, self._library)).run
-        return run(mapped(self._library.contiguous, carry), numbers, *batches)
+        carry = mapped(self._library.contiguous, carry)
+        if not is_on(CUDA_GRAPHS):
+            self.execution = f"kernels, because {CUDA_GRAPHS} is 0"
+            return recording.run(carry, numbers, *batches)
+        graphed = self._graphed.setdefault(form, graphs.Graphed(recording.run, self._library))
+        result = graphed.run(carry, numbers, *batches)
+        without = graphed.without
+        self.execution = f"kernels, because {without}" if without else "graphs"
+        return result
 
     def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording:
         step = self._make_step(leaves(carry)[0])
