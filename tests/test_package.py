@@ -16,6 +16,7 @@ from backprop_xp.arrays.advice import install_command
 
 MODULES = sorted(one.name for one in pkgutil.walk_packages(bp.__path__, "backprop_xp."))
 PLAIN = [name for name in MODULES if not hasattr(importlib.import_module(name), "__path__")]
+ROOMS = [name for name in MODULES if name not in PLAIN]
 HEAVY = ("torch", "jax", "cupy", "sklearn", "matplotlib", "pooch", "scipy", "pandas", "onnx")
 
 
@@ -178,3 +179,10 @@ def test_the_version_is_that_of_the_installed_package():
 
 def test_type_checkers_are_told_that_it_is_typed():
     assert (Path(bp.__path__[0]) / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_the_page_of_a_room_lists_its_modules(name):
+    room = importlib.import_module(name)
+    modules = {one.name for one in pkgutil.iter_modules(room.__path__)}
+    assert modules - set(re.findall(r"\w+", room.__doc__)) == set()

@@ -10,6 +10,9 @@ training. A callback may keep copies of θ, add entries to the history, and stop
     early_stopping     the end of a run that no longer improves, and its best θ
     metrics            entries of the history that a callback watches
     checkpoint         files from which ``train(resume=...)`` resumes a run
+    checkpoint_files   the names of these files in a folder, and the newest
+    memories           the state of a run with the memories of its callbacks
+    restored           the file that a resumed run begins from, and its callbacks
     layer_record       norms of δ and ∂E/∂W, and histograms of activations, by epoch
     logs               the history in files
     progress_bar       where training stands, on the terminal or in a notebook

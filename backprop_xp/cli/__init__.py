@@ -1,4 +1,4 @@
-"""The command `backprop-xp`: devices, train, predict.
+"""The command `backprop-xp`: devices, train, predict, explain.
 
 .. code-block:: text
 
@@ -11,10 +11,11 @@
     picture_choice     the pictures of --plot by name
     pictures           whether they fit the data, and their figures
     network_choice     the network for the data
-    standardisation    columns of mean 0 and variance 1, folded into the network afterwards
+    standardisation    columns of mean 0 and variance 1, for training
     predict            the command predict: a table of outputs from a model and data
     predict_data       the cases to predict
     evaluation         cost, accuracy and R² of outputs
+    explain            the command explain: backpropagation step by step, as a page or as text
     model_notes        the names of features and classes in a model file
     destinations       files to write, checked before any work
 

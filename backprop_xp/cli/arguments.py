@@ -1,7 +1,8 @@
 """The parser of the command line, and the texts that ``--help`` shows."""
 
 import argparse
-from typing import Any, Final, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeAlias
 
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
@@ -11,6 +12,8 @@ from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
 
 __all__ = ["parser"]
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 _UNSET: Final[dict[str, Any]] = {"default": argparse.SUPPRESS}  # TrainOptions says None, help why
 
@@ -87,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="backprop-xp COMMAND --help shows the options of a command.",
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands: argparse._SubParsersAction[argparse.ArgumentParser] = whole.add_subparsers(
+    commands: Commands = whole.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     devices = "list the devices, why some cannot be used, and the one that auto picks"
@@ -98,16 +101,24 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _command(
+    commands: Commands, name: str, about: str, description: str, end: str
+) -> Callable[..., Any]:
+    """Add a command with a page of help; return the method that adds an argument to it."""
     command = commands.add_parser(
-        "train",
-        help="train a network on a data set or a file",
-        description=_TRAIN,
-        epilog=_TRAIN_END,
+        name,
+        help=about,
+        description=description,
+        epilog=end,
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    add = command.add_argument
+    return command.add_argument
+
+
+def _add_train(commands: Commands) -> None:
+    about = "train a network on a data set or a file"
+    add = _command(commands, "train", about, _TRAIN, _TRAIN_END)
     add("data", metavar="DATA", help=_DATA_HELP)
     add("--target", **_UNSET, metavar="NAME", help=_TARGET_HELP)
     add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)
@@ -189,16 +200,9 @@ _PLOT_HELP: Final = (
 )
 
 
-def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser(
-        "predict",
-        help="predict the cases of a data set or a file with a trained model",
-        description=_PREDICT,
-        epilog=_PREDICT_END,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    add = command.add_argument
+def _add_predict(commands: Commands) -> None:
+    about = "predict the cases of a data set or a file with a trained model"
+    add = _command(commands, "predict", about, _PREDICT, _PREDICT_END)
     add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
     add("data", metavar="DATA", help=_DATA_HELP)
     add("--out", default=PredictOptions.out, metavar="FILE", help=_TABLE_HELP)
@@ -209,16 +213,9 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 _TABLE_HELP: Final = "file of the predictions; an existing file is replaced"
 
 
-def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser(
-        "explain",
-        help="show backpropagation step by step on a network",
-        description=_EXPLAIN,
-        epilog=_EXPLAIN_END,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    add = command.add_argument
+def _add_explain(commands: Commands) -> None:
+    about = "show backpropagation step by step on a network"
+    add = _command(commands, "explain", about, _EXPLAIN, _EXPLAIN_END)
     model = "a model file, shown on its data set or on DATA"
     add("model", metavar="MODEL", nargs="?", **_UNSET, help=model)
     add("--network", **_UNSET, metavar="SIZES", help=_NETWORK_HELP)

@@ -11,6 +11,8 @@ Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
     kinship            the two family trees of 1986, and the relations in them
     idx_file           IDX files, MNIST's format
     tables             CSV and NPZ files as tables
+    csv_layout         the columns of features and of the target in a CSV file
+    npz_table          the features and the target in an NPZ file
     header             whether the first row of a CSV file names the columns
     csv_file           a CSV file as columns of numbers and texts
     csv_rows           the rows of a CSV file as cells

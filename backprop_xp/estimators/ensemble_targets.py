@@ -1,11 +1,12 @@
 """Targets of an ensemble: classes as labels, numbers with mean 0 and variance 1, and back."""
 
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.network.folding import with_targets
 from backprop_xp.network.network import Network
 
 __all__ = ["Targets"]
@@ -64,10 +65,5 @@ class Targets(NamedTuple):
         return found
 
     def in_units(self, net: Network, theta: HostArray) -> HostArray:
-        """Return θ (K, P) whose outputs are in the user's units: s a + μ in the last layer."""
-        layers: tuple[Any, ...] = net.unpack(theta.astype(np.float64))
-        last = layers[-1]
-        spread, mean = self.spread[:, None], self.mean[:, None]
-        scaled = type(last)(last.W * spread, last.b * spread + mean)
-        found: HostArray = net.pack([*layers[:-1], scaled])
-        return found.astype(theta.dtype)
+        """Return θ (K, P) whose outputs are in the user's units."""
+        return with_targets(net, theta, self.mean, self.spread).astype(theta.dtype)

@@ -29,7 +29,8 @@ from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
 from backprop_xp.network.compiled_outputs import compiled_outputs
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 

@@ -20,7 +20,8 @@ from backprop_xp.arrays.rows import FileRows, Rows, rows_of
 from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.callbacks.progress import History
 from backprop_xp.network import columns
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.prediction import IN_CHUNKS
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.epoch_record import append, of_validation

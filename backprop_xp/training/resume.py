@@ -10,12 +10,8 @@ from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_d
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks.checkpoint import (
-    Checkpoint,
-    file_to_resume,
-    restore_callbacks,
-    stopper,
-)
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.restored import file_to_resume, restore_callbacks, stopper
 from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings

@@ -19,11 +19,13 @@ from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
-from backprop_xp.callbacks.checkpoint import file_to_resume
+from backprop_xp.callbacks.restored import file_to_resume
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
-from backprop_xp.network.network import Network, check_network, stack_shape
+from backprop_xp.network.description import stack_shape
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options

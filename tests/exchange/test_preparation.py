@@ -202,6 +202,14 @@ def test_missing_texts(fill, tmp_path):
     check(fit([steps], TEXTS), TEXTS[::-1], tmp_path)
 
 
+@pytest.mark.parametrize("filled", [False, True])
+def test_texts_behind_columns_in_another_order(filled, tmp_path):
+    pass_on = ("texts", "passthrough", [3, 2])
+    imputer = SimpleImputer(missing_values="", strategy="most_frequent")
+    steps = [ColumnTransformer([pass_on]), *([imputer] if filled else []), OneHotEncoder()]
+    check(fit(steps, TEXTS), TEXTS[::-1], tmp_path)
+
+
 def test_texts_that_are_none_are_filled_by_the_module_and_refused_by_onnx(tmp_path):
     holes = np.where(rng.random((M, 1)) < 0.3, None, TEXTS[:, 2:3])
     imputer = SimpleImputer(missing_values=None, strategy="most_frequent")
