@@ -24,6 +24,8 @@ The path of `train`:
 10. `Loop` ends an epoch. It reads the scores on the host, and then scores the validation cases. It
     raises `DivergenceError` where a cost of either, or θ, is not finite. Then it calls
     ``on_epoch_end``, where a `Checkpoint` writes its file if it is due.
+    Where nothing asks for the numbers of an epoch, `Loop` reads the scores of several epochs
+    together, and full batches of several epochs are one block (`looks`).
 11. `Driver.result` returns the `Run`.
 
 `Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A
@@ -40,6 +42,7 @@ The modules, in the order in which one reads them:
     task               the data and θ, checked and moved to the device
     driver             the part of training that Loop and Minimisation share
     loop               epochs of updates, one update for each batch
+    looks              how many epochs are trained until the host reads their scores
     lbfgs              minimisation by SciPy, one iteration in place of an epoch
     resume             the start of a run from a checkpoint, where the arguments are the same
     trainer            training on a block of batches, by groups of networks in a large stack

@@ -8,7 +8,7 @@ from backprop_xp.arrays.backend import Array, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.training.data.batches import Block
+from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.scoring import Scores
@@ -42,6 +42,8 @@ class Trainer:
         Bytes of outputs per case, over all networks of a group.
     noise_bytes : int
         Bytes of dropout's random numbers per case.
+    full_batches : int
+        The most batches of a block of full batches, each of which is an epoch.
     """
 
     def __init__(self, theta: Array, rule: UpdateRule, numbers: StepNumbers, size: int) -> None:
@@ -56,6 +58,12 @@ class Trainer:
         hidden = sum(sizes[1:-1]) * numbers.uses("dropout")
         inputs = sizes[0] * numbers.uses("input_dropout")
         self.noise_bytes = (hidden + inputs) * item_bytes(theta)
+        self.full_batches = self._most_full_batches(size, item_bytes(theta))
+
+    def _most_full_batches(self, size: int, number: int) -> int:
+        batch_bytes = self.output_bytes * size
+        kept = self._steps.keeps_outputs(batch_bytes // number)
+        return max((OUTPUT_BYTES if kept else BLOCK_BYTES) // batch_bytes, 1)
 
     def init(self, theta: Array) -> State:
         """Return the optimiser's initial state.
@@ -81,10 +89,13 @@ class Trainer:
         The scores of the batches are added to `record`.
         """
         numbers = self._numbers.block(block.batches)
+        by_batch = record.by_batch
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
         if not self._groups:
-            theta, state, scores, penalties = self._group(block, theta, state, numbers, drawn)
+            theta, state, scores, penalties = self._group(
+                block, theta, state, numbers, drawn, by_batch
+            )
         else:
             concat = namespace(theta).concat
             done = [
@@ -94,6 +105,7 @@ class Trainer:
                     tuple(x[group, ...] for x in state),
                     parts_of(numbers, group),
                     drawn,
+                    by_batch,
                 )
                 for group in self._groups
             ]
@@ -120,9 +132,10 @@ class Trainer:
         state: State,
         numbers: list[Numbers],
         noise: tuple[Array, ...],
+        by_batch: bool,
     ) -> tuple[Array, State, Scores, Array | None]:
-        block = _smoothed(block, numbers)
-        carry, scores, penalties = self._steps((theta, state), numbers, block, noise)
+        block, carry = _smoothed(block, numbers), (theta, state)
+        carry, scores, penalties = self._steps(carry, numbers, block, noise, by_batch=by_batch)
         return *carry, scores, penalties
 
 

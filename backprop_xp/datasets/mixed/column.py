@@ -22,7 +22,7 @@ def name_without_header(position: int) -> str:
     return f"column {position + 1}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Column:
     """A column of stripped cells, in parts of some thousands.
 

@@ -6,6 +6,7 @@ refused, because a header is left out of the rows.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from backprop_xp.datasets.cells import is_missing, is_name, is_number, shown
@@ -53,9 +54,11 @@ def first_row_names_columns(source: Source, profiles: Sequence[Profile]) -> bool
         return False
     if values:
         new = [j for j in texts if 2 * profiles[j].different <= profiles[j].present]
-        if new and not counted:
-            raise _ambiguous(source, new[0])
-        return bool(new)
+        if new and counted:
+            return True
+        if new or (texts and _rising([cells[j] for j in values])):
+            raise _ambiguous(source, (new or texts)[0])
+        return False
     if all(is_name(cell) for cell in cells) and len(set(cells)) == len(cells):
         return True
     raise _ambiguous(source, 0)
@@ -73,15 +76,21 @@ def _is_typed(cell: str, profile: Profile) -> bool:
 
 
 def _same_type(cell: str, profile: Profile) -> bool:
-    return any(profile.fits(way) and profile.ways[way].takes([cell]) for way in _TYPED)
+    """Tell whether a first cell is of the type of its column; "inf" is a name above numbers."""
+    typed = any(profile.fits(way) and profile.ways[way].takes([cell]) for way in _TYPED)
+    return typed and (profile.fits(TRUTH) or any(map(str.isdecimal, cell)))
+
+
+def _rising(cells: Sequence[str]) -> bool:
+    """Tell whether cells are two or more whole numbers that rise, as the names of years do."""
+    if len(cells) < 2 or not all(cell.isdecimal() and len(cell) < 10 for cell in cells):
+        return False
+    return all(int(low) < int(high) for low, high in pairwise(cells))
 
 
 def _counted(cells: Sequence[str]) -> bool:
-    """Tell whether cells are two or more whole numbers that count up, as the names of years do."""
-    if len(cells) < 2 or not all(cell.isdecimal() and len(cell) < 10 for cell in cells):
-        return False
-    numbers = list(map(int, cells))
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    """Tell whether cells are two or more whole numbers that count up."""
+    return _rising(cells) and int(cells[-1]) - int(cells[0]) == len(cells) - 1
 
 
 def _ambiguous(source: Source, column: int) -> DataError:

@@ -38,7 +38,7 @@ _FEW: Final = 10  # different whole numbers, at most, that may be the codes of c
 Takes = Callable[[list[str]], bool]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Way:
     """A way of reading cells; `misfits` are the different cells that it does not take.
 
@@ -74,7 +74,7 @@ class _Way:
                     return
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Part:
     """The cells of a part that are not missing.
 
@@ -103,7 +103,7 @@ class _Part:
         return self.row + (place if self.there is None else int(np.flatnonzero(self.there)[place]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What the cells of a column can be.
 

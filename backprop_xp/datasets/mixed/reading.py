@@ -26,7 +26,14 @@ __all__ = ["read_mixed"]
 _WHERE = "read_mixed"
 
 
-@checks_keywords
+@checks_keywords(
+    date_format="Its name here is 'dates'",
+    index_col="Its name here is 'ids', or 'ignore' for a column that is left out",
+    na_values="Its name here is 'missing'",
+    parse_dates="ISO dates are found; pass another format as 'dates'",
+    sep="The first line tells the separator; a line such as sep=: above the table names another",
+    usecols="Pass the columns to leave out as 'ignore'",
+)
 def read_mixed(
     source: str | os.PathLike[str] | Any,
     target: Name | Sequence[Name] | None = None,

@@ -9,8 +9,8 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.cublas import Cublas, gemm_of
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import Instruction
 
 __all__ = ["CupyLibrary"]

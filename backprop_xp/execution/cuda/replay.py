@@ -11,9 +11,10 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda import graphs
-from backprop_xp.execution.cuda.fusion import Memories, Program, View, program_of
+from backprop_xp.execution.cuda.fusion import Program, program_of
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Recordings, form_of, record
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped, plain_array

@@ -180,6 +180,13 @@ READ = {
         ["red", 0.0, 1.0],
         "target y: 2 classes, a (6), b (6)",
     ),
+    "names of columns that are read as infinite or missing numbers": (
+        lines("inf,nan,y", lambda i: (i / 4, i + 1, kind(i))),
+        {},
+        "2 columns: 2 numbers",
+        [0.0, 1.0],
+        "target y: 2 classes, a (6), b (6)",
+    ),
     "truth values of any case": (
         lines(
             "b,x,y", lambda i: (("TRUE", "False", "true")[i % 3], i / 4, ("TRUE", "FALSE")[i % 2])
@@ -439,6 +446,11 @@ REFUSED = {
         lines("3,7,kind", lambda i: (i / 4, i, kind(i))),
         {},
         ["line 1, column 3: got 'kind'", "--header", "--no-header"],
+    ),
+    "years above numbers, and a text": (
+        lines("spent,1940,1945,1950", lambda i: (f"on {i}", i / 4, i + 1, i + 0.5)),
+        {},
+        ["line 1, column 1: got 'spent'", "--header", "--no-header"],
     ),
     "words in one cell a line": (
         lines("x y", lambda i: (i, kind(i)), sep=" "),
