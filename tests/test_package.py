@@ -158,6 +158,14 @@ def test_every_public_function_and_class_has_a_docstring(name):
     assert bare == []
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_page_of_a_room_names_its_modules_and_what_to_read_first(room):
+    page = ast.get_docstring(tree_of(room))
+    inside = [name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == room]
+    assert [name for name in inside if not re.search(rf"\b{name}\b", page)] == []
+    assert re.search(r"\b[Rr]ead\b[^.]*\b(first|order)\b|order to read|order in which", page)
+
+
 def test_the_public_surface():
     assert len(set(bp.__all__)) == len(bp.__all__)
     for name in bp.__all__:

@@ -36,8 +36,9 @@
     stopping              the curves and the end of training: scikit-learn's rule, and Ctrl-C
     without_sklearn       bases of the estimators where scikit-learn is missing
 
-Read them in this order. The room imports `training` and the rooms below it. The modules
-above `fits`, and `scorers`, import scikit-learn; they are imported when an estimator is first used.
+Read `classifier` and `base` first, and the modules below them down to `stopping`; then `search` and
+`stacks`; then `ensemble_classifier` and the modules below it. The room imports `training` and the
+rooms below it. The first use of an estimator imports its module, and scikit-learn with it.
 """
 
 from importlib import import_module
