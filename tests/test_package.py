@@ -72,15 +72,15 @@ for name in {MODULES!r}:
     assert in_a_fresh_interpreter(code) == ""
 
 
+PARTS = " ".join(bp.estimators.__all__)
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ("print([name for name in bp.__all__ if not hasattr(bp, name)])", "[]"),
         ("print(len(inspect.getmembers(bp)) >= len(bp.__all__))", "True"),
-        (
-            "from backprop_xp import estimators as e; print(len(inspect.getmembers(e)) == len(e.__all__))",
-            "True",
-        ),
+        ("import backprop_xp.estimators as e; print(*dict(inspect.getmembers(e)))", PARTS),
         ("from backprop_xp import *; print(MLPClassifier.__name__)", "MLPClassifier"),
         ("from backprop_xp.estimators import *; print(MLPRegressor.__name__)", "MLPRegressor"),
         ("print(pydoc.render_doc(bp))", "class MLPClassifier"),
