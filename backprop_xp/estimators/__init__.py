@@ -19,6 +19,10 @@
     ensemble_best_epochs  the best epoch of each network, by its loss on held-out rows
     ensemble_selection    the greedy choice of networks on held-out rows
     table_steps           the step from the columns of a table to inputs
+    damped_one_hot_encoder, noisy_quantile_transformer, piecewise_linear_encoder,
+    robust_clip_scaler    the transformers of their names, for tables
+    table_transformer     the common base of the transformers
+    user_tables           a table of the user after scikit-learn's checks
     classifier            `MLPClassifier`: its parameters, its targets, probabilities
     regressor             `MLPRegressor`: its parameters and its targets
     base                  the common base of both: a fit, and the attributes that it sets
@@ -46,24 +50,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backprop_xp.estimators.classifier import MLPClassifier
+    from backprop_xp.estimators.damped_one_hot_encoder import DampedOneHotEncoder
     from backprop_xp.estimators.ensemble_classifier import MLPEnsembleClassifier
     from backprop_xp.estimators.ensemble_regressor import MLPEnsembleRegressor
+    from backprop_xp.estimators.noisy_quantile_transformer import NoisyQuantileTransformer
+    from backprop_xp.estimators.piecewise_linear_encoder import PiecewiseLinearEncoder
     from backprop_xp.estimators.regressor import MLPRegressor
+    from backprop_xp.estimators.robust_clip_scaler import RobustClipScaler
     from backprop_xp.estimators.search import StackedSearchCV
 
 __all__ = [
+    "DampedOneHotEncoder",
     "MLPClassifier",
     "MLPEnsembleClassifier",
     "MLPEnsembleRegressor",
     "MLPRegressor",
+    "NoisyQuantileTransformer",
+    "PiecewiseLinearEncoder",
+    "RobustClipScaler",
     "StackedSearchCV",
 ]
 
 _MODULES = {
+    "DampedOneHotEncoder": "damped_one_hot_encoder",
     "MLPClassifier": "classifier",
     "MLPEnsembleClassifier": "ensemble_classifier",
     "MLPEnsembleRegressor": "ensemble_regressor",
     "MLPRegressor": "regressor",
+    "NoisyQuantileTransformer": "noisy_quantile_transformer",
+    "PiecewiseLinearEncoder": "piecewise_linear_encoder",
+    "RobustClipScaler": "robust_clip_scaler",
     "StackedSearchCV": "search",
 }
 

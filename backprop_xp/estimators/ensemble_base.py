@@ -27,14 +27,14 @@ from backprop_xp.estimators.ensemble_parameters import (
 from backprop_xp.estimators.ensemble_targets import Targets
 from backprop_xp.estimators.ensemble_training import Cases, Trained, Training, sampled, trained
 from backprop_xp.estimators.table_steps import Inputs, column_kinds, fitted_inputs
+from backprop_xp.estimators.user_tables import checked_table, names_of
 from backprop_xp.files.ensemble_model import EnsembleModel, Member
-from backprop_xp.files.input_rows import whole_table
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.preprocessing.table import Table, is_frame
 
 with suppress(ImportError):
-    from sklearn.utils import check_array, check_consistent_length, check_random_state
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils import check_consistent_length, check_random_state
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 __all__ = ["BaseEnsemble"]
 
@@ -173,8 +173,7 @@ class BaseEnsemble(Configured):
             inputs.features,
         )
         stacks = self._stacks(ranges, cases, held, random)
-        names = tuple(str(one) for one in getattr(self, "feature_names_in_", ()))
-        meaning = Meaning(targets.classes, targets.flat, names, inputs.step)
+        meaning = Meaning(targets.classes, targets.flat, names_of(self), inputs.step)
         self._select(stacks, held, targets, meaning)
         self.kinds_ = tuple(kinds)
 
@@ -182,13 +181,7 @@ class BaseEnsemble(Configured):
         """Return X as a table after scikit-learn's checks, and the dtypes of a frame's columns."""
         if not reset:
             check_is_fitted(self)
-        check_array(X, dtype=None, ensure_all_finite=False, estimator=self, input_name="X")
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        names = getattr(self, "feature_names_in_", None)
-        frame = is_frame(X)
-        dtypes = list(X.dtypes) if frame else []
-        known = () if names is None or not frame else tuple(str(one) for one in names)
-        return whole_table(X, known), dtypes
+        return checked_table(self, X, reset=reset), list(X.dtypes) if is_frame(X) else []
 
     def _held(
         self,
