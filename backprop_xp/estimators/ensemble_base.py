@@ -131,8 +131,7 @@ class BaseEnsemble(Configured):
 
         Raises
         ------
-        ParameterError, DataError, DTypeError
-            The class lists the faults.
+        The class lists the errors.
 
         Examples
         --------
