@@ -21,7 +21,7 @@ from backprop_xp.cli.table_model import table_model
 from backprop_xp.cli.table_predict import predictions
 from backprop_xp.cli.training_data import is_file
 from backprop_xp.datasets.mixed.source import is_table
-from backprop_xp.errors import ModelFileError, OptionError
+from backprop_xp.errors import ModelFileError, OptionError, check_is_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.formats import check_format
@@ -59,7 +59,9 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     ------
     BackpropError, OSError
     """
-    if not is_table(options.data):
+    if is_table(options.data):
+        check_is_file(Path(options.data), "DATA", "a table", f"{options.data!r}, ")
+    else:
         is_file(options.data)  # refuses an unknown name before any file is read
     check_format(options.out, "--out", ".csv")
     check_destination("--out", Path(options.out), [options.data, options.model])

@@ -78,7 +78,10 @@ def train_table_job(options: TableOptions, say: Say) -> None:
 def _read(options: TableOptions) -> tuple[MixedTable, NDArray[Any] | None]:
     """Return the table, and the values of --order."""
     reading = options.reading()
-    table = read_mixed(options.data, **reading)
+    try:
+        table = read_mixed(options.data, **reading)
+    except OptionError as error:
+        raise _named_as_here(error) from None
     if table.task == "labels":
         came = f"{len(table.target_names)} columns of labels"
         advice = "Choose one column; several labels are for bp.train and MLPClassifier"
@@ -95,6 +98,17 @@ def _read(options: TableOptions) -> tuple[MixedTable, NDArray[Any] | None]:
         table = read_mixed(options.data, **reading)
         values = table.ids[name]
     return table, _ordered(values, name)
+
+
+def _named_as_here(error: OptionError) -> OptionError:
+    """Return an error of `read_mixed` with the option of the command in place of a keyword."""
+    where, *others = error.parts
+    keyword = where.removeprefix("read_mixed(").removesuffix(")")
+    if keyword in ("", where, "source"):
+        return error
+    came, expected, advice = others
+    option = {"ids": "id"}.get(keyword, keyword)
+    return OptionError(f"--{option}", came, expected.removesuffix(", or None to find out"), advice)
 
 
 def _ordered(values: NDArray[Any], name: str) -> NDArray[np.float64]:

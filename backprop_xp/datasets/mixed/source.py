@@ -21,7 +21,7 @@ from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.datasets.text_files import PACKED_SUFFIXES, suffix_within
 from backprop_xp.errors import DataError, DTypeError, OptionError, check_is_file
 
-__all__ = ["Source", "opened"]
+__all__ = ["Source", "is_table", "opened"]
 
 _TEXTS: Final = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat")
 _MOST_COLUMNS: Final = 2**16
