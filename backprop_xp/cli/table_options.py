@@ -137,8 +137,8 @@ def chooses_table(given: Mapping[str, Any]) -> bool:
 
     Examples
     --------
-    >>> chooses_table({"data": "digits"}), chooses_table({"data": "x.csv", "hidden": "8"})
-    (False, False)
+    >>> chooses_table({"data": "digits"}), chooses_table({"data": "rents.csv", "networks": 4})
+    (False, True)
     """
     name = given["data"]
     of_one = [f"--{one.replace('_', '-')}" for one in ONE_NETWORK if one in given]
