@@ -235,7 +235,7 @@ class Compiled:
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
-        self._told, self.execution = False, ""
+        self._told, self._reason, self.execution = False, "", ""
         self.recordings: dict[Form, CompiledRecording | None] = {}
 
     def __call__(
@@ -243,7 +243,7 @@ class Compiled:
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `CompiledRecording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
-        self.execution = "" if recording is None else "compiled"
+        self.execution = "compiled" if recording else f"not compiled, because {self._reason}"
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 
@@ -277,6 +277,7 @@ class Compiled:
         program = self._programs[form]
         if isinstance(program, Compilable):
             return CompiledRecording(program)
+        self._reason = program
         if not self._told:
             self._told = True
             self._tell(program)
