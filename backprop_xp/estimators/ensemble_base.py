@@ -1,7 +1,7 @@
 """The common base of the ensembles for tables: a fit, its attributes, and predictions.
 
-A fit makes inputs of the columns, trains candidates of sampled numbers in stacks, keeps the best
-epoch of each, and selects an ensemble on held-out rows.
+A fit makes inputs from the columns. It trains candidates with sampled hyperparameters in stacks,
+keeps the best epoch of each candidate, and selects an ensemble on held-out rows.
 """
 
 from collections.abc import Sequence
@@ -63,11 +63,11 @@ class BaseEnsemble(Configured):
     _model: EnsembleModel
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:
-        """Return the targets for y; `counts` tells the rows of weight above 0."""
+        """Return the targets for y; `counts` (m,) is true for each row of weight above 0."""
         raise NotImplementedError
 
     def _known_targets(self, y: Any, targets: Targets) -> HostArray:
-        """Return the targets of other rows, as those of training are."""
+        """Return y of `eval_set` as targets, in the form of the training targets."""
         raise NotImplementedError
 
     def _training_weights(self, y: Any, w: HostArray) -> HostArray:  # noqa: ARG002  for classes
@@ -131,7 +131,7 @@ class BaseEnsemble(Configured):
 
         Raises
         ------
-        As the class.
+        The class lists the errors.
 
         Examples
         --------
