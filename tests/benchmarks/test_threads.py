@@ -71,7 +71,7 @@ def test_the_command_writes_ratios_and_threads(tmp_path, capsys):
     for one in found:
         assert set(one["peers"]) == set(one["threads"]) == set(PEERS["threads"])
         assert {tuple(threads) for threads in one["threads"].values()} <= {(1,), ()}  # (): no BLAS
-        assert set(one["ratios"]) == {"to_all", "to_one"}
+        assert set(one["ratios"]) == {"to_all", "to_one", "to_better"}
         assert all(ratio > 0 for ratio in one["ratios"].values())
         assert one["job"]["cases"] == 12  # whole batches
     written = document.read_text()
