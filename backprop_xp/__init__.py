@@ -1,7 +1,7 @@
 """Multi-layer perceptrons trained by the explicit equations of backpropagation.
 
 The equations are written once, against the Array API standard, for NumPy, CuPy, PyTorch and JAX
-arrays.
+arrays. Read `equations`, `activations` and `losses` first, then the rooms `network` and `training`.
 
 >>> import backprop_xp as bp
 >>> X, Y = bp.datasets.xor()

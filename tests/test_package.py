@@ -72,12 +72,15 @@ for name in {MODULES!r}:
     assert in_a_fresh_interpreter(code) == ""
 
 
+PARTS = " ".join(bp.estimators.__all__)
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ("print([name for name in bp.__all__ if not hasattr(bp, name)])", "[]"),
         ("print(len(inspect.getmembers(bp)) >= len(bp.__all__))", "True"),
-        ("import backprop_xp.estimators as e; print(len(inspect.getmembers(e)))", "5"),
+        ("import backprop_xp.estimators as e; print(*dict(inspect.getmembers(e)))", PARTS),
         ("from backprop_xp import *; print(MLPClassifier.__name__)", "MLPClassifier"),
         ("from backprop_xp.estimators import *; print(MLPRegressor.__name__)", "MLPRegressor"),
         ("print(pydoc.render_doc(bp))", "class MLPClassifier"),
@@ -92,11 +95,12 @@ def test_the_estimators_are_there_without_scikit_learn(code, words):
     assert words in re.sub(".\b", "", printed)  # pydoc prints letters of names twice
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "StackedSearchCV"])
+@pytest.mark.parametrize("name", bp.estimators.__all__)
 def test_without_scikit_learn_a_call_names_the_install_command(name):
     code = f"""{WITHOUT_EXTRAS}
 import copyreg
-for call in (bp.{name}, lambda: bp.{name}([4], alpha=0.1), lambda: copyreg.__newobj__(bp.{name})):
+from backprop_xp.estimators import {name} as kind
+for call in (kind, lambda: kind([4], alpha=0.1), lambda: copyreg.__newobj__(kind)):
     try:
         call()
     except bp.MissingExtraError as error:
@@ -156,6 +160,14 @@ def test_every_public_function_and_class_has_a_docstring(name):
         and "overload" not in map(ast.unparse, node.decorator_list)
     ]
     assert bare == []
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_page_of_a_room_names_its_modules_and_what_to_read_first(room):
+    page = ast.get_docstring(tree_of(room))
+    inside = [name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == room]
+    assert [name for name in inside if not re.search(rf"\b{name}\b", page)] == []
+    assert re.search(r"\b[Rr]ead\b[^.]*\b(first|order)\b|order to read|order in which", page)
 
 
 def test_the_public_surface():

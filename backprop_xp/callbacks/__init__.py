@@ -16,11 +16,12 @@ training. A callback may keep copies of θ, add entries to the history, and stop
     layer_record       norms of δ and ∂E/∂W, and histograms of activations, by epoch
     logs               the history in files
     progress_bar       where training stands, on the terminal or in a notebook
-    standing, pace     the numbers of it
+    standing, pace     the numbers that a line or a curve shows: epoch, scores, time left
     progress_line      a line on the terminal
     live_curve         a curve in a notebook
 
-It imports `files`, `network`, `display` and `arrays`.
+Read `callback` and `progress` first, then `early_stopping`, then `checkpoint`. The room imports
+`files`, `network`, `display` and `arrays`.
 """
 
 from typing import Any

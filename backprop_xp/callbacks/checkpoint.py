@@ -30,9 +30,10 @@ _OTHER_FOLDER = "Choose another folder"
 class Checkpoint:
     """Writes the state of training to files, from which ``train(resume=...)`` resumes the run.
 
-    The files are named ``epoch-000010.safetensors``, here after epoch 10, and
-    ``best.safetensors``. Each is written completely or not at all, whenever the process ends: it is
-    written under another name, flushed to the disk, and renamed. `load` reads the model in a file.
+    The file of epoch 10 is ``epoch-000010.safetensors``; the file of the best epoch is
+    ``best.safetensors``. Each file is written completely or not at all, whenever the process ends:
+    it is written under another name, flushed to the disk, and renamed. `load` reads the model in a
+    file.
 
     Parameters
     ----------
@@ -45,13 +46,14 @@ class Checkpoint:
     keep : int
         ≥ 1, the number of newest files to keep, beside the best one.
     metric : str or None
-        The entry of the history that decides which epoch is the best, for a stack its mean. None
-        writes no ``best.safetensors``.
+        The name in the history whose entry decides which epoch is the best. In a stack the mean of
+        the entry over the networks decides. None writes no ``best.safetensors``.
     on_failure : {"warn", "stop", "raise"}
-        The reaction to a file that cannot be written or removed, such as on a full disk, or to a
-        history or a memory that a file cannot hold, such as texts. "warn" warns and goes on,
-        "stop" ends the run and says why in `Run.stopped`, "raise" raises the OSError or
-        OptionError. Earlier files stay as they are.
+        The reaction to a file that cannot be written or removed. The disk may be full; or the
+        history or the memory of a callback may hold values that no file can hold, such as a text in
+        the history. "warn" gives a `CheckpointWarning`, and training goes on. "stop" ends the run,
+        and `Run.stopped` says why. "raise" raises the OSError or OptionError. Earlier files stay as
+        they are.
 
     Raises
     ------
@@ -99,10 +101,10 @@ class Checkpoint:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Claim the folder for a run, which is the ``with`` block; it is created unless it exists.
+        """Claim the folder for the ``with`` block, in which a run trains.
 
-        Unfinished files of killed processes are removed. So is a new folder, if the run is refused
-        before it begins.
+        The folder is created unless it exists. Unfinished files of killed processes are removed. A
+        new folder is removed again where the run is refused before it begins.
 
         Raises
         ------

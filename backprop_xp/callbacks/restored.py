@@ -20,8 +20,8 @@ def file_to_resume(resume: Any) -> Path | None:
     Parameters
     ----------
     resume : path, Checkpoint or None
-        A file, a folder, of which the file of the last epoch is taken, or a `Checkpoint`, whose
-        folder may be empty or not exist yet.
+        A file, a folder or a `Checkpoint`. A folder stands for the file of its last epoch. The
+        folder of a `Checkpoint` may be empty or not exist yet; the run is new then.
 
     Raises
     ------
@@ -50,8 +50,9 @@ def file_to_resume(resume: Any) -> Path | None:
 
 
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Give each callback the memory of a callback of its class and metric, the first one left.
+    """Give each callback the first memory in the snapshot that fits its class and metric.
 
+    Each memory is given to one callback.
     A built-in callback without a memory in the snapshot forgets an earlier run.
     """
     left = list(snapshot.callbacks)
@@ -67,8 +68,8 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
 def stopper(snapshot: Snapshot, callbacks: Sequence[Any]) -> Any:
     """Return the callback that ended the run of a snapshot; None where the run may go on.
 
-    A run whose end was decided by a callback that is no longer there may go on. So may one that
-    ended for another reason, such as a full disk or Ctrl-C.
+    The run may go on where the callback that had ended it is gone. A run that ended for another
+    reason, such as a full disk or Ctrl-C, may go on too.
     """
     by = snapshot.stopped_by if snapshot.stopped else ""
     deciding = (one for one in callbacks if not isinstance(one, Checkpoint))

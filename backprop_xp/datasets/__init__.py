@@ -18,6 +18,8 @@ Cases are rows: X (m, n_in), and Y with class labels (m,) or targets (m, n_out).
     csv_rows           the rows of a CSV file as cells
     npz_file           an array of an NPZ archive
     packing            how much a packed file may hold
+    mixed/             tables as they come: texts, dates and gaps beside numbers
+    text_files         text files, plain and packed
     cells              the text of a cell as a number, a class or a missing value
     packed_cells       many cells in little memory
 
@@ -27,11 +29,13 @@ Read `dataset` and `problems` first. The room imports `errors`, and the advice o
 from backprop_xp.datasets.catalogue import NAMES, read_file
 from backprop_xp.datasets.dataset import Dataset, Split
 from backprop_xp.datasets.images import digits, mnist
+from backprop_xp.datasets.mixed import MixedTable, read_like, read_mixed
 from backprop_xp.datasets.problems import encoder, family_trees, parity, symmetry, xor
 
 __all__ = [
     "NAMES",
     "Dataset",
+    "MixedTable",
     "Split",
     "digits",
     "encoder",
@@ -39,6 +43,8 @@ __all__ = [
     "mnist",
     "parity",
     "read_file",
+    "read_like",
+    "read_mixed",
     "symmetry",
     "xor",
 ]

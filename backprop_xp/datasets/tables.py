@@ -56,13 +56,13 @@ def read_table(
 ) -> Table:
     r"""Return the features and the target of a file.
 
-    A **CSV** file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these
-    three, in this order, that the first line has outside quotation marks. A line such as ``sep=|``
-    above the table names another separator. Empty lines are skipped. The first line is a header
-    where a cell of a feature is text, or where the target's cell is text above a number. A first
-    line that may also be a row, such as ``1,2,-`` or ``5%,TRUE``, is refused unless `header` is
-    given. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,)
-    or (m, n_out).
+    A **CSV** file is UTF-8. A tab, a semicolon, a comma or a bar separates cells: the first of
+    these four, in this order, that the first line has outside quotation marks. A line such as
+    ``sep=:`` above the table names another separator. Empty lines are skipped. The first line is a
+    header where a cell of a feature is text, or where the target's cell is text above a number. A
+    first line that may also be a row, such as ``1,2,-`` or ``5%,TRUE``, is refused unless `header`
+    is given. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,) or (m,
+    n_out).
 
     A target column holds classes where all its cells are text. It also holds classes where its
     cells are whole numbers without a decimal point, each of 0 to K-1 occurs and no other, and K is

@@ -1,7 +1,7 @@
 """The common base of the ensembles for tables: a fit, its attributes, and predictions.
 
-A fit makes inputs of the columns, trains candidates of sampled numbers in stacks, keeps the best
-epoch of each, and selects an ensemble on held-out rows.
+A fit makes inputs from the columns. It trains candidates with sampled hyperparameters in stacks,
+keeps the best epoch of each candidate, and selects an ensemble on held-out rows.
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ from backprop_xp.estimators.ensemble_parameters import (
 from backprop_xp.estimators.ensemble_targets import Targets
 from backprop_xp.estimators.ensemble_training import Cases, Trained, Training, sampled, trained
 from backprop_xp.estimators.table_steps import Inputs, column_kinds, fitted_inputs
+from backprop_xp.estimators.user_tables import checked_table, names_of
 from backprop_xp.files.ensemble_model import EnsembleModel, Member
-from backprop_xp.files.input_rows import whole_table
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.preprocessing.table import Table, is_frame
 
 with suppress(ImportError):
-    from sklearn.utils import check_array, check_consistent_length, check_random_state
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils import check_consistent_length, check_random_state
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 __all__ = ["BaseEnsemble"]
 
@@ -63,11 +63,11 @@ class BaseEnsemble(Configured):
     _model: EnsembleModel
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:
-        """Return the targets for y; `counts` tells the rows of weight above 0."""
+        """Return the targets for y; `counts` (m,) is true for each row of weight above 0."""
         raise NotImplementedError
 
     def _known_targets(self, y: Any, targets: Targets) -> HostArray:
-        """Return the targets of other rows, as those of training are."""
+        """Return y of `eval_set` as targets, in the form of the training targets."""
         raise NotImplementedError
 
     def _training_weights(self, y: Any, w: HostArray) -> HostArray:  # noqa: ARG002  for classes
@@ -131,7 +131,7 @@ class BaseEnsemble(Configured):
 
         Raises
         ------
-        As the class.
+        The class lists the errors.
 
         Examples
         --------
@@ -172,8 +172,7 @@ class BaseEnsemble(Configured):
             inputs.features,
         )
         stacks = self._stacks(ranges, cases, held, random)
-        names = tuple(str(one) for one in getattr(self, "feature_names_in_", ()))
-        meaning = Meaning(targets.classes, targets.flat, names, inputs.step)
+        meaning = Meaning(targets.classes, targets.flat, names_of(self), inputs.step)
         self._select(stacks, held, targets, meaning)
         self.kinds_ = tuple(kinds)
 
@@ -181,13 +180,7 @@ class BaseEnsemble(Configured):
         """Return X as a table after scikit-learn's checks, and the dtypes of a frame's columns."""
         if not reset:
             check_is_fitted(self)
-        check_array(X, dtype=None, ensure_all_finite=False, estimator=self, input_name="X")
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        names = getattr(self, "feature_names_in_", None)
-        frame = is_frame(X)
-        dtypes = list(X.dtypes) if frame else []
-        known = () if names is None or not frame else tuple(str(one) for one in names)
-        return whole_table(X, known), dtypes
+        return checked_table(self, X, reset=reset), list(X.dtypes) if is_frame(X) else []
 
     def _held(
         self,

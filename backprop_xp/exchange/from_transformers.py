@@ -1,10 +1,12 @@
-"""scikit-learn's fitted transformers as steps of `backprop_xp.preprocessing`.
+"""Fitted transformers, scikit-learn's and of this library, as steps of `backprop_xp.preprocessing`.
 
-A step is made of a transformer's public attributes. A transformer that no step can express is
+A step is made of a transformer's public attributes; a transformer of this library holds it. A
+transformer that no step can express is
 refused with the reason.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -27,13 +29,13 @@ _ADVICE: Final = "Transform X before the model, and pass the last step alone"
 
 
 def step_of(transformer: Any) -> Step:
-    """Return the step that does what a fitted transformer of scikit-learn does.
+    """Return the step that does what a fitted transformer does.
 
     Parameters
     ----------
     transformer : transformer of scikit-learn
         StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer, OneHotEncoder,
-        ColumnTransformer, or a Pipeline of them.
+        ColumnTransformer, a transformer of `backprop_xp.estimators`, or a Pipeline of them.
 
     Raises
     ------
@@ -72,6 +74,14 @@ def _converters() -> Mapping[type, Callable[[Any], Step]]:
         StandardScaler,
     )
 
+    from backprop_xp import estimators
+
+    own = (
+        estimators.DampedOneHotEncoder,
+        estimators.NoisyQuantileTransformer,
+        estimators.PiecewiseLinearEncoder,
+        estimators.RobustClipScaler,
+    )
     return {
         StandardScaler: _standardisation,
         MinMaxScaler: _range_scaling,
@@ -81,6 +91,7 @@ def _converters() -> Mapping[type, Callable[[Any], Step]]:
         ColumnTransformer: _side_by_side,
         FunctionTransformer: _unchanged,
         Pipeline: _of_pipeline,
+        **dict.fromkeys(own, attrgetter("step_")),
     }
 
 

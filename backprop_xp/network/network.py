@@ -138,9 +138,9 @@ class Network:
         Returns
         -------
         Summary
-            A text in ASCII, which `print` and the interactive prompt show alike. "parameters" are
-            the weights and biases of a layer in θ. "removed" are the weights of them whose
-            connections are removed.
+            A text in ASCII, which `print` and the interactive prompt show alike. The column
+            "parameters" counts the weights and biases of a layer in θ. The column "removed" counts
+            the weights whose connections are removed; they are parameters too.
 
         Examples
         --------
@@ -160,7 +160,9 @@ class Network:
 
     @cached_property
     def output_with_loss(self) -> Output:
-        """The output activation with the loss, as a canonical pair where they form one.
+        """The output activation together with the loss.
+
+        A canonical pair, such as softmax with cross-entropy, is a class of its own.
 
         Examples
         --------
@@ -203,8 +205,8 @@ class Network:
         Parameters
         ----------
         seed : int
-            ≥ 0. The same seed gives the same θ on every device, and the first networks of a stack
-            are the same as in a smaller stack.
+            ≥ 0. A seed gives the same θ on every device. A stack begins with the networks of any
+            smaller stack of the same seed.
         initializer : str or Initializer
             A name from `initializers.INITIALIZERS`, or a user's own.
         device : str or Device
@@ -377,11 +379,11 @@ class Network:
         theta : array (..., P)
         X : array (m, n_in) or (..., m, n_in)
         Y : array
-            Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where
-            the networks differ. For one output unit, Y (m,) holds the targets. Only shapes are
-            checked, not values: a label that is no class gives targets of 0 alone.
+            Integer class labels (m,), or targets (m, n_out). Labels or targets for each network of
+            a stack have the stack's axes in front. For one output unit, Y (m,) holds the targets.
+            Only shapes are checked, not values: a label that is no class gives targets of 0 alone.
         case_weights : array (m,) or (..., m), optional
-            w_c, used as they are; 1/m each unless given.
+            The weights w_c, used without scaling. By default each is 1/m.
 
         Returns
         -------
@@ -499,7 +501,8 @@ class Network:
     def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether targets of this kind are classes.
 
-        Labels are classes, except for one output unit that is no sigmoid: there they are numbers.
+        Labels are classes where the network has several output units, or a single sigmoid output
+        unit. For any other single output unit, labels are numbers.
 
         Examples
         --------

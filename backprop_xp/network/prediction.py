@@ -178,7 +178,7 @@ def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
 
 
 def _checked(net: Any, theta: Any, where: str) -> Any:
-    """Return θ's namespace after checking that θ is one of the network."""
+    """Return θ's namespace after checking that θ has the parameters of the network."""
     check_network(net, where, "the network, then theta, then X")
     xp = columns.check_theta(theta, net.parameter_count, where)
     requirements.check_real(theta, f"{where}(theta)")

@@ -2,15 +2,19 @@
 
 The path of `train`:
 
-1. `options.Options` and its `Regularisation` check the options.
+1. `options.Options` and its `Regularisation` check what needs no data: numbers and their ranges,
+   flags, `order`, `state` and the callbacks.
 2. `resume.claimed_folders` keeps other runs, of any process, out of the folders of checkpoints.
-3. `task.prepared` reads the checkpoint to resume. It checks the data and θ, and moves them to the
-   device: the `Task`.
+3. `task.prepared` reads the checkpoint to resume. It checks the device, the dtype, the stack, the
+   data with their weights, the validation data and θ. It moves data and θ to the device, and
+   returns them as a `Task`.
 4. `failures.Guarded` surrounds the rest: threads, device, and errors that hold the last good θ.
-5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
-   `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`.
-   For a `Loop` it also compares the arguments with those of the checkpoint (`resume`), and restores
-   θ, the optimiser's state, the history, and the memories of schedules and callbacks.
+5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. A `Minimisation`
+   first refuses options that do not fit L-BFGS, `resume` among them. Both are a `driver.Driver`,
+   whose constructor checks metrics and schedules, and makes the `UpdateRule` and a
+   `trainer.Trainer`. In a resumed run the constructor also compares the arguments with the
+   arguments in the checkpoint (`resume`), and restores θ, the optimiser's state, the history, and
+   the memories of schedules and callbacks.
 6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block: for each
    batch it calls the step of `step.update.step_of`, which is one update of θ. The room `execution`
    makes it fast. The other function scores outputs.

@@ -121,7 +121,7 @@ class Driver(ABC):
         return f"interrupted after {at.epoch} epochs"
 
     def tell(self, moment: str, callbacks: Sequence[Callback] | None = None) -> None:
-        """Call the method named `moment` of all callbacks, or of the given ones, where defined."""
+        """Call the method named `moment` of each callback that has it, by default of all."""
         progress = self.progress
         place = progress.epoch, progress.batch, progress.epochs
         for one in self.callbacks if callbacks is None else callbacks:
@@ -138,9 +138,10 @@ def _nothing(progress: TrainingProgress) -> None:
 
 
 def _rank_of(callback: Any) -> int:
-    """Return the rank of a callback: 0 for a user's own, which may add entries that others read.
+    """Return the rank of a callback, by which callbacks are called in turn.
 
-    Built-in callbacks have 1. A checkpoint has 2: it writes the memories of all the others.
+    A user's own callback has 0: it may add entries that other callbacks read. A built-in callback
+    has 1. A checkpoint has 2: it writes the memories of all other callbacks.
     """
     return is_built_in(callback) + isinstance(callback, Checkpoint)
 

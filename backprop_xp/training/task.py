@@ -80,7 +80,9 @@ class Task:
 
 
 def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task:
-    """Return the task, after a check of every argument; `train.train` describes the arguments.
+    """Return the task, after a check of all that needs the data, the device or the checkpoint.
+
+    `train.train` describes the arguments. `options` are within their ranges.
 
     Raises
     ------
@@ -123,7 +125,8 @@ def _place(
 ) -> Place:
     """Return the place of training: the named device, or the device of X, whose array is `like`.
 
-    The dtype is `options.dtype`, else the dtype of the initial θ, else the dtype of X.
+    The dtype is `options.dtype`, else the dtype of the checkpoint's θ in a resumed run, else the
+    dtype of `theta`, else the dtype of X where X holds floats, else float32.
     """
     chosen = None if options.device is None else select_device(options.device)
     lead = _lead(net, theta, options.stack)

@@ -6,6 +6,12 @@ from exchange_cases import module_at, onnx_results
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.estimators import (
+    DampedOneHotEncoder,
+    NoisyQuantileTransformer,
+    PiecewiseLinearEncoder,
+    RobustClipScaler,
+)
 
 needs("sklearn")
 from sklearn.compose import ColumnTransformer  # noqa: E402
@@ -71,6 +77,17 @@ NUMBERS = {
             transformer_weights={"a": 0.5},
         )
     ],
+    "piecewise linear": [PiecewiseLinearEncoder(5)],
+    "robust clip": [RobustClipScaler()],
+    "noisy quantiles": [NoisyQuantileTransformer(15, random_state=0), StandardScaler()],
+    "own side by side": [
+        ColumnTransformer(
+            [
+                ("a", make_pipeline(RobustClipScaler(), PiecewiseLinearEncoder(3)), [0, 1]),
+                ("b", NoisyQuantileTransformer(random_state=0), [2, 3]),
+            ]
+        )
+    ],
     "mask": [ColumnTransformer([("a", StandardScaler(), np.array([True, False, True, False]))])],
     "drop": [ColumnTransformer([("a", "drop", [0]), ("b", "passthrough", [1, 2])])],
 }
@@ -79,6 +96,8 @@ MISSING = {
     "frequent": [SimpleImputer(strategy="most_frequent"), StandardScaler()],
     "indicators": [SimpleImputer(add_indicator=True)],
     "constant": [SimpleImputer(strategy="constant", fill_value=-7.0)],
+    "own steps": [SimpleImputer(add_indicator=True), RobustClipScaler(), PiecewiseLinearEncoder(4)],
+    "own steps before": [PiecewiseLinearEncoder(4), SimpleImputer(add_indicator=True)],
 }
 CATEGORIES = {
     "one-hot": OneHotEncoder(),
@@ -159,6 +178,16 @@ def test_unknown_categories(name, tmp_path):
     other[::3, 2] = "violet"
     check(fit([steps], TEXTS), other, tmp_path)
     check(fit([CATEGORIES[name]], X[:, 2:3]), X[:, 2:3] + 0.5, tmp_path)
+
+
+@pytest.mark.parametrize("step", [DampedOneHotEncoder(), DampedOneHotEncoder(1, max_categories=2)])
+def test_damped_categories_of_texts_beside_numbers(step, tmp_path):
+    numbers = make_pipeline(RobustClipScaler(), PiecewiseLinearEncoder(6)), [0, 1]
+    steps = [ColumnTransformer([("n", *numbers), ("t", step, [2, 3])])]
+    pipeline = fit(steps, TEXTS)
+    given = TEXTS[::-1].copy()
+    given[:2, 2] = "purple"
+    check(pipeline, given, tmp_path)
 
 
 @pytest.mark.parametrize("drop", [None, "first"])
