@@ -1,11 +1,20 @@
-"""The command `backprop-xp`: devices, train, predict, explain.
+"""The command `backprop-xp`: devices, train, predict, evaluate, explain.
 
 .. code-block:: text
 
     main               the command and its exit status
     arguments          the parser of the command line, and the texts of --help
     messages           lines on the terminal: results and errors
-    train              the command train: a model file and pictures from data
+    train_arguments    the arguments of train, in groups
+    table_train        the command train for a table: an ensemble, its scores and a report
+    table_options      the options of it, and the choice between a table and one network
+    table_split        the rows held out: by chance, by group, or the last ones
+    table_model        an ensemble with the decisions by which tables are read for it
+    table_words        scores and importances as lines
+    table_report       the page of --report
+    table_predict      the predictions for a table, as a CSV file
+    table_evaluate     the command evaluate: scores of a model on data with their target
+    train              the command train for one network: a model file and pictures from data
     train_options      the options of train, checked before the data are read
     training_data      the cases to train on and the cases held out
     picture_choice     the pictures of --plot by name
@@ -19,5 +28,5 @@
     model_notes        the names of features and classes in a model file
     destinations       files to write, checked before any work
 
-Read `main` first, then `train` or `predict`. The room may import all others.
+Read `main` first, then `table_train`, `train` or `predict`. The room may import all others.
 """

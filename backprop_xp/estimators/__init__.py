@@ -34,6 +34,8 @@
     ensemble_networks     the network of an architecture, and its start
     ensemble_best_epochs  the best epoch of each network, by its loss on held-out rows
     ensemble_selection    the greedy choice of networks on held-out rows
+    table_scores          scores of predictions for a table's rows
+    column_importance     the loss that a model gains when a column is mixed up
     table_steps           the step from the columns of a table to inputs
     damped_one_hot_encoder, noisy_quantile_transformer, piecewise_linear_encoder,
     robust_clip_scaler    the transformers of their names, for tables

@@ -101,7 +101,8 @@ class Driver(ABC):
         with with_derivatives(at.weights):
             theta, state = self.task.in_axes(copied(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
-        return Run(theta, at.history, self.task.net, at.stopped, epoch, state)
+        execution = self.trainer.execution
+        return Run(theta, at.history, self.task.net, at.stopped, epoch, state, execution)
 
     def state(self) -> OptimizerState | None:
         """Return the state that goes with θ; None where θ is of an earlier epoch."""

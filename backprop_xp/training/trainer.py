@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, item_bytes, namespace
+from backprop_xp.arrays.backend import Array, compiles, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
@@ -49,6 +49,7 @@ class Trainer:
     def __init__(self, theta: Array, rule: UpdateRule, numbers: StepNumbers, size: int) -> None:
         sizes = rule.net.sizes
         self._steps, self._score = functions_of(rule, theta)
+        self._traced = compiles(namespace(theta))
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
         found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
@@ -60,6 +61,11 @@ class Trainer:
         copies = theta.shape[0] if numbers.noise_per_network and theta.ndim > 1 else 1
         self.noise_bytes = (hidden + inputs) * item_bytes(theta) * copies
         self.full_batches = self._most_full_batches(size, item_bytes(theta))
+
+    @property
+    def execution(self) -> str:
+        """How the steps of the last block were run, with the reason where not faster."""
+        return "compiled by XLA" if self._traced else self._steps.execution
 
     def _most_full_batches(self, size: int, number: int) -> int:
         batch_bytes = self.output_bytes * size

@@ -13,7 +13,7 @@ from backprop_xp.datasets.mixed.options import option
 from backprop_xp.datasets.mixed.plan import CATEGORY, DATE, NUMBER, TRUTH_VALUE, ColumnPlan
 from backprop_xp.datasets.mixed.profile import AMOUNT, OTHER_DATE, TRUTH, WHOLE, Profile
 from backprop_xp.datasets.mixed.values import Place, numbers_of
-from backprop_xp.datasets.mixed.written_numbers import POINT, is_signed
+from backprop_xp.datasets.mixed.written_numbers import COMMA, POINT, is_signed, is_written, unit_of
 from backprop_xp.errors import DataError
 
 __all__ = ["Feature", "category", "feature_of", "number", "refuse_near_kinds"]
@@ -200,14 +200,36 @@ def _refuse_amounts_and_dates(
     cell = next(cells for _, cells, _ in column.present() if cells)[0]
     where = place(int(np.argmin(column.gaps())), column.position, column.name)
     if profile.fits(AMOUNT) or (profile.nearly_fits(AMOUNT) and is_signed(cell)):
-        came = f"{shown(cell)}, a number with a sign"
+        cell, row = profile.misfit(POINT)
+        where = place(row, column.position, column.name)
+        came, expected = f"{shown(cell)}, a number with a sign", "numbers without signs"
         advice = f"Remove the signs; or pass {otherwise}"
-        raise DataError(where, came, "numbers without currency or percent signs", advice)
+        if is_written(cell, COMMA):
+            came = f"{shown(cell)}, a decimal comma among numbers with a decimal point"
+            expected, advice = (
+                "one decimal mark in a column",
+                f"Write one mark; or pass {otherwise}",
+            )
+        raise DataError(where, came, expected, advice)
+    unit = _common_unit(column)
+    if unit:
+        came, expected = f"{shown(cell)}, a number with the unit {unit!r}", "numbers without a unit"
+        raise DataError(where, came, expected, f"Remove the units; or pass {otherwise}")
     if profile.fits(OTHER_DATE) or (profile.nearly_fits(OTHER_DATE) and is_other_date(cell)):
         forms = " or ".join(option("dates", form) for form in _formats_of_all(column))
         came = f"{shown(cell)}, a date that is not written as 2024-05-31"
         advice = f"Pass {forms or 'its format as dates (--dates)'}; or {otherwise}"
         raise DataError(where, came, "a known format of dates", advice)
+
+
+def _common_unit(column: Column) -> str:
+    """Return the unit that all cells have after a number; "" if there is none."""
+    units: set[str] = set()
+    for _, cells, _ in column.present():
+        units.update(map(unit_of, cells))
+        if len(units) > 1:
+            return ""
+    return next(iter(units), "")
 
 
 def _formats_of_all(column: Column) -> list[str]:

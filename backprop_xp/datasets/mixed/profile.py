@@ -28,7 +28,7 @@ TRUTHS: Final = {"true": 1.0, "false": 0.0}
 
 TRUTH: Final = "truth"
 WHOLE: Final = "whole"
-AMOUNT: Final = "amount"  # with a currency or a percent sign
+AMOUNT: Final = "amount"  # with either mark, and with or without a sign
 OTHER_DATE: Final = "other date"
 
 _MOST_MISFITS: Final = 5  # different cells that a way of reading does not take
@@ -165,7 +165,7 @@ def ways(dates: str | None) -> dict[str, Takes]:
         WHOLE: _are_whole,
         TRUTH: partial(_all, lambda cell: cell.lower() in TRUTHS),
         ISO: partial(_are_dates, form=ISO),
-        AMOUNT: partial(_all, lambda cell: is_signed(cell) or is_written(cell, POINT)),
+        AMOUNT: partial(_all, _is_amount),
         OTHER_DATE: partial(_all, is_other_date),
     }
     if dates is not None:
@@ -183,6 +183,10 @@ def _are_numbers(cells: list[str], decimal: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_amount(cell: str) -> bool:
+    return is_written(cell, POINT) or is_written(cell, COMMA) or is_signed(cell)
 
 
 def _are_whole(cells: list[str]) -> bool:

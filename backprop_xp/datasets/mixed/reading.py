@@ -60,10 +60,10 @@ def read_mixed(
     - **Categories** are other texts, and codes such as ``01234``.
 
     A column of numbers or dates with a few other texts is refused, since these may be signs of a
-    missing value, or faults. Amounts such as ``$5`` and ``5 %``, and dates of an unknown format,
-    are refused too. Columns without a value, of one value, and of texts that are all different are
-    left out, and so are whole numbers that are all different if they count the rows or have the
-    name of an id.
+    missing value, or faults. Amounts such as ``$5``, ``5 %``, ``5 kg`` and ``<5``, and dates of an
+    unknown format, are refused too. Columns without a value, of one value, and of texts that are
+    all different, or nearly so, are left out. So are whole numbers that are all different if they
+    count the rows or have the name of an id.
 
     A target of texts, of truth values, of two different numbers, or of up to 10 different whole
     numbers is classes. From 11 to 30 whole numbers are refused unless `task` is given. All other

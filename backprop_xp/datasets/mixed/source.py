@@ -21,7 +21,7 @@ from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.datasets.text_files import PACKED_SUFFIXES, suffix_within
 from backprop_xp.errors import DataError, DTypeError, OptionError, check_is_file
 
-__all__ = ["Source", "opened"]
+__all__ = ["Source", "is_table", "opened"]
 
 _TEXTS: Final = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat")
 _MOST_COLUMNS: Final = 2**16
@@ -87,6 +87,18 @@ class Source:
         return "row" if self.is_frame else "line"
 
 
+def is_table(name: str | os.PathLike[str]) -> bool:
+    """Tell whether a file has a name of the tables that `opened` reads.
+
+    Examples
+    --------
+    >>> is_table("rents.tsv.gz"), is_table("rents.parquet"), is_table("rents.npz")
+    (True, True, False)
+    """
+    path = Path(name)
+    return path.suffix.lower() in PACKED_SUFFIXES or suffix_within(path) in (*_TEXTS, *PARQUET)
+
+
 def opened(source: Any, where: str) -> Source:
     """Return the cells of a file or a data frame.
 
@@ -118,7 +130,7 @@ def opened(source: Any, where: str) -> Source:
         raise DTypeError(f"{where}(source)", came, expected, "Pass the path of a .csv file")
     file = Path(source)
     known = (*_TEXTS, *PARQUET)
-    if suffix_within(file) not in known and file.suffix.lower() not in PACKED_SUFFIXES:
+    if not is_table(file):
         expected = f"a name in {', '.join(known)}, the texts also packed as .gz, .bz2, .xz or .zip"
         raise OptionError(f"{where}(source)", repr(str(file)), expected, "Export the table as CSV")
     check_is_file(file, f"{where}(source)", "a table", f"{str(file)!r}, ")

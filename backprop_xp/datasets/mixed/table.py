@@ -71,7 +71,7 @@ class MixedTable:
     def rows(
         self, chosen: Sequence[int] | NDArray[Any] | slice = slice(None)
     ) -> NDArray[np.object_]:
-        """Return the features as rows, which the ensembles' `fit` and `predict` take.
+        r"""Return the features as rows, which the ensembles' `fit` and `predict` take.
 
         Parameters
         ----------
@@ -82,6 +82,15 @@ class MixedTable:
         -------
         array (m, n) of object
             Numbers, NaN for a gap; and texts, None for a gap. `names` has the names of the columns.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, backprop_xp as bp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "rents.csv")
+        ...     _ = path.write_text("area,district,rent\n52.5,north,610\n80,south,900\n")
+        ...     bp.datasets.read_mixed(path, "rent", categories="district").rows([1])
+        array([[80.0, 'south']], dtype=object)
         """
         taken = [column[chosen] for column in self.columns]
         found = np.empty((len(self.lines[chosen]), len(taken)), dtype=object)
@@ -90,5 +99,17 @@ class MixedTable:
         return found
 
     def summary(self) -> str:
-        """Return the columns by kind, the rows and the target, in a line each."""
+        r"""Return the columns by kind, the rows and the target, in a line each.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, backprop_xp as bp
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "rents.csv")
+        ...     _ = path.write_text("area,rent\n52.5,610.5\n80,900\n41,505.5\n")
+        ...     print(bp.datasets.read_mixed(path, "rent").summary())
+        1 column: 1 number
+        3 rows
+        target rent: numbers from 505.5 to 900
+        """
         return summary_of(self)

@@ -160,10 +160,23 @@ def _check_classes(
         came = f"{shown(classes[0])} in each row"
         advice = "Name another target (--target), or add rows of another class"
         raise DataError(where, came, "two classes or more", advice)
+    if task is None and not one.profile.fits(TRUTH):
+        _check_case(classes, where)
     if task is None and len(classes) > 2 and 2 * len(classes) > rows and len(classes) > 10:
         came = f"{len(classes):,} classes in {rows:,} rows"
         advice = f"Name another target (--target), or pass {option('task', CLASSES)}"
         raise DataError(where, came, "two rows or more of a class", advice)
+
+
+def _check_case(classes: tuple[str, ...], where: str) -> None:
+    """Refuse classes that differ in upper and lower case alone."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        before = seen.setdefault(name.casefold(), name)
+        if before != name:
+            came = f"the classes {shown(before)} and {shown(name)}"
+            advice = f"Write them alike; or pass {option('task', CLASSES)} if they are two"
+            raise DataError(where, came, "classes that differ in more than case", advice)
 
 
 def _several(

@@ -14,6 +14,7 @@ __all__ = [
     "is_whole",
     "is_written",
     "number_of",
+    "unit_of",
     "written_numbers",
 ]
 
@@ -39,8 +40,12 @@ def _pattern(decimal: str) -> str:
 _WRITTEN: Final = {mark: re.compile(_SIGN + _pattern(mark)) for mark in (POINT, COMMA)}
 _WHOLE: Final = re.compile("[+-]?[0-9]+")
 _SIGNED: Final = re.compile(
+    rf"[<>≤≥~≈]=? ?{_SIGN}[0-9.,][0-9.,{_SPACES}]*|"
     rf"{_SIGN} ?{_CURRENCY} ?[+-]?[0-9][0-9.,{_SPACES}]*|"
     rf"{_SIGN}[0-9.,][0-9.,{_SPACES}]*?[ \u00a0\u202f]?(?:{_CURRENCY}|%|EUR|USD|GBP|CHF)"
+)
+_UNIT: Final = re.compile(
+    rf"{_SIGN}[0-9.,]+[ \u00a0\u202f]?([^\W\d_]{{1,6}}|°[CF]|[^\W\d_]+/[^\W\d_]+)"
 )
 _REMOVED: Final = {
     POINT: str.maketrans("−", "-", COMMA + _SPACES),
@@ -132,14 +137,28 @@ def is_whole(cell: str) -> bool:
 
 
 def is_signed(cell: str) -> bool:
-    """Tell whether a cell is an amount with a currency or a percent sign.
+    """Tell whether a cell is a number with a currency, a percent sign or a sign of comparison.
 
     Examples
     --------
+    >>> is_signed("<0.1"), is_signed("~ 5"), is_signed("<none>")
+    (True, True, False)
     >>> is_signed("$1,234.50"), is_signed("12,5 %"), is_signed("12"), is_signed("$ off")
     (True, True, False, False)
     """
     return _SIGNED.fullmatch(cell) is not None
+
+
+def unit_of(cell: str) -> str:
+    """Return the letters that follow a number, such as kg; "" where the cell is something else.
+
+    Examples
+    --------
+    >>> unit_of("5.1 kg"), unit_of("12°C"), unit_of("12"), unit_of("A 12"), unit_of("12 a 3")
+    ('kg', '°C', '', '', '')
+    """
+    found = _UNIT.fullmatch(cell)
+    return "" if found is None else found[1]
 
 
 def canonical(number: float) -> str:

@@ -11,8 +11,10 @@ from backprop_xp.execution.compiled.cache import compiled_block
 from backprop_xp.execution.compiled.loops import loops_are_found
 from backprop_xp.execution.compiled.memory import LINE
 from backprop_xp.execution.compiled.program import Compilable, Place, compilable
+from backprop_xp.execution.memories import Memories
 from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, form_of, record
+from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
@@ -46,7 +48,7 @@ def compiled_form(
         raise NotReplayable("the loops of this NumPy are not found")
     given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
     with np.errstate(all="ignore"):
-        recorded = record(step, *given, runs_here=False)
+        recorded = without_repeats(record(step, *given, runs_here=False), Memories())
     return compilable(recorded, gathers=gathers)
 
 
@@ -235,7 +237,7 @@ class Compiled:
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
-        self._told, self.execution = False, ""
+        self._told, self._reason, self.execution = False, "", ""
         self.recordings: dict[Form, CompiledRecording | None] = {}
 
     def __call__(
@@ -243,7 +245,7 @@ class Compiled:
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `CompiledRecording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
-        self.execution = "" if recording is None else "compiled"
+        self.execution = "compiled" if recording else f"not compiled, because {self._reason}"
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 
@@ -277,6 +279,7 @@ class Compiled:
         program = self._programs[form]
         if isinstance(program, Compilable):
             return CompiledRecording(program)
+        self._reason = program
         if not self._told:
             self._told = True
             self._tell(program)

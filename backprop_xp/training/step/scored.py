@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import array_api_compat.numpy as np
 
 from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.execution.plain_loop import execution_of
 from backprop_xp.execution.steps import compiled_over_batches, over_batches
 from backprop_xp.training.data.batches import Block
 from backprop_xp.training.scoring import Scorer, Scores, scores_of_batch
@@ -27,7 +28,14 @@ class ScoredSteps:
     steps : callable
         As `execution.steps.over_batches` returns it.
     score : Scorer
+
+    Attributes
+    ----------
+    execution : str
+        How the last steps were run, as `execution.plain_loop.execution_of` says it.
     """
+
+    execution = ""
 
     def __init__(self, steps: Callable[..., Any], score: Scorer) -> None:
         self.steps, self._score = steps, score
@@ -47,6 +55,7 @@ class ScoredSteps:
         """
         arrays = (block.X, block.y, block.w, *noise)
         carry, (z_out, penalties) = self.steps(carry, numbers, block.source, *arrays)
+        self.execution = execution_of(self.steps)
         return carry, self.scores(z_out, block, by_batch=by_batch), penalties
 
     def scores(self, z_out: Array, block: Block, *, by_batch: bool) -> Scores:
@@ -96,7 +105,9 @@ class CompiledSteps(ScoredSteps):
         labels = () if block.labels is None else (block.labels,)
         arrays = (block.X, block.y, block.w, *labels, *noise)
         carry, (cost, correct, penalties) = self.steps(carry, numbers, block.source, *arrays)
+        self.execution = execution_of(self.steps)
         if isinstance(cost, _Unscored):
+            self.execution = "; ".join(filter(None, (cost.execution, self.execution)))
             return carry, self._plainly.scores(cost.z_out, block, by_batch=by_batch), penalties
         if correct is not None and not by_batch:
             correct = namespace(cost).sum(correct, axis=0, dtype=correct.dtype)
@@ -111,14 +122,16 @@ class CompiledSteps(ScoredSteps):
     ) -> tuple[Carry, tuple["_Unscored", None, Array | None]]:
         X, y, w, *others = arrays
         noise = others[1:] if self._rule.labelled else others
-        carry, (z_out, penalties) = self._plainly.steps(carry, numbers, source, X, y, w, *noise)
-        return carry, (_Unscored(z_out), None, penalties)
+        steps = self._plainly.steps
+        carry, (z_out, penalties) = steps(carry, numbers, source, X, y, w, *noise)
+        return carry, (_Unscored(z_out, execution_of(steps)), None, penalties)
 
 
 class _Unscored(NamedTuple):
-    """The outputs of steps that did not score them."""
+    """The outputs of steps that did not score them, and how these steps were run."""
 
     z_out: Array
+    execution: str
 
 
 class RecordedSteps(CompiledSteps):
@@ -129,7 +142,7 @@ class RecordedSteps(CompiledSteps):
     """
 
     def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
-        return over_batches(make_scored, np, pure=True)
+        return over_batches(make_scored, np, pure=True, planned=True)
 
     def __call__(
         self,
@@ -149,8 +162,11 @@ class RecordedSteps(CompiledSteps):
         weighted = block.labels is not None and block.w.ndim > 1
         added = weighted and block.batches > 1 and not by_batch
         plainly = added or self.keeps_outputs(outputs)
-        steps = self._plainly if plainly else super().__call__
-        return steps(carry, numbers, block, noise, by_batch=by_batch)
+        if not plainly:
+            return super().__call__(carry, numbers, block, noise, by_batch=by_batch)
+        result = self._plainly(carry, numbers, block, noise, by_batch=by_batch)
+        self.execution = self._plainly.execution
+        return result
 
     def keeps_outputs(self, outputs: int) -> bool:
         """Tell whether the outputs of a block are kept, for batches of so many outputs."""

@@ -357,6 +357,26 @@ REFUSED = {
         {},
         ["line 2, column 1 ('rate')", "'0.5%', a number with a sign", "--ignore rate"],
     ),
+    "measurements below and above a limit": (
+        lines("crp,y", lambda i: (f"<{i}.5" if i % 4 == 1 else f"{i}.5", i + 0.5)),
+        {},
+        ["line 3, column 1 ('crp')", "'<1.5', a number with a sign", "--categories crp"],
+    ),
+    "numbers with a unit": (
+        lines("weight,y", lambda i: (f"{i}.5 kg", i + 0.5)),
+        {},
+        ["line 2, column 1 ('weight')", "'0.5 kg', a number with the unit 'kg'"],
+    ),
+    "decimal points and commas in one column": (
+        lines("x;y", lambda i: (f"{i}{'.,'[i % 2]}5", i + 0.5), sep=";"),
+        {},
+        ["line 3, column 1 ('x')", "'1,5', a decimal comma among numbers with a decimal point"],
+    ),
+    "classes that differ in case": (
+        lines("x,y", lambda i: (i / 4, ("yes", "no", "Yes")[i % 3])),
+        {},
+        ["column 2 ('y')", "the classes 'Yes' and 'yes'", "--task classes"],
+    ),
     "numbers of two meanings": (
         lines("x\tp\ty", lambda i: (i, f"{i + 1},{i:03}", kind(i)), sep="\t"),
         {},

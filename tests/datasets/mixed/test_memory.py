@@ -56,11 +56,11 @@ def test_lines_of_two_cells(save, cell):
 
 
 @pytest.mark.parametrize("cell", ["{0}.25", "text {1}", ""])
-def test_lines_of_a_thousand_cells(save, cell):
-    rows = [[cell.format(i + j, (i + j) % 7) for j in range(1000)] for i in range(N // 1000)]
-    header = [f"n{j}" for j in range(1000)]
+def test_lines_of_many_cells(save, cell):
+    rows = [[cell.format(i + j, (i + j) % 7) for j in range(300)] for i in range(N // 1000)]
+    header = [f"n{j}" for j in range(300)]
     path = save([*header, "y"], *([*row, "ab"[i % 2]] for i, row in enumerate(rows)))
-    assert beyond_the_results(path)[0] < most(path, 1001)
+    assert beyond_the_results(path)[0] < most(path, 301)
 
 
 def test_too_many_columns_are_refused(save):
