@@ -249,6 +249,7 @@ _SPECIAL = {
     "σ": r"$\sigma$",
     "⊙": r"$\odot$",
     "δ": r"$\delta$",
+    "∂": r"$\partial$",
     "−": "$-$",
     **{raised: f"$^{{{number}}}$" for number, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }
