@@ -1,4 +1,4 @@
-"""The first quantity of a traced pass that holds NaN or ∞: where a training that failed went wrong."""
+"""The first quantity of a traced pass that holds NaN or ∞: where a training went wrong."""
 
 from collections.abc import Iterator
 from typing import Any
