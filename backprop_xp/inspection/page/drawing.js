@@ -130,7 +130,7 @@ function textOf(x, y, text) {
 
 /* The cost after each step. */
 function drawCurve(box, history) {
-  const [width, height] = [Math.max(240, box.clientWidth || 320), 160];
+  const [width, height] = [Math.min(480, Math.max(240, box.clientWidth || 320)), 160];
   const [left, above, below] = [60, 20, 28]; // around the axes
   const finite = history.filter(Number.isFinite);
   const [bottom, top] = [Math.min(0, ...finite), Math.max(...finite, 1e-12)];

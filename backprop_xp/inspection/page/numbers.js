@@ -42,10 +42,12 @@ function shortened(x) {
   return within(x, 7, 3);
 }
 
+const INDEXED = /(?<![\p{L}\p{N}_])(\p{L}\p{No}*_[\p{L}\p{N}]{1,2})(?![\p{L}\p{N}_])/u;
+
 /* A text in which w_jK stands for w with jK below, as parts of an element; no line breaks within a
    derivative. */
 function prose(text) {
-  const parts = text.replaceAll("/\u2202", "/\u2060\u2202").split(/(?<![\p{L}\p{N}_])(\p{L}\p{No}*_[\p{L}\p{N}]{1,2})(?![\p{L}\p{N}_])/u);
+  const parts = text.replaceAll("/\u2202", "/\u2060\u2202").split(INDEXED);
   return parts.flatMap((part, k) => {
     if (k % 2 === 0) return part;
     const [letter, below] = part.split("_");
@@ -74,9 +76,13 @@ function dots(i, j) {
   return "\u2026";
 }
 
+function isNumber(A) {
+  return A.n === 1 && A.m === 1;
+}
+
 /* A matrix, with dots for what is left out; `marked(i, j)` tells which numbers are marked. */
 function matrixElement(A, marked = () => false) {
-  if (A.n === 1 && A.m === 1) {
+  if (isNumber(A)) {
     return element("span", {}, inBrackets(A.data[0]));
   }
   const columns = places(A.m, narrow.matches ? 4 : MOST);

@@ -5,19 +5,19 @@ function reasonOfError(layer) {
   if (layer === net.layers.length && !pairHasFactors()) {
     const proved = steps().some(({ terms }) => terms.at(-1).name.startsWith("why."));
     return (
-      "\u03b4 is \u2202E/\u2202z. Here it is the slope of the cost by a, times the slope of a by z, and " +
+      "\u03b4, the error, is \u2202E/\u2202z. Here it is the slope of the cost by a, times the slope of a by z, and " +
       `the two multiply out to this difference.${proved ? " The section after this one shows how." : ""}`
     );
   }
   if (pass.da_dz[layer]) {
     return (
-      `\u03b4 is \u2202E/\u2202z. z of a unit changes its own a alone, so the chain rule multiplies unit ` +
+      `\u03b4, the error, is \u2202E/\u2202z. z of a unit changes its own a alone, so the chain rule multiplies unit ` +
       `by unit: this is \u2299, the Hadamard product. As a matrix, \u2202a/\u2202z is diagonal, ` +
       `with \u03c3\u2032(z) on the diagonal; its product with \u2202E/\u2202a is the same.`
     );
   }
   return (
-    "\u03b4 is \u2202E/\u2202z. Each a of this layer depends on every z of the layer. \u2202a/\u2202z is " +
+    "\u03b4, the error, is \u2202E/\u2202z. Each a of this layer depends on every z of the layer. \u2202a/\u2202z is " +
     "not diagonal, so its transpose stands here in place of \u2299."
   );
 }

@@ -45,14 +45,18 @@ function sidesOf(terms) {
   const sides = [];
   let signs = [];
   let last;
+  let before = null; // the matrix that the next one is multiplied by
   for (const { sign, name } of terms) {
     if (sign && sign.includes("<mo>=</mo>")) sides.push(element("div", { class: "numbers" }));
+    if (sign) before = null;
     if (sign && sign.includes(">)</mo>")) {
       last.append(math(sign));
     } else if (sign) {
       signs.push(math(sign));
     } else {
       const A = quantity(net, state.optimizer, pass, name);
+      if (before && (isNumber(A) || isNumber(before))) signs.push(math("<math><mo>\u00b7</mo></math>"));
+      before = A;
       last = term(...signs, matrixElement(A));
       sides.at(-1).append(last);
       signs = [];

@@ -1,5 +1,7 @@
 """How the page looks in Chromium: nothing is cut, nothing lies on another, all can be read."""
 
+import re
+
 import numpy as np
 import pytest
 from page_cases import random_networks
@@ -7,6 +9,7 @@ from page_cases import random_networks
 import backprop_xp as bp
 from backprop_xp.inspection.page.document import as_page
 from backprop_xp.inspection.page.stories import four_layers
+from backprop_xp.inspection.written_equations import sections
 
 pytestmark = pytest.mark.browser
 
@@ -79,16 +82,6 @@ CUT = """() => Array.from(document.querySelectorAll(
     .map((one) => `${one.id || one.tagName}: ${one.textContent} ${one.value ?? ""}`)"""
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_nothing_is_cut(name, width, opened):
-    with opened(html_of(name), width) as page:
-        assert at_each_step(page, CUT) == []
-        assert set(at_each_step(page, "() => [document.documentElement.scrollWidth]")) == {width}
-        page.evaluate("state.theta = state.theta.map((x) => -0.0012345678 * (1 + x)); render()")
-        assert page.evaluate(CUT) == []
-
-
 PLACES = """() => {
     const box = (one) => one.getBoundingClientRect();
     const faults = [];
@@ -113,9 +106,13 @@ PLACES = """() => {
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_units_have_room(name, width, opened):
+def test_nothing_is_cut_and_nothing_lies_on_another(name, width, opened):
     with opened(html_of(name), width) as page:
+        assert at_each_step(page, CUT) == []
         assert at_each_step(page, PLACES) == []
+        assert set(at_each_step(page, "() => [document.documentElement.scrollWidth]")) == {width}
+        page.evaluate("state.theta = state.theta.map((x) => -0.0012345678 * (1 + x)); render()")
+        assert page.evaluate(CUT) == []
 
 
 def test_the_lit_layer_of_a_deep_network_is_in_view(opened):
@@ -222,7 +219,46 @@ def test_paper_has_every_step(name, opened):
         assert page.locator("#step").is_visible()
 
 
-@pytest.mark.parametrize("name", sorted(random_networks()))
+def covering():
+    """Return names of networks whose steps have every equation and formula of all networks."""
+    of_each = {
+        name: {text for part in sections(trace) for step in part.steps for text in _texts(step)}
+        for name, trace in sorted(random_networks().items())
+    }
+    chosen, missing = [], set().union(*of_each.values())
+    while missing:
+        best = max(of_each, key=lambda name: len(of_each[name] & missing))
+        chosen.append(best)
+        missing -= of_each[best]
+    return chosen
+
+
+def _texts(step):
+    return re.sub(r"\d+", "1", step.equation), step.where
+
+
+@pytest.mark.parametrize("name", covering())
 def test_every_formula_fits_a_phone(name, opened):
     with opened(random_networks()[name].to_html(interactive=True), 360) as page:
         assert at_each_step(page, CUT) == []
+
+
+def test_a_product_of_numbers_has_a_dot(opened):
+    with opened(html_of("four layers")) as page:
+        page.locator("#story").select_option("One weight")
+        page.evaluate("goTo(0)")
+        text = page.locator("#numbers").text_content().replace(" ", "")
+        assert text == "=(−23.1)·5.7+0=(−131.7)"
+
+
+def test_a_large_layer_is_compared_with_its_inverse(opened):
+    with opened(html_of("wide")) as page:
+        page.locator("#inverse-layer").select_option("2")
+        rows = [row.locator("td").all_text_contents() for row in page.locator("#inverse tr").all()]
+        assert [row[0] for row in rows[1:]] == ["1", "2", "3", "⋮", "38", "39", "40"]
+        trace = wide()
+        W, delta = (np.asarray(x, np.float64) for x in (trace.layers[1].W, trace.layers[1].delta))
+        inverse = (np.linalg.pinv(W) @ delta)[:, 0]
+        for row in rows[1:4]:
+            found = float(row[3].replace("−", "-"))
+            np.testing.assert_allclose(found, inverse[int(row[0]) - 1], rtol=1e-3)
