@@ -1,7 +1,7 @@
 """Multi-layer perceptrons trained by the explicit equations of backpropagation.
 
 The equations are written once, against the Array API standard, for NumPy, CuPy, PyTorch and JAX
-arrays.
+arrays. Read `equations`, `activations` and `losses` first, then the rooms `network` and `training`.
 
 >>> import backprop_xp as bp
 >>> X, Y = bp.datasets.xor()
@@ -62,7 +62,8 @@ from backprop_xp.training.train import train
 if TYPE_CHECKING:
     from backprop_xp import datasets, exchange
     from backprop_xp.estimators.classifier import MLPClassifier
-    from backprop_xp.estimators.ensemble import MLPEnsembleClassifier, MLPEnsembleRegressor
+    from backprop_xp.estimators.ensemble_classifier import MLPEnsembleClassifier
+    from backprop_xp.estimators.ensemble_regressor import MLPEnsembleRegressor
     from backprop_xp.estimators.regressor import MLPRegressor
     from backprop_xp.estimators.search import StackedSearchCV
     from backprop_xp.exchange.saving import save

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import benchmarks
 from backprop_xp import BackpropError
-from benchmarks import disk, fit, imports, predict, scale, search, stack, threads, train
+from benchmarks import disk, fit, gpu, imports, predict, scale, search, stack, threads, train
 from benchmarks.documents import Unwritable
 from benchmarks.options import Parser, Refused
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks", description=(benchmarks.__doc__ or "").split("\n")[0]
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (train, fit, search, stack, predict, scale, threads, imports, disk):
+    for module in (train, fit, search, stack, predict, scale, threads, imports, disk, gpu):
         module.add_command(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

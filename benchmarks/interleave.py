@@ -2,14 +2,17 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.budget import Budget
 from benchmarks.job import Job
 from benchmarks.meters import Memory
 
@@ -24,6 +27,10 @@ SAME_WORK = 0.01  # the largest relative difference between figures of the same 
 
 class Ended(Exception):  # noqa: N818  the benchmark goes on without the peer
     """The process of a peer ended; the message is its reason."""
+
+
+class Late(Ended):
+    """The process of a peer was killed, as it did not answer in time."""
 
 
 @dataclass
@@ -45,6 +52,8 @@ class Outcome:
         The threads of the products, each number once; empty for peers that do not count them.
     left_out : dict
         The reason why a peer is missing.
+    late : list
+        Peers that were left out as they did not answer in time.
     """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
@@ -53,9 +62,13 @@ class Outcome:
     memory: dict[str, Memory] = field(default_factory=dict)
     threads: dict[str, list[int]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
-    def leave_out(self, name: str, reason: str) -> None:
+    def leave_out(self, name: str, reason: str | Ended) -> None:
         """Remove the times of a peer, keep the reason and print it."""
+        if isinstance(reason, Late):
+            self.late.append(name)
+        reason = str(reason)
         self.left_out[name] = reason
         self.seconds.pop(name, None)
         print(f"{name} is left out: {reason}", file=sys.stderr)
@@ -96,18 +109,26 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         """End the process, whatever it is doing."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
         self._errors.close()
 
-    def answer(self) -> dict[str, Any]:
-        """Return the next answer.
+    def answer(self, within: float | None = None) -> dict[str, Any]:
+        """Return the next answer; without one after `within` seconds, the process is killed.
 
         Raises
         ------
         Ended
-            The process ended without an answer.
+            The process ended without an answer, or was killed.
         """
-        line = self._process.stdout.readline() if self._process.stdout else ""
+        answers = self._process.stdout
+        if answers and within is not None and not select.select([answers], [], [], within)[0]:
+            self._process.kill()
+            raise Late(f"no answer within {within:.0f} s")
+        line = answers.readline() if answers else ""
         if line:
             found: dict[str, Any] = json.loads(line)
             return found
@@ -116,13 +137,13 @@ class Worker:
         said = self._errors.read().strip().splitlines()
         raise Ended(said[-1] if said and status > 0 else f"its process ended with status {status}")
 
-    def seconds(self, times: int) -> dict[str, Any]:
+    def seconds(self, times: int, within: float | None = None) -> dict[str, Any]:
         """Do the work so many times and return the answer, with the mean seconds of one.
 
         Raises
         ------
         Ended
-            The process ended without an answer.
+            As for `answer`.
         """
         if self._process.stdin is not None:
             try:
@@ -130,10 +151,12 @@ class Worker:
                 self._process.stdin.flush()
             except BrokenPipeError:
                 pass  # `answer` raises with the reason
-        return self.answer()
+        return self.answer(within)
 
 
-def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Outcome:
+def interleave(
+    work: dict[str, tuple[str, Job]], repeat: int, times: int, budget: Budget | None = None
+) -> Outcome:
     """Return the times of each piece of work, done in turn in `repeat` rounds.
 
     Parameters
@@ -144,6 +167,9 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
         The number of rounds.
     times : int
         The repetitions of the work in one round; their mean time counts.
+    budget : Budget, optional
+        After the end of a part no second round begins, after its end no round at all. An answer
+        that is late leaves its peer out.
     """
     outcome, workers = Outcome(seconds={name: [] for name in work}), {}
     with ExitStack() as stack:
@@ -151,24 +177,30 @@ def interleave(work: dict[str, tuple[str, Job]], repeat: int, times: int) -> Out
             started = {name: stack.enter_context(Worker(*work[name])) for name in names}
             for name, worker in started.items():
                 try:
-                    first = worker.answer()
+                    first = worker.answer(budget and budget.of_an_answer())
                 except Ended as ended:
-                    outcome.leave_out(name, str(ended))
+                    outcome.leave_out(name, ended)
                     continue
                 workers[name] = worker
                 outcome.memory[name], outcome.figures[name] = first["memory"], first["figure"]
-        for _ in range(repeat):
+        for number in range(repeat):
+            if budget is not None and budget.left() <= 0:
+                break
+            if budget is not None and number and budget.of_the_part() <= 0:
+                break
             for name in [name for name in work if name in workers]:
                 worker = workers[name]
                 try:
-                    answer = worker.seconds(times)
+                    answer = worker.seconds(times, budget and budget.of_an_answer())
                 except Ended as ended:
-                    outcome.leave_out(name, str(ended))
+                    outcome.leave_out(name, ended)
                     del workers[name]
                     continue
                 outcome.seconds[name].append(answer["seconds"])
                 outcome.last_figures[name] = answer["figure"]
                 outcome.threads[name] = answer["threads"]
+    for name in [name for name, times in outcome.seconds.items() if not times]:
+        outcome.leave_out(name, "the time was over before its first round")
     return outcome
 
 
@@ -184,9 +216,11 @@ def _starts(work: dict[str, tuple[str, Job]]) -> list[list[str]]:
     return [*([name] for name in work if name not in together), *([together] if together else [])]
 
 
-def time_peers(job: Job, peers: list[str], repeat: int, times: int) -> Outcome:
+def time_peers(
+    job: Job, peers: Sequence[str], repeat: int, times: int, budget: Budget | None = None
+) -> Outcome:
     """Return the times of the peers on one job."""
-    return interleave({peer: (peer, job) for peer in peers}, repeat, times)
+    return interleave({peer: (peer, job) for peer in peers}, repeat, times, budget)
 
 
 def different_work(outcome: Outcome, own: str) -> list[str]:

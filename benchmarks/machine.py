@@ -1,5 +1,6 @@
 """The machine and the versions behind a measurement, without names of hosts or folders."""
 
+import functools
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ PACKAGES = {
 }
 
 
+@functools.cache
 def describe() -> dict[str, Any]:
     """Return processor, cores, memory, GPU and versions, None where one is missing.
 

@@ -35,6 +35,7 @@ PEERS = {
     "stack": {
         OWN: ("peers_own", "train"),
         COMPILED: ("peers_own", "train_compiled"),
+        "one-kernel": ("peers_own", "train_one_kernel"),
         "own-loop": ("peers_own", "train_one_by_one"),
         "sklearn": ("peers_sklearn", "train"),
         "torch-vmap": ("peers_torch", "train_vmapped"),

@@ -9,6 +9,7 @@ import numpy as np
 
 import backprop_xp as bp
 from backprop_xp.arrays.devices import COMPILED_VARIABLE
+from backprop_xp.execution.cuda.switches import ONE_KERNEL
 from benchmarks.job import Job
 from benchmarks.meters import FileMeter, Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
@@ -39,6 +40,20 @@ def compiled_device(job: Job) -> Any:
     if job.device != "cpu":
         raise LeftOut(f"numba compiles for NumPy's arrays, not for {job.device}")
     return bp.select_device("cpu", compiled=True)
+
+
+def train_one_kernel(job: Job) -> Peer:
+    """Return the peer that trains each network of a stack in one kernel of a CUDA device.
+
+    Raises
+    ------
+    LeftOut
+        The job is for another device.
+    """
+    if not job.device.startswith("cuda"):
+        raise LeftOut(f"the kernel is for CuPy's arrays, not for {job.device}")
+    os.environ[ONE_KERNEL] = "1"
+    return train(job)
 
 
 def train_one_by_one(job: Job) -> Peer:

@@ -7,6 +7,7 @@ from benchmarks.interleave import time_peers
 from benchmarks.job import Job
 from benchmarks.options import add_files, add_timing, at_least, device_name, integers
 from benchmarks.publishing import Report, begin, publish
+from benchmarks.summary import Figures
 from benchmarks.tables import Table, number
 from benchmarks.train import NETWORKS, ratios, threads_of
 
@@ -53,18 +54,7 @@ def run(given: argparse.Namespace) -> int:
             job = Job("predict", sizes, cases, cases, threads, device, hidden=given.hidden)
             figures = report.add(job, time_peers(job, given.peers, given.repeat, given.passes))
             title = f"{sizes}, {threads_of(job)}"
-            rows = [
-                [
-                    peer,
-                    *(number(1e3 * (found[key] or 0)) for key in ("median", "minimum")),
-                    *(number(found[key]) for key in ("ratio", "ratio_of_minima")),
-                    *(number(found[key]) for key in ("samples_per_second", "gflop_per_second")),
-                    number(found["share_of_floor"]),
-                    "–" if peer == "floor" else number((found["memory"] or 0) / 1e6),
-                ]
-                for peer, found in figures.items()
-            ]
-            report.show(Table(title, HEAD, rows))
+            report.show(table(title, figures))
             panels[title] = ratios(figures)
     report.notes.append("Memory: the peak of the first pass beyond the memory before it.")
     if given.plot:
@@ -72,3 +62,19 @@ def run(given: argparse.Namespace) -> int:
 
         draw_bars(given.plot, report.title, panels)
     return publish(report, given)
+
+
+def table(title: str, figures: dict[str, Figures]) -> Table:
+    """Return the table of a job."""
+    rows = [
+        [
+            peer,
+            *(number(1e3 * (found[key] or 0)) for key in ("median", "minimum")),
+            *(number(found[key]) for key in ("ratio", "ratio_of_minima")),
+            *(number(found[key]) for key in ("samples_per_second", "gflop_per_second")),
+            number(found["share_of_floor"]),
+            "–" if peer == "floor" else number((found["memory"] or 0) / 1e6),
+        ]
+        for peer, found in figures.items()
+    ]
+    return Table(title, HEAD, rows)

@@ -78,19 +78,27 @@ def begin(report: Report, given: argparse.Namespace) -> None:
 
 
 def publish(report: Report, given: argparse.Namespace) -> int:
-    """Print the notes, write the files of the options, and return the exit status.
+    """Print the notes, write the files of the options, and return the exit status of `write`."""
+    print_end(report)
+    return write(report, given)
+
+
+def print_end(report: Report) -> None:
+    """Print the notes, and the machine."""
+    print("\n".join(["", *report.notes, _where()]), flush=True)
+
+
+def write(report: Report, given: argparse.Namespace) -> int:
+    """Write the files of the options, and return the exit status.
 
     The status is 1 if this library itself was not measured.
     """
-    about, now = machine.describe(), datetime.now(UTC)
-    where = f"{now:%Y-%m-%d %H:%M} UTC. {machine.in_a_line(about)}"
-    print("\n".join(["", *report.notes, where]), flush=True)
     if given.json:
         options = {key: value for key, value in vars(given).items() if key not in NOT_OPTIONS}
         content = {
             "command": report.key,
-            "date": now.isoformat(timespec="seconds"),
-            "machine": about,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine.describe(),
             "options": options,
             "results": report.results,
         }
@@ -98,8 +106,12 @@ def publish(report: Report, given: argparse.Namespace) -> int:
     if given.markdown:
         notes = "\n".join(f"- {note}" for note in report.notes)
         tables = (table.markdown() for table in report.tables)
-        parts = [f"## {report.title}", f"{where}.", *tables, notes]
+        parts = [f"## {report.title}", f"{_where()}.", *tables, notes]
         body = "\n\n".join(part for part in parts if part)
         write_section(given.markdown, report.key, body, "# Results\n")
     missing = any(OWN in result.get("left_out", {}) for result in report.results)
     return 1 if missing else 0
+
+
+def _where() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine.in_a_line(machine.describe())}"

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from user_parts import Cube
 
 import backprop_xp as bp
 from backprop_xp import activations
@@ -383,18 +384,6 @@ def test_a_name_like_no_other_is_refused_with_the_list():
         OptionError, match=r"expected one of .*softmax\. Use one of the known names"
     ):
         find_activation("quux", "Network(hidden)")
-
-
-class Cube:
-    """The user's own activation from the module's docstring."""
-
-    name = "cube"
-
-    def __call__(self, z):
-        return z * z * z
-
-    def da_dz(self, z, a):  # noqa: ARG002
-        return 3 * z * z
 
 
 class HalfSoftmax:

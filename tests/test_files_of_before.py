@@ -254,12 +254,22 @@ class TestPickles:
         assert parts["early stopping"] == bp.EarlyStopping(patience=7)
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
-def test_an_estimator_of_the_module_of_both_is_loaded(name):
+@pytest.mark.parametrize(
+    ("name", "module", "options"),
+    [
+        ("MLPClassifier", "mlp", {"hidden_layer_sizes": [2], "tol": 9.0, "n_iter_no_change": 1}),
+        ("MLPRegressor", "mlp", {"hidden_layer_sizes": [2], "tol": 9.0, "n_iter_no_change": 1}),
+        ("MLPEnsembleClassifier", "ensemble", {"networks": 1, "epochs": 1}),
+        ("MLPEnsembleRegressor", "ensemble", {"networks": 1, "epochs": 1}),
+    ],
+)
+def test_an_estimator_of_the_module_of_both_is_loaded(name, module, options):
     needs("sklearn")
-    fitted = getattr(bp, name)(hidden_layer_sizes=[2], tol=9.0, n_iter_no_change=1)
-    fitted.fit([[0.0], [1.0]], [0, 1])
+    X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
+    fitted = getattr(bp, name)(**options).fit(X, y)
     today = pickle.dumps(fitted, protocol=2)
-    old = today.replace(type(fitted).__module__.encode(), b"backprop_xp.estimators.mlp")
+    old = today.replace(
+        type(fitted).__module__.encode(), f"backprop_xp.estimators.{module}".encode()
+    )
     assert old != today
-    np.testing.assert_array_equal(pickle.loads(old).theta_, fitted.theta_)  # noqa: S301
+    np.testing.assert_array_equal(pickle.loads(old).predict(X), fitted.predict(X))  # noqa: S301

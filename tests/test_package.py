@@ -16,6 +16,7 @@ from backprop_xp.arrays.advice import install_command
 
 MODULES = sorted(one.name for one in pkgutil.walk_packages(bp.__path__, "backprop_xp."))
 PLAIN = [name for name in MODULES if not hasattr(importlib.import_module(name), "__path__")]
+ROOMS = [name for name in MODULES if name not in PLAIN]
 HEAVY = ("torch", "jax", "cupy", "sklearn", "matplotlib", "pooch", "scipy", "pandas", "onnx")
 
 
@@ -71,12 +72,15 @@ for name in {MODULES!r}:
     assert in_a_fresh_interpreter(code) == ""
 
 
+PARTS = " ".join(bp.estimators.__all__)
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ("print([name for name in bp.__all__ if not hasattr(bp, name)])", "[]"),
         ("print(len(inspect.getmembers(bp)) >= len(bp.__all__))", "True"),
-        ("import backprop_xp.estimators as e; print(len(inspect.getmembers(e)))", "5"),
+        ("import backprop_xp.estimators as e; print(*dict(inspect.getmembers(e)))", PARTS),
         ("from backprop_xp import *; print(MLPClassifier.__name__)", "MLPClassifier"),
         ("from backprop_xp.estimators import *; print(MLPRegressor.__name__)", "MLPRegressor"),
         ("print(pydoc.render_doc(bp))", "class MLPClassifier"),
@@ -91,11 +95,12 @@ def test_the_estimators_are_there_without_scikit_learn(code, words):
     assert words in re.sub(".\b", "", printed)  # pydoc prints letters of names twice
 
 
-@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "StackedSearchCV"])
+@pytest.mark.parametrize("name", bp.estimators.__all__)
 def test_without_scikit_learn_a_call_names_the_install_command(name):
     code = f"""{WITHOUT_EXTRAS}
 import copyreg
-for call in (bp.{name}, lambda: bp.{name}([4], alpha=0.1), lambda: copyreg.__newobj__(bp.{name})):
+from backprop_xp.estimators import {name} as kind
+for call in (kind, lambda: kind([4], alpha=0.1), lambda: copyreg.__newobj__(kind)):
     try:
         call()
     except bp.MissingExtraError as error:
@@ -157,6 +162,14 @@ def test_every_public_function_and_class_has_a_docstring(name):
     assert bare == []
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_page_of_a_room_names_its_modules_and_what_to_read_first(room):
+    page = ast.get_docstring(tree_of(room))
+    inside = [name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == room]
+    assert [name for name in inside if not re.search(rf"\b{name}\b", page)] == []
+    assert re.search(r"\b[Rr]ead\b[^.]*\b(first|order)\b|order to read|order in which", page)
+
+
 def test_the_public_surface():
     assert len(set(bp.__all__)) == len(bp.__all__)
     for name in bp.__all__:
@@ -178,3 +191,10 @@ def test_the_version_is_that_of_the_installed_package():
 
 def test_type_checkers_are_told_that_it_is_typed():
     assert (Path(bp.__path__[0]) / "py.typed").exists()
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_the_page_of_a_room_lists_its_modules(name):
+    room = importlib.import_module(name)
+    modules = {one.name for one in pkgutil.iter_modules(room.__path__)}
+    assert modules - set(re.findall(r"\w+", room.__doc__)) == set()

@@ -13,7 +13,8 @@ other modules of the package ask it for the namespace of an array.
     threads           threads of matrix products on a CPU
     native            functions of a training step, straight from each library
     requirements      checks of arrays: real, dense, unmasked, on one device
-    advice            advice of errors: names of other libraries, the command that installs
+    advice            advice of errors: names here for names elsewhere, the command that installs
+    names_elsewhere   names of other libraries, with the names here
     data_frames       data frames and series as NumPy arrays
     scalars           checks of options: whole numbers, names, dtypes
     shapes            checks of the shapes that an equation takes

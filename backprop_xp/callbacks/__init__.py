@@ -10,14 +10,18 @@ training. A callback may keep copies of θ, add entries to the history, and stop
     early_stopping     the end of a run that no longer improves, and its best θ
     metrics            entries of the history that a callback watches
     checkpoint         files from which ``train(resume=...)`` resumes a run
+    checkpoint_files   the names of these files in a folder, and the newest
+    memories           the state of a run with the memories of its callbacks
+    restored           the file that a resumed run begins from, and its callbacks
     layer_record       norms of δ and ∂E/∂W, and histograms of activations, by epoch
     logs               the history in files
     progress_bar       where training stands, on the terminal or in a notebook
-    standing, pace     the numbers of it
+    standing, pace     the numbers that a line or a curve shows: epoch, scores, time left
     progress_line      a line on the terminal
     live_curve         a curve in a notebook
 
-It imports `files`, `network`, `display` and `arrays`.
+Read `callback` and `progress` first, then `early_stopping`, then `checkpoint`. The room imports
+`files`, `network`, `display` and `arrays`.
 """
 
 from typing import Any

@@ -12,12 +12,12 @@ MOMENTS = ("on_train_start", "on_epoch_start", "on_batch_end", "on_epoch_end", "
 
 
 class Callback(Protocol):
-    """The methods that training calls; a callback defines the ones that it needs.
+    """The methods that training calls; a callback defines the methods that it needs.
 
     A callback with ``on_batch_end`` forces blocks of one batch, which is slower. A callback without
     it costs a step nothing. A callback with a memory, for resumed runs, defines `state` and
-    `restore` too. A class need not inherit from `Callback`; one that does has the other methods,
-    which do nothing.
+    `restore` too. A class need not inherit from `Callback`. A subclass of `Callback` inherits the
+    methods that it does not define; they do nothing.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Callback(Protocol):
     def state(self) -> Mapping[str, Any]:
         """Return the callback's memory by name, for a checkpoint.
 
-        It holds numbers, texts, arrays, and dicts, lists and tuples of them.
+        The memory holds numbers, texts and arrays, and dicts, lists and tuples of these.
 
         Examples
         --------

@@ -1,7 +1,6 @@
 """Checkpoints: files of a run, from which ``train(resume=...)`` resumes it bit-identically."""
 
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,26 +10,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks.callback import is_built_in
+from backprop_xp.callbacks.checkpoint_files import BEST, is_checkpoint, name_of, numbered, remove
+from backprop_xp.callbacks.memories import snapshot_of
 from backprop_xp.callbacks.metrics import check_metric, entry_of, is_better
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.errors import CheckpointWarning, MissingFileError, OptionError
+from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.files.atomic_write import remove_abandoned_parts
 from backprop_xp.files.locks import claimed
-from backprop_xp.files.training_state import Snapshot, write_snapshot
+from backprop_xp.files.training_state import write_snapshot
 
-__all__ = [
-    "Checkpoint",
-    "file_to_resume",
-    "newest",
-    "restore_callbacks",
-    "snapshot_of",
-    "stopper",
-]
+__all__ = ["Checkpoint"]
 
-_NAME, _BEST = re.compile(r"epoch-(\d{6,})\.safetensors"), "best.safetensors"
 FAILURES = ("warn", "stop", "raise")
 _OTHER_FOLDER = "Choose another folder"
 
@@ -39,9 +30,10 @@ _OTHER_FOLDER = "Choose another folder"
 class Checkpoint:
     """Writes the state of training to files, from which ``train(resume=...)`` resumes the run.
 
-    The files are named ``epoch-000010.safetensors``, here after epoch 10, and
-    ``best.safetensors``. Each is written completely or not at all, whenever the process ends: it is
-    written under another name, flushed to the disk, and renamed. `load` reads the model in a file.
+    The file of epoch 10 is ``epoch-000010.safetensors``; the file of the best epoch is
+    ``best.safetensors``. Each file is written completely or not at all, whenever the process ends:
+    it is written under another name, flushed to the disk, and renamed. `load` reads the model in a
+    file.
 
     Parameters
     ----------
@@ -54,13 +46,14 @@ class Checkpoint:
     keep : int
         ≥ 1, the number of newest files to keep, beside the best one.
     metric : str or None
-        The entry of the history that decides which epoch is the best, for a stack its mean. None
-        writes no ``best.safetensors``.
+        The name in the history whose entry decides which epoch is the best. In a stack the mean of
+        the entry over the networks decides. None writes no ``best.safetensors``.
     on_failure : {"warn", "stop", "raise"}
-        The reaction to a file that cannot be written or removed, such as on a full disk, or to a
-        history or a memory that a file cannot hold, such as texts. "warn" warns and goes on,
-        "stop" ends the run and says why in `Run.stopped`, "raise" raises the OSError or
-        OptionError. Earlier files stay as they are.
+        The reaction to a file that cannot be written or removed. The disk may be full; or the
+        history or the memory of a callback may hold values that no file can hold, such as a text in
+        the history. "warn" gives a `CheckpointWarning`, and training goes on. "stop" ends the run,
+        and `Run.stopped` says why. "raise" raises the OSError or OptionError. Earlier files stay as
+        they are.
 
     Raises
     ------
@@ -108,10 +101,10 @@ class Checkpoint:
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Claim the folder for a run, which is the ``with`` block; it is created unless it exists.
+        """Claim the folder for the ``with`` block, in which a run trains.
 
-        Unfinished files of killed processes are removed. So is a new folder, if the run is refused
-        before it begins.
+        The folder is created unless it exists. Unfinished files of killed processes are removed. A
+        new folder is removed again where the run is refused before it begins.
 
         Raises
         ------
@@ -182,7 +175,7 @@ class Checkpoint:
         self._begun, self._settings, self._callbacks = True, settings, callbacks
         where, name = "Checkpoint(folder)", repr(str(self.folder))
         try:
-            there = [path for path in self.folder.iterdir() if _is_ours(path)]
+            there = [path for path in self.folder.iterdir() if is_checkpoint(path)]
         except OSError as error:
             raise OptionError(where, f"{name} ({error})", "a folder", _OTHER_FOLDER) from error
         if there and (resumed is None or resumed.parent.resolve() != self.folder.resolve()):
@@ -228,7 +221,7 @@ class Checkpoint:
             entry = float(np.mean(entry_of(progress, self.metric, "Checkpoint")))
             if self._best is None or bool(is_better(entry, self._best, self.metric)):
                 self._best = entry
-                self._write(progress, _BEST)
+                self._write(progress, BEST)
         if progress.epoch % self.every == 0:
             self._write_newest(progress)
 
@@ -279,10 +272,10 @@ class Checkpoint:
         self._best = state.get("best")
 
     def _write_newest(self, progress: Progress) -> None:
-        if self._write(progress, f"epoch-{progress.epoch:06d}.safetensors"):
+        if self._write(progress, name_of(progress.epoch)):
             self._written = progress.epoch
-            old = _numbered(self.folder)[: -self.keep]
-            self._try(progress, "an old checkpoint stays", lambda: _remove(old))
+            old = numbered(self.folder)[: -self.keep]
+            self._try(progress, "an old checkpoint stays", lambda: remove(old))
 
     def _write(self, progress: Progress, name: str) -> bool:
         def write() -> None:
@@ -304,145 +297,3 @@ class Checkpoint:
                 progress.stop(text)
             return False
         return True
-
-
-def snapshot_of(
-    progress: Progress, settings: Mapping[str, str], callbacks: Sequence[Any]
-) -> Snapshot:
-    """Return the state of training; it shares no memory with the run."""
-    memories = [(_label(one), one.state()) for one in callbacks if hasattr(one, "state")]
-    return Snapshot(
-        to_host(progress.theta),  # a copy
-        tuple(np.array(to_host(x)) for x in progress.state),
-        progress.epoch,
-        {name: _entries(name, of) for name, of in progress.history.items()},
-        settings,
-        progress.schedule_memory,
-        memories,
-        progress.stopped,
-        "" if progress.stopped_by is None else _label(progress.stopped_by),
-    )
-
-
-def _entries(name: str, entries: Sequence[Any]) -> HostArray:
-    """Return the entries of a history as an array.
-
-    Raises
-    ------
-    OptionError
-    """
-    try:
-        return np.asarray(entries, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        came, expected = f"entries that are no numbers ({error})", "numbers of one shape"
-        where = f"Checkpoint, history[{name!r}]"
-        raise OptionError(where, came, expected, "Keep them in a list of your own") from error
-
-
-def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Any]) -> None:
-    """Give each callback the memory of a callback of its class and metric, the first one left.
-
-    A built-in callback without a memory in the snapshot forgets an earlier run.
-    """
-    left = list(snapshot.callbacks)
-    for one in callbacks:
-        memory = next((each for each in left if _is_of(each[0], one)), None)
-        if memory is not None and hasattr(one, "restore"):
-            left = [each for each in left if each is not memory]
-            one.restore(memory[1])
-        elif is_built_in(one) and hasattr(one, "restore"):
-            one.restore({})
-
-
-def stopper(snapshot: Snapshot, callbacks: Sequence[Any]) -> Any:
-    """Return the callback that ended the run of a snapshot; None where the run may go on.
-
-    A run whose end was decided by a callback that is no longer there may go on. So may one that
-    ended for another reason, such as a full disk or Ctrl-C.
-    """
-    by = snapshot.stopped_by if snapshot.stopped else ""
-    deciding = (one for one in callbacks if not isinstance(one, Checkpoint))
-    return next((one for one in deciding if _is_of(by, one)), None)
-
-
-def _kind(callback: Any) -> str:
-    """Return the class of a callback as files name it; a built-in one may move between modules."""
-    kind = type(callback)
-    return kind.__qualname__ if is_built_in(callback) else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _label(callback: Any) -> str:
-    """Return the class of a callback, with the metric of a built-in one, as files name it."""
-    metric = getattr(callback, "metric", None) if is_built_in(callback) else None
-    return _kind(callback) if metric is None else f"{_kind(callback)}[{metric}]"
-
-
-def _is_of(label: str, callback: Any) -> bool:
-    """Tell whether a label in a file is of a callback.
-
-    Older files name no metric, and a built-in callback with its module.
-    """
-    old = label.rpartition(".")[2] if label.startswith("backprop_xp.") else label
-    return label == _label(callback) or old == _kind(callback)
-
-
-def _is_ours(path: Path) -> bool:
-    named = path.name == _BEST or _NAME.fullmatch(path.name) is not None
-    return named and path.is_file()
-
-
-def _numbered(folder: Path) -> list[Path]:
-    """Return the ``epoch-….safetensors`` files in a folder, the newest last."""
-    found = [(int(m[1]), path) for path in folder.iterdir() if (m := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found) if path.is_file()]
-
-
-def _remove(files: Sequence[Path]) -> None:
-    for path in files:
-        path.unlink(missing_ok=True)
-
-
-def newest(folder: str | os.PathLike[str]) -> Path | None:
-    """Return the file of the last epoch in a folder of checkpoints; None without any checkpoint.
-
-    A run that ended before its first ``epoch-….safetensors`` may have left ``best.safetensors``.
-    """
-    folder = Path(folder)
-    found = _numbered(folder) if folder.is_dir() else []
-    best = [folder / _BEST] if (folder / _BEST).is_file() else []
-    return [*best, *found][-1] if best or found else None
-
-
-def file_to_resume(resume: Any) -> Path | None:
-    """Return the file from which ``train(resume=...)`` resumes a run; None for a new run.
-
-    Parameters
-    ----------
-    resume : path, Checkpoint or None
-        A file, a folder, of which the file of the last epoch is taken, or a `Checkpoint`, whose
-        folder may be empty or not exist yet.
-
-    Raises
-    ------
-    MissingFileError
-        The folder holds no checkpoints.
-    OptionError
-        `resume` is none of these.
-    """
-    if resume is None:
-        return None
-    if isinstance(resume, Checkpoint):
-        return newest(resume.folder)
-    try:
-        path = Path(resume)
-    except TypeError as error:
-        came, expected = f"a {type(resume).__name__}", "a path or a bp.Checkpoint"
-        advice = "Pass a folder; a run in memory goes on by theta=run.theta, state=run.state"
-        raise OptionError("train(resume)", came, expected, advice) from error
-    last = newest(path) if path.is_dir() else path
-    if last is None:
-        advice = "Pass the bp.Checkpoint itself, which may also begin a new run"
-        where = f"train(resume={str(path)!r})"
-        came, expected = "a folder without checkpoints", "a folder with checkpoints"
-        raise MissingFileError(where, came, expected, advice)
-    return last

@@ -32,10 +32,10 @@ _NAMES = ("epochs", "delta_norms", "gradient_norms", "edges", "counts")
 class LayerRecord:
     """Records norms of δ and ∂E/∂W and histograms of activations after each epoch, by layer.
 
-    They are computed by one forward and one backward pass over the given cases, without dropout,
-    for θ before the first epoch and after each epoch. The activations of all layers are read on the
-    host, so some hundred cases suffice. `plots.layer_norms` and `plots.activation_histogram` draw
-    the record.
+    One forward and one backward pass over the given cases, without dropout, computes the norms and
+    histograms for θ before the first epoch and after each epoch. The host reads the activations of
+    all layers, which is slow for many cases; some hundred suffice. `plots.layer_norms` and
+    `plots.activation_histogram` draw the record.
 
     Parameters
     ----------

@@ -18,9 +18,9 @@ _CURVES: Final = {"training": "cost", "validation": "validation_cost"}
 
 
 class LiveCurve:
-    """The cost by epoch with its validation, and the last numbers in a table below.
+    """The cost and the validation cost by epoch, with the last numbers in a table below.
 
-    A stack is the median of its networks with a band of their middle half.
+    For a stack the curve is the median over the networks, and a band is their middle half.
 
     Parameters
     ----------

@@ -226,9 +226,9 @@ def _text(x: Any) -> str:
 class TensorBoardLog:
     """Writes the history for TensorBoard, the last number of each name after each epoch.
 
-    A name without a new entry in an epoch is left out in that epoch. So are texts. For a stack
-    the number is the mean over the networks. A stack of at most `each` networks also has the number
-    of each network, under the name with its index, such as ``cost/3``.
+    A name without a new entry in an epoch is left out in that epoch. Texts are left out. For a
+    stack the number is the mean over the networks. A stack of at most `each` networks also has the
+    number of each network, under the name with the network's index, such as ``cost/3``.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ def is_better(new: Any, old: Any, name: str, min_delta: float = 0.0) -> HostArra
 
 
 def check_metric(metric: Any, where: str) -> None:
-    """Refuse a metric that is no text, so can be no name in a history.
+    """Refuse a metric that is no text: the names in a history are texts.
 
     Raises
     ------

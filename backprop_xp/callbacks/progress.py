@@ -148,8 +148,8 @@ class Progress(Protocol):
     def take(self, theta: Any, epoch: Any = None) -> None:
         """Replace θ by `theta`, (*stack, P).
 
-        `epoch` is the epoch after which θ was `theta`, a number for each network; it becomes
-        `Run.epoch`.
+        `epoch` is the epoch after which θ was `theta`: in a stack, a number for each network. It
+        becomes `Run.epoch`.
 
         Raises
         ------

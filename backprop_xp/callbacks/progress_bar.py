@@ -24,13 +24,13 @@ class _View(Protocol):
     interval: float
 
     def start(self, standing: Standing) -> None:
-        """Show it before the first epoch."""
+        """Show where training stands before the first epoch."""
 
     def show(self, standing: Standing) -> None:
-        """Show it in place of what was shown."""
+        """Show where training stands, in the place of the last state."""
 
     def end(self, standing: Standing) -> None:
-        """Show it for the last time."""
+        """Show where training ended."""
 
 
 class ProgressBar:

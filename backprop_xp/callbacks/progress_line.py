@@ -13,7 +13,7 @@ _WORDS = {"cost": "cost", "validation_cost": "validation"}
 class ProgressLine:
     """A bar with the epoch, the cost, the accuracy, the validation, the pace and the time left.
 
-    Where stderr is no terminal, a bar with the entries of the history.
+    Where stderr is no terminal, the bar ends with the entries of the history.
 
     Attributes
     ----------

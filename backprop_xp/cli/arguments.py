@@ -1,55 +1,42 @@
 """The parser of the command line, and the texts that ``--help`` shows."""
 
 import argparse
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
-from backprop_xp.cli.picture_choice import PICTURES
 from backprop_xp.cli.predict import PredictOptions
-from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
-from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
+from backprop_xp.cli.train_arguments import TRAIN, TRAIN_END, add_train_arguments
 
 __all__ = ["parser"]
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
+
 _UNSET: Final[dict[str, Any]] = {"default": argparse.SUPPRESS}  # TrainOptions says None, help why
 
-_TRAIN: Final = """\
-Train a network on a data set or on a table in a file. Write the model and pictures, of the
-learning curve unless told otherwise. Existing files of these names are replaced.
-
-DATA is a data set (digits, family_trees, mnist, symmetry or xor) or a file:
-  .csv   a row for each case, with columns of numbers and a target column. A target of texts, or
-         of whole numbers from 0 to K-1, holds classes. A target of other numbers, such as 1.5,
-         2.0 or 1 to K, holds numbers to predict. A first line that may be a header or a row
-         needs --header or --no-header.
-  .npz   an array X with a row of numbers for each case, and an array Y with class labels or with
-         numbers to predict.
-Training on a file standardises each column of numbers to mean 0 and variance 1, and a target of
-numbers too. The written model takes and returns the file's own numbers.
-"""
-_PICTURES: Final = "".join(f"  {name:<13}{text}\n" for name, (_, text) in PICTURES.items())
-_TRAIN_END: Final = f"""\
-pictures of --plot:
-{_PICTURES}
-examples:
-  backprop-xp train digits
-  backprop-xp train mnist --learning-rate 0.02 --epochs 10
-  backprop-xp train flowers.csv --target kind --hidden 32 --out flowers.safetensors
-  backprop-xp train digits --plot curve,confusion,weights=pixels.pdf
-"""
 _PREDICT: Final = """\
 Predict the cases of a data set or file with a trained model. Write a CSV file with a row for each
-case: the predicted class and the probability of each class, or the outputs of the network. Where
-DATA has the target, show the cost and the accuracy (or R^2) of the predictions.
+case: its ids, the predicted class and the probability of each class, or the numbers predicted.
+Where one network predicts and DATA has the target, show the cost and the accuracy (or R^2).
 
-DATA is a data set or a file, as for train; mnist is its test part. In a CSV file with a header the
+DATA is a data set or a file, as for train; mnist is its test part. In a table with a header the
 columns are found by name, in any order; other columns are ignored.
 """
 _PREDICT_END: Final = """\
 examples:
   backprop-xp predict digits.safetensors digits
   backprop-xp predict flowers.safetensors new_flowers.csv --out kinds.csv
+"""
+_EVALUATE: Final = """\
+Show how well a trained model predicts data with their target. For classes these are accuracy,
+balanced accuracy, log loss, AUC, Brier score and the confusion matrix; for numbers RMSE, MAE and
+R^2. Beside them stands what is reached without any column. For an ensemble the importance of the
+columns follows.
+"""
+_EVALUATE_END: Final = """\
+examples:
+  backprop-xp evaluate model.safetensors test.csv
+  backprop-xp evaluate model.safetensors test.csv --report report.html --json scores.json
 """
 _EXPLAIN: Final = """\
 Show backpropagation step by step on a network: z, a, the cost, the error carried backward and the
@@ -87,118 +74,49 @@ def parser() -> argparse.ArgumentParser:
         epilog="backprop-xp COMMAND --help shows the options of a command.",
     )
     whole.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands: argparse._SubParsersAction[argparse.ArgumentParser] = whole.add_subparsers(
+    commands: Commands = whole.add_subparsers(
         dest="command", metavar="COMMAND", required=True, parser_class=_Parser
     )
     devices = "list the devices, why some cannot be used, and the one that auto picks"
     commands.add_parser("devices", help=devices, description=devices.capitalize() + ".")
     _add_train(commands)
     _add_predict(commands)
+    _add_evaluate(commands)
     _add_explain(commands)
     return whole
 
 
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser(
-        "train",
-        help="train a network on a data set or a file",
-        description=_TRAIN,
-        epilog=_TRAIN_END,
+def _command(
+    commands: Commands, name: str, about: str, description: str, end: str
+) -> argparse.ArgumentParser:
+    """Add a command with a page of help, and return its parser."""
+    return commands.add_parser(
+        name,
+        help=about,
+        description=description,
+        epilog=end,
         formatter_class=_Help,
         allow_abbrev=False,
     )
-    add = command.add_argument
-    add("data", metavar="DATA", help=_DATA_HELP)
-    add("--target", **_UNSET, metavar="NAME", help=_TARGET_HELP)
-    add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)
-    add("--hidden", default=TrainOptions.hidden, metavar="SIZES", help=_HIDDEN_HELP)
-    add("--activation", default=TrainOptions.activation, metavar="NAME", help=_ACTIVATION_HELP)
-    add("--loss", **_UNSET, metavar="NAME", help=_LOSS_HELP)
-    add(
-        "--optimizer",
-        default=TrainOptions.optimizer,
-        metavar="NAME",
-        help="sgd, gradient descent with momentum",
-    )
-    add(
-        "--learning-rate",
-        type=float,
-        default=TrainOptions.learning_rate,
-        metavar="RATE",
-        help="the size of a step",
-    )
-    add(
-        "--momentum",
-        type=float,
-        default=TrainOptions.momentum,
-        metavar="SHARE",
-        help=_MOMENTUM_HELP,
-    )
-    add("--epochs", type=int, **_UNSET, metavar="N", help=_EPOCHS_HELP)
-    add(
-        "--batch-size",
-        type=int,
-        default=TrainOptions.batch_size,
-        metavar="N",
-        help="cases in a batch",
-    )
-    add("--seed", type=int, default=TrainOptions.seed, metavar="N", help=_SEED_HELP)
-    add("--device", default=TrainOptions.device, metavar="NAME", help=_DEVICE_HELP)
-    add("--dtype", default=TrainOptions.dtype, metavar="NAME", help=_DTYPE_HELP)
-    add("--held-out", type=float, **_UNSET, metavar="SHARE", help=_HELD_OUT_HELP)
-    add("--out", **_UNSET, metavar="FILE", help=_MODEL_HELP)
-    add("--plot", **_UNSET, metavar="NAMES", help=_PLOT_HELP)
 
 
-_DATA_HELP: Final = "a data set, or a .csv or .npz file"
-_TARGET_HELP: Final = (
-    "the target's column in a .csv file, by name or by index from 0 (default: the last column); "
-    "the target's array in an .npz file (default: Y)"
-)
+def _add_train(commands: Commands) -> None:
+    about = "train on a table, a data set or a file"
+    command = _command(commands, "train", about, TRAIN, TRAIN_END)
+    add_train_arguments(command, _DATA_HELP, _HEADER_HELP, _DEVICE_HELP)
+
+
+_DATA_HELP: Final = "a data set, a table such as a .csv file, or an .npz file"
 _HEADER_HELP: Final = (
-    "whether the first line of a .csv file names the columns (default: it does where a cell is "
-    "text; a line that may also be a row of values is refused)"
+    "whether the first line of a table names the columns (default: it does where it can be nothing "
+    "else; a line that may also be a row of values is refused)"
 )
-_HIDDEN_HELP: Final = "units of each hidden layer with commas between, '' for no hidden layer"
-_ACTIVATION_HELP: Final = "activation of the hidden layers, such as relu, tanh or sigmoid"
-_LOSS_HELP: Final = (
-    "cross_entropy (with softmax outputs), binary_cross_entropy (sigmoid), poisson (exp), "
-    "squared_error, absolute_error or huber (identity). Default: cross_entropy for classes, "
-    "binary_cross_entropy for targets that are all 0 or 1, else squared_error"
-)
-_MOMENTUM_HELP: Final = "share of the previous step that each step adds, from 0 to below 1"
-_SMALL_DATA: Final = f"{', '.join(TRUTH_TABLES)} and for fewer than {SMALL} cases"
-_EPOCHS_HELP: Final = (
-    f"passes through all cases (default: {EPOCHS}; {EPOCHS_SMALL} for {_SMALL_DATA})"
-)
-_SEED_HELP: Final = "seed of the initial weights, the order of the cases and the cases held out"
 _DEVICE_HELP: Final = "name of a device, as listed by: backprop-xp devices"
-_DTYPE_HELP: Final = "precision of the computation: float16, float32 or float64"
-_HELD_OUT_HELP: Final = (
-    "share of the cases that are held out from training to test the network, from 0 to below 1 "
-    f"(default: {SHARE}; mnist: its own test part; 0 for {_SMALL_DATA})"
-)
-_MODEL_HELP: Final = (
-    "file of the model (default: the name of DATA with .safetensors); a name in .onnx writes an "
-    "ONNX file, for other programs"
-)
-_PLOT_HELP: Final = (
-    "pictures by name with commas between (listed below), each alone or as NAME=FILE in .png, .pdf "
-    "or .svg; a FILE alone is that of the learning curve, '' is no picture (default: curve, in the "
-    "model's name with .png; none where matplotlib is not installed)"
-)
 
 
-def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser(
-        "predict",
-        help="predict the cases of a data set or a file with a trained model",
-        description=_PREDICT,
-        epilog=_PREDICT_END,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    add = command.add_argument
+def _add_predict(commands: Commands) -> None:
+    about = "predict the cases of a data set or a file with a trained model"
+    add = _command(commands, "predict", about, _PREDICT, _PREDICT_END).add_argument
     add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
     add("data", metavar="DATA", help=_DATA_HELP)
     add("--out", default=PredictOptions.out, metavar="FILE", help=_TABLE_HELP)
@@ -209,16 +127,20 @@ def _add_predict(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 _TABLE_HELP: Final = "file of the predictions; an existing file is replaced"
 
 
-def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = commands.add_parser(
-        "explain",
-        help="show backpropagation step by step on a network",
-        description=_EXPLAIN,
-        epilog=_EXPLAIN_END,
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    add = command.add_argument
+def _add_evaluate(commands: Commands) -> None:
+    about = "show the scores of a trained model on data with their target"
+    add = _command(commands, "evaluate", about, _EVALUATE, _EVALUATE_END).add_argument
+    add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
+    add("data", metavar="DATA", help=_DATA_HELP)
+    add("--report", **_UNSET, metavar="FILE", help="page of an ensemble: scores and pictures")
+    add("--json", **_UNSET, metavar="FILE", help="scores as JSON")
+    add("--device", default=PredictOptions.device, metavar="NAME", help=_DEVICE_HELP)
+    add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)
+
+
+def _add_explain(commands: Commands) -> None:
+    about = "show backpropagation step by step on a network"
+    add = _command(commands, "explain", about, _EXPLAIN, _EXPLAIN_END).add_argument
     model = "a model file, shown on its data set or on DATA"
     add("model", metavar="MODEL", nargs="?", **_UNSET, help=model)
     add("--network", **_UNSET, metavar="SIZES", help=_NETWORK_HELP)

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from backprop_xp.cli.arguments import parser
 from backprop_xp.cli.messages import error_message, fail, say, wrapped
 from backprop_xp.cli.predict import PredictOptions, predict_job
+from backprop_xp.cli.table_options import TableOptions, chooses_table
 from backprop_xp.cli.train_options import TrainOptions
 from backprop_xp.errors import BackpropError
 
@@ -79,15 +81,28 @@ def _run(options: argparse.Namespace) -> None:
     if options.command == "devices":
         _devices()
     elif options.command == "train":
-        from backprop_xp.cli.train import train_job
+        _train({**given, "progress": sys.stderr.isatty()})
+    elif options.command == "evaluate":
+        from backprop_xp.cli.table_evaluate import EvaluateOptions, evaluate_job
 
-        train_job(TrainOptions(**given, progress=sys.stderr.isatty()), say)
+        evaluate_job(EvaluateOptions(**given), say)
     elif options.command == "explain":
         from backprop_xp.cli.explain import ExplainOptions, explain_job
 
         explain_job(ExplainOptions(**given), say)
     else:
         predict_job(PredictOptions(**given), say)
+
+
+def _train(given: dict[str, Any]) -> None:
+    if chooses_table(given):
+        from backprop_xp.cli.table_train import train_table_job
+
+        train_table_job(TableOptions(**given), say)
+    else:
+        from backprop_xp.cli.train import train_job
+
+        train_job(TrainOptions(**given), say)
 
 
 def _devices() -> None:

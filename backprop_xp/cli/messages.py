@@ -13,12 +13,14 @@ __all__ = ["error_message", "fail", "say", "wrapped"]
 
 def error_message(error: Exception, options: argparse.Namespace) -> str | None:
     """Return the message for an error; None for an error that only a defect can raise."""
+    rate = getattr(options, "learning_rate", None)
+    such = "" if rate is None else f", such as {rate / 10:.3g}"
     less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
     if isinstance(error, DivergenceError):
         return (
             f"training diverged in epoch {error.epoch + 1}, batch {error.batch + 1}: the cost is "
-            "no longer finite; nothing was written. Try a smaller --learning-rate, such as "
-            f"{options.learning_rate / 10:.3g}, or a smaller --momentum."
+            "no longer finite; nothing was written. Try a smaller --learning-rate"
+            f"{such}{', or a smaller --momentum' if such else ''}."
         )
     if isinstance(error, OutOfMemoryError):
         return f"{error.parts[0]}: {error.parts[1]}; nothing was written. {less_memory}"

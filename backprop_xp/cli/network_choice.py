@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import to_host
 from backprop_xp.cli.evaluation import are_labels, is_binary
-from backprop_xp.cli.standardisation import folded, scaling_of_inputs, scaling_of_targets
+from backprop_xp.cli.standardisation import scaling_of_inputs, scaling_of_targets
 from backprop_xp.cli.training_data import Cases, TrainingData
 from backprop_xp.errors import DataError, OptionError
 from backprop_xp.files.meaning import Meaning
+from backprop_xp.network.folding import with_targets
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import CANONICAL_PAIRS
 from backprop_xp.network.prediction import predict
@@ -68,7 +69,7 @@ class Task:
         """
         if self.targets is None:
             return theta
-        exact = folded(self.net, theta, self.targets)
+        exact = with_targets(self.net, theta, self.targets.mean, self.targets.spread)
         X = self.inputs_of(self.data.train.X[:_CHECKED_ROWS])
         expected = to_host(predict(self.net, theta.astype(np.float64), X))
         narrow = exact.astype(theta.dtype)

@@ -15,13 +15,13 @@ from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.cli.evaluation import are_labels, is_binary
 from backprop_xp.cli.network_choice import Task
 from backprop_xp.cli.picture_choice import Picture
-from backprop_xp.cli.standardisation import with_inputs
 from backprop_xp.cli.training_data import Cases
 from backprop_xp.datasets.images import SHAPES
 from backprop_xp.display.svg import thinned
 from backprop_xp.errors import OptionError
 from backprop_xp.inspection import learning_curve, plots
 from backprop_xp.inspection.plots.panel import matplotlib
+from backprop_xp.network.folding import with_inputs
 from backprop_xp.network.prediction import predict
 from backprop_xp.training.run import Run
 
@@ -299,7 +299,7 @@ def _regions(trained: Trained) -> Any:
     task, (X, Y) = trained.task, trained.task.data.train
     theta = trained.theta
     if task.inputs is not None:
-        theta = with_inputs(task.net, theta, task.inputs)
+        theta = with_inputs(task.net, theta, task.inputs.mean, task.inputs.spread)
     figure, (panel,) = _panels(1, (5.4, 4.2))
     notes = task.data.notes
     names = _plain(notes.feature_names)

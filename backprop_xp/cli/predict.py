@@ -17,9 +17,13 @@ from backprop_xp.cli.destinations import check_destination
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
+from backprop_xp.cli.table_model import table_model
+from backprop_xp.cli.table_predict import predictions
 from backprop_xp.cli.training_data import is_file
-from backprop_xp.errors import ModelFileError
+from backprop_xp.datasets.mixed.source import is_table
+from backprop_xp.errors import ModelFileError, OptionError, check_is_file
 from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.formats import check_format
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.files.model import Model
@@ -55,11 +59,19 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     ------
     BackpropError, OSError
     """
-    is_file(options.data)  # refuses an unknown name before any file is read
+    if is_table(options.data):
+        check_is_file(Path(options.data), "DATA", "a table", f"{options.data!r}, ")
+    else:
+        is_file(options.data)  # refuses an unknown name before any file is read
     check_format(options.out, "--out", ".csv")
     check_destination("--out", Path(options.out), [options.data, options.model])
     device = select_device(options.device)
-    model, notes = _model(options.model, device)
+    loaded = load(options.model, device)
+    if isinstance(loaded, EnsembleModel):
+        _predict_table(options, loaded, device, say)
+        return
+    is_file(options.data)
+    model, notes = _single(options.model, loaded)
     net, theta = model
     X, Y, why_not = given_cases(options.data, notes, model, options.header)
     if model.preprocessing is None:
@@ -76,9 +88,23 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
     say(f"written   {options.out}: {len(inputs):,} rows")
 
 
-def _model(path: str, device: Device) -> tuple[Model[Array], ModelNotes]:
+def _predict_table(
+    options: PredictOptions, ensemble: EnsembleModel, device: Device, say: Callable[[str], None]
+) -> None:
+    if not is_table(options.data):
+        came, expected = repr(options.data), "a table, as the ensemble was trained on"
+        raise OptionError("DATA", came, expected, "Such as new.csv")
+    model = table_model(options.model, ensemble)
+    table = model.read(options.data, with_target=False)
+    say(f"model     {options.model}: an ensemble of {len(ensemble.weights)} networks")
+    say(f"device    {device}")
+    text = predictions(model, table)
+    write_atomically(options.out, text.encode("utf-8", "backslashreplace"))
+    say(f"written   {options.out}: {len(table):,} rows")
+
+
+def _single(path: str, model: Model[Array]) -> tuple[Model[Array], ModelNotes]:
     """Return the model and the notes of a file; softmax outputs have class names."""
-    model = load(path, device)
     net, theta = model
     if theta.ndim != 1:
         came = f"a stack of networks {tuple(theta.shape[:-1])}"

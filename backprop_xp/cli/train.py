@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import from_host, to_host
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.network_choice import Task, task_for
@@ -58,7 +60,7 @@ def train_job(options: TrainOptions, say: Say) -> None:
     if no_pictures:
         say(f"picture   left out: {no_pictures}")
     start = time.perf_counter()
-    run = _train(task, device, options, [] if record is None else [record])
+    run = _train(task, device, options, _callbacks(options, task, record))
     say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
@@ -84,23 +86,44 @@ def _check_dtype(dtype: str, device: Device) -> None:
         raise OptionError("--dtype", came, error.parts[2], advice) from error
 
 
-def _train(
-    task: Task, device: Device, options: TrainOptions, callbacks: Sequence[LayerRecord]
-) -> Run:
+def _train(task: Task, device: Device, options: TrainOptions, callbacks: Sequence[Any]) -> Run:
     held_out = task.data.held_out
     return train(
         task.net,
         *task.standardised(task.data.train),
         optimizer=options.optimizer_to_use,
         epochs=options.epochs or (EPOCHS_SMALL if task.data.small else EPOCHS),
-        batch_size=options.batch_size,
+        batch_size=options.batch_size_to_use,
+        l2=options.l2,
+        dropout=options.dropout,
+        class_weights=options.class_weights,
         validation=None if held_out is None else task.standardised(held_out),
         seed=options.seed,
         device=device,
         dtype=options.dtype,
         callbacks=callbacks,
+        resume=next((one for one in callbacks if options.resume and _writes(one)), None),
         progress=options.progress,
     )
+
+
+def _callbacks(options: TrainOptions, task: Task, record: LayerRecord | None) -> list[Any]:
+    callbacks: list[Any] = [] if record is None else [record]
+    if options.patience is not None:
+        if task.data.held_out is None:
+            came, expected = f"{options.patience} without held-out cases", "cases held out"
+            raise OptionError("--patience", came, expected, "Such as --held-out 0.2")
+        callbacks.append(EarlyStopping("validation_cost", patience=options.patience))
+    if options.checkpoint is not None:
+        callbacks.append(Checkpoint(options.checkpoint))
+    if options.class_weights is not None and task.data.notes.class_names is None:
+        came, expected = "a target of numbers", "classes"
+        raise OptionError("--class-weights", came, expected, "Leave it out")
+    return callbacks
+
+
+def _writes(callback: Any) -> bool:
+    return isinstance(callback, Checkpoint)
 
 
 def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:

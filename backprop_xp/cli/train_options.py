@@ -1,9 +1,9 @@
 """The options of the command `train`, and their checks before the data are read."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,20 +16,17 @@ from backprop_xp.errors import MissingExtraError, OptionError
 from backprop_xp.files.formats import check_format
 from backprop_xp.inspection import learning_curve
 from backprop_xp.losses import LOSSES
+from backprop_xp.optimizers.catalogue import OPTIMIZERS
+from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
-from backprop_xp.optimizers.sgd import SGD
+from backprop_xp.optimizers.rprop import Rprop
 
-__all__ = ["EPOCHS", "EPOCHS_SMALL", "OPTIMIZERS", "TrainOptions"]
+__all__ = ["EPOCHS", "EPOCHS_SMALL", "TrainOptions"]
 
 EPOCHS: Final = 30
 """The default number of epochs."""
 EPOCHS_SMALL: Final = 200
 """The default number of epochs for truth tables and other small data."""
-
-OPTIMIZERS: Final[Mapping[str, Callable[[float, float], Optimizer]]] = {
-    "sgd": lambda learning_rate, momentum: SGD(learning_rate, momentum=momentum)
-}
-"""The optimisers by name, as functions of a learning rate and a momentum."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,12 @@ class TrainOptions:
     activation: str = "relu"
     loss: str | None = None
     optimizer: str = "sgd"
-    learning_rate: float = 0.1
-    momentum: float = 0.9
+    learning_rate: float | None = None
+    momentum: float | None = None
+    l2: float = 0.0
+    dropout: float = 0.0
+    patience: int | None = None
+    class_weights: str | None = None
     epochs: int | None = None
     batch_size: int = 32
     seed: int = 0
@@ -56,6 +57,9 @@ class TrainOptions:
     held_out: float | None = None
     out: str | None = None
     plot: str | None = None
+    checkpoint: str | None = None
+    resume: bool = False
+    single: bool = False
     progress: bool = False
 
     def check(self) -> None:
@@ -66,6 +70,18 @@ class TrainOptions:
         OptionError, DTypeError
         """
         _ = self.hidden_sizes, self.optimizer_to_use  # these properties check their options
+        if not 0 <= self.l2 < np.inf:
+            raise OptionError("--l2", f"{self.l2:g}", "a number from 0", "Such as 0.0001")
+        if not 0 <= self.dropout < 1:
+            advice = "Such as 0.2"
+            raise OptionError("--dropout", f"{self.dropout:g}", "0 or a share below 1", advice)
+        check_count(1 if self.patience is None else self.patience, "--patience", least=1)
+        if self.class_weights not in (None, "balanced"):
+            came = repr(self.class_weights)
+            raise OptionError("--class-weights", came, "balanced", "Leave it out")
+        if self.resume and self.checkpoint is None:
+            came, expected = "no --checkpoint", "--checkpoint DIR beside it"
+            raise OptionError("--resume", came, expected, "Name the folder of the state")
         find_activation(self.activation, "--activation")
         check_count(1 if self.epochs is None else self.epochs, "--epochs", least=1)
         check_count(self.batch_size, "--batch-size", least=1)
@@ -89,19 +105,37 @@ class TrainOptions:
         return sizes
 
     @property
-    def optimizer_to_use(self) -> Optimizer:
+    def optimizer_to_use(self) -> Optimizer | LBFGS:
         """The optimiser with its learning rate and momentum."""
         _check_name("--optimizer", self.optimizer, OPTIMIZERS)
+        found: Any = OPTIMIZERS[self.optimizer]
+        rate = self.learning_rate
         largest = float(np.finfo(float_name(self.dtype, "--dtype")).max)
-        if not 0 < self.learning_rate <= largest:
+        if rate is not None and not 0 < rate <= largest:
             expected = f"a number above 0 that {self.dtype} can hold"
-            raise OptionError(
-                "--learning-rate", f"{self.learning_rate:g}", expected, "Such as 0.01"
-            )
-        if not 0 <= self.momentum < 1:
+            raise OptionError("--learning-rate", f"{rate:g}", expected, "Such as 0.01")
+        if self.momentum is not None and not 0 <= self.momentum < 1:
             expected, advice = "0 or a share below 1", "Such as 0.9"
             raise OptionError("--momentum", f"{self.momentum:g}", expected, advice)
-        return OPTIMIZERS[self.optimizer](self.learning_rate, self.momentum)
+        given = {"learning_rate": rate, "momentum": self.momentum}
+        for name, value in given.items():
+            if value is not None and not hasattr(found, name):
+                option = f"--{name.replace('_', '-')}"
+                raise OptionError(
+                    option,
+                    f"{value:g} for {self.optimizer}",
+                    "an optimizer that has it",
+                    "Leave it out",
+                )
+        changed = {name: x for name, x in given.items() if x is not None}
+        optimizer: Optimizer | LBFGS = replace(found, **changed)
+        return optimizer
+
+    @property
+    def batch_size_to_use(self) -> int | None:
+        """Cases in a batch; None where the optimiser takes all cases at once."""
+        full = isinstance(OPTIMIZERS[self.optimizer], Rprop | LBFGS)
+        return None if full else self.batch_size
 
     @property
     def model(self) -> Path:

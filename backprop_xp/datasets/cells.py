@@ -20,6 +20,7 @@ __all__ = [
     "numbers_in",
     "shown",
     "targets_in",
+    "usual_signs",
 ]
 
 Names: TypeAlias = tuple[str, ...]
@@ -48,6 +49,17 @@ def is_missing(cell: str) -> bool:
     (True, True, False, False)
     """
     return cell.strip() in _MISSING
+
+
+def usual_signs() -> frozenset[str]:
+    """Return the usual signs of a missing value, as cells without spaces around them.
+
+    Examples
+    --------
+    >>> "NA" in usual_signs(), "" in usual_signs(), "none" in usual_signs()
+    (True, True, False)
+    """
+    return _MISSING
 
 
 def numbers_in(cells: list[str]) -> list[float]:

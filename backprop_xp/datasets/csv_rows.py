@@ -1,9 +1,10 @@
 """The rows of a CSV file as lists of cells, with their lines.
 
-The file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these three, in this
-order, that the first line has outside quotation marks. A line such as ``sep=|`` above the table, as
-Excel writes it, names another separator. Empty lines are skipped. Rows of different lengths are
-refused, and so are more columns or more empty lines than any table has.
+The file is UTF-8, plain or packed. A tab, a semicolon, a comma or a bar separates cells: the first
+of these four, in this order, that the first line has outside quotation marks. A line such as
+``sep=:`` above the table, as Excel writes it, names another separator. Empty lines are skipped.
+Rows of different lengths are refused, and so are more columns or more empty lines than any table
+has.
 
 A long line is cut into pieces at separators, and its cells are packed. The memory of a row is
 therefore a small multiple of its bytes in the file.
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO, TypeAlias
 
 from backprop_xp.datasets.packed_cells import PackedCells
+from backprop_xp.datasets.text_files import opened_bytes, opened_text
 from backprop_xp.errors import DataError
 
-__all__ = ["SEPARATORS", "Cells", "rows_of", "separator_of"]
+__all__ = ["SEPARATORS", "Cells", "mark_of", "rows_of", "separator_of"]
 
 Cells: TypeAlias = list[str] | PackedCells  # of a row; packed where its lines are long
 
-SEPARATORS: Final = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
+SEPARATORS: Final = {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a bar"}
 """The separators that are found in the first line, with their names, in the order of the search."""
 
 _SEPARATOR_LINE: Final = re.compile(r'"?sep=([^\w"+.\r\n-])"?[\r\n]*', re.IGNORECASE)
@@ -44,7 +46,7 @@ _Rows: TypeAlias = Generator[tuple[int, Cells], None, None]
 
 def rows_of(file: Path) -> _Rows:
     """Yield the line, counted from 1, and the cells of each row."""
-    with file.open(encoding="utf-8-sig", newline="") as stream:
+    with opened_text(file) as stream:
         try:
             dialect = _dialect(stream, file)
             stream.seek(0)
@@ -53,10 +55,15 @@ def rows_of(file: Path) -> _Rows:
             raise _not_utf8(file) from error
 
 
+def mark_of(file: Path) -> str:
+    """Return the character that separates the cells of a file."""
+    with opened_text(file) as stream:
+        return _dialect(stream, file).separator
+
+
 def separator_of(file: Path) -> str:
     """Return the words for the separator of a file, such as "a comma"."""
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return _separator_name(_dialect(stream, file).separator)
+    return _separator_name(mark_of(file))
 
 
 def _dialect(stream: TextIO, file: Path) -> _Dialect:
@@ -74,7 +81,7 @@ def _dialect(stream: TextIO, file: Path) -> _Dialect:
 
 
 def _is_outside_quotes(mark: str, line: str) -> bool:
-    return any(found[0] == mark for found in re.finditer(f'"[^"]*"|{mark}', line))
+    return any(found[0] == mark for found in re.finditer(f'"[^"]*"|{re.escape(mark)}', line))
 
 
 def _rows_of_one_length(stream: TextIO, dialect: _Dialect, file: Path) -> _Rows:
@@ -189,11 +196,13 @@ def _separator_name(separator: str) -> str:
 
 def _not_utf8(file: Path) -> DataError:
     """Return the error for a file that is not UTF-8, with the line of its first wrong byte."""
-    data = file.read_bytes()
-    try:
-        data.decode("utf-8-sig")
-        line = 1
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+    line = 1
+    with opened_bytes(file) as stream:
+        for data in stream:
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                break
+            line += 1
     where = f"{file.name}, line {line}"
     return DataError(where, "bytes that are no UTF-8", "UTF-8", "Save the table as 'CSV UTF-8'")

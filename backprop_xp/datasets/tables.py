@@ -5,37 +5,23 @@ refused with its line and column; no value is guessed, filled in or skipped.
 """
 
 import os
-from array import array
 from collections.abc import Collection, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.datasets.cells import is_missing, is_number, shown, targets_in
-from backprop_xp.datasets.csv_file import FirstRows, first_rows, place, read_cells, read_columns
+from backprop_xp.datasets.csv_file import place, read_cells, read_columns
+from backprop_xp.datasets.csv_layout import Names, layout_of
 from backprop_xp.datasets.dataset import Targets
-from backprop_xp.datasets.header import (
-    advice_for_one_cell,
-    check_names,
-    columns_of,
-    is_header,
-    one_cell,
-)
-from backprop_xp.datasets.npz_file import read_array
-from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
+from backprop_xp.datasets.npz_table import npz_features, npz_targets
 from backprop_xp.errors import DataError, OptionError, check_is_file
 
 __all__ = ["Table", "read_features", "read_mixed_features", "read_table"]
 
-Target: TypeAlias = str | int | None
-Names: TypeAlias = tuple[str, ...]
-
 _TRUTHS: Final = {"true": 1.0, "false": 0.0}  # in lower case
-_COMPARED: Final = 2**15  # names of columns that are compared with an unknown name
 
 
 class Table(NamedTuple):
@@ -70,13 +56,13 @@ def read_table(
 ) -> Table:
     r"""Return the features and the target of a file.
 
-    A **CSV** file is UTF-8. A tab, a semicolon or a comma separates cells: the first of these
-    three, in this order, that the first line has outside quotation marks. A line such as ``sep=|``
-    above the table names another separator. Empty lines are skipped. The first line is a header
-    where a cell of a feature is text, or where the target's cell is text above a number. A first
-    line that may also be a row, such as ``1,2,-`` or ``5%,TRUE``, is refused unless `header` is
-    given. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,)
-    or (m, n_out).
+    A **CSV** file is UTF-8. A tab, a semicolon, a comma or a bar separates cells: the first of
+    these four, in this order, that the first line has outside quotation marks. A line such as
+    ``sep=:`` above the table names another separator. Empty lines are skipped. The first line is a
+    header where a cell of a feature is text, or where the target's cell is text above a number. A
+    first line that may also be a row, such as ``1,2,-`` or ``5%,TRUE``, is refused unless `header`
+    is given. An **NPZ** file holds an array X (or x), (m, n_in), and an array Y (or y), (m,) or (m,
+    n_out).
 
     A target column holds classes where all its cells are text. It also holds classes where its
     cells are whole numbers without a decimal point, each of 0 to K-1 occurs and no other, and K is
@@ -132,10 +118,10 @@ def read_table(
     known = None if class_names is None else tuple(class_names)
     _check_header(header, file)
     if file.suffix.lower() == ".npz":
-        X = _npz_features(file, wanted)
-        Y, classes = _npz_targets(file, target, known, len(X))
+        X = npz_features(file, wanted)
+        Y, classes = npz_targets(file, target, known, len(X))
         return Table(X, Y, wanted, classes)
-    layout = _layout(file, target, wanted, header, needs_target=True)
+    layout = layout_of(file, target, wanted, header, needs_target=True)
     columns = read_columns(file, layout.header, layout.features, layout.target)
 
     def where(row: int) -> str:
@@ -193,8 +179,8 @@ def read_features(
     wanted = tuple(feature_names or ())
     _check_header(header, file)
     if file.suffix.lower() == ".npz":
-        return _npz_features(file, wanted)
-    layout = _layout(file, target, wanted, header, needs_target=False)
+        return npz_features(file, wanted)
+    layout = layout_of(file, target, wanted, header, needs_target=False)
     return read_columns(file, layout.header, layout.features, None).X
 
 
@@ -239,7 +225,7 @@ def read_mixed_features(
            [nan, 'red']], dtype=object)
     """
     file = _checked(path)
-    layout = _layout(file, target, tuple(feature_names or ()), header, needs_target=False)
+    layout = layout_of(file, target, tuple(feature_names or ()), header, needs_target=False)
     columns, lines = read_cells(file, layout.header, layout.features)
     X = np.empty((len(lines), len(columns)), dtype=object)
     for j, cells in enumerate(columns):
@@ -278,135 +264,3 @@ def _check_header(header: bool | None, file: Path) -> None:
     if header is not None and file.suffix.lower() == ".npz":
         came = f"{header} for an NPZ file, {file.name}"
         raise OptionError("read_file(header)", came, "a CSV file", "Leave it out")
-
-
-class _Layout(NamedTuple):
-    """The columns of a CSV file: whether there is a header, the features, the target."""
-
-    header: bool
-    features: Sequence[int]
-    target: int | None
-    target_name: str
-
-
-def _layout(
-    file: Path, target: Target, wanted: Names, given: bool | None, *, needs_target: bool
-) -> _Layout:
-    """Return the columns of a CSV file, found from its first two rows and the option `header`."""
-    rows = first_rows(file)
-    position = _position(file, rows, target, wanted, needs_target)
-    if isinstance(target, str) and given is False:
-        if needs_target:
-            advice = "Pass the index of its column, counted from 0"
-            raise OptionError(
-                "read_file(target)", repr(target), "an index without a header", advice
-            )
-        position = None
-    header = given
-    if header is None:
-        named = isinstance(target, str) and position is not None
-        known = wanted != () and not set(wanted).difference(rows.first)
-        header = named or known or is_header(file, rows, position)
-    if header and wanted:
-        features: Sequence[int] = columns_of(file, rows, wanted)
-    else:
-        features = _all_but(position, len(rows.first))
-    if not features or (wanted and len(features) != len(wanted)):
-        came, advice = f"{len(features)} columns of features", "Check that it is the right table"
-        expected = f"{len(wanted)}, as in training" if wanted else "at least 1"
-        came, advice = came + one_cell(rows), advice_for_one_cell(rows) or advice
-        raise DataError(file.name, came, expected, advice)
-    if needs_target and position in features:
-        came = f"column {(position or 0) + 1} as the target and as a feature"
-        advice = "Name the target, or add its column"
-        raise DataError(file.name, came, "a target besides the features", advice)
-    if header:
-        check_names(file, rows, features)
-    target_name = rows.first[position] if header and position is not None else ""
-    return _Layout(header, features, position, target_name)
-
-
-def _all_but(position: int | None, width: int) -> Sequence[int]:
-    """Return the columns 0 to `width` - 1 without one."""
-    if position is None or position == width - 1:
-        return range(width if position is None else position)
-    if position == 0:
-        return range(1, width)
-    return array("i", (j for j in range(width) if j != position))
-
-
-def _position(
-    file: Path, rows: FirstRows, target: Target, wanted: Names, needs_target: bool
-) -> int | None:
-    """Return the target's column; None for an optional target that is missing."""
-    first, width = rows.first, len(rows.first)
-    if target is None:
-        spare = bool(wanted) and width == len(wanted) + 1
-        return width - 1 if needs_target or spare else None
-    if isinstance(target, str):
-        place = next((j for j, name in enumerate(first) if name == target), None)
-        if place is not None or not needs_target:
-            return place
-        came = f"{target!r}, which is not in the first line of {file.name}"
-        expected = f"one of {', '.join(map(shown, islice(first, 10)))}" + (", ..." * (width > 10))
-        advice = advice_for_one_cell(rows) or nearest_name(target, islice(first, _COMPARED))
-        raise OptionError("read_file(target)", came + one_cell(rows), expected, advice)
-    if not needs_target and width == len(wanted):
-        return None
-    if isinstance(target, bool) or not isinstance(target, int) or not -width <= target < width:
-        expected = f"a column's name or an index from {-width} to {width - 1}"
-        raise OptionError("read_file(target)", repr(target), expected, "Choose a column")
-    return target % width
-
-
-def _npz_features(file: Path, wanted: Names) -> NDArray[np.floating[Any]]:
-    """Return the array X of an NPZ file, with as many columns as there are names."""
-    X = read_array(file, "X", "x")
-    if X.ndim != 2 or X.size == 0 or X.dtype.kind not in "biuf":
-        came, expected = f"X {X.shape} of {X.dtype}", "numbers (m, n_in), not empty"
-        raise DataError(file.name, came, expected, "Save a row for each case, X.reshape(m, -1)")
-    if wanted and X.shape[1] != len(wanted):
-        came, advice = f"{X.shape[1]} columns of X", "Check that it is the right file"
-        raise DataError(file.name, came, f"{len(wanted)}, as in training", advice)
-    return _floats(file, "X", X)
-
-
-def _npz_targets(
-    file: Path, target: Target, known: Names | None, m: int
-) -> tuple[Targets, Names | None]:
-    """Return labels and the names of the classes, or numbers and None, from an NPZ file."""
-    if target is not None and not isinstance(target, str):
-        advice = "Name an array, or leave target out for Y"
-        raise OptionError("read_file(target)", repr(target), "the name of an array", advice)
-    names = ("Y", "y") if target is None else (target,)
-    Y = read_array(file, *names)
-    if Y.ndim and len(Y) != m:
-        came, expected = f"{m} rows of X and {len(Y)} of Y", "as many of Y as of X"
-        raise DataError(file.name, came, expected, "Save them again")
-    if Y.ndim == 1 and Y.dtype.kind in "biuU":
-        values = Y.astype(np.uint8) if Y.dtype.kind == "b" else Y
-        different = np.unique(values)
-        rows = np.searchsorted(different, values)
-        cells = PackedCells()
-        for start in range(0, len(different), CELLS_AT_ONCE):
-            part = different[start : start + CELLS_AT_ONCE].tolist()
-            cells.append([str(value).strip() for value in part])
-        return targets_in(cells, known, lambda row: f"{file.name}, {names[0]}[{row}]", rows)
-    if Y.ndim not in (1, 2) or Y.size == 0 or Y.dtype.kind == "U" or known:
-        came = f"{names[0]} {Y.shape} of {Y.dtype}"
-        expected = "class labels (m,)" if known else "labels (m,) or numbers (m, n_out)"
-        raise DataError(
-            file.name, came, expected, "Save a label, or a row of numbers, for each case"
-        )
-    return _floats(file, names[0], Y.reshape(len(Y), -1)), None
-
-
-def _floats(file: Path, name: str, values: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    """Return finite numbers as float16, float32 or float64."""
-    if values.dtype.kind != "f":
-        return values.astype(np.result_type(values, np.float32))  # exact up to 53 bits
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0].tolist()
-        where, came = f"{file.name}, {name}[{row}, {column}]", str(values[row, column])
-        raise DataError(where, came, "a finite number", "Fill it in or delete the row")
-    return values.astype(np.float64) if values.dtype.itemsize > 8 else values

@@ -93,7 +93,7 @@ class BaseMLP(FittedMLP):
 
         Raises
         ------
-        As the class. A fit that fails leaves the estimator as it was.
+        The class lists the errors. A fit that fails leaves the estimator as it was.
 
         Examples
         --------

@@ -15,11 +15,35 @@ try:
 except ImportError as error:
     (BaseEstimator,) = stand_ins(error)[:1]
 
-__all__ = ["ConfiguredMLP"]
+__all__ = ["Configured", "ConfiguredMLP"]
 
 
-class ConfiguredMLP(BaseEstimator):
-    """An estimator with its parameters, fitted or not."""
+class Configured(BaseEstimator):
+    """An estimator with its parameters, fitted or not: of networks alone, or of an ensemble."""
+
+    device: Any
+
+    def _keep(self, parameters: Mapping[str, Any]) -> None:
+        """Set each parameter as an attribute; `parameters` are the ``locals()`` of `__init__`."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes of a pickle or a copy: its arrays are of NumPy."""
+        state = {name: with_host_arrays(x) for name, x in super().__getstate__().items()}
+        if isinstance(state.get("device"), Device):
+            state["device"] = state["device"].name  # a pickle loads where there is no such device
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the attributes of a pickle; parameters that it lacks have their defaults."""
+        defaults = inspect.signature(type(self)).parameters.items()
+        super().__setstate__({**{n: one.default for n, one in defaults if n not in state}, **state})
+
+
+class ConfiguredMLP(Configured):
+    """The parameters of `MLPClassifier` and `MLPRegressor`."""
 
     hidden_layer_sizes: Any
     activation: Any
@@ -53,14 +77,7 @@ class ConfiguredMLP(BaseEstimator):
     clip_value: Any
     clip_norm: Any
     max_norm: Any
-    device: Any
     dtype: Any
-
-    def _keep(self, parameters: Mapping[str, Any]) -> None:
-        """Set each parameter as an attribute; `parameters` are the ``locals()`` of `__init__`."""
-        for name, value in parameters.items():
-            if name != "self":
-                setattr(self, name, value)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name.
@@ -106,18 +123,9 @@ class ConfiguredMLP(BaseEstimator):
             self.solver = with_parts_of_solver(self.solver, parts)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes of a pickle or a copy: its arrays are of NumPy."""
-        state = {name: with_host_arrays(x) for name, x in super().__getstate__().items()}
-        if isinstance(state.get("device"), Device):
-            state["device"] = state["device"].name  # a pickle loads where there is no such device
-        return state
-
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take over the attributes of a pickle; of one of before, in the form of today."""
-        defaults = inspect.signature(type(self)).parameters.items()
-        state = {**{n: one.default for n, one in defaults if n not in state}, **state}
-        theta = state.pop("theta_", None)  # of version 0.1
+        """Take over the attributes of a pickle; `theta_` of version 0.1 becomes those of today."""
+        theta = state.pop("theta_", None)
         super().__setstate__(state)
         if theta is not None:
             self.theta_ = theta

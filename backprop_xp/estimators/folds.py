@@ -10,13 +10,8 @@ import numpy as np
 
 from backprop_xp.estimators.base import BaseMLP
 from backprop_xp.estimators.fits import Fit
-from backprop_xp.estimators.stacks import (
-    Member,
-    is_stackable,
-    members_of,
-    stacks_of,
-    train_stack,
-)
+from backprop_xp.estimators.stack_members import Member, is_stackable, members_of, stacks_of
+from backprop_xp.estimators.stacks import train_stack
 
 try:
     from sklearn import get_config

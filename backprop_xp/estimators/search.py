@@ -179,7 +179,7 @@ class StackedSearchCV(BaseSearchCV):
 
         Raises
         ------
-        As the class.
+        The class lists the errors.
 
         Examples
         --------

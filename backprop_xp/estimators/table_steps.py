@@ -14,24 +14,21 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.estimators.damped_one_hot_encoder import damped_one_hot
+from backprop_xp.estimators.noisy_quantile_transformer import NOISE, quantile_mapping
 from backprop_xp.preprocessing.as_text import AsText, texts_of
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.one_hot import NOWHERE, OneHotEncoding
 from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
-from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.scaling import RangeScaling
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import Table, shown
 
-__all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs", "quantile_mapping"]
+__all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs"]
 
 CATEGORY = "category"
 NUMBER = "number"
-NOISE = 1e-3  # of the quantiles, in standard deviations of a column
-FEW_LEVELS = 9  # categories with more levels are damped
-DAMPING = 0.25  # the factor of their columns
-MOST_LEVELS = 100  # of a category; the rarer levels share one column
 
 
 class Inputs(NamedTuple):
@@ -222,58 +219,10 @@ def _of_numbers(
     parts.add(places, chain, own)
 
 
-def quantile_mapping(
-    X: NDArray[np.float64], noise: float, random: np.random.RandomState
-) -> QuantileMapping:
-    """Return the map to normal quantiles, fitted by scikit-learn on X (m, n) with normal noise.
-
-    The noise, in standard deviations of a column, tells equal numbers apart: so a number that many
-    rows have is mapped to the middle of its ranks.
-
-    References
-    ----------
-    Gorishniy, Rubachev, Khrulkov, Babenko, "Revisiting deep learning models for tabular data",
-    NeurIPS (2021), arXiv 2106.11959, appendix, for the noise and the number of quantiles.
-
-    Examples
-    --------
-    >>> step = quantile_mapping(np.arange(99.0)[:, None], 1e-3, np.random.RandomState(0))
-    >>> bool(abs(step.apply(Table((np.array([[49.0]]),))).numbers()[0, 0]) < 0.1)
-    True
-    """
-    from sklearn.preprocessing import QuantileTransformer
-
-    count = min(max(min(len(X) // 30, 1000), 10), len(X))
-    noisy = X + random.standard_normal(X.shape) * noise * X.std(axis=0)
-    found = QuantileTransformer(
-        n_quantiles=count, output_distribution="normal", subsample=None, random_state=0
-    ).fit(noisy)
-    return QuantileMapping(found.quantiles_, found.references_, True)
-
-
 def _of_categories(table: Table, places: NDArray[np.int64], parts: _Parts) -> None:
-    levels, at, elsewhere, widths, factors, chosen = [], [], [], [], [], []
-    for j, column in enumerate(table.columns()):
-        texts = texts_of(column, lambda row, j=j: table.place(row, j))
-        known, counts = np.unique(texts.astype(str), return_counts=True)
-        if len(known) < 2:
-            continue
-        rare = len(known) > MOST_LEVELS
-        place = np.arange(len(known))
-        if rare:
-            order = np.argsort(-counts, kind="stable")
-            place = np.full(len(known), MOST_LEVELS - 1)
-            place[order[: MOST_LEVELS - 1]] = np.arange(MOST_LEVELS - 1)
-        width = min(len(known), MOST_LEVELS)
-        levels.append(tuple(known.tolist()))
-        at.append(place)
-        elsewhere.append(width - 1 if rare else NOWHERE)
-        widths.append(width)
-        factors += [DAMPING if len(known) > FEW_LEVELS else 1.0] * width
-        chosen.append(j)
-    if not chosen:
-        return
-    hot = OneHotEncoding(tuple(levels), tuple(at), tuple(elsewhere), tuple(widths))
-    damped = RangeScaling(np.array(factors), np.zeros(len(factors)))
-    steps = (AsText(len(chosen)), hot, damped)
-    parts.add(places[chosen], Chain(steps), np.repeat(places[chosen], widths))
+    several = [len(np.unique(texts_of(x).astype(str))) > 1 for x in table.columns()]
+    chosen = np.flatnonzero(several)
+    if len(chosen):
+        encoding = damped_one_hot(table.take(chosen))
+        hot: Any = encoding.steps[1]
+        parts.add(places[chosen], encoding, np.repeat(places[chosen], hot.widths))

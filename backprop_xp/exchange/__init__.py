@@ -2,19 +2,23 @@
 
 .. code-block:: text
 
-    scikit_learn    `to_sklearn` and `from_sklearn`: its multi-layer perceptrons
-    torch_modules   `to_torch` and `from_torch`: sequences of PyTorch's layers
-    onnx_file       `to_onnx`: a file for ONNX Runtime and other engines
-    numpy_source    `to_numpy_source`: a Python module that needs NumPy alone
-    saving          `save`: a network, an estimator or a pipeline to a model file
+    scikit_learn        `to_sklearn` and `from_sklearn`: its multi-layer perceptrons
+    torch_modules       `to_torch` and `from_torch`: sequences of PyTorch's layers
+    onnx_file           `to_onnx`: a file for ONNX Runtime and other engines
+    numpy_source        `to_numpy_source`: a Python module that needs NumPy alone
+    saving              `save`: a network, an estimator or a pipeline to a model file
 
-    from_pipeline   scikit-learn's fitted transformers as steps of `preprocessing`
-    served          a model as it is exported
-    program         everything between the inputs of a network and predictions, as expressions
-    preparation     the steps of preprocessing, as expressions
-    numpy_code      expressions as NumPy source
-    onnx_code       expressions as nodes of ONNX
-    normal_quantile the quantile function of the normal distribution, as an expression
+    from_transformers   scikit-learn's fitted transformers as steps of `preprocessing`
+    from_pipeline       its fitted estimators and pipelines as models
+    served              a model as it is exported
+    program             everything between the inputs of a network and predictions, as expressions
+    columns_of_symbols  columns of numbers and texts, as expressions
+    preparation         the steps of preprocessing, as expressions
+    numpy_code          expressions as NumPy source
+    onnx_code           expressions as nodes of ONNX
+    onnx_graph          an ONNX graph that is being built
+    unique_names        a name beside the names that are taken
+    normal_quantile     the quantile function of the normal distribution, as an expression
 
 Read the first five for use, the others in their order. The room imports `estimators` and the rooms
 below it. Each module imports the other library when a function is called.

@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.exchange.unique_names import unique_name
 from backprop_xp.execution.expressions import Symbol, formula, in_order
 
 __all__ = ["CALLS", "INFIX", "PREFIX", "Functions", "array_text", "body"]
@@ -100,10 +101,7 @@ class Functions:
             name = re.sub(r"\W", "_", str(getattr(activation, "name", "activation")))
             if not name.isidentifier() or keyword.iskeyword(name) or name in RESERVED:
                 name = f"activation_{name}"
-            unique, number = name, 2
-            while unique in self.texts:
-                unique, number = f"{name}_{number}", number + 1
-            self._names[lines] = unique
+            unique = self._names[lines] = unique_name(name, self.texts)
             self.texts[unique] = f"def {unique}({z.name}):\n{lines}\n"
         return self._names[lines]
 

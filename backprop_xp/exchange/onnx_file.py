@@ -51,9 +51,9 @@ def to_onnx(
     model : estimator, pipeline, Network, Run, ensemble, or pair of a network and theta
         An `MLPClassifier` or `MLPRegressor` of this library or of scikit-learn, fitted, or a
         pipeline that ends in one. Its other steps may be StandardScaler, MinMaxScaler,
-        SimpleImputer, OneHotEncoder, QuantileTransformer, ColumnTransformer and Pipeline. They
-        compute in float64 whatever the dtype. A category that OneHotEncoder would refuse is refused
-        by the engine.
+        SimpleImputer, OneHotEncoder, QuantileTransformer, ColumnTransformer, Pipeline and the
+        transformers of `estimators`. They compute in float64 whatever the dtype. A category that
+        OneHotEncoder would refuse is refused by the engine.
     theta : array (..., P), optional
         The parameters, where the model is a network. A stack is an ensemble: the mean of its
         networks' outputs or probabilities.

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from backprop_xp.exchange.unique_names import unique_name
+
 __all__ = ["Graph"]
 
 _FEW = 9  # elements: equal constants of fewer are one
@@ -118,8 +120,6 @@ class Graph:
         self.nodes.append(make("Identity", [value], [name], name=f"to_{name}"))
 
     def _unique(self, name: str) -> str:
-        unique, number = name, 2
-        while unique in self._names:
-            unique, number = f"{name}_{number}", number + 1
+        unique = unique_name(name, self._names)
         self._names.add(unique)
         return unique

@@ -5,18 +5,19 @@ are texts, each input is a column of its own.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import OptionError
-from backprop_xp.exchange.program import concatenated, taken
+from backprop_xp.exchange.columns_of_symbols import NUMBER, TEXT, Columns, Part
+from backprop_xp.exchange.program import taken
 from backprop_xp.exchange.served import Served
-from backprop_xp.execution.expressions import Symbol, constant
+from backprop_xp.execution.expressions import Symbol
 from backprop_xp.preprocessing.as_text import AsText
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
+from backprop_xp.preprocessing.inputs import text_columns
 from backprop_xp.preprocessing.missing import is_nan
 from backprop_xp.preprocessing.one_hot import REFUSED, OneHotEncoding
 from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
@@ -25,99 +26,7 @@ from backprop_xp.preprocessing.scaling import RangeScaling, Standardisation
 from backprop_xp.preprocessing.smooth_clip import SmoothClip
 from backprop_xp.preprocessing.step import Step
 
-__all__ = ["STEPS", "Columns", "Part", "prepared"]
-
-TEXT, NUMBER = "text", "number"
-
-
-class Part(NamedTuple):
-    """Columns that one symbol holds.
-
-    Attributes
-    ----------
-    symbol : Symbol (m, width)
-    width : int
-    kind : {"number", "text"}
-    """
-
-    symbol: Symbol
-    width: int
-    kind: str = NUMBER
-
-
-class Columns(NamedTuple):
-    """Columns side by side.
-
-    Attributes
-    ----------
-    parts : tuple of Part
-    where : str
-        The function of this library, for error messages.
-    names : list of str
-        The names of constants and results, shared by all columns of a model.
-    """
-
-    parts: tuple[Part, ...]
-    where: str
-    names: list[str]
-
-    @property
-    def width(self) -> int:
-        """The number of columns."""
-        return sum(part.width for part in self.parts)
-
-    def of(self, *parts: Part) -> "Columns":
-        """Return columns of these parts."""
-        return self._replace(parts=tuple(parts))
-
-    def numbers(self) -> Symbol:
-        """Return all columns as one symbol (m, width).
-
-        Raises
-        ------
-        OptionError
-            Some columns are texts.
-        """
-        if any(part.kind == TEXT for part in self.parts):
-            came = "a step of preprocessing that takes texts for numbers"
-            raise self.refusal(came, "OneHotEncoder for columns of texts", "Encode them first")
-        return concatenated([part.symbol for part in self.parts])
-
-    def column(self, place: int) -> Part:
-        """Return one column."""
-        for part in self.parts:
-            if place < part.width:
-                whole = part.width == 1
-                return Part(part.symbol if whole else taken(part.symbol, [place]), 1, part.kind)
-            place -= part.width
-        raise IndexError(place)
-
-    def take(self, places: Iterable[Any]) -> "Columns":
-        """Return these columns, in this order."""
-        places = [int(place) for place in places]
-        if len(self.parts) == 1 and self.parts[0].kind == NUMBER:
-            (part,) = self.parts
-            same = places == list(range(part.width))
-            return self.of(Part(part.symbol if same else taken(part.symbol, places), len(places)))
-        return self.of(*(self.column(place) for place in places))
-
-    def unique(self, name: str) -> str:
-        """Return a name that no other constant or result of the steps has."""
-        unique, number = name, 2
-        while unique in self.names:
-            unique, number = f"{name}_{number}", number + 1
-        self.names.append(unique)
-        return unique
-
-    def constant(self, values: Any, name: str) -> Symbol:
-        """Return the symbol of an array, under a name of its own."""
-        array = np.asarray(values)
-        known = array.astype(float) if array.dtype.kind in "fiub" else array
-        return constant(known, self.unique(name))
-
-    def refusal(self, came: str, expected: str, advice: str) -> OptionError:
-        """Return the error for a step that cannot be exported."""
-        return OptionError(f"{self.where}(model)", came, expected, advice)
+__all__ = ["STEPS", "prepared"]
 
 
 def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
@@ -130,7 +39,7 @@ def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
     """
     meaning = model.meaning
     n, step = meaning.columns(model.net), meaning.preprocessing
-    texts = set() if step is None else _texts(step, list(range(n)))[0]
+    texts = set() if step is None else text_columns(step)
     if not texts:
         inputs = [Symbol("input", name="X", kind=NUMBER, width=n, column=None)]
         parts = [Part(inputs[0], n)]
@@ -144,48 +53,6 @@ def prepared(model: Served, where: str) -> tuple[list[Symbol], Symbol]:
         parts = [Part(x, 1, kind) for x, kind in zip(inputs, kinds, strict=True)]
     columns = Columns(tuple(parts), where, [])
     return inputs, (columns if step is None else _after(step, columns)).numbers()
-
-
-def _texts(step: Step, places: list[int]) -> tuple[set[int], list[int] | None]:
-    """Return the inputs that hold texts, told by the first step that looks at each.
-
-    Parameters
-    ----------
-    step : Step
-    places : list of int
-        The inputs that are the columns of the step.
-
-    Returns
-    -------
-    texts : set of int
-    places : list of int or None
-        The inputs that are the columns after the step; None where columns are made.
-    """
-    if isinstance(step, Chain):
-        found: set[int] = set()
-        left: list[int] | None = places
-        for each in step.steps:
-            if left is not None:
-                texts, left = _texts(each, left)
-                found |= texts
-        return found, left
-    if isinstance(step, SideBySide):
-        parts = [_texts(each, [places[j] for j in chosen]) for chosen, each in step.parts]
-        return set().union(*(texts for texts, _ in parts)), None
-    if isinstance(step, AsText):
-        return set(places), places
-    if isinstance(step, OneHotEncoding):
-        known = zip(places, step.categories, strict=True)
-        return {place for place, each in known if _has_text(each)}, None
-    if isinstance(step, Imputation):
-        kept = [places[j] for j in step.kept]
-        texts = {j for j, fill in zip(kept, step.fill, strict=True) if isinstance(fill, str)}
-        return texts, None if len(step.indicators) else kept
-    return set(), places if isinstance(step, Unchanged) else None
-
-
-def _has_text(categories: Any) -> bool:
-    return any(isinstance(each, str) for each in categories)
 
 
 def _after(step: Step, columns: Columns) -> Columns:

@@ -73,9 +73,9 @@ def save(
     net : Network, estimator, Pipeline, Run, Model or EnsembleModel
         A fitted estimator of this library or of scikit-learn, or a pipeline that ends in one. Its
         steps before may be StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer,
-        OneHotEncoder, ColumnTransformer, "passthrough", and pipelines of them. A Run is the result
-        of `train`, a Model that of `load`. A user's own activation or loss is saved by its name;
-        `load` must be given the object.
+        OneHotEncoder, ColumnTransformer, "passthrough", the transformers of `estimators`, and
+        pipelines of them. A Run is the result of `train`, a Model that of `load`. A user's own
+        activation or loss is saved by its name; `load` must be given the object.
     theta : array (..., P)
         The parameters of a Network, from any library and device; saved in its own dtype. None where
         `net` has parameters of its own.

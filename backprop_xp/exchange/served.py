@@ -13,7 +13,8 @@ from backprop_xp.exchange.from_pipeline import Fitted, fitted_model
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.files.model import Model
 from backprop_xp.network.columns import check_theta
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.parameters import Layer
 from backprop_xp.training.run import Run
 

@@ -12,6 +12,9 @@ it is, recorded once and replayed, fused into kernels of a GPU, or compiled into
     expressions        computations as data; an activation's own formula
     tape               the operations of a step, noted while it runs on NumPy
     recordings         one recorded step for each form of batch
+    memories           the places of recorded arrays: pieces of memory, and views of them
+    repeats            a recorded step without repeated operations
+    placement          a recorded step in less memory
     numpy_replay       the recorded operations again, on memory that lasts
     numpy_calls        the fastest call of NumPy for an operation
     numpy_stacks       products of many small matrices by fewer calls

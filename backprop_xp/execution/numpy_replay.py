@@ -12,8 +12,10 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.numpy_calls import Call, calls_of
-from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.placement import placed
+from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, Recordings, form_of, record
+from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import Instruction, leaves
 
 __all__ = ["Recording", "Replayer"]
@@ -56,7 +58,7 @@ class Recording:
         batch: Sequence[Any],
         calls_of: CallsOf = calls_of,
     ) -> None:
-        recorded = record(step, carry, numbers, batch)
+        recorded = placed(without_repeats(record(step, carry, numbers, batch, runs_here=False)))
         self._carry, self._numbers, self._batch, self._out, instructions = recorded
         self._calls = [call for one in instructions for call in calls_of(one)]
 
@@ -73,12 +75,14 @@ class Recording:
             None if x is None else np.empty((count, *x.shape), x.dtype) for x in self._out
         ]
         results = [(x, kept) for x, kept in zip(self._out, outs, strict=True) if x is not None]
-        if source is None:
-            feeds = list(zip(self._batch, batches, strict=True))
-        else:
+        feeds = list(zip(self._batch, batches, strict=True))
+        if source is not None:
             rows = batches[0].astype(np.intp)  # once, or `take` would convert at every step
-            feeds = list(zip(self._batch[1:], batches[1:], strict=True))
+            del feeds[0]
         _copy(self._carry, leaves(carry))
+        for x, block in feeds:
+            x[...] = block[0]
+        feeds = [feed for feed in feeds if not is_repeated(feed[1])]
         for k, given in enumerate(numbers):
             if given is not seen:
                 _copy(self._numbers, leaves(given))
@@ -123,14 +127,20 @@ class Replayer:
         self._make_step, self._otherwise, self._calls_of = make_step, otherwise, calls_of
         self.recordings: Recordings[Recording] = Recordings()
         self._seen: set[Form] = set()
+        self.execution = "plain"
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: HostArray | None, *batches: HostArray
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `Recording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
+        self._note(recording)
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
+
+    def _note(self, recording: Any) -> None:
+        reason = f", because {self.recordings.reason}" if self.recordings.reason else ""
+        self.execution = f"plain{reason}" if recording is None else "recorded"
 
     def recording(
         self,

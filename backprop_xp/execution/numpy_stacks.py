@@ -48,11 +48,13 @@ def calls_of_stack(product: Instruction) -> list[Call]:
         return []
     p, q = A.shape[-2:]
     r = B.shape[-1]
-    if min(p, r) < 2 or C.size == 0 or p * q * r > MOST_PRODUCTS:
+    if C.size == 0 or p * q * r > MOST_PRODUCTS:
         return []
     if q == 1:
         zero = np.zeros((), C.dtype)  # −0 becomes 0, as in a sum
         return [partial(np.multiply, A, B, C), partial(np.add, C, zero, C)]
+    if min(p, r) < 2:
+        return []
     joined = _joined(A, B, C) if A.ndim > 2 and B.ndim == 2 else []
     return joined if joined and _agree(joined, A, B, C) else []
 

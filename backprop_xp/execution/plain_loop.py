@@ -3,13 +3,37 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from backprop_xp.arrays.backend import Array, Namespace
+from backprop_xp.arrays.backend import Array, HostArray, Namespace
 from backprop_xp.arrays.native import rows
 
-__all__ = ["Steps", "loop", "with_rows"]
+__all__ = ["Steps", "execution_of", "is_repeated", "loop", "with_rows"]
 
 # steps(carry, numbers, source, *batches) -> (carry, outs), as `steps.over_batches` describes it
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
+
+
+def execution_of(steps: Any) -> str:
+    """Return in a few words how the last steps were run; "plain" for a loop over their calls.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> execution_of(loop(lambda *_: None, np))
+    'plain'
+    """
+    return getattr(steps, "execution", "plain")
+
+
+def is_repeated(batches: HostArray) -> bool:
+    """Tell whether an array of batches holds one batch, seen at each step: its first stride is 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> is_repeated(np.broadcast_to(np.ones((1, 4)), (3, 4))), is_repeated(np.ones((3, 4)))
+    (True, False)
+    """
+    return len(batches) == 1 or not batches.strides[0]
 
 
 def with_rows(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -84,13 +84,21 @@ def form_of(tree: Any) -> Form:
 
 
 class Recordings(dict[Form, R | None], Generic[R]):
-    """The recording of each form; None for a form whose step no tape can hold."""
+    """The recording of each form; None for a form whose step no tape can hold.
+
+    Attributes
+    ----------
+    reason : str
+        Why the last such step is on no tape; empty without one.
+    """
+
+    reason = ""
 
     def of(self, form: Form, make: Callable[[], R]) -> R | None:
         """Return the recording of a form, made by `make` when it is first asked for."""
         if form not in self:
             try:
                 self[form] = make()
-            except NotReplayable:
-                self[form] = None
+            except NotReplayable as error:
+                self[form], self.reason = None, str(error)
         return self[form]

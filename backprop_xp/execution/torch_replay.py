@@ -127,6 +127,7 @@ class TorchReplayer(Replayer):
         recording = self.recording(
             carry_here, numbers_here[0], source_here, batches_here, at_once=True
         )
+        self._note(recording)
         if recording is None:
             return self._otherwise(carry, numbers, source, *batches)
         _, outs = recording.run(carry_here, numbers_here, source_here, *batches_here)

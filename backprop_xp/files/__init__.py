@@ -17,5 +17,6 @@
     locks              a folder that one run at a time writes to
     old_paths          old names of modules, for pickles
 
-It imports `network`, the pages below it, `preprocessing` and `arrays`.
+Read `model_file` first, then `model_contents` and `safetensors_file`; for checkpoints,
+`training_state`. The room imports `network`, the pages below it, `preprocessing` and `arrays`.
 """

@@ -15,7 +15,8 @@ from backprop_xp.errors import ModelFileError, OptionError
 from backprop_xp.files import safetensors_file
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.network.columns import check_theta
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 
 __all__ = ["KEY", "PREPROCESSING", "TRAINING", "model_contents", "network_from", "write_contents"]
 

@@ -53,20 +53,12 @@ def save(
     notes: Mapping[str, str] | None = None,
     meaning: Meaning | None = None,
 ) -> None:
-    """Write a network and its parameters to a safetensors file.
+    """Write a network and its parameters to a safetensors file, as `backprop_xp.save` does.
 
     Parameters
     ----------
-    path : path
-        A name in .safetensors, or without the suffix of another format. An earlier file there is
-        replaced once the new one is complete and on the disk.
-    net : Network
-        A user's own activation or loss is saved by its name; `load` must be given the object.
-    theta : array (..., P)
-        From any library and device; saved in its own dtype.
-    notes : mapping of str to str, optional
-        Texts to keep beside the model, at most 16 MiB. Their names must not begin with
-        ``backprop_xp``. `read_notes` returns them.
+    path, net, theta, notes
+        As `backprop_xp.save` takes them, for a Network.
     meaning : Meaning, optional
         The columns, the preprocessing and the classes of the model.
 
@@ -83,14 +75,11 @@ def save(
     Examples
     --------
     >>> import tempfile
-    >>> import backprop_xp as bp
-    >>> net = bp.Network([2, 3, 1])
-    >>> theta = net.init(seed=1)
+    >>> net = Network([2, 3, 1])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     bp.save(f"{folder}/model.safetensors", net, theta, notes={"data": "exclusive or"})
-    ...     model = bp.load(f"{folder}/model.safetensors")
-    >>> model.network == net, bool((model.theta == theta).all())
-    (True, True)
+    ...     save(f"{folder}/model", net, net.init(), meaning=Meaning(feature_names=("a", "b")))
+    ...     load(f"{folder}/model").feature_names
+    ('a', 'b')
     """
     arrays, about = ({}, {}) if meaning is None else _with_arrays(meaning)
     # its advice fits a path in θ's place, so that it comes before the check of the path

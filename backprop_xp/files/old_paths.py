@@ -20,6 +20,7 @@ NEW_PLACES: Final = {
     "decays": "schedules",
     "derivation": "inspection.written_equations",
     "device_selection": "arrays.devices",
+    "estimators.ensemble": "estimators",
     "estimators.mlp": "estimators",
     "full_batch": "optimizers",
     "outputs": "network.output_layer",

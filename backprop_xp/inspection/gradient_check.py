@@ -25,7 +25,8 @@ from backprop_xp.arrays.requirements import check_dense
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.network.backpropagation import forward_pass
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.parameters import layer_shapes
 
 __all__ = ["GradientCheck", "check_gradient"]

@@ -32,7 +32,8 @@ from backprop_xp.inspection.trace_check import checked_trace
 from backprop_xp.inspection.written_equations import TracedLayer, note, sections
 from backprop_xp.network import backpropagation, columns, parameters
 from backprop_xp.network.data_values import check_labels
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.output_layer import Output, total_cost
 from backprop_xp.network.parameters import Layer
 from backprop_xp.optimizers.catalogue import find_optimizer

@@ -2,7 +2,7 @@
 
 .. code-block:: text
 
-    backpropagate          all of it:
+    backpropagate          the four steps below:
       forward_pass           a^0 → z^1, a^1 → … → z^L, a^L
       Output.error           δ^L
       backward_pass          δ^L → δ^(L−1) → … → δ^1
@@ -88,7 +88,7 @@ def forward_pass(
     Returns
     -------
     z : list of L arrays (..., n, m)
-    a : list of L + 1 arrays (..., n, m), of which ``a[0]`` is `a_in`
+    a : list of L + 1 arrays (..., n, m); ``a[0]`` is `a_in`
     """
     z: list[Array] = []
     a = [a_in]

@@ -29,7 +29,7 @@ def cases_at_once(sizes: Sequence[int], theta: Array) -> int:
     sizes : sequence of int
         The units of each layer.
     theta : array (..., P)
-        Its dtype, its device and its leading axes count, its values do not.
+        An example of θ: its dtype, its device and its leading axes.
 
     Examples
     --------

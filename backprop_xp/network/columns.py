@@ -218,7 +218,7 @@ def weights_row(case_weights: Any, theta: Array, m: int, where: str) -> Array:
 
 
 def check_weighs_cases(case_weights: Any, where: str) -> None:
-    """Refuse weights of classes in place of those of the cases.
+    """Refuse class weights in the place of case weights.
 
     Raises
     ------

@@ -43,11 +43,13 @@ def _squares(x: Any) -> float:
 
 
 def check_finite(x: Any, where: str, dtype: str, numbers: Any = None) -> None:
-    """Refuse NaN, infinity and numbers that overflow `dtype`; the error names the first of them.
+    """Refuse NaN, infinity and numbers that overflow `dtype`.
+
+    The error names the first bad number.
 
     On a CPU a small Σ x² shows in one pass that all numbers are finite. Elsewhere the device
-    computes a minimum and a maximum, and the host reads these two numbers. Rows that were read from
-    a file have their `numbers` (m,) in it, for the error.
+    computes a minimum and a maximum, and the host reads these two numbers. `numbers` (m,) are the
+    row numbers that the error names: for rows of a file, their places in the file.
 
     Raises
     ------

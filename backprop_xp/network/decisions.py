@@ -24,8 +24,8 @@ Classes: TypeAlias = HostArray | None
 def decided(outputs: Array, classes: Classes, flat: bool) -> Any:
     """Return the predictions for outputs: classes, labels of 0 and 1, or numbers.
 
-    They are in the library of the outputs and on their device. Classes that the library does not
-    have, such as texts, come as a NumPy array.
+    The predictions are in the library of the outputs and on their device. Where the library has no
+    dtype for the classes, such as texts, they are a NumPy array.
 
     Parameters
     ----------

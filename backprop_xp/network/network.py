@@ -23,75 +23,19 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.arrays.random_streams import generator
-from backprop_xp.arrays.scalars import check_count, float_name
-from backprop_xp.errors import CallError, DataError, DTypeError, OptionError, ShapeError
+from backprop_xp.arrays.scalars import float_name
+from backprop_xp.errors import CallError, DataError
 from backprop_xp.initializers import Initializer, find_initializer
 from backprop_xp.losses import Loss, find_loss
 from backprop_xp.network import backpropagation, chunks, columns, parameters
 from backprop_xp.network.connections import Mask, checked_connections, existing
+from backprop_xp.network.description import layer_sizes, one_for_each_layer, stack_shape
+from backprop_xp.network.methods_elsewhere import ELSEWHERE, PREDICT
 from backprop_xp.network.output_layer import Output, output_of, total_cost
 from backprop_xp.network.parameters import Layer
 from backprop_xp.network.summary import Summary, html_of, summary_of
 
-__all__ = ["Network", "check_network", "layer_sizes", "stack_shape"]
-
-_PREDICT = "Call bp.predict(net, theta, X), or net.forward(theta, X)"
-_BESIDE = "Parameters are an array beside the network: theta = net.init()"
-_DEVICE = "Pass device= to net.init or to bp.train"
-_EVALUATE = "Call bp.evaluate(net, theta, X, Y)"
-_LOAD = "Call net, theta = bp.load(path)"
-_SAVE = "Call bp.save(path, net, theta)"
-_SIZES = "Sizes are given at once: bp.Network([4, 16, 3])"
-_UNPACK = "Call net.unpack(theta), whose layers have W and b"
-_ELSEWHERE = {
-    "add": _SIZES,
-    "add_module": _SIZES,
-    "backward": "Call net.gradient(theta, X, Y)",
-    "coefs_": _UNPACK,
-    "compile": "Call bp.train(net, X, Y, optimizer=...); the loss is bp.Network(..., loss=...)",
-    "count_params": "Use net.parameter_count",
-    "cuda": _DEVICE,
-    "eval": "Dropout acts in bp.train alone; call bp.predict(net, theta, X)",
-    "evaluate": _EVALUATE,
-    "fit": "Call bp.train(net, X, Y)",
-    "get_params": _BESIDE,
-    "get_weights": _UNPACK,
-    "grad": "Call net.gradient(theta, X, Y)",
-    "history": "Use the history of the run: bp.train(net, X, Y).history",
-    "initialize": _BESIDE,
-    "input_shape": "Use net.sizes[0]",
-    "load": _LOAD,
-    "load_params": _LOAD,
-    "load_state_dict": _LOAD,
-    "load_weights": _LOAD,
-    "loss_fn": "Use net.loss",
-    "metrics": 'Use the history of the run: run.history["accuracy"]',
-    "modules": "Use net.sizes, net.activations and net.unpack(theta)",
-    "named_parameters": _UNPACK,
-    "num_parameters": "Use net.parameter_count",
-    "optimizer": "Pass it to bp.train(optimizer=...)",
-    "output_shape": "Use net.sizes[-1]",
-    "parameters": _BESIDE,
-    "partial_fit": "Call bp.train(net, X, Y, theta=run.theta)",
-    "predict": _PREDICT,
-    "predict_classes": "Call bp.predict(net, theta, X).argmax(axis=-1)",
-    "predict_on_batch": _PREDICT,
-    "predict_proba": _PREDICT,
-    "save": _SAVE,
-    "save_params": _SAVE,
-    "save_weights": _SAVE,
-    "score": _EVALUATE,
-    "set_weights": "Call theta = net.pack(layers), the inverse of net.unpack(theta)",
-    "state_dict": _BESIDE,
-    "test_on_batch": _EVALUATE,
-    "to": _DEVICE,
-    "train": "Call bp.train(net, X, Y)",
-    "train_on_batch": "Call net.gradient(theta, X, Y), or bp.train with epochs=1",
-    "trainable_variables": _BESIDE,
-    "trainable_weights": _BESIDE,
-    "weights": _UNPACK,
-    "zero_grad": "Gradients are returned, not kept: E, dE_dtheta = net.gradient(theta, X, Y)",
-}
+__all__ = ["Network"]
 
 
 @checks_keywords
@@ -146,7 +90,7 @@ class Network:
         checked = layer_sizes(sizes)
         fields = {
             "sizes": checked,
-            "hidden": _one_for_each_layer(hidden, len(checked) - 2),
+            "hidden": one_for_each_layer(hidden, len(checked) - 2),
             "output": find_activation(output, "Network(output)"),
             "loss": find_loss(loss),
             "connections": checked_connections(connections, parameters.layer_shapes(checked)),
@@ -157,12 +101,12 @@ class Network:
     if not TYPE_CHECKING:  # a type checker shall still find misspelt attributes
 
         def __getattr__(self, name: str) -> Any:
-            raise missing_attribute(self, name, _ELSEWHERE)
+            raise missing_attribute(self, name, ELSEWHERE)
 
         def __call__(self, *_: Any, **__: Any) -> Any:
             """Refuse the call, with the method to call instead."""
             expected = "a method, such as forward(theta, X)"
-            raise CallError("Network()", "a call of a network", expected, _PREDICT)
+            raise CallError("Network()", "a call of a network", expected, PREDICT)
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -194,9 +138,9 @@ class Network:
         Returns
         -------
         Summary
-            A text in ASCII, which `print` and the interactive prompt show alike. "parameters" are
-            the weights and biases of a layer in θ. "removed" are the weights of them whose
-            connections are removed.
+            A text in ASCII, which `print` and the interactive prompt show alike. The column
+            "parameters" counts the weights and biases of a layer in θ. The column "removed" counts
+            the weights whose connections are removed; they are parameters too.
 
         Examples
         --------
@@ -216,7 +160,9 @@ class Network:
 
     @cached_property
     def output_with_loss(self) -> Output:
-        """The output activation with the loss, as a canonical pair where they form one.
+        """The output activation together with the loss.
+
+        A canonical pair, such as softmax with cross-entropy, is a class of its own.
 
         Examples
         --------
@@ -259,8 +205,8 @@ class Network:
         Parameters
         ----------
         seed : int
-            ≥ 0. The same seed gives the same θ on every device, and the first networks of a stack
-            are the same as in a smaller stack.
+            ≥ 0. A seed gives the same θ on every device. A stack begins with the networks of any
+            smaller stack of the same seed.
         initializer : str or Initializer
             A name from `initializers.INITIALIZERS`, or a user's own.
         device : str or Device
@@ -433,11 +379,11 @@ class Network:
         theta : array (..., P)
         X : array (m, n_in) or (..., m, n_in)
         Y : array
-            Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where
-            the networks differ. For one output unit, Y (m,) holds the targets. Only shapes are
-            checked, not values: a label that is no class gives targets of 0 alone.
+            Integer class labels (m,), or targets (m, n_out). Labels or targets for each network of
+            a stack have the stack's axes in front. For one output unit, Y (m,) holds the targets.
+            Only shapes are checked, not values: a label that is no class gives targets of 0 alone.
         case_weights : array (m,) or (..., m), optional
-            w_c, used as they are; 1/m each unless given.
+            The weights w_c, used without scaling. By default each is 1/m.
 
         Returns
         -------
@@ -555,7 +501,8 @@ class Network:
     def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether targets of this kind are classes.
 
-        Labels are classes, except for one output unit that is no sigmoid: there they are numbers.
+        Labels are classes where the network has several output units, or a single sigmoid output
+        unit. For any other single output unit, labels are numbers.
 
         Examples
         --------
@@ -602,67 +549,3 @@ class Network:
     @cached_property
     def _shapes(self) -> list[tuple[int, int]]:
         return parameters.layer_shapes(self.sizes)
-
-
-def _one_for_each_layer(
-    hidden: str | Activation | Sequence[str | Activation], count: int
-) -> tuple[Activation, ...]:
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence):
-        return (find_activation(hidden, "Network(hidden)"),) * count
-    if len(hidden) != count:
-        raise ShapeError(
-            "Network(hidden)",
-            f"{len(hidden)} activations",
-            f"{count}, one for each hidden layer",
-            "Pass a single one for all of them",
-        )
-    return tuple(find_activation(one, "Network(hidden)") for one in hidden)
-
-
-def check_network(net: Any, where: str, order: str) -> None:
-    """Refuse anything but a `Network` as the argument `net` of the function `where`.
-
-    Parameters
-    ----------
-    net : object
-    where : str
-    order : str
-        The arguments of the function in their order, for the advice.
-
-    Raises
-    ------
-    DTypeError
-    """
-    if not isinstance(net, Network):
-        advice = f"Pass {order}"
-        raise DTypeError(f"{where}(net)", type(net).__name__, "a Network", advice)
-
-
-def layer_sizes(sizes: Iterable[int]) -> tuple[int, ...]:
-    """Return the sizes of a network's layers, two or more integers of at least 1.
-
-    Raises
-    ------
-    OptionError
-    """
-    where = "Network(sizes)"
-    sequence = isinstance(sizes, Iterable) and not isinstance(sizes, (str, bytes))
-    if not sequence or getattr(sizes, "ndim", 1) != 1:
-        raise OptionError(where, repr(sizes), "a sequence of integers", "Such as [4, 3, 2]")
-    checked = tuple(check_count(n, where, least=1) for n in sizes)
-    if len(checked) < 2:
-        expected = "at least two sizes, inputs and outputs"
-        raise OptionError(where, f"{checked}", expected, "Such as [4, 3, 2]")
-    return checked
-
-
-def stack_shape(stack: int | Sequence[int]) -> tuple[int, ...]:
-    """Return the leading axes of a stack: () for a single network, (K,) for K networks.
-
-    Raises
-    ------
-    OptionError
-        An axis is no integer of at least 1.
-    """
-    axes = stack if isinstance(stack, (tuple, list)) else (stack,)
-    return tuple(check_count(n, "stack", least=1) for n in axes)

@@ -1,17 +1,19 @@
-"""Ordered classes 0 … K − 1 as K − 1 sigmoid outputs, of which output k is P(y > k).
+"""Ordered classes 0 … K − 1 as K − 1 sigmoid outputs, where output k is P(y > k).
 
-A network with K − 1 sigmoid outputs and binary cross-entropy learns all of them at once:
+A network with K − 1 sigmoid outputs and binary cross-entropy learns all P(y > k) at once:
 
 >>> import backprop_xp as bp
 >>> net = bp.Network([5, 8, 3], output="sigmoid", loss="binary_cross_entropy")  # K = 4
 
-`ordinal_targets` makes its targets from labels. `ordinal_probabilities` turns its outputs, or the
-weighted inputs z of its output units, into the probabilities of the K classes.
+`ordinal_targets` makes the targets of the network from labels. `ordinal_probabilities` turns the
+outputs of the network, or the weighted inputs z of its output units, into the probabilities of the
+K classes.
 
 References
 ----------
 Frank, Hall, "A simple approach to ordinal classification", ECML (2001). They train one classifier
-for each k, and their P(y > k) may rise with k, which no probability does. Here it cannot.
+for each k. Their P(y > k) may rise with k, which contradicts the rules of probability; P(y > k)
+as computed here cannot rise.
 """
 
 from collections.abc import Sequence

@@ -156,7 +156,7 @@ def for_classes(output: Output) -> Output:
 
 
 def output_of(activation: Activation, loss: Loss) -> Output:
-    """Return the output activation with its loss, as a canonical pair where they form one."""
+    """Return the output activation with its loss: a canonical pair where the two form one."""
     for pair in CANONICAL_PAIRS:
         if pair.activation == activation and pair.loss == loss:
             return pair

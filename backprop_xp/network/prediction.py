@@ -29,7 +29,8 @@ from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
 from backprop_xp.network.chunks import cases_at_once, joined, pieces
 from backprop_xp.network.compiled_outputs import compiled_outputs
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 
 __all__ = ["Ensemble", "ensemble", "predict"]
 
@@ -177,7 +178,7 @@ def ensemble(net: Network, theta: ArrayT, X: Any) -> Ensemble[ArrayT]:
 
 
 def _checked(net: Any, theta: Any, where: str) -> Any:
-    """Return θ's namespace after checking that θ is one of the network."""
+    """Return θ's namespace after checking that θ has the parameters of the network."""
     check_network(net, where, "the network, then theta, then X")
     xp = columns.check_theta(theta, net.parameter_count, where)
     requirements.check_real(theta, f"{where}(theta)")

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DTypeError
+from backprop_xp.preprocessing.step import ForEachColumn
 from backprop_xp.preprocessing.table import WHERE, Table, shown
 
 __all__ = ["AsText", "texts_of"]
 
 
 @dataclass(frozen=True)
-class AsText:
+class AsText(ForEachColumn):
     """The values of columns as texts. A missing value, None or NaN, is the empty text.
 
     So a category is the same, whether it comes as the number 3, as 3.0 or as the text "3".
@@ -32,19 +33,7 @@ class AsText:
     ['red', '', '3']
     """
 
-    n: int
-
     kind: ClassVar[str] = "as_text"
-
-    @property
-    def n_in(self) -> int:
-        """The number of columns."""
-        return self.n
-
-    @property
-    def n_out(self) -> int:
-        """The number of columns."""
-        return self.n
 
     def apply(self, table: Table) -> Table:
         """Return the columns as arrays of texts.

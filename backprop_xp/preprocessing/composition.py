@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.preprocessing.step import Step, as_indices, check_counts
+from backprop_xp.preprocessing.step import ForEachColumn, Step, as_indices, check_counts
 from backprop_xp.preprocessing.table import Table
 
 __all__ = ["Chain", "SideBySide", "Unchanged", "steps_in"]
@@ -17,7 +17,7 @@ Part: TypeAlias = tuple[NDArray[np.int64], Step]
 
 
 @dataclass(frozen=True)
-class Unchanged:
+class Unchanged(ForEachColumn):
     """Columns as they are.
 
     Attributes
@@ -26,19 +26,7 @@ class Unchanged:
         The number of columns.
     """
 
-    n: int
-
     kind: ClassVar[str] = "unchanged"
-
-    @property
-    def n_in(self) -> int:
-        """The number of columns."""
-        return self.n
-
-    @property
-    def n_out(self) -> int:
-        """The number of columns."""
-        return self.n
 
     def apply(self, table: Table) -> Table:
         """Return the table itself."""

@@ -53,16 +53,15 @@ class PiecewiseLinearEncoding:
     def of_quantiles(cls, X: NDArray[np.float64], bins: int) -> Self:
         """Return the encoding whose edges are the quantiles of the columns of X (m, n).
 
-        Equal quantiles are one edge. A column of one value x has the edges x and x + 1.
+        NaN is left out. Equal quantiles are one edge. A column of one value x has the edges x and
+        x + 1; a column of NaN alone has 0 and 1.
 
         Examples
         --------
         >>> PiecewiseLinearEncoding.of_quantiles(np.array([[0.0], [1.0], [4.0]]), 2).edges
         (array([0., 1., 4.]),)
         """
-        found = np.quantile(X, np.linspace(0, 1, bins + 1), axis=0)
-        each = [np.unique(column) for column in found.T]
-        return cls(tuple(e if len(e) > 1 else np.array([e[0], e[0] + 1]) for e in each))
+        return cls(tuple(_edges(x[~np.isnan(x)], bins) for x in X.T))
 
     @property
     def n_in(self) -> int:
@@ -84,3 +83,16 @@ class PiecewiseLinearEncoding:
             made[:, start:stop] = (x[:, j, None] - edges[:-1]) / np.diff(edges)
             start = stop
         return Table((np.clip(made, 0, 1),), (), table.start)
+
+
+def _edges(x: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+    """Return the edges of the bins of one column without NaN."""
+    if not len(x):
+        return np.array([0.0, 1.0])
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)))
+    # next to a large x, x + 1 is x
+    return (
+        edges
+        if len(edges) > 1
+        else np.array([edges[0], max(edges[0] + 1, np.nextafter(edges[0], np.inf))])
+    )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.preprocessing.normal_quantile import normal_quantile
-from backprop_xp.preprocessing.step import as_floats, check_counts
+from backprop_xp.preprocessing.step import ColumnByColumn, as_floats, check_counts
 from backprop_xp.preprocessing.table import Table
 
 __all__ = ["BOUND", "QuantileMapping"]
@@ -18,7 +18,7 @@ BOUND: Final = 1e-7  # a normal z has a probability from this to 1 minus this, s
 
 
 @dataclass(frozen=True, eq=False)
-class QuantileMapping:
+class QuantileMapping(ColumnByColumn):
     """The share of the training rows below x, F(x), for each column; or the normal z of that share.
 
     F is linear between quantiles. Where several quantiles are equal, F is the middle of its jump.
@@ -60,11 +60,6 @@ class QuantileMapping:
 
     @property
     def n_in(self) -> int:
-        """The number of columns."""
-        return int(self.quantiles.shape[1])
-
-    @property
-    def n_out(self) -> int:
         """The number of columns."""
         return int(self.quantiles.shape[1])
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.preprocessing.step import as_floats, check_counts
+from backprop_xp.preprocessing.step import ColumnByColumn, as_floats, check_counts
 from backprop_xp.preprocessing.table import Table
 
 __all__ = ["RangeScaling", "Standardisation"]
@@ -15,7 +15,7 @@ Float64s = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Standardisation:
+class Standardisation(ColumnByColumn):
     """(x − μ) / s for each column.
 
     Attributes
@@ -48,18 +48,13 @@ class Standardisation:
         """The number of columns."""
         return len(self.mean)
 
-    @property
-    def n_out(self) -> int:
-        """The number of columns."""
-        return len(self.mean)
-
     def apply(self, table: Table) -> Table:
         """Return the standardised columns."""
         return table.like((table.numbers() - self.mean) / self.spread)
 
 
 @dataclass(frozen=True, eq=False)
-class RangeScaling:
+class RangeScaling(ColumnByColumn):
     """x · s + t for each column, within bounds.
 
     Attributes
@@ -95,11 +90,6 @@ class RangeScaling:
 
     @property
     def n_in(self) -> int:
-        """The number of columns."""
-        return len(self.factor)
-
-    @property
-    def n_out(self) -> int:
         """The number of columns."""
         return len(self.factor)
 

@@ -5,13 +5,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from backprop_xp.preprocessing.step import ForEachColumn
 from backprop_xp.preprocessing.table import Table
 
 __all__ = ["SmoothClip"]
 
 
 @dataclass(frozen=True)
-class SmoothClip:
+class SmoothClip(ForEachColumn):
     """x / √(1 + (x / c)²) for each column: x where it is small, and within ±c.
 
     Attributes
@@ -33,7 +34,6 @@ class SmoothClip:
            [2.4]])
     """
 
-    n: int
     bound: float = 3.0
 
     kind: ClassVar[str] = "smooth_clip"
@@ -41,16 +41,6 @@ class SmoothClip:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.bound) and self.bound > 0):
             raise ValueError(f"a bound of {self.bound}")
-
-    @property
-    def n_in(self) -> int:
-        """The number of columns."""
-        return self.n
-
-    @property
-    def n_out(self) -> int:
-        """The number of columns."""
-        return self.n
 
     def apply(self, table: Table) -> Table:
         """Return the bounded columns; NaN stays NaN."""

@@ -1,6 +1,6 @@
 """A step of preprocessing, and its description as numbers and names."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.preprocessing.table import Table
 
-__all__ = ["Step", "applied", "as_floats", "as_indices", "check_counts", "description"]
+__all__ = [
+    "ColumnByColumn",
+    "ForEachColumn",
+    "Step",
+    "applied",
+    "as_floats",
+    "as_indices",
+    "check_counts",
+    "description",
+]
 
 
 class Step(Protocol):
@@ -40,6 +49,38 @@ class Step(Protocol):
     def apply(self, table: Table) -> Table:
         """Return the columns that the step makes of a table with `n_in` columns."""
         ...
+
+
+class ColumnByColumn:
+    """The common base of steps that make one column of each column."""
+
+    @property
+    def n_in(self) -> int:
+        """The number of columns."""
+        raise NotImplementedError
+
+    @property
+    def n_out(self) -> int:
+        """The number of columns."""
+        return self.n_in
+
+
+@dataclass(frozen=True)
+class ForEachColumn(ColumnByColumn):
+    """The common base of steps that do the same to any column.
+
+    Attributes
+    ----------
+    n : int
+        The number of columns.
+    """
+
+    n: int
+
+    @property
+    def n_in(self) -> int:
+        """The number of columns."""
+        return self.n
 
 
 def applied(step: Step, X: HostArray) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ read once.
     combinations   constants, pieces, warm-up, products and sequences of schedules
     plateau        schedules that follow the history of training
 
-The room imports `arrays` and `errors` alone.
+Read `formulas` first, then `combinations` and `plateau`. The room imports `arrays` and `errors`
+alone.
 """
 
 from typing import Any

@@ -2,15 +2,19 @@
 
 The path of `train`:
 
-1. `options.Options` and its `Regularisation` check the options.
+1. `options.Options` and its `Regularisation` check what needs no data: numbers and their ranges,
+   flags, `order`, `state` and the callbacks.
 2. `resume.claimed_folders` keeps other runs, of any process, out of the folders of checkpoints.
-3. `task.prepared` reads the checkpoint to resume. It checks the data and θ, and moves them to the
-   device: the `Task`.
+3. `task.prepared` reads the checkpoint to resume. It checks the device, the dtype, the stack, the
+   data with their weights, the validation data and θ. It moves data and θ to the device, and
+   returns them as a `Task`.
 4. `failures.Guarded` surrounds the rest: threads, device, and errors that hold the last good θ.
-5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. Both are a
-   `driver.Driver`, whose constructor makes the `UpdateRule` and a `trainer.Trainer`.
-   For a `Loop` it also compares the arguments with those of the checkpoint (`resume`), and restores
-   θ, the optimiser's state, the history, and the memories of schedules and callbacks.
+5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. A `Minimisation`
+   first refuses options that do not fit L-BFGS, `resume` among them. Both are a `driver.Driver`,
+   whose constructor checks metrics and schedules, and makes the `UpdateRule` and a
+   `trainer.Trainer`. In a resumed run the constructor also compares the arguments with the
+   arguments in the checkpoint (`resume`), and restores θ, the optimiser's state, the history, and
+   the memories of schedules and callbacks.
 6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block: for each
    batch it calls the step of `step.update.step_of`, which is one update of θ. The room `execution`
    makes it fast. The other function scores outputs.
@@ -24,6 +28,8 @@ The path of `train`:
 10. `Loop` ends an epoch. It reads the scores on the host, and then scores the validation cases. It
     raises `DivergenceError` where a cost of either, or θ, is not finite. Then it calls
     ``on_epoch_end``, where a `Checkpoint` writes its file if it is due.
+    Where nothing asks for the numbers of an epoch, `Loop` reads the scores of several epochs
+    together, and full batches of several epochs are one block (`looks`).
 11. `Driver.result` returns the `Run`.
 
 `Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A
@@ -40,6 +46,7 @@ The modules, in the order in which one reads them:
     task               the data and θ, checked and moved to the device
     driver             the part of training that Loop and Minimisation share
     loop               epochs of updates, one update for each batch
+    looks              how many epochs are trained until the host reads their scores
     lbfgs              minimisation by SciPy, one iteration in place of an epoch
     resume             the start of a run from a checkpoint, where the arguments are the same
     trainer            training on a block of batches, by groups of networks in a large stack

@@ -99,7 +99,8 @@ class Driver(ABC):
         with with_derivatives(at.weights):
             theta, state = self.task.in_axes(copied(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
-        return Run(theta, at.history, self.task.net, at.stopped, epoch, state)
+        execution = self.trainer.execution
+        return Run(theta, at.history, self.task.net, at.stopped, epoch, state, execution)
 
     def state(self) -> OptimizerState | None:
         """Return the state that goes with θ; None where θ is of an earlier epoch."""
@@ -121,7 +122,7 @@ class Driver(ABC):
         return f"interrupted after {at.epoch} epochs"
 
     def tell(self, moment: str, callbacks: Sequence[Callback] | None = None) -> None:
-        """Call the method named `moment` of all callbacks, or of the given ones, where defined."""
+        """Call the method named `moment` of each callback that has it, by default of all."""
         progress = self.progress
         place = progress.epoch, progress.batch, progress.epochs
         for one in self.callbacks if callbacks is None else callbacks:
@@ -138,9 +139,10 @@ def _nothing(progress: TrainingProgress) -> None:
 
 
 def _rank_of(callback: Any) -> int:
-    """Return the rank of a callback: 0 for a user's own, which may add entries that others read.
+    """Return the rank of a callback, by which callbacks are called in turn.
 
-    Built-in callbacks have 1. A checkpoint has 2: it writes the memories of all the others.
+    A user's own callback has 0: it may add entries that other callbacks read. A built-in callback
+    has 1. A checkpoint has 2: it writes the memories of all other callbacks.
     """
     return is_built_in(callback) + isinstance(callback, Checkpoint)
 

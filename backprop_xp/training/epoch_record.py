@@ -1,4 +1,4 @@
-"""The scores of an epoch: arrays on the device, read on the host once at the end of the epoch."""
+"""The scores of epochs: arrays on the device, until the host reads them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,15 @@ from backprop_xp.arrays.backend import Array, HostArray, Namespace, compiled, na
 from backprop_xp.callbacks.progress import History
 from backprop_xp.training.scoring import Scores
 
-__all__ = ["BatchCosts", "EpochRecord", "append", "not_finite", "of_validation"]
+__all__ = [
+    "BatchCosts",
+    "EpochRecord",
+    "EpochScores",
+    "append",
+    "extend",
+    "not_finite",
+    "of_validation",
+]
 
 
 class BatchCosts(NamedTuple):
@@ -39,13 +47,39 @@ class BatchCosts(NamedTuple):
     batches: int
 
 
+class EpochScores(NamedTuple):
+    """The scores of some epochs, on the host.
+
+    Attributes
+    ----------
+    cost : ndarray (epochs, ...)
+        The mean over the cases of each epoch, as in `BatchCosts`.
+    accuracy : ndarray (epochs, ...) or None
+        The share of correct cases; None without labels.
+    finite : bool
+        Whether all costs are finite, and θ too.
+    """
+
+    cost: HostArray
+    accuracy: HostArray | None
+    finite: bool
+
+
 @dataclass
 class EpochRecord:
-    """The scores of the blocks of an epoch, as arrays on the device."""
+    """The scores of the blocks of an epoch, as arrays on the device.
 
+    Attributes
+    ----------
+    by_batch : bool
+        Whether each batch is an epoch of its own, so that the record is of several epochs.
+    """
+
+    by_batch: bool = False
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
     _sizes: list[int] = field(default_factory=list)  # of each batch
+    _bad_theta: Array | None = None  # of each network
 
     def add(self, scores: Scores, penalties: Array | None, size: int) -> None:
         """Add a block's scores, its penalties (batches, ...) or None, and the size of a batch."""
@@ -53,14 +87,42 @@ class EpochRecord:
         self._penalties += [] if penalties is None else [penalties]
         self._sizes += [size] * scores.cost.shape[0]
 
-    def batch_costs(self, theta: Array) -> BatchCosts:
-        """Return the costs, read on the host; `theta`, after the last update, is checked too."""
+    def end(self, theta: Array) -> None:
+        """Note on the device in which networks θ, after the last update, is not finite."""
+        self._bad_theta = _marks(namespace(theta))(theta)
+
+    def epochs(self) -> EpochScores:
+        """Return the scores of each epoch, read on the host. The record must have an end."""
+        if not self.by_batch:
+            costs, share = self.batch_costs(), self.accuracy()
+            return EpochScores(
+                costs.mean[None], None if share is None else share[None], costs.first_bad is None
+            )
+        costs_of_epochs = self._costs()
+        mean = np.average(costs_of_epochs[:, None], axis=1, weights=self._sizes[:1])
+        finite = bool(np.isfinite(costs_of_epochs).all() and not to_host(self._bad_theta).any())
+        found = [scores.correct for scores in self._scores if scores.correct is not None]
+        correct = _host64(_joined(found)) / self._sizes[0] if found else None
+        return EpochScores(mean, correct, finite)
+
+    def _costs(self) -> HostArray:
+        """Return the cost of each batch with its penalty, (batches, ...), read on the host."""
         costs = _host64(_joined([scores.cost for scores in self._scores]))
         if self._penalties:
             costs = costs + _host64(_joined(self._penalties))
+        return costs
+
+    def batch_costs(self, theta: Array | None = None) -> BatchCosts:
+        """Return the costs, read on the host.
+
+        `theta`, after the last update, is checked too; it may be left out after `end`.
+        """
+        if theta is not None:
+            self.end(theta)
+        costs = self._costs()
         finite = np.isfinite(costs)
         bad = ~finite.reshape(len(costs), -1)
-        bad[-1] |= to_host(_marks(namespace(theta))(theta)).reshape(-1)
+        bad[-1] |= to_host(self._bad_theta).reshape(-1)
         batches = bad.any(axis=1)
         first_bad = int(np.argmax(batches)) if batches.any() else None
         networks = np.flatnonzero(bad.any(axis=0)).tolist()
@@ -113,10 +175,15 @@ def append(history: History, entries: dict[str, HostArray | None], stack: tuple[
 
     An entry is a float for a single network, an array (*stack) for a stack.
     """
+    extend(history, {n: None if x is None else x[None] for n, x in entries.items()}, stack)
+
+
+def extend(history: History, entries: dict[str, HostArray | None], stack: tuple[int, ...]) -> None:
+    """Append the entries (epochs, ...) of some epochs to their lists in the history."""
     for name, entry in entries.items():
         if entry is not None:
-            shaped = entry.reshape(stack)
-            history.setdefault(name, []).append(shaped if stack else float(shaped))
+            shaped = entry.reshape(-1, *stack)
+            history.setdefault(name, []).extend(shaped if stack else shaped.tolist())
 
 
 def _host64(x: Any) -> HostArray:

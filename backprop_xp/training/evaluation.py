@@ -20,7 +20,8 @@ from backprop_xp.arrays.rows import FileRows, Rows, rows_of
 from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.callbacks.progress import History
 from backprop_xp.network import columns
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.prediction import IN_CHUNKS
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.epoch_record import append, of_validation
@@ -73,11 +74,11 @@ def evaluate(net: Network, theta: Any, X: Any, Y: Any, case_weights: Any = None)
         Finite numbers, converted to θ's dtype. X is an array of any library and device, a list, a
         data frame, a sparse matrix or a file, as `predict` takes it.
     Y : array, list or file
-        Integer class labels (m,), or targets (m, n_out); with the stack's axes in front where the
-        networks differ.
+        Integer class labels (m,), or targets (m, n_out). Labels or targets for each network of a
+        stack have the stack's axes in front.
     case_weights : array (m,) or (..., m), optional
-        w_c ≥ 0. The cost is Σ_c w_c E_c / Σ_c w_c, and the accuracy is the weighted share. All
-        cases count alike unless given.
+        w_c ≥ 0, by default 1. The cost is Σ_c w_c E_c / Σ_c w_c, and the accuracy is the weighted
+        share of correct cases.
 
     Returns
     -------

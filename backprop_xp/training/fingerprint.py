@@ -1,6 +1,7 @@
-"""Settings as texts, the same for equal ones in any process: a resumed run is compared by them.
+"""Settings as texts, by which a resumed run is compared with its checkpoint.
 
-A text holds everything that decides what a setting does. A number is described as it is, an array
+Equal settings have equal texts in any process. A text holds everything that decides what a setting
+does. A number is described as it is, an array
 by its bytes, an object by its class and its attributes, a function by its code and the values that
 the code reads. Functions and classes of installed packages are described by their names alone.
 """

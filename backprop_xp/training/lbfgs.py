@@ -1,7 +1,8 @@
 """Training by L-BFGS: SciPy minimises the cost, and a training step computes cost and gradient.
 
-The step is the one of the loop, on its device, with its penalties and case weights, replayed or
-fused. Its optimiser is `Derivative`, which returns ∂E/∂θ in place of a new θ.
+The step is `update.step_of`, as in the loop: on the device of training, with penalties and case
+weights, replayed or fused. The optimiser of the step is `Derivative`, which returns ∂E/∂θ in place
+of a new θ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,9 +61,7 @@ class Minimisation(Driver):
 
     Parameters
     ----------
-    task : Task
-    options : Options
-    guard : Guarded
+    task, options, guard
         As `Driver` takes them.
     chosen : LBFGS
         The settings of the minimisation.
@@ -72,7 +71,7 @@ class Minimisation(Driver):
     MissingExtraError
         SciPy is not installed.
     OptionError
-        An option does not fit a minimisation; or as `Driver`.
+        An option does not fit a minimisation, or a fault that `Driver` refuses.
     """
 
     def __init__(self, task: Task, options: Options, guard: Guarded, chosen: LBFGS) -> None:

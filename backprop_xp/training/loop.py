@@ -1,15 +1,38 @@
-"""The training loop: one update for each batch; the host reads the costs once an epoch."""
+"""The training loop: one update for each batch; the host reads the costs at most once an epoch.
+
+Where nothing asks for the numbers of an epoch, the host reads the scores of several epochs together
+(`looks`). Where one of them went wrong, all are trained again from the last look, one by one.
+θ, the history and errors are bit-identical to those of epochs that are read one by one.
+"""
+
+import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, kept
+from backprop_xp.arrays.backend import (
+    Array,
+    compiles,
+    is_on_cpu,
+    item_bytes,
+    kept,
+    namespace,
+)
 from backprop_xp.callbacks.callback import wants_batches
 from backprop_xp.optimizers.protocol import Optimizer
-from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.driver import Driver
-from backprop_xp.training.epoch_record import EpochRecord, append, not_finite, of_validation
+from backprop_xp.training.epoch_record import (
+    EpochRecord,
+    append,
+    extend,
+    not_finite,
+    of_validation,
+)
 from backprop_xp.training.failures import Guarded, diverged
+from backprop_xp.training.looks import LOOK_BYTES, Looks
 from backprop_xp.training.options import Options
+from backprop_xp.training.step.compiled import is_built_in
 from backprop_xp.training.step.dropout import noise_of_epoch
 from backprop_xp.training.task import Task
 
@@ -36,36 +59,121 @@ class Loop(Driver):
             order=options.order,
         )
         self._last_good = task.theta
+        is_whole = task.batch_size >= task.cases.count and not self.trainer.noise_bytes
+        at_once = is_on_cpu(task.theta) and not compiles(namespace(task.theta))
+        self._full_batches = self.trainer.full_batches if is_whole and at_once else 1
+        self._looks = Looks(self._most_unread() if self._is_unwatched(options) else 1)
 
     def train(self) -> None:
         """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
         progress = self.progress
         while progress.epoch < progress.epochs and not (progress.stopped or self.interrupts.noted):
-            self._epoch()
+            first = progress.epoch
+            count = min(self._looks.begin(), progress.epochs - first)
+            if count == 1:
+                self._epoch()
+            else:
+                self._unread_epochs(count)
+            self._looks.end(progress.epoch - first)
+
+    def _is_unwatched(self, options: Options) -> bool:
+        """Tell whether nothing asks for the numbers of an epoch, or for its moment.
+
+        Parts of a user's own may see that epochs are trained again.
+        """
+        of_own = not is_built_in(self.task.net, self.rule.optimizer) or options.order is not None
+        watched = self.callbacks or self.task.validation is not None or self.numbers.listens
+        return not (of_own or watched)
+
+    def _most_unread(self) -> int:
+        """Return the most epochs of a look by the memory of their scores; 1 for a large θ."""
+        task, state = self.task, self.progress.state
+        each = item_bytes(task.theta)
+        numbers = sum(math.prod(x.shape) for x in (task.theta, *state))
+        if numbers * each > LOOK_BYTES:
+            return 1
+        batches = -(-task.cases.count // task.batch_size)
+        scores = 3 * batches * math.prod(task.theta.shape[:-1])  # cost, penalty, correct cases
+        return max(LOOK_BYTES // (scores * each), 1)
 
     def _epoch(self) -> None:
-        progress, task = self.progress, self.task
+        progress = self.progress
         self.guard.reached(progress.weights, progress.epoch)
         start = kept(progress.weights)
         self.guard.reached(start, progress.epoch)
         self.tell("on_epoch_start")
         record = EpochRecord()
+        if not self._trained(self._blocks_of(self.earlier_epochs + progress.epoch), record):
+            return
+        self._add_entries(start, record)
+        progress.epoch += 1
+        self.numbers.after_epoch(progress.history)
+        progress.schedule_memory = self.numbers.state()
+        self.tell("on_epoch_end")
+
+    def _trained(self, blocks: Iterable[Block], record: EpochRecord) -> bool:
+        """Train on the blocks of the next epoch; return False after Ctrl-C, which leaves it."""
+        progress, task = self.progress, self.task
         epoch = self.earlier_epochs + progress.epoch
-        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, start)
-        for block in self._blocks_of(epoch):
+        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights)
+        for block in blocks:
             progress.weights, progress.state = self.trainer.block(
                 block, progress.weights, progress.state, noise, record
             )
             progress.batch += block.batches
             self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
-                return
+                return False
         progress.batch = 0
-        self._add_entries(start, record)
-        progress.epoch += 1
-        self.numbers.after_epoch(progress.history)
+        return True
+
+    def _unread_epochs(self, count: int) -> None:
+        """Train some epochs, at most `count`, and read the scores of all."""
+        progress, records = self.progress, list[EpochRecord]()
+        first, memory = progress.epoch, self.numbers.state()
+        self.guard.reached(progress.weights, first)
+        theta, state = kept(progress.weights), tuple(map(kept, progress.state))
+        self.guard.reached(theta, first)
+        try:
+            start = self._train_unread(count, records)
+            found = [record.epochs() for record in records]
+        except Exception:  # noqa: BLE001  epochs one by one raise it again, if it is an error
+            found = None
+        if found is None or not all(each.finite for each in found):
+            progress.weights, progress.state = theta, state
+            progress.epoch, progress.batch = first, 0
+            self.numbers.restore(memory)
+            self._looks.one_by_one(count)
+            return
+        self._last_good = start
+        for each in found:
+            entries = {"cost": each.cost, "accuracy": each.accuracy}
+            extend(progress.history, entries, self.task.stack)
         progress.schedule_memory = self.numbers.state()
-        self.tell("on_epoch_end")
+
+    def _train_unread(self, count: int, records: list[EpochRecord]) -> Array:
+        """Train some epochs, whose scores are added to `records`; return θ before the last one.
+
+        Several full batches are one block, but for the last, whose first θ may be asked for.
+        """
+        progress = self.progress
+        last = progress.epoch + count - 1
+        while True:
+            start = kept(progress.weights)
+            late = self._looks.is_late() or self.interrupts.noted
+            left = 0 if late else last - progress.epoch
+            blocks = self._blocks_of(self.earlier_epochs + progress.epoch)
+            at_once = max(min(left, self._full_batches), 1)
+            record = EpochRecord(by_batch=at_once > 1)
+            if at_once > 1:
+                blocks = [block.repeated(at_once) for block in blocks]
+            if not self._trained(blocks, record) and at_once == 1:
+                return start
+            record.end(progress.weights)
+            records.append(record)
+            progress.epoch, progress.batch = progress.epoch + at_once, 0
+            if not left or self.interrupts.noted:
+                return start
 
     def _add_entries(self, start: Array, record: EpochRecord) -> None:
         """Read the scores of an epoch, score the validation cases, and add both to the history.

@@ -25,7 +25,7 @@ class OptimizerState:
         The state that the optimiser's `update` returned, such as the velocity. For a stack each
         array has one leading axis for all networks.
     epoch : int
-        The number of epochs so far, those of still earlier runs included.
+        The number of epochs so far, in this run and in the runs before it.
     memory : dict
         The number of steps so far, and the memory of schedules that follow the history.
     optimizer : str

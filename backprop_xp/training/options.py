@@ -103,10 +103,14 @@ class Regularisation:
 class Options:
     """The arguments of `train.train` except net, X, Y and θ, under the same names.
 
+    Numbers, flags, `order`, `state` and `callbacks` are checked here. Arguments that need the data
+    or the device are checked in `task.prepared`.
+
     Raises
     ------
     OptionError, DTypeError
-        A number is out of its range, or an object in `callbacks` is not a callback.
+        A number is out of its range, `order` or `state` has another type, or an object in
+        `callbacks` is not a callback.
     """
 
     optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9)  # noqa: RUF009  it is frozen

@@ -24,7 +24,7 @@ class TrainingProgress:
     weights : array (P,), or (K, P) for a stack
         θ in the shape of training, without a copy.
     taken : int, ndarray of int or None
-        The epoch of the parameters that `take` received, for a stack one for each network. None
+        The epoch of the parameters that `take` received, in a stack an epoch for each network. None
         before any call of `take`.
     """
 
@@ -54,7 +54,7 @@ class TrainingProgress:
     def take(self, theta: Array, epoch: Any = None) -> None:
         """Replace θ by a copy of `theta`, (*stack, P).
 
-        `epoch` is the epoch after which θ was `theta`, for a stack one for each network.
+        `epoch` is the epoch after which θ was `theta`: in a stack, a number for each network.
 
         Raises
         ------

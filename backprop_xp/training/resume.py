@@ -10,12 +10,8 @@ from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_d
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.callbacks.checkpoint import (
-    Checkpoint,
-    file_to_resume,
-    restore_callbacks,
-    stopper,
-)
+from backprop_xp.callbacks.checkpoint import Checkpoint
+from backprop_xp.callbacks.restored import file_to_resume, restore_callbacks, stopper
 from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings
@@ -34,7 +30,7 @@ _ADDED = {"compiled": "False"}  # settings that older checkpoints lack, as they 
 
 @contextmanager
 def claimed_folders(callbacks: Sequence[Any]) -> Iterator[None]:
-    """Claim the folders of checkpoints for a run, which is the ``with`` block.
+    """Claim the folders of checkpoints for the ``with`` block, in which a run trains.
 
     The claim comes before the checkpoint to resume is read, so that no other run writes a newer one
     in between.
@@ -107,9 +103,10 @@ def _settings(task: Task, options: Options) -> Mapping[str, Any]:
 def _as_before(
     snapshot: Snapshot, task: Task, options: Options, made_with: Mapping[str, str]
 ) -> Mapping[str, TextOfBefore]:
-    """Return the texts, in the form of a file of before, of the settings whose text differs there.
+    """Return texts in the form of an older version's file, by the name of the setting.
 
-    Data have such a text where they are lists.
+    Only settings whose text differs from the text in the file are included. Data are included where
+    they are lists.
     """
     if not snapshot.of_before:
         return {}

@@ -78,9 +78,13 @@ class Run(Generic[ArrayT_co]):
         The number of epochs after which θ was `theta`: the last epoch, or the best epoch of
         `EarlyStopping`. The entry of this θ is ``history[name][epoch - 1]``.
     state : OptimizerState or None
-        The state of the optimiser after the last epoch, for ``train(state=)``. None where there is
-        none that goes with `theta`: after L-BFGS, where θ is of an earlier epoch, and for networks
+        The state of the optimiser after the last epoch, for ``train(state=)``. None where no state
+        goes with `theta`: after L-BFGS, where `theta` is of an earlier epoch, and for networks
         picked from a stack.
+    execution : str
+        How the last steps were run: "recorded", "compiled", "compiled by XLA"; on CuPy "graphs",
+        "kernels" or "one kernel"; or "plain", operation by operation. The reason follows where a
+        faster way was not taken. Empty without steps, and for L-BFGS.
 
     Examples
     --------
@@ -103,6 +107,7 @@ class Run(Generic[ArrayT_co]):
     stopped: str = ""
     epoch: Any = None
     state: OptimizerState | None = field(default=None, repr=False)
+    execution: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.history, History):
@@ -166,7 +171,7 @@ class Run(Generic[ArrayT_co]):
 
         See Also
         --------
-        backprop_xp.plots.learning_curve : one panel of it, on axes of yours.
+        backprop_xp.plots.learning_curve : one panel of the figure, on axes of yours.
 
         Examples
         --------

@@ -38,6 +38,7 @@ class Scores(NamedTuple):
         The cost of each batch, or the mean cost over all cases.
     correct : array (...) or None
         The number of correct cases, each counted by its weight of mean 1; None without labels.
+        Where each batch is scored by itself, (batches, ...).
     """
 
     cost: Array
@@ -67,6 +68,8 @@ class Scorer:
     def __init__(self, net: Network, xp: Namespace) -> None:
         self._net = net
         self.block: Callable[[Array, Block], Scores] = compiled(partial(_score_block, net), xp)
+        by_batch = partial(_score_block, net, by_batch=True)
+        self.batches: Callable[[Array, Block], Scores] = compiled(by_batch, xp)
         self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
 
     def cases(self, theta: Array, cases: Cases | FileCases) -> Scores:
@@ -99,8 +102,11 @@ def _score_chunk(net: Network, theta: Array, exists: Array | None, block: Block)
     return _score_block(net, namespace(theta).expand_dims(z_out, axis=0), block)
 
 
-def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
-    """Return the scores of a block from its weighted inputs z^L, (batches, ..., n_out, size)."""
+def _score_block(net: Network, z_out: Array, block: Block, *, by_batch: bool = False) -> Scores:
+    """Return the scores of a block from its weighted inputs z^L, (batches, ..., n_out, size).
+
+    Correct cases are counted over the block, or in each batch where `by_batch`.
+    """
     xp, networks = namespace(z_out), z_out.ndim - 3
     output = net.output_with_loss if block.labels is None else for_classes(net.output_with_loss)
     z_out = output.shifted(z_out)
@@ -110,11 +116,12 @@ def _score_block(net: Network, z_out: Array, block: Block) -> Scores:
     if block.labels is None:
         return Scores(cost, None)
     hits = _classes(output, z_out) == _for_networks(block.labels, 1, networks)
+    cases = -1 if by_batch else (0, -1)
     if block.w.ndim == 1:
-        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=(0, -1), dtype=xp.int32))
+        return Scores(cost, xp.sum(xp.astype(hits, xp.int32), axis=cases, dtype=xp.int32))
     if dtype_name(rows.dtype) == "float16":  # which counts to 65,504 alone
         rows = xp.astype(rows, xp.float32)
-    shares = xp.sum(xp.astype(hits, rows.dtype) * _for_networks(rows, 1, networks), axis=(0, -1))
+    shares = xp.sum(xp.astype(hits, rows.dtype) * _for_networks(rows, 1, networks), axis=cases)
     return Scores(cost, block.size * shares)
 
 

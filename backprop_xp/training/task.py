@@ -19,11 +19,13 @@ from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
-from backprop_xp.callbacks.checkpoint import file_to_resume
+from backprop_xp.callbacks.restored import file_to_resume
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
-from backprop_xp.network.network import Network, check_network, stack_shape
+from backprop_xp.network.description import stack_shape
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options
@@ -78,7 +80,9 @@ class Task:
 
 
 def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task:
-    """Return the task, after a check of every argument; `train.train` describes the arguments.
+    """Return the task, after a check of all that needs the data, the device or the checkpoint.
+
+    `train.train` describes the arguments. `options` are within their ranges.
 
     Raises
     ------
@@ -121,7 +125,8 @@ def _place(
 ) -> Place:
     """Return the place of training: the named device, or the device of X, whose array is `like`.
 
-    The dtype is `options.dtype`, else the dtype of the initial θ, else the dtype of X.
+    The dtype is `options.dtype`, else the dtype of the checkpoint's θ in a resumed run, else the
+    dtype of `theta`, else the dtype of X where X holds floats, else float32.
     """
     chosen = None if options.device is None else select_device(options.device)
     lead = _lead(net, theta, options.stack)

@@ -1,4 +1,4 @@
-"""`train`: check the options, prepare the task, and let a driver train.
+"""`train`: collect the options, prepare the task, and let a driver train.
 
 The docstring of the room, `backprop_xp.training`, leads along the whole path.
 """
@@ -33,7 +33,7 @@ __all__ = ["driver_of", "train"]
 
 
 @overload
-def train(  # for X without types, such as arrays of CuPy: only Any fits Never
+def train(  # for X of type Any, such as an array of CuPy: Never accepts no other type
     net: Network,
     X: Never,
     Y: Any,
@@ -127,7 +127,7 @@ def train(
         holds whole batches. `training.data.file_order` describes the order of such rows.
     Y : array
         Class labels (m,) of an integer dtype, or targets (m, n_out). With the stack's axes in
-        front, Y has labels or targets for each network. Y may stay in its file where X does.
+        front, Y has labels or targets for each network. Y may stay in a file if X does.
     theta : array (..., P), optional
         The initial parameters, by default ``net.init(seed, stack=stack)``. The array is not
         changed.
@@ -144,19 +144,20 @@ def train(
         Validation cases. Their cost and accuracy are recorded after each epoch.
     case_weights : array (m,) or (*stack, m), optional
         The weights of the cases, ≥ 0. Only their ratios matter: in a batch of s cases, case c
-        counts w_c / (s w̄), where w̄ is the mean weight of all training cases. So the batches of an
-        epoch add up to the weighted cost of all cases, and equal weights change nothing. A batch
-        whose weights are all 0 has a gradient of 0; momentum and penalties act in it as in any
-        batch. The accuracy counts each case by its weight. PyTorch's
+        counts w_c / (s w̄), where w̄ is the mean weight of all training cases. For the same θ, the
+        mean cost of the batches, each batch counted by its number of cases, is the weighted mean
+        cost of all cases, Σ_c w_c E_c / Σ_c w_c. Equal weights change nothing. A batch whose
+        weights are all 0 has a gradient of 0; momentum and penalties act in it as in any batch. The
+        accuracy counts each case by its weight. PyTorch's
         ``CrossEntropyLoss(weight=...)`` and scikit-learn's ``sample_weight`` differ: they divide by
         the sum of the weights in the batch. In small batches this undoes most of the weighting.
     class_weights : "balanced" or mapping, optional
-        The weights of the classes, for class labels. The weight of a class multiplies the weights
-        of its cases, and the products take the place of the case weights in the equation above.
-        "balanced" gives a class the weight n / (k n_class), for n cases, n_class of them in the
-        class, and k classes. Where `case_weights` are given, their sums replace the counts. A
-        mapping goes from labels to weights ≥ 0; a class that it leaves out has weight 1. Neither
-        kind of weight changes the scores of `validation`.
+        The weights of the classes, for class labels. Each w_c, which is 1 without `case_weights`,
+        is multiplied by the weight of its class before w̄ is computed. "balanced" gives a class the
+        weight n / (k n_class): n is the number of cases, n_class the number of cases in the class,
+        and k the number of classes that occur. With `case_weights`, n and n_class are sums of w_c.
+        A mapping goes from labels to weights ≥ 0; a class that it leaves out has weight 1. Neither
+        case weights nor class weights change the scores of `validation`.
     l2 : number, array or schedule
         The factor of the penalty ½ · l2 · Σ W², ≥ 0. The sum is over weights, not biases. An array
         holds one number for each network of a stack. It has the stack's shape, or broadcasts
@@ -200,8 +201,8 @@ def train(
     device : str or Device, optional
         The device to train on, by default the device of X.
     dtype : str or dtype, optional
-        The dtype of θ and of the computation. The default is the dtype of `theta` where it is
-        given, or of the checkpoint's θ. Without either it is X's dtype where X holds floats, else
+        The dtype of θ and of the computation. By default it is the dtype of the checkpoint's θ in
+        a resumed run, else the dtype of `theta`, else the dtype of X where X holds floats, else
         float32.
     stack : int or sequence of int
         The number of networks to train at once, or the leading axes of θ. Leave it out with
@@ -214,11 +215,12 @@ def train(
         live curve of the cost in Jupyter and marimo. A screen that fails gives a warning, and
         training goes on.
     resume : path or Checkpoint, optional
-        The checkpoint to resume: a file, a folder, of which the file of the last epoch is taken, or
-        a `Checkpoint`, whose folder may still be empty. `epochs` counts the epochs before the
-        checkpoint too. On the same library and machine, the result is bit-identical to the result
-        of a run that was never stopped. All other arguments and the data must be as they were,
-        but θ is the checkpoint's, not `theta`.
+        The checkpoint to resume: a file, a folder or a `Checkpoint`. A folder stands for the file
+        of its last epoch. The folder of a `Checkpoint` may still be empty: then a new run begins.
+        `epochs` counts the epochs before the checkpoint too. On the same library and machine, the
+        result is bit-identical to the result of a run that was never stopped. All other arguments
+        and the data must be as they were. The numbers in `theta` are not used: θ is the
+        checkpoint's.
 
     Returns
     -------
@@ -229,13 +231,14 @@ def train(
     Raises
     ------
     BackpropError
-        An argument cannot be used. The error comes before any work; for rows in a file, when they
-        are read.
+        An argument cannot be used. The error comes before any work, except for values that
+        training asks for later: rows in a file, when they are read; the permutation of `order`, at
+        the start of its epoch; and the value of a schedule, when its step is prepared.
     CallError
-        A keyword is unknown; the message has the name here.
+        A keyword is unknown. The message gives the name that `train` uses, where it knows one.
     DivergenceError
         A cost or θ is infinite or NaN, which is seen at the end of an epoch. The error holds the
-        last good θ, from the start of an epoch, with the epoch and the batch of the bad cost.
+        last good θ, from the start of an epoch. It names the epoch and the batch of the bad cost.
     OutOfMemoryError
         The memory does not suffice. If training had begun, the error holds θ from before the
         current epoch.

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, item_bytes, namespace
+from backprop_xp.arrays.backend import Array, compiles, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.training.data.batches import Block
+from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.scoring import Scores
@@ -42,11 +42,14 @@ class Trainer:
         Bytes of outputs per case, over all networks of a group.
     noise_bytes : int
         Bytes of dropout's random numbers per case.
+    full_batches : int
+        The most batches of a block of full batches, each of which is an epoch.
     """
 
     def __init__(self, theta: Array, rule: UpdateRule, numbers: StepNumbers, size: int) -> None:
         sizes = rule.net.sizes
         self._steps, self._score = functions_of(rule, theta)
+        self._traced = compiles(namespace(theta))
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
         found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
@@ -56,6 +59,17 @@ class Trainer:
         hidden = sum(sizes[1:-1]) * numbers.uses("dropout")
         inputs = sizes[0] * numbers.uses("input_dropout")
         self.noise_bytes = (hidden + inputs) * item_bytes(theta)
+        self.full_batches = self._most_full_batches(size, item_bytes(theta))
+
+    @property
+    def execution(self) -> str:
+        """How the steps of the last block were run, with the reason where not faster."""
+        return "compiled by XLA" if self._traced else self._steps.execution
+
+    def _most_full_batches(self, size: int, number: int) -> int:
+        batch_bytes = self.output_bytes * size
+        kept = self._steps.keeps_outputs(batch_bytes // number)
+        return max((OUTPUT_BYTES if kept else BLOCK_BYTES) // batch_bytes, 1)
 
     def init(self, theta: Array) -> State:
         """Return the optimiser's initial state.
@@ -81,10 +95,13 @@ class Trainer:
         The scores of the batches are added to `record`.
         """
         numbers = self._numbers.block(block.batches)
+        by_batch = record.by_batch
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
         if not self._groups:
-            theta, state, scores, penalties = self._group(block, theta, state, numbers, drawn)
+            theta, state, scores, penalties = self._group(
+                block, theta, state, numbers, drawn, by_batch
+            )
         else:
             concat = namespace(theta).concat
             done = [
@@ -94,6 +111,7 @@ class Trainer:
                     tuple(x[group, ...] for x in state),
                     parts_of(numbers, group),
                     drawn,
+                    by_batch,
                 )
                 for group in self._groups
             ]
@@ -120,9 +138,10 @@ class Trainer:
         state: State,
         numbers: list[Numbers],
         noise: tuple[Array, ...],
+        by_batch: bool,
     ) -> tuple[Array, State, Scores, Array | None]:
-        block = _smoothed(block, numbers)
-        carry, scores, penalties = self._steps((theta, state), numbers, block, noise)
+        block, carry = _smoothed(block, numbers), (theta, state)
+        carry, scores, penalties = self._steps(carry, numbers, block, noise, by_batch=by_batch)
         return *carry, scores, penalties
 
 

@@ -12,6 +12,7 @@ import backprop_xp as bp
 from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.arrays import advice
 from backprop_xp.arrays.advice import checks_keywords, missing_attribute
+from backprop_xp.arrays.names_elsewhere import ELSEWHERE, TAKEN_BY
 from backprop_xp.errors import CallError
 from backprop_xp.initializers import INITIALIZERS
 from backprop_xp.losses import LOSSES
@@ -127,8 +128,8 @@ def test_the_table_names_what_is_here():
     here |= {*ACTIVATIONS, *LOSSES, *INITIALIZERS}
     for function in public_functions().values():
         here |= keywords(function)
-    assert set(advice._ELSEWHERE) - here == set()
-    assert set(advice._TAKEN_BY) - here == set()
+    assert set(ELSEWHERE) - here == set()
+    assert set(TAKEN_BY) - here == set()
 
 
 def test_no_name_here_means_another_in_the_same_place():

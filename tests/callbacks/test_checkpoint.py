@@ -10,7 +10,7 @@ from needs import needs
 from surface import ITEMS, optimizer_kinds, variants
 
 import backprop_xp as bp
-from backprop_xp.callbacks.checkpoint import newest
+from backprop_xp.callbacks.checkpoint_files import newest
 from backprop_xp.errors import (
     CheckpointWarning,
     OptionError,

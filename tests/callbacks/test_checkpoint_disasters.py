@@ -12,7 +12,7 @@ import pytest
 from checkpoint_cases import CHOSEN, NET, X, Y, assert_same, names
 
 import backprop_xp as bp
-from backprop_xp.callbacks.checkpoint import newest
+from backprop_xp.callbacks.checkpoint_files import newest
 from backprop_xp.errors import (
     CheckpointWarning,
     MissingFileError,

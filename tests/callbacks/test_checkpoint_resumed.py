@@ -10,7 +10,8 @@ from callback_cases import Interrupting
 from checkpoint_cases import CHOSEN, NET, X, Y, assert_same, law, names
 
 import backprop_xp as bp
-from backprop_xp.callbacks.checkpoint import newest, snapshot_of
+from backprop_xp.callbacks.checkpoint_files import newest
+from backprop_xp.callbacks.memories import snapshot_of
 from backprop_xp.errors import (
     CheckpointWarning,
     ModelFileError,

@@ -11,7 +11,10 @@ import backprop_xp as bp
 from backprop_xp.cli.arguments import parser
 from backprop_xp.cli.main import main
 from backprop_xp.cli.predict import PredictOptions
-from backprop_xp.cli.train_options import TrainOptions
+from backprop_xp.cli.table_evaluate import EvaluateOptions
+from backprop_xp.cli.table_options import ONE_NETWORK, TableOptions
+from backprop_xp.cli.train_options import EPOCHS, TrainOptions
+from backprop_xp.cli.training_data import SHARE
 
 # ---------------------------------------------------------------------------------------------
 # what works
@@ -120,13 +123,48 @@ def test_closed_streams_are_none_again_afterwards(monkeypatch):
     assert sys.stdin is sys.stdout is sys.stderr is None
 
 
-def test_defaults_are_those_of_the_options():
-    for command, options in (("train", TrainOptions("xor")), ("predict", PredictOptions("m", "x"))):
-        given = [name for name in ("model", "data") if name in vars(options)]
-        parsed = vars(parser().parse_args([command, *(vars(options)[name] for name in given)]))
-        assert {**vars(options), **parsed} == {**vars(options), "command": command}
-        without_default = {name for name, value in vars(options).items() if value is None}
-        assert set(parsed) == {*vars(options), "command"} - without_default - {"progress"}
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("predict", PredictOptions("m", "x")), ("evaluate", EvaluateOptions("m", "x"))],
+)
+def test_defaults_are_those_of_the_options(command, options):
+    parsed = vars(parser().parse_args([command, "m", "x"]))
+    assert {**vars(options), **parsed} == {**vars(options), "command": command}
+    without_default = {name for name, value in vars(options).items() if value is None}
+    assert set(parsed) == {*vars(options), "command"} - without_default
+
+
+def test_only_options_that_are_given_reach_train():
+    assert vars(parser().parse_args(["train", "xor"])) == {"command": "train", "data": "xor"}
+
+
+def test_every_option_of_train_is_an_argument_and_belongs_to_a_network_or_a_table():
+    command = next(
+        one.choices["train"] for one in parser()._actions if isinstance(one.choices, dict)
+    )
+    arguments = {one.dest for one in command._actions} - {"help"}
+    of_one, of_table = (
+        set(vars(kind("xor"))) - {"progress"} for kind in (TrainOptions, TableOptions)
+    )
+    assert arguments == of_one | of_table
+    assert set(ONE_NETWORK) == of_one - of_table
+
+
+METAVARS = {
+    **dict.fromkeys(["epochs", "batch_size", "seed"], "N"),
+    **dict.fromkeys(["device", "dtype"], "NAME"),
+    "held_out": "SHARE",
+}
+
+
+@pytest.mark.parametrize("name", METAVARS)
+def test_help_says_the_default(name, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    page = " ".join(capsys.readouterr().out.split())
+    _, _, about = page.partition(f" --{name.replace('_', '-')} {METAVARS[name]} ")
+    default = {"epochs": EPOCHS, "held_out": SHARE}.get(name, getattr(TrainOptions, name))
+    assert f"(default: {default}" in about[:400]
 
 
 # ---------------------------------------------------------------------------------------------

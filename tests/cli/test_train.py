@@ -278,7 +278,7 @@ def test_data_that_do_not_exist(command, refused):
 )
 def test_files_that_cannot_be_trained_on(text, options, message, refused, tmp_path):
     (tmp_path / "table.csv").write_text(text)
-    assert message in refused("train", "table.csv", *options)
+    assert message in refused("train", "table.csv", "--single", *options)
 
 
 def test_data_and_models_are_never_replaced(flower_model, refused, tmp_path):

@@ -20,7 +20,7 @@ def save(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_dialects(save, mark, end, encoding):
@@ -124,6 +124,7 @@ def test_a_row_of_empty_cells_is_a_row_of_missing_values(save, mark, row):
 def test_a_tab_separates_before_a_semicolon_and_a_semicolon_before_a_comma(save):
     assert first_rows(save("a;1,b\tc;2,d\n")).first == ["a;1,b", "c;2,d"]
     assert first_rows(save("a,1;b,2\n")).first == ["a,1", "b,2"]
+    assert first_rows(save("a|1,b|2\n")).first == ["a|1", "b|2"]
 
 
 @pytest.mark.parametrize("blank", ["\n", "  \n", "\t\n", "\r\n\n"])

@@ -214,7 +214,7 @@ class TestFirstLine:
     def test_a_line_that_names_the_separator(self, save):
         for text in (
             "sep=;\na;b;y\n1;2;3\n",
-            '\n"sep=|"\r\n\na|b|y\n1|2|3\n',
+            '\n"sep=:"\r\n\na:b:y\n1:2:3\n',
             "SEP=,\na,b,y\n1,2,3",
         ):
             table = read_table(save(text))
@@ -223,7 +223,7 @@ class TestFirstLine:
             read_table(save("sep=;\na;b;y\n1;2;3\n1;x;3\n"))
 
     @pytest.mark.parametrize(
-        "text", ["a b y\n1 2 3\n", "a|b|y\n1|2|3\n", "A table\na;b;y\n1;2;3\n"]
+        "text", ["a b y\n1 2 3\n", "a:b:y\n1:2:3\n", "A table\na;b;y\n1;2;3\n"]
     )
     @pytest.mark.parametrize("target", [None, "y"])
     def test_another_separator_or_a_title(self, save, text, target):

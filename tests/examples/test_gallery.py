@@ -14,6 +14,8 @@ from gallery import PICTURES, code_of, page
 import backprop_xp as bp
 from examples.__main__ import main
 
+pytestmark = pytest.mark.xdist_group("gallery")  # written once, by one process
+
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):

@@ -74,12 +74,12 @@ def test_files_that_are_named_are_there(page):
 
 def test_the_house_of_the_readme_is_that_of_the_package():
     house = (ROOT / "README.md").read_text("utf-8").partition("## The house")[2]
-    lines = re.findall(r"^(\w+)/ +(.+)$", house, re.MULTILINE)
+    lines = re.findall(r"^(\w+)/ +(.+)$", re.sub(r"\n {4,}", " ", house), re.MULTILINE)
     package = ROOT / "backprop_xp"
     rooms = {path.parent.name for path in package.glob("*/__init__.py")}
     assert {room for room, _ in lines} == rooms
     for room, text in lines:
-        for name in re.findall(r"[\w/]+\.py", text):
+        for name in re.findall(r"[\w/]+\.(?:py|js)\b", text):
             assert (package / room / name).is_file(), f"{room}/{name}"
 
 

@@ -9,6 +9,12 @@ from hypothesis import strategies as st
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.estimators import (
+    DampedOneHotEncoder,
+    NoisyQuantileTransformer,
+    PiecewiseLinearEncoder,
+    RobustClipScaler,
+)
 from backprop_xp.exchange.from_pipeline import fitted_model
 
 pd = needs("pandas")
@@ -370,6 +376,34 @@ class TestOneHot:
         check_same(path, fitted(*step, X=table, y=target("two")), table)
 
 
+class TestOwnTransformers:
+    @pytest.mark.parametrize("kind", ["two", "three", "labels", "number"])
+    def test_columns_of_every_kind(self, path, kind):
+        numbers = [
+            SimpleImputer(add_indicator=True),
+            NoisyQuantileTransformer(random_state=0),
+            PiecewiseLinearEncoder(4),
+        ]
+        step = ColumnTransformer(
+            [
+                ("n", make_pipeline(*numbers), ["age", "income"]),
+                ("c", RobustClipScaler(), ["rooms"]),
+                ("t", DampedOneHotEncoder(3, max_categories=4), TEXTS),
+            ]
+        )
+        new = frame(7, 20)
+        new.loc[3, "city"] = "Paris"
+        check_same(path, fitted(step, X=frame(), y=target(kind)), frame(), new)
+
+    def test_a_class_derived_from_one_is_refused(self, path):
+        class Mine(PiecewiseLinearEncoder):
+            pass
+
+        pipeline = fitted(Mine(3), X=np.random.default_rng(0).random((M, 3)), y=target("two"))
+        with pytest.raises(bp.OptionError, match=r"Mine, a class derived from a known one"):
+            bp.save(path, pipeline)
+
+
 class TestSparse:
     scipy_sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
 
@@ -451,6 +485,9 @@ SCALERS = st.sampled_from(
         MinMaxScaler(clip=True),
         QuantileTransformer(n_quantiles=15),
         QuantileTransformer(n_quantiles=15, output_distribution="normal"),
+        NoisyQuantileTransformer(random_state=0),
+        PiecewiseLinearEncoder(5),
+        RobustClipScaler(),
         "passthrough",
     ]
 )
@@ -460,6 +497,10 @@ IMPUTERS = st.builds(
     add_indicator=st.booleans(),
 )
 ENCODERS = st.builds(
+    DampedOneHotEncoder,
+    st.sampled_from([1, 9]),
+    max_categories=st.sampled_from([3, 100]),
+) | st.builds(
     OneHotEncoder,
     drop=st.sampled_from([None, "first", "if_binary"]),
     handle_unknown=st.sampled_from(["ignore", "infrequent_if_exist"]),

@@ -6,6 +6,12 @@ from exchange_cases import module_at, onnx_results
 from needs import needs
 
 import backprop_xp as bp
+from backprop_xp.estimators import (
+    DampedOneHotEncoder,
+    NoisyQuantileTransformer,
+    PiecewiseLinearEncoder,
+    RobustClipScaler,
+)
 
 needs("sklearn")
 from sklearn.compose import ColumnTransformer  # noqa: E402
@@ -71,6 +77,17 @@ NUMBERS = {
             transformer_weights={"a": 0.5},
         )
     ],
+    "piecewise linear": [PiecewiseLinearEncoder(5)],
+    "robust clip": [RobustClipScaler()],
+    "noisy quantiles": [NoisyQuantileTransformer(15, random_state=0), StandardScaler()],
+    "own side by side": [
+        ColumnTransformer(
+            [
+                ("a", make_pipeline(RobustClipScaler(), PiecewiseLinearEncoder(3)), [0, 1]),
+                ("b", NoisyQuantileTransformer(random_state=0), [2, 3]),
+            ]
+        )
+    ],
     "mask": [ColumnTransformer([("a", StandardScaler(), np.array([True, False, True, False]))])],
     "drop": [ColumnTransformer([("a", "drop", [0]), ("b", "passthrough", [1, 2])])],
 }
@@ -79,6 +96,8 @@ MISSING = {
     "frequent": [SimpleImputer(strategy="most_frequent"), StandardScaler()],
     "indicators": [SimpleImputer(add_indicator=True)],
     "constant": [SimpleImputer(strategy="constant", fill_value=-7.0)],
+    "own steps": [SimpleImputer(add_indicator=True), RobustClipScaler(), PiecewiseLinearEncoder(4)],
+    "own steps before": [PiecewiseLinearEncoder(4), SimpleImputer(add_indicator=True)],
 }
 CATEGORIES = {
     "one-hot": OneHotEncoder(),
@@ -161,6 +180,16 @@ def test_unknown_categories(name, tmp_path):
     check(fit([CATEGORIES[name]], X[:, 2:3]), X[:, 2:3] + 0.5, tmp_path)
 
 
+@pytest.mark.parametrize("step", [DampedOneHotEncoder(), DampedOneHotEncoder(1, max_categories=2)])
+def test_damped_categories_of_texts_beside_numbers(step, tmp_path):
+    numbers = make_pipeline(RobustClipScaler(), PiecewiseLinearEncoder(6)), [0, 1]
+    steps = [ColumnTransformer([("n", *numbers), ("t", step, [2, 3])])]
+    pipeline = fit(steps, TEXTS)
+    given = TEXTS[::-1].copy()
+    given[:2, 2] = "purple"
+    check(pipeline, given, tmp_path)
+
+
 @pytest.mark.parametrize("drop", [None, "first"])
 def test_a_missing_number_may_be_a_category(drop, tmp_path):
     given = np.where(rng.random((M, 1)) < 0.3, np.nan, X[:, 2:3])
@@ -200,6 +229,14 @@ def test_missing_texts(fill, tmp_path):
     texts = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore"))
     steps = ColumnTransformer([("t", texts, [2, 3]), ("n", "passthrough", [0, 1])])
     check(fit([steps], TEXTS), TEXTS[::-1], tmp_path)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_texts_behind_columns_in_another_order(filled, tmp_path):
+    pass_on = ("texts", "passthrough", [3, 2])
+    imputer = SimpleImputer(missing_values="", strategy="most_frequent")
+    steps = [ColumnTransformer([pass_on]), *([imputer] if filled else []), OneHotEncoder()]
+    check(fit(steps, TEXTS), TEXTS[::-1], tmp_path)
 
 
 def test_texts_that_are_none_are_filled_by_the_module_and_refused_by_onnx(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backprop_xp.arrays.backend import device_of, dtype_name, namespace
+from backprop_xp.arrays.backend import copied, device_of, dtype_name, namespace
 from backprop_xp.execution.steps import over_batches
 
 # numbers with few binary digits, so that every step is exact and the tolerance is 0
@@ -66,6 +66,24 @@ def test_steps_are_taken_in_their_order(xp, count, varied):
     for one in (total, outs):
         assert (device_of(one), namespace(one)) == (xp.device, xp.xp)
         assert dtype_name(one.dtype) == xp.float_dtypes[-1]
+
+
+@pytest.mark.parametrize("pure", [False, True])
+@pytest.mark.parametrize("varied", [False, True])
+def test_a_repeated_batch_is_that_batch_at_each_step(xp, varied, pure):
+    numbers = [made(xp, 0.5, shift * varied) for shift in (1.0, 2.0, 3.0)]
+    once = [xp.array(x[:1]) for x in (X, W)]
+    found = []
+    for repeated in (True, False):
+        batches = [
+            xp.xp.broadcast_to(x, (3, *x.shape[1:])) if repeated else xp.xp.concat([x] * 3)
+            for x in once
+        ]
+        carry = copied(xp.array(START)), (copied(xp.array(0.0)),)
+        steps = over_batches(lambda *_: step, xp.xp, pure=pure)
+        (total, _), (outs, _) = steps(carry, numbers, None, *batches)
+        found.append([xp.host(x).tolist() for x in (total, outs)])
+    assert found[0] == found[1]
 
 
 def test_numbers_of_equal_value_are_as_one_object(xp):

@@ -7,6 +7,7 @@ import pytest
 from model_cases import MASK, PLAIN, RICH, THETA
 from needs import needs
 from safetensors.numpy import load_file
+from user_parts import Cube
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
@@ -200,16 +201,6 @@ def test_notes_of_no_model(path):
 
 # ---------------------------------------------------------------------------------------------
 # a user's own activations and losses
-
-
-class Cube:
-    name = "cube"
-
-    def __call__(self, z):
-        return z * z * z
-
-    def da_dz(self, z, _):
-        return 3 * z * z
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,6 @@ def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
         )
         found[wanted] = run.theta.get(), np.array(run.history["cost"])
         assert len(captured) == (2 if wanted == "1" else 0)  # 64 steps, and what is left of 333
-    assert None not in captured
     for plain, launched in zip(found["0"], found["1"], strict=True):
         np.testing.assert_array_equal(launched, plain)
 

@@ -7,8 +7,11 @@ import subprocess
 
 import numpy as np
 
+from backprop_xp.execution import steps
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.replay import FusedReplayer
+from backprop_xp.training.data import batches
+from backprop_xp.training.step import compiled as compiled_step
 
 
 def stored_by(kernel, load):
@@ -185,3 +188,14 @@ def replayer(make_step, library):
         raise AssertionError("the step is on no tape")
 
     return FusedReplayer(make_step, otherwise, library)
+
+
+def take_pure_steps(monkeypatch, made):
+    """Let `bp.train` on NumPy run its pure steps by `made(make_step)`."""
+    plain = steps.over_batches
+
+    def over_batches(make_step, xp, *, pure=False, **others):
+        return made(make_step) if pure else plain(make_step, xp, **others)
+
+    monkeypatch.setattr(compiled_step, "over_batches", over_batches)
+    monkeypatch.setattr(batches, "gathers_rows", lambda _: False)

@@ -25,7 +25,7 @@ every = pytest.mark.skipif(
 )
 
 
-def some_of(names: Iterable[str], step: int) -> list[Any]:
+def some_of(names: Iterable[Any], step: int) -> list[Any]:
     """Return every name as a parameter; all but one in `step` need BACKPROP_XP_REQUIRE."""
     return [
         name if place % step == 0 else pytest.param(name, marks=every)

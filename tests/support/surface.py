@@ -7,7 +7,7 @@ pair is a part of it as soon as the library has it. Where one cannot be made wit
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -389,3 +389,13 @@ def results(
                 together = bp.ensemble(net, theta, data[0])
                 found |= {"mean": together.mean, "spread": together.spread}
     return found, run.history
+
+
+def on_numpy(item: Item, dtype: str) -> dict[str, Any]:
+    """Return what the library computes of an item on NumPy in this dtype, the history too."""
+    settings = {**item.settings, "dtype": dtype}
+    found, history = results(
+        replace(item, settings=settings),
+        lambda x: x.astype(dtype) if x.dtype.kind == "f" else np.array(x),
+    )
+    return {**found, **{name: np.asarray(entries) for name, entries in history.items()}}

@@ -1,6 +1,9 @@
 """Steps of training and their numbers, from options by name."""
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from backprop_xp.training.options import Regularisation
 from backprop_xp.training.step.numbers import StepNumbers
@@ -24,3 +27,14 @@ def step_for(
 ) -> Step:
     """Return the step of an update rule."""
     return step_of(UpdateRule(net, optimizer, labelled, decay_biases), theta)
+
+
+def central_differences(cost: Callable[[Any], Any], theta: Any, h: float = 1e-5) -> Any:
+    """Return ∂E/∂θ of the costs (K,) of networks θ (K, P), by differences of order 2."""
+    numeric = np.empty_like(theta)
+    for i in range(theta.shape[-1]):
+        up, down = theta.copy(), theta.copy()
+        up[:, i] += h
+        down[:, i] -= h
+        numeric[:, i] = (cost(up) - cost(down)) / (2 * h)
+    return numeric

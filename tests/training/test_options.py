@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from training_cases import TARGETS, M, X, Y
 
 import backprop_xp as bp
 from backprop_xp.errors import DTypeError, OptionError
@@ -56,6 +57,32 @@ def test_what_is_in_use():
 def test_options_out_of_range_are_named(given, words):
     with pytest.raises(OptionError, match=words):
         Options(**given)
+
+
+def until_epoch_2(good, bad):
+    """Return a function of a step or an epoch that is good up to 1."""
+    return lambda at: good if at < 2 else bad
+
+
+LATER = {
+    "order": ({"order": until_epoch_2(np.arange(M), np.zeros(M, int))}, r"order\(2\)"),
+    "schedule": ({"l2": until_epoch_2(0.1, -0.1)}, r"train\(l2\)"),
+    "rate": ({"optimizer": bp.SGD(until_epoch_2(0.1, np.nan))}, "learning_rate"),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_values_that_come_later_are_refused_when_they_come(case):
+    given, words = LATER[case]
+    ended = []
+
+    class Look:
+        def on_epoch_end(self, progress):
+            ended.append(progress.epoch)
+
+    with pytest.raises(bp.OptionError, match=words):
+        bp.train(TARGETS, X, Y, batch_size=None, epochs=9, callbacks=[Look()], **given)
+    assert ended == [1, 2]
 
 
 def test_a_callback_that_is_none_is_refused():

@@ -11,8 +11,8 @@ import numpy as np
 from backprop_xp.execution.compiled.loops import loop_of
 from backprop_xp.execution.compiled.stages import Stages, ends_a_stage
 from backprop_xp.execution.compiled.table import ARGUMENTS, LENGTH, Table, call
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import Kernel, Node
+from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import NotReplayable
 
 __all__ = ["CODES", "Scratch", "kernel_lines"]

@@ -6,8 +6,8 @@ from typing import Any, Final
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.fusion import Memories, View
 from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.tape import Instruction, plain_array
 
 __all__ = ["LINE", "copy_of", "lives_of", "new_memory", "shared_memory"]

@@ -17,8 +17,9 @@ from backprop_xp.execution.compiled.loops import Loop, loop_of
 from backprop_xp.execution.compiled.lowering import lowered
 from backprop_xp.execution.compiled.memory import copy_of, lives_of, new_memory, shared_memory
 from backprop_xp.execution.compiled.table import ARGUMENTS, Table, call
-from backprop_xp.execution.cuda.fusion import Memories, View, program_of
+from backprop_xp.execution.cuda.fusion import program_of
 from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.recordings import Form, RecordedStep, form_of
 from backprop_xp.execution.tape import Instruction, NotReplayable
 

@@ -11,7 +11,7 @@ from backprop_xp.execution.compiled.cache import compiled_block
 from backprop_xp.execution.compiled.loops import loops_are_found
 from backprop_xp.execution.compiled.memory import LINE
 from backprop_xp.execution.compiled.program import Compilable, Place, compilable
-from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
@@ -86,7 +86,7 @@ class CompiledRecording:
         begin = leaves(carry)
         now = [_in_order(x) for x in begin]
         which, rows = self._numbers.packed(numbers)
-        blocks = [np.ascontiguousarray(x) for x in batches]
+        blocks = [_blocks_in_order(x) for x in batches]
         outs: list[Any] = [
             None if form is None else np.empty((count, *form[0]), form[1])
             for form in self._forms[3]
@@ -125,16 +125,19 @@ class CompiledRecording:
     ) -> None:
         """Write addresses into the table, after a check of each array.
 
-        `count` steps have one array each, one behind the other; None for an array of all steps.
+        `count` steps have one array each, one behind the other; None for an array of all steps. A
+        repeated batch is an array of all steps.
         """
         if len(arrays) != len(forms):
             raise ValueError(f"compiled step: {len(arrays)} arrays of the {of}, not {len(forms)}")
-        for number, (x, form) in enumerate(zip(arrays, forms, strict=True)):
+        for number, (given, form) in enumerate(zip(arrays, forms, strict=True)):
             if form is None or (skip and not number):
                 continue
-            shape = form[0] if count is None else (count, *form[0])
-            _check(x, shape, form[1], f"{of} {number}")
-            step = 0 if count is None else math.prod(form[0]) * form[1].itemsize
+            x, lead = given, () if count is None else (count,)
+            if lead and given.shape[:1] == lead and is_repeated(given):
+                x, lead = given[0, ...], ()
+            _check(x, (*lead, *form[0]), form[1], f"{of} {number}")
+            step = math.prod(form[0]) * form[1].itemsize if lead else 0
             self._set(Place(of, number), x.ctypes.data, step)
 
     def _gather(self, source: HostArray, blocks: list[HostArray], count: int) -> HostArray:
@@ -166,6 +169,13 @@ def _in_order(x: HostArray) -> HostArray:
     if type(x) is np.ndarray and x.flags.c_contiguous:
         return x
     return np.ascontiguousarray(x).reshape(np.shape(x))  # without axes of its own
+
+
+def _blocks_in_order(x: HostArray) -> HostArray:
+    """Return batches each in C order; a repeated one stays repeated."""
+    if is_repeated(x):
+        return np.broadcast_to(_in_order(x[0, ...]), x.shape)
+    return np.ascontiguousarray(x)
 
 
 class _Numbers:
@@ -225,7 +235,7 @@ class Compiled:
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
-        self._told = False
+        self._told, self._reason, self.execution = False, "", ""
         self.recordings: dict[Form, CompiledRecording | None] = {}
 
     def __call__(
@@ -233,6 +243,7 @@ class Compiled:
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `CompiledRecording.run` does."""
         recording = self.recording(carry, numbers[0], source, batches)
+        self.execution = "compiled" if recording else f"not compiled, because {self._reason}"
         steps = self._otherwise if recording is None else recording.run
         return steps(carry, numbers, source, *batches)
 
@@ -266,6 +277,7 @@ class Compiled:
         program = self._programs[form]
         if isinstance(program, Compilable):
             return CompiledRecording(program)
+        self._reason = program
         if not self._told:
             self._told = True
             self._tell(program)

@@ -14,8 +14,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import Kernel, Node
+from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import NotReplayable
 
 __all__ = ["CALLED", "Stages", "ends_a_stage"]

@@ -10,4 +10,6 @@
     graphs         many steps as one launch
     one_kernel/    a block of steps as one launch, a thread block for each network
     switches       environment variables that turn these ways on or off
+
+Read `fusion` first, then `kernel` and `replay`, then `cupy_arrays`; `one_kernel/` last.
 """

@@ -9,8 +9,8 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.cublas import Cublas, gemm_of
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import Instruction
 
 __all__ = ["CupyLibrary"]
@@ -129,23 +129,23 @@ class CupyLibrary:
 
         return launch
 
-    def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
+    def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
         """Return the launch of a CUDA graph of `work`, and the result of `work()`.
 
-        None where the work cannot be captured.
+        Raises
+        ------
+        RuntimeError, MemoryError
+            The work cannot be captured.
         """
         cuda = self._cupy.cuda
         pool = cuda.MemoryPool()  # of its own, so that no one else reuses the graph's addresses
         stream = cuda.Stream(non_blocking=True)
-        try:
-            with cuda.using_allocator(pool.malloc), stream:
-                stream.begin_capture()
-                try:
-                    result = work()
-                finally:
-                    graph = stream.end_capture()
-        except (RuntimeError, MemoryError):  # the steps run one by one, and report an error if any
-            return None
+        with cuda.using_allocator(pool.malloc), stream:
+            stream.begin_capture()
+            try:
+                result = work()
+            finally:
+                graph = stream.end_capture()
 
         def launch(_pool: Any = pool) -> None:
             graph.launch()

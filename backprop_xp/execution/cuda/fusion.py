@@ -13,55 +13,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
+from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["Memories", "Program", "View", "as_number", "program_of"]
+__all__ = ["Program", "as_number", "program_of"]
 
 MOST_UNITS = 64  # that a single thread sums
-
-Shape: TypeAlias = tuple[int, ...]
-
-
-class View(NamedTuple):
-    """The place of an array in a piece of memory of a tape.
-
-    Attributes
-    ----------
-    memory : int
-        The number of the piece.
-    offset : int
-        Bytes from the start of the piece.
-    shape, strides : tuple of int
-        As in NumPy, strides in bytes.
-    dtype : dtype
-    """
-
-    memory: int
-    offset: int
-    shape: Shape
-    strides: Shape
-    dtype: np.dtype[Any]
-
-
-class Memories:
-    """The pieces of memory of a tape, numbered as they are met."""
-
-    def __init__(self) -> None:
-        self.arrays: list[HostArray] = []
-        self._numbers: dict[int, int] = {}
-
-    def view(self, x: HostArray) -> View:
-        """Return the place of the array; its piece of memory gets a number if it is new."""
-        base: Any = x
-        while isinstance(base.base, np.ndarray):
-            base = base.base
-        number = self._numbers.setdefault(id(base), len(self.arrays))
-        if number == len(self.arrays):
-            self.arrays.append(base)  # kept, so that no other array takes its id
-        return View(number, x.ctypes.data - base.ctypes.data, x.shape, x.strides, x.dtype)
-
 
 Entry: TypeAlias = "Kernel | Instruction"
 

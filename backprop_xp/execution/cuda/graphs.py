@@ -6,8 +6,12 @@ capture pays only for a block that comes again. Large blocks are always run step
 arithmetic takes longer than their launches.
 """
 
+import gc
 import math
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -22,6 +26,7 @@ __all__ = [
 
 MOST_STEPS: Final = 64  # per graph: more steps save little, and cost memory and time to capture
 MOST_BYTES: Final = 2**26  # of all batches of a graph, which holds a copy of them
+TRIES: Final = 2  # of a capture, which the work of another library may spoil once
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
@@ -42,10 +47,15 @@ class Capturing(Protocol):
     def join(self, arrays: Sequence[Any]) -> Any:
         """Return the arrays concatenated along their first axis."""
 
-    def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any] | None:
+    def capture(self, work: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
         """Return the launch of a graph of all launches in `work`, and the result of `work()`.
 
-        None where they cannot be captured. The capture itself launches nothing.
+        The capture itself launches nothing.
+
+        Raises
+        ------
+        RuntimeError, MemoryError
+            The launches cannot be captured.
         """
 
 
@@ -65,10 +75,16 @@ class Graphed:
         ``run(carry, numbers, *batches) -> (carry, outs)``, such as `replay.FusedRecording.run`. It
         writes the carry, and makes the same launches for the same arrays.
     library : Capturing
+
+    Attributes
+    ----------
+    without : str
+        Why the last block was run step by step; empty where it was a graph.
     """
 
     def __init__(self, run: Run, library: Capturing) -> None:
         self._run, self._library = run, library
+        self.without = ""
         self._carry: Any = None
         self._graphs: dict[tuple[int, int], _Graph | None] = {}
         self._met: set[tuple[int, int]] = set()
@@ -91,15 +107,14 @@ class Graphed:
         large = sum(math.prod(x.shape) * x.dtype.itemsize for x in batches) > MOST_BYTES
         if large or key not in self._met:
             self._met.add(key)
+            self.without = "the batches are large" if large else "no block came a second time"
             return self._run(carry, numbers, *batches)
         if key not in self._graphs:
-            try:
-                self._graphs[key] = self._captured(len(numbers), carry, distinct, batches)
-            except MemoryError:  # only the graph needs copies: the steps can still run
-                self._graphs[key] = None
+            self._graphs[key] = self._tried(len(numbers), carry, distinct, batches)
         graph, library = self._graphs[key], self._library
         if graph is None:
             return self._run(carry, numbers, *batches)
+        self.without = ""
         pairs = zip(leaves(self._carry), leaves(carry), strict=True)
         carried = [pair for pair in pairs if pair[0] is not None]
         for own, given in (*carried, *zip(graph.blocks, batches, strict=True)):
@@ -112,9 +127,26 @@ class Graphed:
             library.assign(given, own)
         return carry, tuple(None if x is None else library.copy(x) for x in graph.outs)
 
-    def _captured(
+    def _tried(
         self, count: int, carry: Any, distinct: Sequence[Any], batches: Sequence[Any]
     ) -> _Graph | None:
+        """Return the graph; None, with a warning, where it cannot be captured or held."""
+        for left in reversed(range(TRIES)):
+            try:
+                with _undisturbed():
+                    return self._captured(count, carry, distinct, batches)
+            except (RuntimeError, MemoryError) as error:
+                if not left:
+                    self.without = f"a capture failed ({type(error).__name__}: {error})"
+        text = (
+            f"no CUDA graph, the kernels are launched one by one, which is slower: {self.without}"
+        )
+        warnings.warn(text, stacklevel=2)
+        return None
+
+    def _captured(
+        self, count: int, carry: Any, distinct: Sequence[Any], batches: Sequence[Any]
+    ) -> _Graph:
         library = self._library
         if self._carry is None:
             self._carry = mapped(library.copy, carry)
@@ -124,8 +156,24 @@ class Graphed:
         of_steps = [mapped(itemgetter((k, ...)), numbers) for k in range(len(distinct))]
         if len(distinct) < count:
             of_steps *= count
-        found = library.capture(lambda: self._run(self._carry, of_steps, *blocks))
-        return None if found is None else _Graph(found[0], numbers, blocks, found[1][1])
+        launch, (_, outs) = library.capture(lambda: self._run(self._carry, of_steps, *blocks))
+        return _Graph(launch, numbers, blocks, outs)
+
+
+_capturing = threading.RLock()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let one thread capture at a time, and nothing be collected: freed memory spoils a capture."""
+    with _capturing:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
 
 
 def _by_leaf(numbers: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -11,9 +11,10 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda import graphs
-from backprop_xp.execution.cuda.fusion import Memories, Program, View, program_of
+from backprop_xp.execution.cuda.fusion import Program, program_of
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Recordings, form_of, record
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped, plain_array
@@ -192,6 +193,7 @@ class FusedReplayer:
         self._make_step, self._otherwise, self._library = make_step, otherwise, library
         self.recordings: Recordings[FusedRecording] = Recordings()
         self._graphed: dict[Any, graphs.Graphed] = {}
+        self.execution = "plain"
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
@@ -203,11 +205,18 @@ class FusedReplayer:
             form = form_of(given)
             recording = self.recordings.of(form, lambda: self._record(*mapped(_on_host, given)))
         if recording is None:
+            why = self.recordings.reason if source is None else "rows are gathered in each step"
+            self.execution = f"plain, because {why}"
             return self._otherwise(carry, numbers, source, *batches)
-        run = recording.run
-        if is_on(CUDA_GRAPHS):
-            run = self._graphed.setdefault(form, graphs.Graphed(run, self._library)).run
-        return run(mapped(self._library.contiguous, carry), numbers, *batches)
+        carry = mapped(self._library.contiguous, carry)
+        if not is_on(CUDA_GRAPHS):
+            self.execution = f"kernels, because {CUDA_GRAPHS} is 0"
+            return recording.run(carry, numbers, *batches)
+        graphed = self._graphed.setdefault(form, graphs.Graphed(recording.run, self._library))
+        result = graphed.run(carry, numbers, *batches)
+        without = graphed.without
+        self.execution = f"kernels, because {without}" if without else "graphs"
+        return result
 
     def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording:
         step = self._make_step(leaves(carry)[0])

@@ -12,9 +12,9 @@
     bands     the curves of a stack
     panel     axes without pyplot, colours, frames
 
-Each function takes axes as ``ax``, or makes new ones without pyplot, and returns them. It draws on
-these axes alone, and needs no screen. matplotlib, the extra "plot", is imported when a function is
-called.
+Read `curves` first, then `panel`, which makes the axes. Each function takes axes as ``ax``, or
+makes new axes without pyplot, and returns them. It draws on these axes alone, and needs no screen.
+matplotlib, the extra "plot", is imported when a function is called.
 """
 
 from backprop_xp.inspection.plots.classes import calibration_curve, confusion_matrix

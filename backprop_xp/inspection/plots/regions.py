@@ -14,7 +14,8 @@ from backprop_xp.errors import ShapeError
 from backprop_xp.inspection.plots.classes import class_numbers
 from backprop_xp.inspection.plots.panel import COLOURS, colour_bar, diverging, matplotlib, panel_of
 from backprop_xp.network.data_values import check_finite
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 from backprop_xp.network.prediction import predict
 
 __all__ = ["decision_regions"]

@@ -13,7 +13,8 @@ from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.inspection.plots.panel import colour_bar, matplotlib, panel_of
 from backprop_xp.network import columns
-from backprop_xp.network.network import Network, check_network
+from backprop_xp.network.network import Network
+from backprop_xp.network.network_argument import check_network
 
 __all__ = ["cost_surface", "random_directions"]
 

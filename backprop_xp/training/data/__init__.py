@@ -7,4 +7,6 @@
     class_weights     the weight of each class, multiplied into the case weights
     batches           the batches of an epoch in shuffled order, block by block
     file_order        the shuffled order of cases in a file
+
+Read `cases` first, then `loading`, then `batches`.
 """

@@ -30,7 +30,15 @@ from backprop_xp.errors import OptionError
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 
-__all__ = ["Block", "block_rows", "epochs_of_blocks", "spans", "whole_block"]
+__all__ = [
+    "BLOCK_BYTES",
+    "OUTPUT_BYTES",
+    "Block",
+    "block_rows",
+    "epochs_of_blocks",
+    "spans",
+    "whole_block",
+]
 
 BLOCK_ROWS = 8192
 BLOCK_BYTES = 2**24  # inputs and noise: the C library maps larger memory anew for every block
@@ -77,6 +85,17 @@ class Block(NamedTuple):
     def size(self) -> int:
         """The number of cases of a batch."""
         return self.y.shape[-1]
+
+    def repeated(self, count: int) -> "Block":
+        """Return a block of the only batch `count` times, without copies of its arrays."""
+        xp = namespace(self.y)
+
+        def many(x: Array) -> Array:
+            repeated: Array = xp.broadcast_to(x, (count, *x.shape[1:]))
+            return repeated
+
+        labels = None if self.labels is None else many(self.labels)
+        return Block(many(self.X), many(self.y), many(self.w), labels, self.source)
 
     def part(self, group: slice) -> "Block":
         """Return the block of a group of the stack's networks."""

@@ -22,9 +22,10 @@ def weights_by_class(
     Parameters
     ----------
     class_weights : "balanced" or mapping
-        "balanced" gives a class the weight n / (k n_class), for n cases, n_class of them in the
-        class, and k classes that occur. Where cases have weights, their sums replace the counts. A
-        mapping goes from a class to its weight ≥ 0; a class that it leaves out has weight 1.
+        "balanced" gives a class the weight n / (k n_class): n is the number of cases, n_class the
+        number of cases in the class, and k the number of classes that occur. With `case_weights`, n
+        and n_class are sums of case weights. A mapping goes from a class to its weight ≥ 0; a class
+        that it leaves out has weight 1.
     labels : ndarray (m,) or (K, m)
         0 … classes − 1.
     classes : int

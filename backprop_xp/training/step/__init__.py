@@ -8,5 +8,6 @@
     dropout           units and inputs dropped at random
     numbers           the numbers of each step, such as the learning rate, on the device
     compiled          the step over a block of batches, compiled or replayed
+    scored            steps with the scores of their batches
     stack_groups      groups of networks, where a stack is large
 """

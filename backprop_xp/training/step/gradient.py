@@ -61,7 +61,7 @@ class Gradient:
         self._flat = None
 
     def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[Layer, ...], Array]:
-        """Return the layers of θ, and the flat array, of which `_out` are views."""
+        """Return the layers of θ, and the flat array; `_out` holds views of it."""
         xp = namespace(theta)
         if self._flat is None or self._flat.shape != theta.shape:
             self._flat = xp.empty_like(theta)

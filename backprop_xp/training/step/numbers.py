@@ -142,6 +142,11 @@ class StepNumbers:
         """The names in the history that listeners (`schedules.plateau`) read."""
         return {one.metric for one in self._listeners.values() if hasattr(one, "metric")}
 
+    @property
+    def listens(self) -> bool:
+        """Whether a number follows the history, by a listener (`schedules.plateau`)."""
+        return bool(self._listeners)
+
     def after_epoch(self, history: Mapping[str, Any]) -> None:
         """Update the listeners (`schedules.plateau`) after an epoch, from the history."""
         if self._listeners:

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat.numpy as np
 
 from backprop_xp.arrays.backend import Array, namespace
+from backprop_xp.execution.plain_loop import execution_of
 from backprop_xp.execution.steps import compiled_over_batches, over_batches
 from backprop_xp.training.data.batches import Block
 from backprop_xp.training.scoring import Scorer, Scores, scores_of_batch
@@ -27,18 +28,43 @@ class ScoredSteps:
     steps : callable
         As `execution.steps.over_batches` returns it.
     score : Scorer
+
+    Attributes
+    ----------
+    execution : str
+        How the last steps were run, as `execution.plain_loop.execution_of` says it.
     """
+
+    execution = ""
 
     def __init__(self, steps: Callable[..., Any], score: Scorer) -> None:
         self.steps, self._score = steps, score
 
     def __call__(
-        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
+        self,
+        carry: Carry,
+        numbers: list[Numbers],
+        block: Block,
+        noise: tuple[Array, ...],
+        *,
+        by_batch: bool = False,
     ) -> tuple[Carry, Scores, Array | None]:
-        """Return the carry after a step for each batch, their scores and their penalties."""
+        """Return the carry after a step for each batch, their scores and their penalties.
+
+        Correct cases are counted over the block, or in each batch where `by_batch`.
+        """
         arrays = (block.X, block.y, block.w, *noise)
         carry, (z_out, penalties) = self.steps(carry, numbers, block.source, *arrays)
-        return carry, self._score.block(z_out, block), penalties
+        self.execution = execution_of(self.steps)
+        return carry, self.scores(z_out, block, by_batch=by_batch), penalties
+
+    def scores(self, z_out: Array, block: Block, *, by_batch: bool) -> Scores:
+        """Return the scores of the outputs of a block."""
+        return (self._score.batches if by_batch else self._score.block)(z_out, block)
+
+    def keeps_outputs(self, outputs: int) -> bool:  # noqa: ARG002  subclasses decide by it
+        """Tell whether the outputs of a block are kept, for batches of so many outputs."""
+        return True
 
 
 class CompiledSteps(ScoredSteps):
@@ -64,32 +90,48 @@ class CompiledSteps(ScoredSteps):
         return compiled_over_batches(make_scored, otherwise, _programs(self._rule))
 
     def __call__(
-        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
+        self,
+        carry: Carry,
+        numbers: list[Numbers],
+        block: Block,
+        noise: tuple[Array, ...],
+        *,
+        by_batch: bool = False,
     ) -> tuple[Carry, Scores, Array | None]:
-        """Return the carry after a step for each batch, their scores and their penalties."""
-        return self._scored_in_steps(carry, numbers, block, noise)
+        """Return the carry after a step for each batch, their scores and their penalties.
 
-    def _scored_in_steps(
-        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
-    ) -> tuple[Carry, Scores, Array | None]:
+        Correct cases are counted over the block, or in each batch where `by_batch`.
+        """
         labels = () if block.labels is None else (block.labels,)
         arrays = (block.X, block.y, block.w, *labels, *noise)
         carry, (cost, correct, penalties) = self.steps(carry, numbers, block.source, *arrays)
-        if isinstance(cost, Scores):
-            return carry, cost, penalties
-        xp, of_all = namespace(cost), None
-        if correct is not None:
-            of_all = xp.sum(correct, axis=0, dtype=correct.dtype)
-        return carry, Scores(cost[:, 0, ...], of_all), penalties
+        self.execution = execution_of(self.steps)
+        if isinstance(cost, _Unscored):
+            self.execution = "; ".join(filter(None, (cost.execution, self.execution)))
+            return carry, self._plainly.scores(cost.z_out, block, by_batch=by_batch), penalties
+        if correct is not None and not by_batch:
+            correct = namespace(cost).sum(correct, axis=0, dtype=correct.dtype)
+        return carry, Scores(cost[:, 0, ...], correct), penalties
+
+    def keeps_outputs(self, outputs: int) -> bool:  # noqa: ARG002  steps of any size are compiled
+        """Tell whether the outputs of a block are kept, for batches of so many outputs."""
+        return False
 
     def _otherwise(
         self, carry: Carry, numbers: list[Numbers], source: Array | None, *arrays: Array
-    ) -> tuple[Carry, tuple[Scores, None, Array | None]]:
+    ) -> tuple[Carry, tuple["_Unscored", None, Array | None]]:
         X, y, w, *others = arrays
-        labels = others.pop(0) if self._rule.labelled else None
-        block = Block(X, y, w, labels, source)
-        carry, scores, penalties = self._plainly(carry, numbers, block, tuple(others))
-        return carry, (scores, None, penalties)
+        noise = others[1:] if self._rule.labelled else others
+        steps = self._plainly.steps
+        carry, (z_out, penalties) = steps(carry, numbers, source, X, y, w, *noise)
+        return carry, (_Unscored(z_out, execution_of(steps)), None, penalties)
+
+
+class _Unscored(NamedTuple):
+    """The outputs of steps that did not score them, and how these steps were run."""
+
+    z_out: Array
+    execution: str
 
 
 class RecordedSteps(CompiledSteps):
@@ -103,15 +145,32 @@ class RecordedSteps(CompiledSteps):
         return over_batches(make_scored, np, pure=True)
 
     def __call__(
-        self, carry: Carry, numbers: list[Numbers], block: Block, noise: tuple[Array, ...]
+        self,
+        carry: Carry,
+        numbers: list[Numbers],
+        block: Block,
+        noise: tuple[Array, ...],
+        *,
+        by_batch: bool = False,
     ) -> tuple[Carry, Scores, Array | None]:
-        """Return the carry after a step for each batch, their scores and their penalties."""
+        """Return the carry after a step for each batch, their scores and their penalties.
+
+        Correct cases are counted over the block, or in each batch where `by_batch`.
+        """
         networks = math.prod(carry[0].shape[:-1])
-        many = networks * block.y.shape[-2] * block.size >= MANY_OUTPUTS
+        outputs = networks * block.y.shape[-2] * block.size
         weighted = block.labels is not None and block.w.ndim > 1
-        if not many or (weighted and block.batches > 1):
-            return self._plainly(carry, numbers, block, noise)
-        return self._scored_in_steps(carry, numbers, block, noise)
+        added = weighted and block.batches > 1 and not by_batch
+        plainly = added or self.keeps_outputs(outputs)
+        if not plainly:
+            return super().__call__(carry, numbers, block, noise, by_batch=by_batch)
+        result = self._plainly(carry, numbers, block, noise, by_batch=by_batch)
+        self.execution = self._plainly.execution
+        return result
+
+    def keeps_outputs(self, outputs: int) -> bool:
+        """Tell whether the outputs of a block are kept, for batches of so many outputs."""
+        return outputs < MANY_OUTPUTS
 
 
 def _made_scored(make_step: Callable[..., Step], rule: UpdateRule) -> Callable[..., Any]:

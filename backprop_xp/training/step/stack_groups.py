@@ -2,10 +2,10 @@
 
 A group has at least one network, and as many as fit into `CPU_BYTES` on a CPU, about the size of
 its caches, or into `DEVICE_BYTES` on other devices. Compiled steps have little work between two
-calls, so that their groups fit into `COMPILED_BYTES`, the second-level cache of a core. Counted are
-the working arrays of a step: θ, ∂E/∂θ, and four arrays of the size of all a of a batch. So the
-working memory of a step does not grow with the stack; the memory of θ and of the optimiser's state
-does.
+calls, so that their groups fit into `COMPILED_BYTES`, the second-level cache of a core. The size of
+a group counts the working arrays of a step: θ, ∂E/∂θ, and four arrays of the size of all a of a
+batch. So the working memory of a step does not grow with the stack. The memory of θ and of the
+optimiser's state grows with it.
 """
 
 from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes

@@ -209,6 +209,22 @@ def test_strides_are_followed_by_copies(recording):
     assert not wide[1].any()
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("gathers", [False, True])
+def test_a_repeated_batch_is_that_batch_at_each_step(recording, gathers, order):
+    _, theta, numbers, X, (rows, y, w) = recording
+    first = rows[0] if gathers else X[rows[0]]
+    once = [np.array(x, order=order) for x in (first, y[0], w[0])]
+    found = []
+    for make in (np.broadcast_to, lambda x, shape: np.array(np.broadcast_to(x, shape))):
+        steps = steps_of(lambda like: step_for(NET, bp.SGD(0.1), like))
+        batches = [make(x, (BATCHES, *x.shape)) for x in once]
+        carry = (theta.copy(), ())
+        found.append(leaves(steps(carry, numbers, X if gathers else None, *batches)))
+    for one, other in zip(*found, strict=True):
+        assert one is other is None or one.tobytes() == other.tobytes()
+
+
 def test_an_array_that_is_read_only_is_not_written(recording):
     made, theta, numbers, X, batches = recording
     before = theta.copy()

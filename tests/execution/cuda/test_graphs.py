@@ -1,5 +1,10 @@
 """Blocks of steps as one launch: what a graph reads and writes, on arrays of NumPy."""
 
+import gc
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from fused_on_host import NumpyLibrary
@@ -10,17 +15,18 @@ from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
 
 
 class Counting(NumpyLibrary):
-    """A library that counts captures, and refuses some."""
+    """A library that counts captures, and refuses the first ones."""
 
-    def __init__(self, *, refuses=False):
+    def __init__(self, *, refuses=0):
         self.captures = 0
         self.launches = []
         self._refuses = refuses
 
     def capture(self, work):
         self.captures += 1
-        if self._refuses:
-            return None
+        assert not gc.isenabled()
+        if self.captures <= self._refuses:
+            raise RuntimeError("cudaErrorStreamCaptureInvalidated")
         launch, result = super().capture(work)
         number = self.captures
 
@@ -51,7 +57,7 @@ class Descending:
         return carry, (outs, None)
 
 
-def graphed(*, refuses=False):
+def graphed(*, refuses=0):
     library = Counting(refuses=refuses)
     descending = Descending(library)
     return Graphed(descending.run, library), library, descending
@@ -145,15 +151,59 @@ def test_a_graph_neither_keeps_nor_gives_away_arrays():
         assert np.isfinite(outs).all()
 
 
-def test_what_cannot_be_captured_is_taken_step_by_step():
-    steps, library, descending = graphed(refuses=True)
-    for _ in range(4):
-        theta = (np.array([1.0, 2.0]), None)
-        after, _ = steps.run(theta, rates([1, 1]), np.ones((2, 2)))
-        np.testing.assert_array_equal(after[0], [-1.0, 0.0])
-    assert library.captures == 1  # it is not tried again
+def taken(steps, times):
+    """Take two steps so many times; return the warnings and the reasons why there was no graph."""
+    reasons = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(times):
+            after, _ = steps.run((np.array([1.0, 2.0]), None), rates([1, 1]), np.ones((2, 2)))
+            np.testing.assert_array_equal(after[0], [-1.0, 0.0])
+            reasons.append(steps.without)
+    return [str(one.message) for one in caught], reasons
+
+
+def test_what_cannot_be_captured_is_taken_step_by_step_with_a_warning():
+    steps, library, descending = graphed(refuses=2)
+    (text,), reasons = taken(steps, 4)
+    assert "launched one by one" in text
+    assert "RuntimeError: cudaErrorStreamCaptureInvalidated" in text
+    assert reasons[0] == "no block came a second time"
+    assert set(reasons[1:]) == {
+        "a capture failed (RuntimeError: cudaErrorStreamCaptureInvalidated)"
+    }
+    assert library.captures == 2  # it is tried once more, and never again
     assert descending.taken == [2] * 4
     assert library.launches == []
+    assert gc.isenabled()
+
+
+def test_a_capture_that_is_spoilt_once_is_tried_again():
+    steps, library, _ = graphed(refuses=1)
+    texts, reasons = taken(steps, 3)
+    assert texts == []
+    assert reasons == ["no block came a second time", "", ""]
+    assert (library.captures, library.launches) == (2, [2, 2])
+
+
+def test_one_thread_captures_at_a_time(monkeypatch):
+    together, most = [], []
+    plain = Counting.capture
+
+    def noted(self, work):
+        together.append(1)
+        most.append(len(together))
+        for _ in range(3):
+            time.sleep(0.001)
+        together.pop()
+        return plain(self, work)
+
+    monkeypatch.setattr(Counting, "capture", noted)
+    found = [graphed() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda one: taken(one[0], 2), found))
+    assert most == [1] * 4
+    assert gc.isenabled()
 
 
 def test_large_blocks_are_taken_step_by_step(monkeypatch):
@@ -171,9 +221,9 @@ def test_where_there_is_no_room_for_copies_there_is_no_graph(monkeypatch):
         raise MemoryError(x.shape)
 
     monkeypatch.setattr(library, "copy", copy)
-    for _ in range(3):
-        after, _ = steps.run((np.array([1.0, 2.0]), None), rates([1, 1]), np.ones((2, 2)))
-        np.testing.assert_array_equal(after[0], [-1.0, 0.0])
+    (text,), reasons = taken(steps, 3)
+    assert "MemoryError" in text
+    assert "MemoryError" in reasons[-1]
     assert library.captures == 0
 
 

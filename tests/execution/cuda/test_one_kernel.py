@@ -6,7 +6,6 @@ the bits are the same, and the numbers are those of NumPy. A shadow build sees r
 
 import importlib
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,10 @@ import pytest
 from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
-from fused_on_host import NumpyLibrary
+from fused_on_host import NumpyLibrary, take_pure_steps
 from needs import every, needs, some_of
 from one_kernel_on_host import built, orders
-from surface import CLASSES, ITEMS, results
+from surface import CLASSES, ITEMS, on_numpy
 from tape_cases import OPTIMIZERS
 from training_steps import numbers_of, step_for
 
@@ -29,8 +28,6 @@ from backprop_xp.execution.cuda.one_kernel.launch import OneKernel, steps_at_onc
 from backprop_xp.execution.cuda.one_kernel.source import NAME, source_of
 from backprop_xp.execution.cuda.switches import ONE_KERNEL
 from backprop_xp.execution.recordings import record
-from backprop_xp.training.data import batches
-from backprop_xp.training.step import compiled as compiled_step
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
 
@@ -75,25 +72,9 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def library(monkeypatch, folder):
     """Let `bp.train` on NumPy take its pure steps as one kernel."""
-    found, plain = HostLibrary(folder), compiled_step.over_batches
-
-    def over_batches(make_step, xp, *, pure=False, **others):
-        if not pure:
-            return plain(make_step, xp, **others)
-        return OneKernel(make_step, refused, found)
-
-    monkeypatch.setattr(compiled_step, "over_batches", over_batches)
-    monkeypatch.setattr(batches, "gathers_rows", lambda _: False)
+    found = HostLibrary(folder)
+    take_pure_steps(monkeypatch, lambda make_step: OneKernel(make_step, refused, found))
     return found
-
-
-def on_numpy(item, dtype):
-    settings = {**item.settings, "dtype": dtype}
-    found, history = results(
-        replace(item, settings=settings),
-        lambda x: x.astype(dtype) if x.dtype.kind == "f" else np.array(x),
-    )
-    return {**found, **{name: np.asarray(entries) for name, entries in history.items()}}
 
 
 @pytest.mark.parametrize("name", some_of(ITEMS, 40))

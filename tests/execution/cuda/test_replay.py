@@ -19,11 +19,12 @@ from fused_on_host import (
     loop_in_c,
     no_thread_reads_what_another_writes,
     replayer,
+    take_pure_steps,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 from needs import needs, some_of
-from surface import ITEMS, results
+from surface import ITEMS, on_numpy
 from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
@@ -35,8 +36,6 @@ from backprop_xp.execution.cuda.kernel import COMPARISONS, OPERATORS, REDUCTIONS
 from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
 from backprop_xp.execution.cuda.switches import FUSED_KERNELS
 from backprop_xp.execution.tape import NotReplayable
-from backprop_xp.training.data import batches
-from backprop_xp.training.step import compiled as compiled_step
 
 
 class Collecting(NumpyLibrary):
@@ -53,24 +52,9 @@ class Collecting(NumpyLibrary):
 @pytest.fixture
 def fusing(monkeypatch):
     """Let `bp.train` on NumPy take its pure steps as a program; return where kernels are kept."""
-    library, plain = Collecting(), steps.over_batches
-
-    def over_batches(make_step, xp, *, pure=False, **others):
-        return replayer(make_step, library) if pure else plain(make_step, xp, **others)
-
-    monkeypatch.setattr(compiled_step, "over_batches", over_batches)
-    monkeypatch.setattr(batches, "gathers_rows", lambda _: False)
+    library = Collecting()
+    take_pure_steps(monkeypatch, lambda make_step: replayer(make_step, library))
     return library
-
-
-def on_numpy(item, dtype):
-    """Return what training and all else makes of an item on NumPy."""
-    settings = {**item.settings, "dtype": dtype}
-    found, history = results(
-        replace(item, settings=settings),
-        lambda x: x.astype(dtype) if x.dtype.kind == "f" else np.array(x),
-    )
-    return {**found, **{name: np.asarray(entries) for name, entries in history.items()}}
 
 
 @pytest.mark.parametrize("name", ITEMS)

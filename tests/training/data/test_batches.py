@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from training_cases import WITHOUT_JAX
 
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.training.data import batches as module
@@ -11,21 +12,6 @@ from backprop_xp.training.data.batches import block_rows, epochs_of_blocks, span
 from backprop_xp.training.data.cases import Cases, of_mean_one
 
 M = 11
-
-# JAX compiles for each shape anew, which takes seconds; where another test of this file covers the
-# same lines on JAX, these libraries are enough
-WITHOUT_JAX = pytest.mark.parametrize(
-    "xp",
-    [
-        "numpy-readonly",
-        "strict-device1",
-        "strict-no_x64",
-        "strict-flags-off",
-        "torch",
-        pytest.param("cupy", marks=pytest.mark.gpu),
-    ],
-    indirect=True,
-)
 
 
 def cases(xp, labelled=True, lead=(), weights=None, dtype=None):

@@ -7,6 +7,7 @@ import pytest
 from comparisons import same
 from hypothesis import given
 from hypothesis import strategies as st
+from user_parts import Cube
 
 import backprop_xp as bp
 from backprop_xp import activations
@@ -359,15 +360,6 @@ def test_a_softmax_among_hidden_layers_can_be_dropped():
 
 
 def test_a_users_own_activation_can_be_dropped():
-    class Cube:
-        name = "cube"
-
-        def __call__(self, z):
-            return z * z * z
-
-        def da_dz(self, z, a):  # noqa: ARG002
-            return 3 * z * z
-
     z, dE_da = np.array([[2.0, 3.0]]), np.array([[1.0, 1.0]])
     layer = Dropped(Cube(), np.array([[0.1, 0.6]]), np.array(0.5))
     np.testing.assert_array_equal(layer(z), [[0, 54]])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_steps import numbers_of, step_for
+from training_steps import central_differences, numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name
@@ -203,12 +203,7 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l1, decay_biases, 
             a = np.tanh(a) if layer < len(hidden) else a
         return (0.5 * w * (a - y) ** 2).sum(axis=(-2, -1)) + penalty
 
-    h, numeric = 1e-5, np.empty_like(theta)
-    for i in range(theta.shape[-1]):
-        up, down = theta.copy(), theta.copy()
-        up[:, i] += h
-        down[:, i] -= h
-        numeric[:, i] = (cost(up) - cost(down)) / (2 * h)
+    numeric = central_differences(cost, theta)
     sgd = bp.SGD(1.0)
     settings = numbers_of(sgd, theta, l2, l1=l1, input_dropout=p)
     step = step_for(net, sgd, theta, decay_biases=decay_biases)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from training_steps import numbers_of, step_for
+from training_steps import central_differences, numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import device_of, dtype_name
@@ -352,12 +352,7 @@ def test_a_step_is_the_gradient_of_its_cost(hidden, networks, l2, dropping, mask
                 a = a * (noise[layer] >= p[..., None]) / (1 - p[..., None]) if dropping else a
         return (0.5 * w * (a - y) ** 2).sum(axis=(-2, -1)) + penalty
 
-    h, numeric = 1e-5, np.empty_like(theta)
-    for i in range(theta.shape[-1]):
-        up, down = theta.copy(), theta.copy()
-        up[:, i] += h
-        down[:, i] -= h
-        numeric[:, i] = (cost(up) - cost(down)) / (2 * h)
+    numeric = central_differences(cost, theta)
     sgd = bp.SGD(1.0)
     numbers = numbers_of(sgd, theta, l2, p if dropping else 0.0).next()
     step, batch = step_for(net, sgd, theta), (X, y, w, *(noise if dropping else ()))

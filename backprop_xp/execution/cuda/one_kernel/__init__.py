@@ -7,6 +7,6 @@
     source         a plan as the source of one CUDA kernel
     launch         the kernel in place of the recorded step
 
-θ, the optimiser's state and the activations stay in shared memory for the whole launch. The phases
-are made from the kernels of `fusion`, so that no formula is written twice.
+Read them in this order. θ, the optimiser's state and the activations stay in shared memory for the
+whole launch. The phases are made from the kernels of `fusion`, so that no formula is written twice.
 """

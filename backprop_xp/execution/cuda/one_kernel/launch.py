@@ -14,7 +14,7 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.one_kernel.plan import Plan, Unfit, plan_of
 from backprop_xp.execution.cuda.one_kernel.source import NAME, Form, source_of
-from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.plain_loop import Steps, execution_of
 from backprop_xp.execution.recordings import Form as FormOfTree
 from backprop_xp.execution.recordings import form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
@@ -92,6 +92,7 @@ class OneKernel:
         self._library, self._tell = library, tell
         self._made: dict[FormOfTree, _Made | None] = {}
         self.reasons: dict[FormOfTree, str] = {}
+        self.execution = "plain"
 
     def __call__(
         self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
@@ -107,7 +108,11 @@ class OneKernel:
                 self._tell(str(reason))
         made = self._made[form]
         if made is None:
-            return self._otherwise(carry, numbers, source, *batches)
+            result = self._otherwise(carry, numbers, source, *batches)
+            otherwise = execution_of(self._otherwise)
+            self.execution = f"{otherwise}; not one kernel, because {self.reasons[form]}"
+            return result
+        self.execution = "one kernel"
         return self._run(made, carry, numbers, source, batches)
 
     def _make(self, carry: Any, numbers: Any, source: Any, batch: Sequence[Any]) -> _Made:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import C_TYPES, OPERATORS, Kernel
+from backprop_xp.execution.memories import View
 
 __all__ = [
     "Access",

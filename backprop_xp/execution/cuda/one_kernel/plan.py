@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.fusion import Memories, View, as_number, program_of
+from backprop_xp.execution.cuda.fusion import as_number, program_of
 from backprop_xp.execution.cuda.kernel import C_TYPES, REDUCTIONS, Kernel
 from backprop_xp.execution.cuda.one_kernel.phases import (
     Copy,
@@ -21,6 +21,7 @@ from backprop_xp.execution.cuda.one_kernel.phases import (
     Product,
     Reduction,
 )
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.recordings import RecordedStep
 from backprop_xp.execution.tape import Instruction, plain_array
 

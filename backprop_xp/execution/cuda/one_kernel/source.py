@@ -7,10 +7,10 @@ runs the same segments with the thread as a loop variable.
 
 import math
 
-from backprop_xp.execution.cuda.fusion import View
 from backprop_xp.execution.cuda.kernel import C_TYPES
 from backprop_xp.execution.cuda.one_kernel.phases import place_of, strides_of
 from backprop_xp.execution.cuda.one_kernel.plan import Given, Plan
+from backprop_xp.execution.memories import View
 
 __all__ = ["NAME", "Form", "parameter", "source_of"]
 

@@ -1,0 +1,204 @@
+"""The command `train` for a table: an ensemble, its scores on held-out rows, and a report."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backprop_xp.arrays.advice import needs_extra
+from backprop_xp.arrays.devices import select_device
+from backprop_xp.cli.table_model import TableModel, classes_of, targets_of
+from backprop_xp.cli.table_options import TableOptions
+from backprop_xp.cli.table_report import report
+from backprop_xp.cli.table_split import Rows, rows_of_split
+from backprop_xp.cli.table_words import importance_lines, score_lines
+from backprop_xp.datasets.mixed import MixedTable, read_mixed
+from backprop_xp.errors import OptionError
+from backprop_xp.files.atomic_write import write_atomically
+from backprop_xp.files.ensemble_model import EnsembleModel
+from backprop_xp.files.model_file import save_ensemble
+
+__all__ = ["train_table_job"]
+
+Say = Callable[[str], None]
+
+
+def train_table_job(options: TableOptions, say: Say) -> None:
+    """Train an ensemble on a table; write its file, and on request scores and a report.
+
+    Parameters
+    ----------
+    options : TableOptions
+    say : callable
+        Shows a line to the user.
+
+    Raises
+    ------
+    BackpropError, OSError
+    """
+    options.check()
+    needs = "the package scikit-learn, or --single for one network"
+    with needs_extra("sklearn", "backprop-xp train", "no scikit-learn", needs):
+        import sklearn  # noqa: F401  before the table is read
+    device = select_device(options.device)
+    table, order = _read(options)
+    groups = None if options.group is None else _groups(table, options.group)
+    split = rows_of_split(table, options.held_out, options.seed, groups=groups, order=order)
+    _check_held_out(options, split)
+    _say_table(options, table, split, say)
+    say(f"device    {device}")
+    begun = time.perf_counter()
+    fitted = _fit(options, table, split, groups, ordered=order is not None)
+    say(f"training  {options.networks} candidates in {time.perf_counter() - begun:.1f} s")
+    say(f"          {len(fitted.weights_)} networks were chosen, each after its best epoch")
+    model = TableModel(_with_names(fitted._model, table), table.decided)  # noqa: SLF001
+    scores = importance = None
+    if len(split.held_out):
+        scores = model.scores(table, split.held_out)
+        importance = model.importance(table, split.held_out, options.seed)
+        for line in (*score_lines(scores), *importance_lines(importance, scores)):
+            say(line)
+    _write_model(options, model)
+    say(f"written   {options.model}")
+    if options.json is not None and scores is not None:
+        content = {**scores.to_json(), "importance": importance}
+        write_atomically(options.json, (json.dumps(content, indent=1) + "\n").encode())
+        say(f"written   {options.json}")
+    if options.report is not None and scores is not None:
+        page = report(Path(options.data).name, model, table, split.held_out, scores, importance)
+        write_atomically(options.report, page.encode())
+        say(f"written   {options.report}")
+
+
+def _read(options: TableOptions) -> tuple[MixedTable, NDArray[Any] | None]:
+    """Return the table, and the values of --order."""
+    reading = options.reading()
+    try:
+        table = read_mixed(options.data, **reading)
+    except OptionError as error:
+        raise _named_as_here(error) from None
+    if table.task == "labels":
+        came = f"{len(table.target_names)} columns of labels"
+        advice = "Choose one column; several labels are for bp.train and MLPClassifier"
+        raise OptionError("--target", came, "one column", advice)
+    name = options.order
+    if name is None:
+        return table, None
+    for feature in (name, f"{name}.days"):
+        if feature in table.names:
+            values = table.columns[table.names.index(feature)]
+            break
+    else:
+        reading["ids"] = (*reading["ids"], name)  # such as a number that counts the rows
+        table = read_mixed(options.data, **reading)
+        values = table.ids[name]
+    return table, _ordered(values, name)
+
+
+def _named_as_here(error: OptionError) -> OptionError:
+    """Return an error of `read_mixed` with the option of the command in place of a keyword."""
+    where, *others = error.parts
+    keyword = where.removeprefix("read_mixed(").removesuffix(")")
+    if keyword in ("", where, "source"):
+        return error
+    came, expected, advice = others
+    option = {"ids": "id"}.get(keyword, keyword)
+    return OptionError(f"--{option}", came, expected.removesuffix(", or None to find out"), advice)
+
+
+def _ordered(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    try:
+        found = values.astype(np.float64)
+    except (TypeError, ValueError):
+        found = np.array([np.nan])
+    if np.isnan(found).any():
+        came, expected = f"a column {name!r} of texts or with gaps", "numbers or dates in each row"
+        raise OptionError("--order", came, expected, "Give the format of dates by --dates")
+    return found
+
+
+def _groups(table: MixedTable, name: str) -> NDArray[Any]:
+    named = {str(one["position"]): one["name"] for one in table.decided["ids"]}
+    values = table.ids[name if name in table.ids else named[name]]
+    return np.array(["" if value is None else value for value in values])
+
+
+def _check_held_out(options: TableOptions, split: Rows) -> None:
+    for name in ("report", "json"):
+        if getattr(options, name) is not None and not len(split.held_out):
+            came, expected = f"no row held out of {len(split.train)}", "rows that are held out"
+            raise OptionError(f"--{name}", came, expected, "Such as --held-out 0.2")
+
+
+def _say_table(options: TableOptions, table: MixedTable, split: Rows, say: Say) -> None:
+    first, *others = table.summary().splitlines()
+    say(f"data      {Path(options.data).name}: {first}")
+    for line in others:
+        say(f"          {line}")
+    by = f", by {options.group}" if options.group else f", the last by {options.order}"
+    how = by if options.group or options.order else ""
+    say(f"          {len(split.train):,} rows to train on, {len(split.held_out):,} held out{how}")
+    if table.class_names is not None and len(split.held_out):
+        y = np.asarray(table.Y)
+        alone = sorted(set(y[split.held_out].tolist()) - set(y[split.train].tolist()))
+        for label in alone:
+            say(f"          the class {table.class_names[label]} is in rows held out alone")
+
+
+def _fit(
+    options: TableOptions,
+    table: MixedTable,
+    split: Rows,
+    groups: NDArray[Any] | None,
+    *,
+    ordered: bool,
+) -> Any:
+    from backprop_xp.estimators.ensemble_classifier import MLPEnsembleClassifier
+    from backprop_xp.estimators.ensemble_regressor import MLPEnsembleRegressor
+
+    chosen: dict[str, Any] = {
+        "networks": options.networks,
+        "epochs": options.epochs or "auto",
+        "batch_size": options.batch_size or "auto",
+        "random_state": options.seed,
+        "device": options.device,
+        "dtype": options.dtype,
+        "verbose": options.progress,
+    }
+    rows, y = split.train, targets_of(table)
+    eval_set = None
+    if ordered:  # the newest rows to train on choose the epochs, as the newest of all score them
+        last = max(len(rows) // 5, 1)
+        later = rows[-last:]
+        rows, eval_set = rows[:-last], (table.rows(later), y[later])
+    if classes_of(table) is None:
+        if options.class_weights is not None:
+            came, expected = "a target of numbers", "classes"
+            raise OptionError("--class-weights", came, expected, "Leave it out")
+        estimator: Any = MLPEnsembleRegressor(**chosen)
+    else:
+        estimator = MLPEnsembleClassifier(**chosen, class_weight=options.class_weights)
+        if eval_set is not None:  # a class that comes later alone cannot be learnt
+            known = np.isin(eval_set[1], y[rows])
+            eval_set = eval_set[0][known], eval_set[1][known]
+    of = None if groups is None else groups[rows]
+    return estimator.fit(table.rows(rows), y[rows], groups=of, eval_set=eval_set)
+
+
+def _with_names(ensemble: EnsembleModel, table: MixedTable) -> EnsembleModel:
+    """Return the ensemble with the names of the columns, by which it takes data frames."""
+    return replace(ensemble, meaning=replace(ensemble.meaning, feature_names=table.names))
+
+
+def _write_model(options: TableOptions, model: TableModel) -> None:
+    if options.is_onnx:
+        from backprop_xp.exchange import onnx_file  # which most calls do without
+
+        onnx_file.to_onnx(model.ensemble, path=options.model)
+    else:
+        save_ensemble(options.model, model.ensemble, model.notes(Path(options.data).name))

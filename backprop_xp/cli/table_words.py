@@ -1,0 +1,100 @@
+"""Scores and importances as lines on the terminal."""
+
+import math
+from collections.abc import Mapping
+
+from backprop_xp.estimators.table_scores import ClassScores, NumberScores, TableScores
+
+__all__ = ["figures", "gains", "importance_lines", "score_lines"]
+
+_MOST_CLASSES = 10  # of which the confusion matrix is shown
+_MOST_COLUMNS = 10
+
+
+def figures(scores: TableScores) -> list[tuple[str, str, str]]:
+    """Return name, value and what is reached without any column, for each score.
+
+    Examples
+    --------
+    >>> from backprop_xp.estimators.table_scores import number_scores
+    >>> figures(number_scores([1.0, 3.0], [1.0, 2.0]))[0]
+    ('RMSE', '0.7071', '1')
+    """
+    if isinstance(scores, NumberScores):
+        return [
+            ("RMSE", _number(scores.rmse), _number(scores.rmse_of_mean)),
+            ("MAE", _number(scores.mae), _number(scores.mae_of_mean)),
+            ("R^2", _number(scores.r_squared), "0"),
+        ]
+    n = len(set(scores.classes) - set(scores.unknown))
+    return [
+        ("accuracy", _share(scores.accuracy), _share(scores.largest_share)),
+        ("balanced accuracy", _share(scores.balanced_accuracy), _share(1 / n)),
+        ("log loss", _number(scores.log_loss), _number(scores.log_loss_of_shares)),
+        ("AUC", _number(scores.auc), "0.5"),
+        ("Brier score", _number(scores.brier), ""),
+    ]
+
+
+def score_lines(scores: TableScores) -> list[str]:
+    """Return the scores on held-out rows as lines."""
+    beside = "the mean" if isinstance(scores, NumberScores) else "the shares of the classes"
+    lines = [f"result    on {scores.rows:,} rows held out; in brackets by {beside} alone:"]
+    for name, value, without in figures(scores):
+        lines.append(f"          {name:<18}{value:>9}" + (f"  ({without})" if without else ""))
+    if isinstance(scores, ClassScores):
+        lines += _confusion(scores)
+    return lines
+
+
+def _confusion(scores: ClassScores) -> list[str]:
+    names, counts = scores.classes, scores.confusion
+    lines = [
+        f"          the class {name} is unknown to the model: its rows count as wrong"
+        for name in scores.unknown
+    ]
+    if len(names) > _MOST_CLASSES:
+        return [*lines, f"          {len(names)} classes: their confusion matrix is in --report"]
+    short = [name if len(name) <= 12 else f"{name[:11]}." for name in names]
+    width = max(len(text) for text in (*short, *(f"{n:,}" for row in counts for n in row)))
+    lines.append("          rows of a class, by predicted class:")
+    lines.append(f"          {'':<{width}}  {'  '.join(name.rjust(width) for name in short)}")
+    for name, row in zip(short, counts, strict=True):
+        cells = "  ".join(f"{n:,}".rjust(width) for n in row)
+        lines.append(f"          {name:<{width}}  {cells}")
+    return lines
+
+
+def importance_lines(importance: Mapping[str, float], scores: TableScores) -> list[str]:
+    """Return the most important columns as lines."""
+    if not importance:
+        return []
+    loss = "RMSE" if isinstance(scores, NumberScores) else "log loss"
+    lines = [f"columns   by what the {loss} gains where the values of one are mixed up:"]
+    shown = gains(importance)[:_MOST_COLUMNS]
+    width = max(len(name) for name, _ in shown)
+    lines += [f"          {name:<{width}}  {gain:>9}" for name, gain in shown]
+    if len(importance) > _MOST_COLUMNS:
+        lines.append(f"          and {len(importance) - _MOST_COLUMNS} more, which gain less")
+    return lines
+
+
+def gains(importance: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return each column with its gain, to as many places as the largest has with four digits.
+
+    Examples
+    --------
+    >>> gains({"area": 0.65428, "when": -0.00001})
+    [('area', '0.6543'), ('when', '0.0000')]
+    """
+    largest = max((abs(gain) for gain in importance.values()), default=0.0)
+    places = 4 if largest == 0 else min(max(3 - math.floor(math.log10(largest)), 0), 15)
+    return [(name, f"{round(gain, places) + 0.0:,.{places}f}") for name, gain in importance.items()]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2f} %"

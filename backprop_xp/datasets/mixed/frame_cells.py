@@ -1,0 +1,72 @@
+"""The cells of a data frame's column as the texts that a CSV file would have."""
+
+import math
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from backprop_xp.errors import DTypeError
+
+__all__ = ["cells_of", "is_frame", "series_of"]
+
+
+def is_frame(x: Any) -> bool:
+    """Tell whether `x` is a data frame, such as pandas' or Polars'.
+
+    Examples
+    --------
+    >>> is_frame("table.csv")
+    False
+    """
+    return hasattr(x, "columns") and (hasattr(x, "iloc") or hasattr(x, "to_series"))
+
+
+def series_of(frame: Any, position: int) -> Any:
+    """Return a column of a frame by its position; names may occur twice."""
+    return frame.iloc[:, position] if hasattr(frame, "iloc") else frame.to_series(position)
+
+
+def cells_of(series: Any, place: Callable[[int], str], where: str) -> tuple[list[str], bool]:
+    """Return the texts of a column, and whether the frame has it as categories.
+
+    Parameters
+    ----------
+    series : pandas or Polars series
+    place : callable
+        From a row to the text of its place, for errors.
+    where : str
+        The function, for errors.
+
+    Raises
+    ------
+    DTypeError
+        A cell is a list or another object.
+    """
+    values = series.to_list()
+    if set(map(type, values)) <= {float}:
+        cells = ["" if math.isnan(value) else repr(value) for value in values]
+    elif set(map(type, values)) <= {int, bool}:
+        cells = list(map(str, values))
+    else:
+        cells = [_text(value, row, place, where) for row, value in enumerate(values)]
+    return cells, str(series.dtype).lower().startswith(("categor", "enum"))
+
+
+def _text(value: Any, row: int, place: Callable[[int], str], where: str) -> str:
+    """Return a value as a file has it; "" for None, NaN, and pandas' NA and NaT."""
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if hasattr(value, "dtype") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, float | Decimal):
+        return "" if value != value else (repr(value) if isinstance(value, float) else str(value))
+    if isinstance(value, int | bool):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    came = f"an object of type {type(value).__name__} at {place(row)}"
+    expected = "numbers, texts, truth values and dates"
+    raise DTypeError(f"{where}(source)", came, expected, "Convert the column, or leave it out")

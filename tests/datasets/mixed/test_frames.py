@@ -1,0 +1,157 @@
+"""Frames of pandas and Polars, and Parquet files: the table that a CSV file gives."""
+
+import datetime as dt
+import importlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from backprop_xp.datasets import read_like, read_mixed
+from backprop_xp.errors import DataError, DTypeError
+
+COLUMNS = {
+    "size": [52.0, None, 41.5, 47.0, 52.0],
+    "rooms": [2, 3, 2, 2, 1],
+    "district": ["north", None, "north", "south", "NA"],
+    "lift": [True, False, True, True, False],
+    "since": [dt.date(2024, 5, day) for day in (1, 2, 3, 4, 5)],
+    "rent": [610.5, 900.0, 505.5, 580.0, 640.0],
+}
+CSV = """size,rooms,district,lift,since,rent
+52.0,2,north,True,2024-05-01,610.5
+,3,,False,2024-05-02,900.0
+41.5,2,north,True,2024-05-03,505.5
+47.0,2,south,True,2024-05-04,580.0
+52.0,1,NA,False,2024-05-05,640.0
+"""
+
+
+def frame(library, columns=COLUMNS):
+    return pytest.importorskip(library).DataFrame(columns)
+
+
+def assert_same(found, expected):
+    assert (found.names, found.kinds) == (expected.names, expected.kinds)
+    for one, other in zip(found.columns, expected.columns, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found.Y, expected.Y)
+    assert found.class_names == expected.class_names
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(CSV)
+    return read_mixed(path)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_frame_is_read_as_its_csv_file(library, table):
+    found = read_mixed(frame(library))
+    assert_same(found, table)
+    assert found.summary() == table.summary()
+    assert found.lines.tolist() == [0, 1, 2, 3, 4]
+    new = {name: values for name, values in COLUMNS.items() if name != "rent"}
+    like = read_like(frame(library, new), table.decided)
+    for one, other in zip(like.columns, table.columns, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_categories_of_a_frame_stay_categories(library):
+    found = frame(library, {"zone": ["1", "2", "1", "2"], "y": [0.5, 1.5, 2.5, 3.5]})
+    assert read_mixed(found).kinds == ("number",)
+    if library == "pandas":
+        found["zone"] = found["zone"].astype("category")
+    else:
+        import polars as pl
+
+        found = found.with_columns(pl.col("zone").cast(pl.Categorical))
+    assert read_mixed(found).kinds == ("category",)
+
+
+def test_nullable_columns_and_timestamps_of_pandas():
+    pd = pytest.importorskip("pandas")
+    found = pd.DataFrame(
+        {
+            "n": pd.array([1, None, 3], dtype="Int64"),
+            "b": pd.array([True, None, False], dtype="boolean"),
+            "when": pd.to_datetime(["2024-05-01 06:00", None, "2024-05-03"], format="ISO8601"),
+            "text": pd.array(["a", None, "a"], dtype="string"),
+            "mixed": [1, "a", None],
+            "y": np.array([1.5, 2.5, 3.5], dtype=np.float32),
+        }
+    )
+    table = read_mixed(found, categories="mixed")
+    assert table.kinds == ("number", "truth", *["number"] * 4, "category", "category")
+    assert table.columns[5].tolist()[0] == 19844.25
+    assert table.rows()[1].tolist()[-2:] == [None, "a"]
+    assert np.isnan(table.columns[0][1])
+
+
+def test_rows_without_a_target_are_named_by_their_numbers():
+    table = read_mixed(frame("pandas", {"x": [1.5, 2.5, 3.5], "y": ["a", None, "b"]}))
+    assert "3 rows" not in table.summary()
+    assert "1 more without a target left out, row 1" in table.summary()
+    assert table.lines.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_fault_is_named_by_row_and_column(library):
+    found = frame(library, {"x": [*map(str, range(20)), "x"], "y": [i / 2 for i in range(21)]})
+    with pytest.raises(DataError, match=r"the frame, row 20 \(counted from 0\), column 1 \('x'\)"):
+        read_mixed(found)
+
+
+def test_other_objects_are_refused():
+    with pytest.raises(DTypeError, match="an object of type list at the frame, row 1"):
+        read_mixed(frame("pandas", {"x": [1, [2], 3], "y": [1.5, 2.5, 3.5]}))
+    with pytest.raises(DTypeError, match=r"read_mixed\(source\): got list"):
+        read_mixed([[1, 2]])
+
+
+@pytest.mark.parametrize("columns", [{}, {"x": [], "y": []}])
+def test_an_empty_frame_is_refused(columns):
+    with pytest.raises(DataError, match="0 rows"):
+        read_mixed(frame("pandas", columns))
+
+
+def test_a_parquet_file_is_read_as_its_frame(tmp_path, table):
+    path = tmp_path / "a.parquet"
+    frame("polars").write_parquet(path)
+    assert_same(read_mixed(path), table)
+    whole = path.read_bytes()
+    for data in (b"", b"PAR1", whole[:-1], whole[:40] + whole[-4:], b"a,b\n1,2\n"):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match="expected a Parquet file"):
+            read_mixed(path)
+
+
+def test_without_pandas_and_polars_a_text_file_is_the_same_and_parquet_names_a_package(
+    tmp_path, table
+):
+    (tmp_path / "a.csv").write_text(CSV)
+    (tmp_path / "a.parquet").write_bytes(b"PAR1....PAR1")
+    code = """
+import sys
+sys.modules["pandas"] = sys.modules["polars"] = sys.modules["pyarrow"] = None
+import backprop_xp as bp
+print(bp.datasets.read_mixed(sys.argv[1] + "/a.csv").rows().tolist())
+try:
+    bp.datasets.read_mixed(sys.argv[1] + "/a.parquet")
+except bp.MissingExtraError as error:
+    print(error)
+"""
+    package = importlib.import_module("backprop_xp").__path__[0]
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=f"{package}/..",
+    )
+    rows, message = made.stdout.splitlines()
+    assert rows == str(table.rows().tolist())
+    assert "python -m pip install polars" in message
