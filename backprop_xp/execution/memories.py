@@ -38,13 +38,21 @@ class Memories:
     def __init__(self) -> None:
         self.arrays: list[HostArray] = []
         self._numbers: dict[int, int] = {}
+        self._views: dict[int, tuple[HostArray, View]] = {}
 
     def view(self, x: HostArray) -> View:
         """Return the place of the array; its piece of memory gets a number if it is new."""
+        seen = self._views.get(id(x))
+        if seen is None:  # the array is kept, so that no other one takes its id
+            seen = self._views[id(x)] = x, self._view(x)
+        return seen[1]
+
+    def _view(self, x: HostArray) -> View:
         base: Any = x
         while isinstance(base.base, np.ndarray):
             base = base.base
         number = self._numbers.setdefault(id(base), len(self.arrays))
         if number == len(self.arrays):
             self.arrays.append(base)  # kept, so that no other array takes its id
-        return View(number, x.ctypes.data - base.ctypes.data, x.shape, x.strides, x.dtype)
+        start, whole = (each.__array_interface__["data"][0] for each in (x, base))
+        return View(number, start - whole, x.shape, x.strides, x.dtype)

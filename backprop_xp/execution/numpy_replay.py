@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.memories import Memories
 from backprop_xp.execution.numpy_calls import Call, calls_of
 from backprop_xp.execution.placement import placed
 from backprop_xp.execution.plain_loop import Steps, is_repeated
@@ -43,6 +44,8 @@ class Recording:
         Arrays of the shapes and dtypes to come. None of the three is changed.
     calls_of : callable
         Returns the functions that do an instruction of the tape, as `numpy_calls.calls_of` does.
+    planned : bool
+        As `steps.over_batches` takes it.
 
     Raises
     ------
@@ -57,8 +60,13 @@ class Recording:
         numbers: Any,
         batch: Sequence[Any],
         calls_of: CallsOf = calls_of,
+        *,
+        planned: bool = False,
     ) -> None:
-        recorded = placed(without_repeats(record(step, carry, numbers, batch, runs_here=False)))
+        recorded = record(step, carry, numbers, batch, runs_here=not planned)
+        if planned:
+            memories = Memories()
+            recorded = placed(without_repeats(recorded, memories), memories)
         self._carry, self._numbers, self._batch, self._out, instructions = recorded
         self._calls = [call for one in instructions for call in calls_of(one)]
 
@@ -80,7 +88,7 @@ class Recording:
             rows = batches[0].astype(np.intp)  # once, or `take` would convert at every step
             del feeds[0]
         _copy(self._carry, leaves(carry))
-        for x, block in feeds:
+        for x, block in (feed for feed in feeds if is_repeated(feed[1])):
             x[...] = block[0]
         feeds = [feed for feed in feeds if not is_repeated(feed[1])]
         for k, given in enumerate(numbers):
@@ -116,6 +124,8 @@ class Replayer:
         Runs steps that no tape can hold, and steps of large batches; called as this object is.
     calls_of : callable
         As `Recording` takes it.
+    planned : bool
+        As `steps.over_batches` takes it.
     """
 
     def __init__(
@@ -123,8 +133,11 @@ class Replayer:
         make_step: Callable[[HostArray], Callable[..., Any]],
         otherwise: Steps,
         calls_of: CallsOf = calls_of,
+        *,
+        planned: bool = False,
     ) -> None:
         self._make_step, self._otherwise, self._calls_of = make_step, otherwise, calls_of
+        self._planned = planned
         self.recordings: Recordings[Recording] = Recordings()
         self._seen: set[Form] = set()
         self.execution = "plain"
@@ -168,6 +181,6 @@ class Replayer:
 
         def make() -> Recording:
             step = self._make_step(leaves(carry)[0])
-            return Recording(step, carry, numbers, batch, self._calls_of)
+            return Recording(step, carry, numbers, batch, self._calls_of, planned=self._planned)
 
         return self.recordings.of(form, make)

@@ -5,7 +5,6 @@ memory, which stays in the caches of the processor.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,25 +19,28 @@ __all__ = ["placed"]
 LINE = 64  # bytes of a cache line; sweeps over arrays that begin elsewhere take half as long again
 
 
-def placed(recorded: RecordedStep) -> RecordedStep:
+def placed(recorded: RecordedStep, memories: Memories) -> RecordedStep:
     """Return the step on new memory, with bit-identical results.
 
     Parameters
     ----------
     recorded : RecordedStep
         Recorded with ``runs_here=False``: no memory is used for two arrays in turn.
+    memories : Memories
+        The memories of the step.
     """
-    memories, lives = Memories(), dict[int, _Life]()
+    lives = dict[int, _Life]()
     for at, one in enumerate(recorded.instructions):
-        for x in leaves((one.inputs, one.options)):
-            if isinstance(x, np.ndarray):
-                lives.setdefault(memories.view(x).memory, _Life(at, written=False)).last = at
+        for x in one.reads():
+            lives.setdefault(memories.view(x).memory, _Life(at, written=False)).last = at
         lives.setdefault(memories.view(one.target).memory, _Life(at, written=True)).last = at
     given = {memories.view(x).memory for x in leaves(recorded[:4]) if x is not None}
     places = _Places(memories, lives, given)
     kept = [one for at, one in enumerate(recorded.instructions) if places.take(one, at)]
     trees = [mapped(places.moved, tree) for tree in recorded[:4]]
-    return RecordedStep._make([*trees, [places.instruction(one) for one in kept]])
+    return RecordedStep._make(
+        [*trees, [one.on(places.moved, places.moved(one.target)) for one in kept]]
+    )
 
 
 class _Life:
@@ -78,11 +80,7 @@ class _Places:
                 self._buffers[target.memory] = self._buffers[over]
                 self._temporary.discard(over)
                 work = one.kind != "convert"
-        used = {
-            self._memories.view(x).memory
-            for x in leaves((one.inputs, one.options, one.target))
-            if isinstance(x, np.ndarray)
-        }
+        used = {self._memories.view(x).memory for x in (*one.reads(), one.target)}
         for memory in sorted(used & self._temporary):
             if self._lives[memory].last == at:
                 buffer = self._buffers[memory]
@@ -109,10 +107,8 @@ class _Places:
         start = -buffer.ctypes.data % LINE
         return buffer[start : start + size]
 
-    def moved(self, x: Any) -> Any:
-        """Return an array in its new place; anything else as it is."""
-        if not isinstance(x, np.ndarray):
-            return x
+    def moved(self, x: HostArray) -> HostArray:
+        """Return an array in its new place."""
         view = self._memories.view(x)
         if view.memory not in self._buffers:
             self._buffers[view.memory] = self._new(view.memory)
@@ -125,13 +121,6 @@ class _Places:
             view.shape, view.dtype, self._buffers[view.memory], offset, view.strides
         )
         return moved
-
-    def instruction(self, one: Instruction) -> Instruction:
-        """Return an instruction on the new memory."""
-        inputs, target, options = (
-            mapped(self.moved, x) for x in (one.inputs, one.target, one.options)
-        )
-        return Instruction(one.function, inputs, target, one.kind, options)
 
 
 def _span(x: HostArray) -> int:

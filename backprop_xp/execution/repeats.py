@@ -16,22 +16,23 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.recordings import RecordedStep
-from backprop_xp.execution.tape import Instruction, leaves, mapped
+from backprop_xp.execution.tape import Instruction
 
 __all__ = ["is_elementwise", "is_whole", "without_repeats"]
 
 Key: TypeAlias = Any  # hashable
 
 
-def without_repeats(recorded: RecordedStep) -> RecordedStep:
+def without_repeats(recorded: RecordedStep, memories: Memories) -> RecordedStep:
     """Return the step without repeated operations, with bit-identical results.
 
     Parameters
     ----------
     recorded : RecordedStep
         Recorded with ``runs_here=False``: no memory is used for two arrays in turn.
+    memories : Memories
+        The memories of the step.
     """
-    memories = Memories()
     contents = _Contents(memories)
     instructions = [contents.after(one) for one in recorded.instructions]
     kept = {memories.view(x).memory for x in (*recorded.carry, *recorded.out) if x is not None}
@@ -70,22 +71,21 @@ class _Contents:
         """Return the instruction on the first results, and note what it writes."""
         target = self._memories.view(instruction.target)
 
-        def first(x: Any) -> Any:
-            return self._first(x, target.memory) if isinstance(x, np.ndarray) else x
+        def first(x: HostArray) -> HostArray:
+            return self._first(x, target.memory)
 
-        inputs, options = mapped(first, instruction.inputs), mapped(first, instruction.options)
-        of, kind = instruction.function, instruction.kind
+        on_first = instruction.on(first, instruction.target)
         if not is_whole(target, self._memories):
             self._write(target.memory, next(self._new))
-            return Instruction(of, inputs, instruction.target, kind, options)
+            return on_first
         content = self._made.setdefault(self._key(instruction, target), next(self._new))
         holder = self._holder(content)
         self._write(target.memory, content)
         if holder is None or holder == target.memory:
-            return Instruction(of, inputs, instruction.target, kind, options)
+            return on_first
         again = self._in(holder, target)
         if again is None:
-            return Instruction(of, inputs, instruction.target, kind, options)
+            return on_first
         return Instruction(np.copyto, (again,), instruction.target, "convert")
 
     def _write(self, memory: int, content: int) -> None:
@@ -135,11 +135,16 @@ class _Contents:
             return tuple(self._part(x, shape) for x in tree)
         if not isinstance(tree, np.ndarray):
             return type(tree), repr(tree)
-        view, content = self._memories.view(tree), self._content(self._memories.view(tree).memory)
+        view = self._memories.view(tree)
+        content = self._content(view.memory)
         if shape is None:
             return content, view.offset, view.shape, view.strides, view.dtype
-        strides = np.broadcast_to(tree, shape).strides
-        steps = tuple(step for step, n in zip(strides, shape, strict=True) if n > 1)
+        missing = len(shape) - tree.ndim
+        steps = tuple(
+            0 if axis < missing or tree.shape[axis - missing] == 1 else tree.strides[axis - missing]
+            for axis, n in enumerate(shape)
+            if n > 1
+        )
         return content, view.offset, steps, view.dtype
 
 
@@ -155,6 +160,5 @@ def _needed(
         needed.append(one)
         if is_whole(target, memories):
             read.discard(target.memory)
-        arrays = (x for x in leaves((one.inputs, one.options)) if isinstance(x, np.ndarray))
-        read.update(memories.view(x).memory for x in arrays)
+        read.update(memories.view(x).memory for x in one.reads())
     return needed[::-1]

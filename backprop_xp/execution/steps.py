@@ -18,7 +18,12 @@ MakeStep: TypeAlias = Callable[..., Callable[..., Any]]
 
 
 def over_batches(
-    make_step: MakeStep, xp: Namespace, *, pure: bool = False, lengths: Sequence[int] = ()
+    make_step: MakeStep,
+    xp: Namespace,
+    *,
+    pure: bool = False,
+    lengths: Sequence[int] = (),
+    planned: bool = False,
 ) -> Steps:
     """Return the function that runs a step once for each batch, one batch after another.
 
@@ -37,6 +42,9 @@ def over_batches(
     lengths : sequence of int
         Lengths of W^1, b^1, … in the flat vector θ. JAX carries vectors in these pieces
         (`jax_layers`).
+    planned : bool
+        Whether NumPy's recording of a pure step leaves out repeated operations and works in less
+        memory (`repeats`, `placement`). That takes as long as some steps on small arrays.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def over_batches(
     if compiles(xp):
         return scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
-        return Replayer(lambda _: make_step(), loop(make_step(), xp))
+        return Replayer(lambda _: make_step(), loop(make_step(), xp), planned=planned)
     if pure and array_api_compat.is_torch_namespace(xp):
         return TorchReplayer(make_step, loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp):

@@ -46,6 +46,8 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """
     if tree is None:
         return None
+    if isinstance(tree, np.ndarray):
+        return function(tree)
     if isinstance(tree, Mapping):
         return {name: mapped(function, one) for name, one in tree.items()}
     if isinstance(tree, tuple | list):
@@ -62,6 +64,8 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves((1, {"a": 2}, None))
     [1, 2, None]
     """
+    if tree is None or isinstance(tree, np.ndarray):
+        return [tree]
     if isinstance(tree, Mapping):
         tree = tuple(tree.values())
     if isinstance(tree, tuple | list):
@@ -93,6 +97,20 @@ class Instruction:
     target: HostArray
     kind: str = "ufunc"
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def reads(self) -> list[HostArray]:
+        """Return the arrays that the operation reads."""
+        given = leaves((self.inputs, self.options)) if self.options else leaves(self.inputs)
+        return [x for x in given if isinstance(x, np.ndarray)]
+
+    def on(self, function: Callable[[HostArray], HostArray], target: HostArray) -> "Instruction":
+        """Return the operation on ``function(x)`` for each array x that it reads."""
+
+        def moved(x: Any) -> Any:
+            return function(x) if isinstance(x, np.ndarray) else x
+
+        options = mapped(moved, self.options) if self.options else self.options
+        return Instruction(self.function, mapped(moved, self.inputs), target, self.kind, options)
 
 
 class _Life:

@@ -164,7 +164,7 @@ BAD_OPTIONS = {
     "two numbers of threads": ("scale --threads 1,2", "--threads: give one number"),
     "threads of a device": ("threads --device jax:cpu", "--device: the threads of jax:cpu are"),
     "cases of the table of threads": ("threads --cases 9", "--cases go with --sizes"),
-    "no load": ("threads --load 0", "--load: '0' is not an integer >= 1"),
+    "no load": ("threads --load -1", "--load: '-1' is not an integer >= 0"),
     "an unknown module": ("import --peers quux", "'quux' is not some of backprop_xp,"),
     "no gigabytes": ("disk --gigabytes 0", "--gigabytes: '0' is not a number > 0"),
     "a file of no case": ("disk --gigabytes 0.0000001", "larger than the 0 cases"),

@@ -71,7 +71,7 @@ def test_the_command_writes_ratios_and_threads(tmp_path, capsys):
     for one in found:
         assert set(one["peers"]) == set(one["threads"]) == set(PEERS["threads"])
         assert {tuple(threads) for threads in one["threads"].values()} <= {(1,), ()}  # (): no BLAS
-        assert set(one["ratios"]) == {"to_all", "to_one"}
+        assert set(one["ratios"]) == {"to_all", "to_one", "to_better"}
         assert all(ratio > 0 for ratio in one["ratios"].values())
         assert one["job"]["cases"] == 12  # whole batches
     written = document.read_text()
@@ -83,7 +83,13 @@ def test_the_command_writes_ratios_and_threads(tmp_path, capsys):
 
 def test_ratios_are_medians_over_rounds():
     seconds = {"backprop_xp": [2.0, 4.0, 9.0], "all threads": [1.0, 2.0, 3.0]}
-    assert threads.ratios(Outcome(seconds=seconds)) == {"to_all": 2, "to_one": None}
+    assert threads.ratios(Outcome(seconds=seconds)) == {
+        "to_all": 2,
+        "to_one": None,
+        "to_better": None,
+    }
+    seconds["one thread"] = [1.0, 1.0, 3.0]
+    assert threads.ratios(Outcome(seconds=seconds))["to_better"] == 3
 
 
 # ---------------------------------------------------------------------------------------------

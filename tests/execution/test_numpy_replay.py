@@ -1,5 +1,7 @@
 """A tape against the step itself, run batch after batch: the same numbers to the bit."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,10 +37,11 @@ def both(net, optimizer, *, stack=(), l2=0.0, dropout=0.0, source=True, own=Fals
     noise = [rng.random((BATCHES, n, M)).astype(dtype) for n in net.sizes[1:-1] if np.any(dropout)]
     batches = (rows if source else np.moveaxis(X[..., rows, :], -3, 0), y, w, *noise)
 
-    def run(pure):
+    def run(pure, planned=False):
         start, settings = theta.copy(), numbers_of(optimizer, theta, l2, dropout)
         numbers = [settings.next() for _ in range(BATCHES)]
-        steps = over_batches(lambda: step_for(net, optimizer, start), np, pure=pure)
+        step = partial(step_for, net, optimizer, start)
+        steps = over_batches(step, np, pure=pure, planned=planned)
         carry = start, optimizer.init(start)
         for _ in range(2):  # what is on the tape is used again
             carry, outs = steps(carry, numbers, X if source else None, *batches)
@@ -48,7 +51,9 @@ def both(net, optimizer, *, stack=(), l2=0.0, dropout=0.0, source=True, own=Fals
         return leaves((carry, outs))
 
     with np.errstate(all="ignore"):
-        return run(False), run(True)
+        loop, tape, planned = run(False), run(True), run(True, planned=True)
+    assert_same((tape, planned), finite=False)
+    return loop, tape
 
 
 def assert_same(found, finite=True):
@@ -140,15 +145,16 @@ def test_any_operations_one_after_another(operations, in_place, count):
     start = rng.integers(-4, 4, (2, 2, 2)) / 4
     X, numbers = rng.integers(-4, 4, (count, 2, 2)) / 4, rng.integers(-4, 4, (count, 2, 2)) / 4
 
-    def run(pure):
-        steps = over_batches(lambda: step, np, pure=pure)
+    def run(pure, planned=False):
+        steps = over_batches(lambda: step, np, pure=pure, planned=planned)
         carry, outs = steps(tuple(x.copy() for x in start), list(numbers), None, X)
         if pure:
             assert None not in steps.recordings.values()
         return leaves((carry, outs))
 
-    for one, other in zip(run(False), run(True), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for one, *others in zip(run(False), run(True), run(True, planned=True), strict=True):
+        for other in others:
+            np.testing.assert_array_equal(one, other)
 
 
 # ---------------------------------------------------------------------------------------------

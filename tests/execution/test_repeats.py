@@ -18,7 +18,9 @@ X = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, -1.0]])
 
 def recorded(step, carry=None, x=X):
     carry = np.zeros(x.shape) if carry is None else carry
-    return without_repeats(record(step, carry, np.array(2.0), (x,), runs_here=False))
+    memories = Memories()
+    found = record(step, carry, np.array(2.0), (x,), runs_here=False)
+    return without_repeats(found, memories), memories
 
 
 def names(of):
@@ -27,7 +29,7 @@ def names(of):
 
 def check(step, carry=None, x=X, times=3):
     """Check that the step, done some times, has the bits of the function itself; return it."""
-    found = placed(recorded(step, carry, x))
+    found = placed(*recorded(step, carry, x))
     expected = np.zeros(x.shape) if carry is None else carry.copy()
     calls = [call for one in found.instructions for call in calls_of(one)]
     found.carry[0][...], found.numbers[0][...], found.batch[0][...] = expected, 2.0, x
@@ -210,9 +212,9 @@ def test_the_scores_of_a_stack_take_no_second_exponential(monkeypatch):
 
     steps = []
 
-    def noted(of):
+    def noted(of, memories):
         steps.append(of)
-        return placed(of)
+        return placed(of, memories)
 
     monkeypatch.setattr(numpy_replay, "placed", noted)
     monkeypatch.setattr(scored, "MANY_OUTPUTS", 1)

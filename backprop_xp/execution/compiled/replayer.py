@@ -11,8 +11,10 @@ from backprop_xp.execution.compiled.cache import compiled_block
 from backprop_xp.execution.compiled.loops import loops_are_found
 from backprop_xp.execution.compiled.memory import LINE
 from backprop_xp.execution.compiled.program import Compilable, Place, compilable
+from backprop_xp.execution.memories import Memories
 from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, form_of, record
+from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
@@ -46,7 +48,7 @@ def compiled_form(
         raise NotReplayable("the loops of this NumPy are not found")
     given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
     with np.errstate(all="ignore"):
-        recorded = record(step, *given, runs_here=False)
+        recorded = without_repeats(record(step, *given, runs_here=False), Memories())
     return compilable(recorded, gathers=gathers)
 
 

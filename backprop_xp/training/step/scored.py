@@ -142,7 +142,7 @@ class RecordedSteps(CompiledSteps):
     """
 
     def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
-        return over_batches(make_scored, np, pure=True)
+        return over_batches(make_scored, np, pure=True, planned=True)
 
     def __call__(
         self,
