@@ -78,7 +78,7 @@ def test_an_unknown_encoding_is_taken_for_one_without_symbols():
 
 
 WITH_SYMBOLS = {
-    *("ascii_spelling.py", "rendering.py", "trace.py", "written_equations.py"),
+    *("ascii_spelling.py", "not_finite.py", "rendering.py", "trace.py", "written_equations.py"),
     *("run_table.py", "summary.py", "mathml.py", "stories.py"),  # HTML with character references
     *("layers.py", "regions.py", "surface.py", "weights.py"),  # labels of pictures
 }
