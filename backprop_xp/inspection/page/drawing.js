@@ -216,10 +216,10 @@ function drawMap(canvas, net, theta, { X, Y, output }) {
     const left = (canvas.width * (at(X, 0, c) / wide + 1)) / 2;
     const above = (canvas.height * (1 - at(X, 1, c) / high)) / 2;
     context.beginPath();
-    context.arc(left, above, 6, 0, 2 * Math.PI);
+    context.arc(left, above, X.m > 20 ? 3 : 6, 0, 2 * Math.PI);
     context.fillStyle = inCSS(colour(column(Y, c)));
     context.fill();
-    context.lineWidth = 2;
+    context.lineWidth = X.m > 20 ? 1 : 2;
     context.strokeStyle = "white";
     context.stroke();
   }

@@ -184,6 +184,8 @@ def test_the_map_shows_each_output(opened):
     with opened(html_of("removed")) as page:
         assert page.locator("#map-colours").text_content() == "The largest output:123"
         assert page.locator("#map-colours .swatch").count() == 3
+        choice, picture = (page.locator(one).bounding_box() for one in ("#map-output", "#map"))
+        assert choice["y"] + choice["height"] <= picture["y"]
         pictures = {page.evaluate(drawn)}
         for output in range(3):
             page.locator("#map-output").select_option(str(output))
