@@ -59,7 +59,9 @@ class Driver(ABC):
         self.numbers = StepNumbers(optimizer, task.theta, regularisation, task.stack)
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
-        self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases, task.compiled)
+        self.rule = UpdateRule(
+            task.net, optimizer, labelled, decay_biases, task.compiled, task.layer_rates
+        )
         snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)

@@ -115,7 +115,8 @@ class Loop(Driver):
         """Train on the blocks of the next epoch; return False after Ctrl-C, which leaves it."""
         progress, task = self.progress, self.task
         epoch = self.earlier_epochs + progress.epoch
-        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights)
+        networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
+        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights, networks)
         for block in blocks:
             progress.weights, progress.state = self.trainer.block(
                 block, progress.weights, progress.state, noise, record

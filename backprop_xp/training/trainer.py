@@ -58,7 +58,8 @@ class Trainer:
         self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
         hidden = sum(sizes[1:-1]) * numbers.uses("dropout")
         inputs = sizes[0] * numbers.uses("input_dropout")
-        self.noise_bytes = (hidden + inputs) * item_bytes(theta)
+        copies = theta.shape[0] if numbers.noise_per_network and theta.ndim > 1 else 1
+        self.noise_bytes = (hidden + inputs) * item_bytes(theta) * copies
         self.full_batches = self._most_full_batches(size, item_bytes(theta))
 
     @property
@@ -110,7 +111,7 @@ class Trainer:
                     theta[group, ...],
                     tuple(x[group, ...] for x in state),
                     parts_of(numbers, group),
-                    drawn,
+                    tuple(x[:, group, ...] if x.ndim > 3 else x for x in drawn),
                     by_batch,
                 )
                 for group in self._groups

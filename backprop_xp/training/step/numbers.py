@@ -83,6 +83,11 @@ class StepNumbers:
     stack : tuple of int, optional
         The shape that arrays of numbers broadcast against, by default θ's leading axes.
 
+    Attributes
+    ----------
+    noise_per_network : bool
+        Whether each network of a stack drops units of its own.
+
     Raises
     ------
     OptionError, ShapeError
@@ -98,6 +103,7 @@ class StepNumbers:
     ) -> None:
         self._ranges, self._regularisation = regularisation.ranges, regularisation.in_use
         self._scheduled = any(callable(setting) for setting in self._regularisation.values())
+        self.noise_per_network = regularisation.dropout_per_network
         self._optimizer, self._theta = optimizer, theta
         self._tree = {"optimizer": optimizer, **self._regularisation}
         self._listeners = find_listeners(self._tree)
