@@ -75,7 +75,9 @@ def feature_of(
         plan = ColumnPlan(column.name, column.position, DATE, form=form)
         return _varied(plan, numbers_of(column, plan, place), column, profile)
     otherwise = option("categories", column.name)
-    otherwise += f" if it is texts, or leave the column out: {option('ignore', column.name)}"
+    otherwise += (
+        f" if the column is texts, or leave the column out: {option('ignore', column.name)}"
+    )
     refuse_near_kinds(column, profile, mark, dates, place, otherwise)
     return _text(column, profile)
 
