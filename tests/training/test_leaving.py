@@ -4,8 +4,20 @@ import itertools
 
 import numpy as np
 import pytest
-from needs import needs
-from training_cases import CLASSES, CLOSE, LABELS, TARGETS, WEIGHTS, X_VAL, Y_VAL, M, X, Y
+from needs import every, needs
+from training_cases import (
+    CLASSES,
+    CLOSE,
+    LABELS,
+    TARGETS,
+    WEIGHTS,
+    WITHOUT_JAX,
+    X_VAL,
+    Y_VAL,
+    M,
+    X,
+    Y,
+)
 
 import backprop_xp as bp
 from backprop_xp.training.step import stack_groups, stack_members
@@ -87,10 +99,9 @@ def test_the_others_keep_their_bits_and_the_stopped_theirs(name, dtype, grouped,
 
 
 @pytest.mark.parametrize("name", ["adam", "validation", "all"])
+@WITHOUT_JAX
 def test_every_library(name, xp):
     dtype = xp.float_dtypes[-1]
-    if xp.name.startswith("jax") and name != "adam":
-        pytest.skip("JAX compiles for seconds, for the same lines")
     expected = trained(name, [Leave(EPOCHS)], dtype=dtype)
     given = {
         key: tuple(map(xp.array, x)) if isinstance(x, tuple) else xp.array(x)
@@ -100,6 +111,14 @@ def test_every_library(name, xp):
     run = trained(name, [Leave(EPOCHS)], xp.array, dtype=dtype, **given)
     np.testing.assert_allclose(xp.host(run.theta), expected.theta, **CLOSE[dtype])
     np.testing.assert_allclose(run.history["cost"], expected.history["cost"], **CLOSE[dtype])
+
+
+@every  # JAX compiles for each number of networks
+def test_jax():
+    needs("jax")
+    run = trained("adam", [Leave(EPOCHS)], dtype="float32", device="jax:cpu")
+    expected = trained("adam", [Leave(EPOCHS)], dtype="float32")
+    np.testing.assert_allclose(np.asarray(run.theta), expected.theta, **CLOSE["float32"])
 
 
 def test_compiled_steps():
