@@ -26,6 +26,7 @@ from backprop_xp.schedules.ranges import (
     on_host,
     value_at,
 )
+from backprop_xp.training.data.networks import Networks, rows_of_networks
 from backprop_xp.training.options import Regularisation
 
 __all__ = ["Numbers", "StepNumbers", "parts_of"]
@@ -45,12 +46,12 @@ class Numbers(NamedTuple):
     optimizer: dict[str, Array]
     regularisation: dict[str, Array]
 
-    def part(self, group: slice) -> "Numbers":
+    def part(self, group: Networks) -> "Numbers":
         """Return the numbers of a group of the stack's networks."""
         return Numbers(*({name: _part(x, group) for name, x in of.items()} for of in self))
 
 
-def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
+def parts_of(numbers: list[Numbers], group: Networks) -> list[Numbers]:
     """Return the numbers of some steps for a group; steps with the same object share its part."""
     made: dict[int, Numbers] = {}
     return [
@@ -59,8 +60,8 @@ def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
     ]
 
 
-def _part(x: Array, group: slice) -> Array:
-    return x if x.ndim == 0 else x[group, ...]
+def _part(x: Array, group: Networks) -> Array:
+    return x if x.ndim == 0 else rows_of_networks(x, group)
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
