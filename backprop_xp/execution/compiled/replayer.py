@@ -16,6 +16,7 @@ from backprop_xp.execution.plain_loop import Steps, is_repeated
 from backprop_xp.execution.recordings import Form, form_of, record
 from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+from backprop_xp.execution.unread import like, unread
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
 
@@ -46,9 +47,8 @@ def compiled_form(
         raise NotReplayable("NUMBA_DISABLE_JIT is set")
     if not loops_are_found():
         raise NotReplayable("the loops of this NumPy are not found")
-    given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
-    with np.errstate(all="ignore"):
-        recorded = without_repeats(record(step, *given, runs_here=False), Memories())
+    given = (mapped(like, x) for x in (carry, numbers, tuple(batch)))
+    recorded = without_repeats(record(step, *given, runs_here=False), Memories())
     return compilable(recorded, gathers=gathers)
 
 
@@ -268,7 +268,9 @@ class Compiled:
     ) -> CompiledRecording | None:
         if form not in self._programs:
             first, *others = batch
-            first = first if source is None else source.take(first, -2)
+            if source is not None:
+                shape = (*source.shape[:-2], *first.shape, source.shape[-1])
+                first = unread(shape, source.dtype)
             step = self._make_step(leaves(carry)[0])
             try:
                 self._programs[form] = compiled_form(

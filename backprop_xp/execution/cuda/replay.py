@@ -1,6 +1,6 @@
 """Steps on a GPU as a program (`fusion`): matrix products, and one kernel between two of them.
 
-The step is recorded once on NumPy, on arrays of the same shapes. Its program then runs on the
+The step is recorded once on NumPy, on `unread` arrays of the same shapes. Its program then runs on the
 device's arrays. A kernel reads a batch and writes outputs through views of the blocks, not copies.
 """
 
@@ -18,6 +18,7 @@ from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Recordings, form_of, record
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped, plain_array
+from backprop_xp.execution.unread import contents, like
 
 __all__ = ["FusedRecording", "FusedReplayer", "Library"]
 
@@ -117,7 +118,7 @@ class FusedRecording:
             if number in written and number not in self._places:
                 own[number] = library.empty((host.size,), host.dtype)
             elif number not in self._places:  # a constant, in the order of its memory
-                own[number] = library.constant(np.asarray(plain_array(host)).ravel(order="K"))
+                own[number] = library.constant(contents(plain_array(host)).ravel(order="K"))
         return own
 
     def _entry(self, entry: Kernel | Instruction, memories: Memories) -> _Entry:
@@ -203,7 +204,7 @@ class FusedReplayer:
         if source is None:
             given = (carry, numbers[0], tuple(x[0, ...] for x in batches))
             form = form_of(given)
-            recording = self.recordings.of(form, lambda: self._record(*mapped(_on_host, given)))
+            recording = self.recordings.of(form, lambda: self._record(*mapped(like, given)))
         if recording is None:
             why = self.recordings.reason if source is None else "rows are gathered in each step"
             self.execution = f"plain, because {why}"
@@ -220,10 +221,4 @@ class FusedReplayer:
 
     def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording:
         step = self._make_step(leaves(carry)[0])
-        with np.errstate(all="ignore"):
-            return FusedRecording(step, carry, numbers, batch, self._library)
-
-
-def _on_host(x: Any) -> HostArray:
-    """Return a NumPy array of the same shape and dtype, of numbers in every function's domain."""
-    return np.full(x.shape, 0.5 if x.dtype.kind == "f" else 0, x.dtype)
+        return FusedRecording(step, carry, numbers, batch, self._library)

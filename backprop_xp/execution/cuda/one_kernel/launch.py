@@ -18,6 +18,7 @@ from backprop_xp.execution.plain_loop import Steps, execution_of
 from backprop_xp.execution.recordings import Form as FormOfTree
 from backprop_xp.execution.recordings import form_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+from backprop_xp.execution.unread import unread
 
 __all__ = ["MOST_SECONDS", "OneKernel", "OneKernelLibrary", "steps_at_once"]
 
@@ -120,18 +121,17 @@ class OneKernel:
         own = _own(carry, numbers, source, batch)
         rows = batch[0].shape[-1] if source is not None else 0
         single = [
-            mapped(lambda x: _like(x.shape[1:] if stacked else x.shape, x.dtype), carry),
-            mapped(lambda x: _like((), x.dtype), numbers),
+            mapped(lambda x: unread(x.shape[1:] if stacked else x.shape, x.dtype), carry),
+            mapped(lambda x: unread((), x.dtype), numbers),
             tuple(
-                _like((rows, source.shape[-1]), source.dtype)
+                unread((rows, source.shape[-1]), source.dtype)
                 if source is not None and not number
-                else _like(x.shape[1:] if own["batch", number] else x.shape, x.dtype)
+                else unread(x.shape[1:] if own["batch", number] else x.shape, x.dtype)
                 for number, x in enumerate(batch)
             ),
         ]
-        with np.errstate(all="ignore"):
-            step = self._make_step(leaves(single[0])[0])
-            recorded = record(step, *single, runs_here=False)
+        step = self._make_step(leaves(single[0])[0])
+        recorded = record(step, *single, runs_here=False)
         most_bytes, _ = self._library.limits()
         plan = plan_of(recorded, most_bytes, gathers=source is not None)
         text = source_of(plan, own)
@@ -214,9 +214,3 @@ def _own(carry: Any, numbers: Any, source: Any, batch: Sequence[Any]) -> Form:
     if source is not None:
         own["source", 0] = source.ndim > 2
     return own
-
-
-def _like(shape: tuple[int, ...], dtype: Any) -> HostArray:
-    """Return a NumPy array of numbers in every function's domain."""
-    dtype = np.dtype(dtype)
-    return np.full(shape, 0.5 if dtype.kind == "f" else 0, dtype)
