@@ -6,17 +6,18 @@ than for a single network: matrices in a batch, numbers without axes.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.cuda.kept import kept_for
 from backprop_xp.execution.cuda.one_kernel.plan import Plan, Unfit, plan_of
 from backprop_xp.execution.cuda.one_kernel.source import NAME, Form, source_of
 from backprop_xp.execution.plain_loop import Steps, execution_of
 from backprop_xp.execution.recordings import Form as FormOfTree
-from backprop_xp.execution.recordings import form_of, record
+from backprop_xp.execution.recordings import form_of, names_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 from backprop_xp.execution.unread import unread
 
@@ -28,6 +29,9 @@ CLOCK: Final = 1e9  # cycles per second of a slow GPU
 
 class OneKernelLibrary(Protocol):
     """The functions of an array library that the kernel needs."""
+
+    def setting(self) -> Hashable:
+        """Return what a kernel depends on beside shapes and dtypes."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return an uninitialised array in C order."""
@@ -75,6 +79,8 @@ class OneKernel:
     library : OneKernelLibrary
     tell : callable, optional
         Called with the reason once for each form that does not fit.
+    rule : hashable, optional
+        Equal rules share their kernels (`kept`).
 
     Attributes
     ----------
@@ -88,9 +94,11 @@ class OneKernel:
         otherwise: Steps,
         library: OneKernelLibrary,
         tell: Callable[[str], None] = lambda _: None,
+        rule: Hashable = None,
     ) -> None:
         self._make_step, self._otherwise = make_step, otherwise
         self._library, self._tell = library, tell
+        self._rule, self._kept = rule, kept_for(rule)
         self._made: dict[FormOfTree, _Made | None] = {}
         self.reasons: dict[FormOfTree, str] = {}
         self.execution = "plain"
@@ -103,7 +111,8 @@ class OneKernel:
         form = form_of(given)
         if form not in self._made:
             try:
-                self._made[form] = self._make(*given)
+                key = (self._rule, NAME, self._library.setting(), names_of(numbers[0]), form)
+                self._made[form] = self._kept.of(key, lambda: self._make(*given))
             except (Unfit, NotReplayable) as reason:
                 self._made[form], self.reasons[form] = None, str(reason)
                 self._tell(str(reason))
