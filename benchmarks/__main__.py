@@ -9,6 +9,7 @@ from backprop_xp import BackpropError
 from benchmarks import disk, fit, gpu, imports, predict, scale, search, stack, threads, train
 from benchmarks.documents import Unwritable
 from benchmarks.options import Parser, Refused
+from benchmarks.tabular import command as tables
 
 INTERRUPTED = 130  # 128 + SIGINT, the exit status that shells give
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks", description=(benchmarks.__doc__ or "").split("\n")[0]
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (train, fit, search, stack, predict, scale, threads, imports, disk, gpu):
+    for module in (train, fit, search, stack, predict, scale, threads, imports, disk, gpu, tables):
         module.add_command(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

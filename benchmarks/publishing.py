@@ -16,7 +16,7 @@ from benchmarks.peers import OWN
 from benchmarks.summary import Figures, summarise
 from benchmarks.tables import Table
 
-NOT_OPTIONS = ("run", "json", "markdown", "plot", "folder")  # a function, and paths
+NOT_OPTIONS = ("run", "json", "markdown", "plot", "folder", "cells")  # a function, and paths
 
 
 @dataclass

@@ -36,11 +36,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave a GPU to one process, whose memory is not shared well, and a browser to another."""
+    """Leave a GPU to one process, whose memory is not shared well.
+
+    The browser tests of a file share a process, since each process starts a browser.
+    """
     for item in items:
-        for alone in ("gpu", "browser"):
+        for alone, group in (("gpu", "gpu"), ("browser", f"browser {item.path.name}")):
             if item.get_closest_marker(alone):
-                item.add_marker(pytest.mark.xdist_group(alone))
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 def reason_of(skipped: str) -> str:

@@ -23,8 +23,13 @@ _STREAMS: dict[Purpose, int] = {
 }
 
 
-def generator(seed: int, purpose: Purpose, index: int = 0) -> "np.random.Generator":
+def generator(
+    seed: int, purpose: Purpose, index: int = 0, network: int = 0
+) -> "np.random.Generator":
     """Return the generator of one purpose, such as the order of the cases in epoch `index`.
+
+    `network` is the number of a network of a stack that has random numbers of its own. The stream
+    of network 0 is the stream that networks share otherwise.
 
     Streams differ in NumPy's ``spawn_key``. Entropies would not do: (seed,) and (seed, 0) give one
     stream.
@@ -41,5 +46,5 @@ def generator(seed: int, purpose: Purpose, index: int = 0) -> "np.random.Generat
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise OptionError("seed", repr(seed), "an integer >= 0", "Use seed=0")
-    key = (_STREAMS[purpose], index)
+    key = (_STREAMS[purpose], index, *([network] if network else []))
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))

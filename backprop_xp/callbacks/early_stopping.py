@@ -21,7 +21,9 @@ __all__ = ["EarlyStopping"]
 class EarlyStopping:
     """Stops a run whose metric has not improved for some epochs, and restores the best θ.
 
-    In a stack each network has its own best θ. The run stops when every network has stalled.
+    In a stack each network has its own best θ, and stops by itself: it leaves training when its
+    metric has not improved for `patience` epochs, and the others train on with the same bits. Its
+    entries in the history repeat. The run stops when every network has stopped.
 
     Parameters
     ----------
@@ -91,8 +93,10 @@ class EarlyStopping:
             self._best = self._waited = self._theta = self._epoch = None
         elif self._stalled:
             progress.stop(self._reason)
-        elif progress.stopped_by is self:
-            progress.stopped = ""
+        else:
+            if progress.stopped_by is self:
+                progress.stopped = ""
+            self._let_go(progress)
 
     def on_epoch_end(self, progress: Progress) -> None:
         """Compare the epoch with the best one; stop the run when `patience` is over.
@@ -111,6 +115,7 @@ class EarlyStopping:
             self._best, self._waited = entry.copy(), np.zeros(entry.shape, dtype=np.int64)
         else:
             better = is_better(entry, self._best, self.metric, self.min_delta)
+            better &= self._waited < self.patience  # a network that has stopped
             self._waited = np.where(better, 0, self._waited + 1)
             self._best = np.where(better, entry, self._best)
         if self.restore_best and better.any():
@@ -119,6 +124,14 @@ class EarlyStopping:
             self._epoch = np.where(better, progress.epoch, 0 if better.all() else self._epoch)
         if self._stalled:
             progress.stop(self._reason)
+        else:
+            self._let_go(progress)
+
+    def _let_go(self, progress: Progress) -> None:
+        """Let the networks of a stack that have stalled leave training."""
+        if self._waited is not None and self._waited.ndim and (self._waited >= self.patience).any():
+            over = self._waited - self.patience  # the epochs since the network stopped
+            progress.leave(over >= 0, progress.epoch - over)
 
     def on_train_end(self, progress: Progress) -> None:
         """Restore the best θ.

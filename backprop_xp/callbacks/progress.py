@@ -170,6 +170,31 @@ class Progress(Protocol):
         True
         """
 
+    def leave(self, networks: Any, epoch: Any = None) -> None:
+        """Let networks of a stack leave training after this epoch.
+
+        A network that has left keeps its θ, and its entries in the history repeat. The others train
+        on, with the same bits, and sooner. Training ends when every network has left. A callback of
+        a run that is resumed must tell again which networks have left.
+
+        Parameters
+        ----------
+        networks : array (*stack) of bool
+        epoch : int, or array (*stack) of int, optional
+            The epoch after which these networks had their θ, by default this one.
+
+        Examples
+        --------
+        >>> import numpy as np, backprop_xp as bp
+        >>> class Odd:
+        ...     def on_epoch_end(self, progress):
+        ...         progress.leave([False, True, False, True])
+        >>> net = bp.Network([2, 1], output="sigmoid", loss="binary_cross_entropy")
+        >>> run = bp.train(net, *bp.datasets.xor(), stack=4, epochs=3, callbacks=[Odd()])
+        >>> run.epoch
+        array([3, 1, 3, 1])
+        """
+
     def stop(self, why: str) -> None:
         """End training after this epoch; `why`, a text, becomes `Run.stopped`.
 

@@ -215,6 +215,7 @@ class BaseEnsemble(Configured):
             self.patience,
             select_device("cpu" if self.device is None else self.device),
             self.dtype,
+            bool(self.verbose),
         )
         hidden = tuple(int(one) for one in np.atleast_1d(self.hidden_layer_sizes))
         counts = per_architecture(self)
@@ -223,9 +224,6 @@ class BaseEnsemble(Configured):
                 continue
             plan = sampled(count, int(embedding), hidden, of_one, random)
             stacks.append(trained(plan, cases, held, training, random))
-            if self.verbose:
-                best = float(stacks[-1].scores.min())
-                print(f"{count} networks of {stacks[-1].network.sizes}: lowest loss {best:.5g}")
         return stacks
 
     def _select(

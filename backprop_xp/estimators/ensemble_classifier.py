@@ -74,6 +74,7 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
         The device that trains and predicts, by default the CPU.
     dtype : {"float32", "float64"}
     verbose : bool
+        Whether to show the progress of each stack, as ``train(progress=True)`` does.
 
     Attributes
     ----------

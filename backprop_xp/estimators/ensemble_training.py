@@ -79,6 +79,8 @@ class Training:
     epochs, batch_size, patience : int
     device : Device
     dtype : str
+    progress : bool
+        As `train` takes it.
     """
 
     epochs: int
@@ -86,6 +88,7 @@ class Training:
     patience: int
     device: Device
     dtype: str
+    progress: bool = False
 
 
 class Trained(NamedTuple):
@@ -192,6 +195,7 @@ def trained(
                     seed=seed,
                     callbacks=[best],
                     device=training.device,
+                    progress=training.progress,
                 )
         except DivergenceError as error:
             best.alive = np.delete(best.alive, [k for (k,) in error.networks])

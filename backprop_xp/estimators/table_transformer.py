@@ -63,6 +63,12 @@ class TableTransformer(TransformerMixin, BaseEstimator):
             A parameter is out of range.
         ValueError, TypeError
             scikit-learn's checks refuse X.
+
+        Examples
+        --------
+        >>> from backprop_xp.estimators import RobustClipScaler
+        >>> RobustClipScaler().fit([[1.0], [2.0], [3.0]]).n_features_in_
+        1
         """
         table = self._table(X, reset=True)
         try:
@@ -83,6 +89,14 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         NotFittedError
         ValueError, TypeError
             scikit-learn's checks refuse X.
+
+        Examples
+        --------
+        >>> from backprop_xp.estimators import PiecewiseLinearEncoder
+        >>> encoder = PiecewiseLinearEncoder(2).fit([[0.0], [1.0], [3.0]])
+        >>> encoder.transform([[0.5], [2.0]])  # bins from 0 to 1, and from 1 to 3
+        array([[0.5, 0. ],
+               [1. , 0.5]])
         """
         check_is_fitted(self)
         return self.step_.apply(self._table(X, reset=False)).numbers()
@@ -94,6 +108,13 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         ----------
         input_features : sequence of str (n,), optional
             The names of the columns that come. Default: their names in `fit`, or x0, x1, …
+
+        Examples
+        --------
+        >>> from backprop_xp.estimators import PiecewiseLinearEncoder
+        >>> encoder = PiecewiseLinearEncoder(2).fit([[0.0], [1.0], [3.0]])
+        >>> list(encoder.get_feature_names_out(["area"]))
+        ['area_bin0', 'area_bin1']
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)

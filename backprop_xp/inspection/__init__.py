@@ -7,6 +7,7 @@
     rendering          a trace as text, as LaTeX and as an HTML page
     page/              an interactive page: every number anew where one is changed
     formulas           the formulas of activations and losses
+    not_finite         the first quantity of a trace that is NaN or ∞
     trace_check        each number of a trace beside a central difference
     ascii_spelling     the symbols of the notation in ASCII
     gradient_check     gradients beside central differences

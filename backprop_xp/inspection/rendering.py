@@ -200,7 +200,7 @@ def as_latex(title: str, note: str, sections: Sequence[Section], *, digits: int,
         both = zip(terms, ["=", *terms], strict=False)
         return " ".join(x if isinstance(x, str) else _in_latex(numbers(x), x, at) for x, at in both)
 
-    parts = [rf"\section*{{{_escaped(title)}}}", _escaped(note)]
+    parts = [rf"\section*{{{_escaped(title)}}}", _escaped(note).replace(r"E\_c", "$E_{c}$")]
     for section in sections:
         parts.append(rf"\subsection*{{{_escaped(section.title)}}}")
         steps = []
@@ -249,6 +249,7 @@ _SPECIAL = {
     "σ": r"$\sigma$",
     "⊙": r"$\odot$",
     "δ": r"$\delta$",
+    "∂": r"$\partial$",
     "−": "$-$",
     **{raised: f"$^{{{number}}}$" for number, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }
@@ -315,7 +316,7 @@ def as_html_part(
         '<div class="backprop-trace">',
         style,
         f"<h1>{escape(title)}</h1>",
-        f"<p>{escape(note)}</p>",
+        f"<p>{escape(note).replace('E_c', 'E<sub>c</sub>')}</p>",
     ]
     for section in sections:
         body.append(f"<section>\n<h2>{escape(section.title)}</h2>")

@@ -19,7 +19,6 @@ from backprop_xp.arrays.backend import (
     copied,
     detached,
     from_host_like,
-    ignore_overflow,
     namespace,
 )
 from backprop_xp.arrays.scalars import finite_number
@@ -27,6 +26,7 @@ from backprop_xp.display.html_table import with_references
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.inspection.ascii_spelling import can_show
 from backprop_xp.inspection.gradient_check import GradientCheck
+from backprop_xp.inspection.not_finite import note_of_not_finite
 from backprop_xp.inspection.rendering import Section, as_html, as_html_part, as_latex, as_text
 from backprop_xp.inspection.trace_check import checked_trace
 from backprop_xp.inspection.written_equations import TracedLayer, note, sections
@@ -39,6 +39,7 @@ from backprop_xp.network.parameters import Layer
 from backprop_xp.optimizers.catalogue import find_optimizer
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.sgd import SGD
+from backprop_xp.schedules.plateau import find_listeners, with_values
 
 __all__ = ["Trace", "trace"]
 
@@ -69,7 +70,8 @@ class Trace(Generic[ArrayT_co]):
     dE_dx : array (..., n_in, m)
         ∂E/∂a^0, the derivatives by the inputs.
     optimizer : Optimizer or None
-        The optimiser of the update.
+        The optimiser of the update, with its numbers at the first step where those follow the
+        history of training.
     updated : tuple of L Layer, or None
         W and b after its first step; None without an optimiser.
 
@@ -283,11 +285,12 @@ class Trace(Generic[ArrayT_co]):
         self._check_single(where)
         sizes = " → ".join(map(str, self.network.sizes))
         title = f"Backpropagation through {sizes}"
-        return title, note(self), list(sections(self, elements=elements))
+        told = " ".join(filter(None, (note(self), note_of_not_finite(self))))
+        return title, told, list(sections(self, elements=elements))
 
 
 @checks_keywords
-@ignore_overflow
+@np.errstate(all="ignore")  # the trace itself names a quantity that is not finite
 def trace(
     net: Network,
     theta: ArrayT,
@@ -311,13 +314,15 @@ def trace(
     case_weights : array (m,), optional
         Default: 1/m each.
     optimizer : Optimizer or str, optional
-        An optimiser, whose first step the trace shows as well.
+        An optimiser, whose first step the trace shows as well. A schedule that follows the history
+        of training, as `ReduceOnPlateau` does, has its initial value there.
 
     Returns
     -------
     Trace
         Arrays of θ's library, dtype and device, which share no memory with the arguments. The
-        gradients equal those of `Network.gradient`. `Trace.to_text`, `Trace.to_latex` and
+        gradients equal those of `Network.gradient`. NaN and ∞ are carried on as they arise, and the
+        text names the first quantity that has one. `Trace.to_text`, `Trace.to_latex` and
         `Trace.to_html` return the equations with their numbers.
 
     Raises
@@ -388,7 +393,8 @@ def _check_optimizer(given: Any) -> Any:
     if isinstance(optimizer, LBFGS):
         came, expected = "LBFGS, which takes many gradients", "an optimiser of single steps"
         raise OptionError("trace(optimizer)", came, expected, "Such as bp.SGD(0.1)")
-    return optimizer
+    values = {at: one.value(one.start()) for at, one in find_listeners(optimizer).items()}
+    return with_values(optimizer, values)
 
 
 def _updated(net: Network, theta: Array, dE_dtheta: Array, optimizer: Any) -> tuple[Layer, ...]:

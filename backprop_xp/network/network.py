@@ -485,6 +485,19 @@ class Network:
         ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
         return from_host_like(parameters.pack(ones), theta)
 
+    def of_layers(self, numbers: Sequence[float], theta: Array) -> Array:
+        """Return an array (P,) like θ that holds the number of its layer for each parameter.
+
+        Examples
+        --------
+        >>> import backprop_xp as bp
+        >>> net = bp.Network([2, 1, 1])
+        >>> net.of_layers([0.5, 2.0], net.init())
+        array([0.5, 0.5, 0.5, 2. , 2. ], dtype=float32)
+        """
+        each = np.repeat(np.asarray(numbers, dtype=np.float64), 2)  # of W and of b
+        return from_host_like(np.repeat(each, parameters.piece_lengths(self.sizes)), theta)
+
     def layers(self, theta: ArrayT, exists: Array | None) -> tuple[Layer[ArrayT], ...]:
         """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0.
 

@@ -136,7 +136,7 @@ class Adam(Hyperparameters):
         per_root = rms_per_root * sqrt(1 - power2) if self.epsilon_hat else rms_per_root
         epsilon = settings["epsilon"] / per_root
 
-        def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
+        def piece(theta: Array, m: Array, v: Array, g: Array, rate: Array) -> tuple[Array, ...]:
             m *= beta1
             v *= beta2
             m += share1 * g if varies else g
@@ -148,7 +148,7 @@ class Adam(Hyperparameters):
             theta -= step
             return theta, m, v
 
-        theta, m, v = piecewise(piece, theta, m, v, dE_dtheta)
+        theta, m, v = piecewise(piece, theta, m, v, dE_dtheta, rate)
         return theta, (m, v, power1, power2)
 
 
@@ -314,7 +314,9 @@ class NAdam(Hyperparameters):
         of_mean = rate * mu_next / (1 - product * mu_next)
         root = sqrt(1 - power2)  # √v̂ = √v / root
 
-        def piece(theta: Array, m: Array, v: Array, g: Array) -> tuple[Array, ...]:
+        def piece(
+            theta: Array, m: Array, v: Array, g: Array, of_mean: Array, of_gradient: Array
+        ) -> tuple[Array, ...]:
             m *= beta1
             m += share1 * g
             v *= beta2
@@ -328,5 +330,5 @@ class NAdam(Hyperparameters):
             theta -= step
             return theta, m, v
 
-        theta, m, v = piecewise(piece, theta, m, v, dE_dtheta)
+        theta, m, v = piecewise(piece, theta, m, v, dE_dtheta, of_mean, of_gradient)
         return theta, (m, v, power2, product, rise)

@@ -118,7 +118,7 @@ class RMSprop(WithMomentum):
         share, sqrt = 1 - decay, namespace(theta).sqrt
 
         def piece(theta: Array, v: Array, *others: Array) -> tuple[Array, ...]:
-            *rest, g = others
+            *rest, g, rate = others
             v *= decay
             v += share * g * g
             square = v
@@ -138,7 +138,7 @@ class RMSprop(WithMomentum):
                 theta += rest[-1]
             return theta, v, *rest
 
-        theta, *after = piecewise(piece, theta, *state, dE_dtheta)
+        theta, *after = piecewise(piece, theta, *state, dE_dtheta, rate)
         return theta, tuple(after)
 
 
@@ -218,7 +218,7 @@ class Adagrad(Hyperparameters):
         """
         rate, epsilon, sqrt = settings["learning_rate"], settings["epsilon"], namespace(theta).sqrt
 
-        def piece(theta: Array, s: Array, g: Array) -> tuple[Array, ...]:
+        def piece(theta: Array, s: Array, g: Array, rate: Array) -> tuple[Array, ...]:
             s += g * g
             size = sqrt(s)
             size += epsilon
@@ -227,5 +227,5 @@ class Adagrad(Hyperparameters):
             theta -= step
             return theta, s
 
-        theta, s = piecewise(piece, theta, *state, dE_dtheta)
+        theta, s = piecewise(piece, theta, *state, dE_dtheta, rate)
         return theta, (s,)

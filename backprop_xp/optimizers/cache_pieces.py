@@ -21,7 +21,8 @@ def piecewise(update: Callable[..., tuple[Array, ...]], *arrays: Array) -> tuple
     ----------
     update : callable
         An elementwise function that changes its first arguments in place and returns them.
-    *arrays : array (..., P)
+    *arrays : array (..., P), or of one number, for all of θ
+        The first has P numbers.
     """
     first = arrays[0]
     if not writes_products(namespace(first)) or not is_on_cpu(first):
@@ -30,5 +31,10 @@ def piecewise(update: Callable[..., tuple[Array, ...]], *arrays: Array) -> tuple
         return update(*arrays)
     count = 0
     for start in range(0, first.shape[0], PIECE):
-        count = len(update(*(x[start : start + PIECE] for x in arrays)))
+        count = len(update(*(_from(x, start, first.shape) for x in arrays)))
     return arrays[:count]
+
+
+def _from(x: Array, start: int, shape: tuple[int, ...]) -> Array:
+    """Return the piece of x from `start`, or x itself where it holds one number."""
+    return x[start : start + PIECE] if x.shape == shape else x

@@ -59,7 +59,9 @@ class Driver(ABC):
         self.numbers = StepNumbers(optimizer, task.theta, regularisation, task.stack)
         _check_metrics(self.numbers.metrics, self.callbacks, task)
         labelled, decay_biases = task.cases.labelled, regularisation.decay_biases
-        self.rule = UpdateRule(task.net, optimizer, labelled, decay_biases, task.compiled)
+        self.rule = UpdateRule(
+            task.net, optimizer, labelled, decay_biases, task.compiled, task.layer_rates
+        )
         snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
@@ -95,7 +97,9 @@ class Driver(ABC):
     def result(self) -> Run:
         """Return the run, with a copy of θ."""
         at = self.progress
-        epoch = at.epoch if at.taken is None else at.taken
+        epoch: Any = at.epoch if at.taken is None else at.taken
+        if at.taken is None and at.left.any():
+            epoch = np.where(at.left > 0, at.left, at.epoch).reshape(self.task.stack)
         with with_derivatives(at.weights):
             theta, state = self.task.in_axes(copied(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
@@ -105,7 +109,7 @@ class Driver(ABC):
     def state(self) -> OptimizerState | None:
         """Return the state that goes with θ; None where θ is of an earlier epoch."""
         at = self.progress
-        if at.taken is not None:
+        if at.taken is not None or at.left.any():
             return None
         arrays = tuple(map(copied, at.state))
         epochs = self.earlier_epochs + at.epoch

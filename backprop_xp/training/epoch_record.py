@@ -19,6 +19,7 @@ __all__ = [
     "extend",
     "not_finite",
     "of_validation",
+    "repeated",
 ]
 
 
@@ -73,9 +74,12 @@ class EpochRecord:
     ----------
     by_batch : bool
         Whether each batch is an epoch of its own, so that the record is of several epochs.
+    left : ndarray (K,) of bool, or None
+        The networks that have left training, whose costs count as 0.
     """
 
     by_batch: bool = False
+    left: HostArray | None = None
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
     _sizes: list[int] = field(default_factory=list)  # of each batch
@@ -110,6 +114,8 @@ class EpochRecord:
         costs = _host64(_joined([scores.cost for scores in self._scores]))
         if self._penalties:
             costs = costs + _host64(_joined(self._penalties))
+        if self.left is not None:
+            costs[:, self.left] = 0
         return costs
 
     def batch_costs(self, theta: Array | None = None) -> BatchCosts:
@@ -168,6 +174,16 @@ def of_validation(scores: Scores, count: int) -> dict[str, HostArray | None]:
     """Return the validation entries of the history from the scores of `count` cases."""
     correct = None if scores.correct is None else _host64(scores.correct) / count
     return {"validation_cost": _host64(scores.cost), "validation_accuracy": correct}
+
+
+def repeated(
+    entries: dict[str, HostArray | None], history: History, left: HostArray
+) -> dict[str, HostArray | None]:
+    """Return the entries (K,) of an epoch, where those of networks that have left are as before."""
+    return {
+        name: None if x is None else np.where(left, np.reshape(history[name][-1], -1), x)
+        for name, x in entries.items()
+    }
 
 
 def append(history: History, entries: dict[str, HostArray | None], stack: tuple[int, ...]) -> None:

@@ -12,7 +12,11 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     compiles,
+    context,
+    copied,
+    from_host_like,
     is_on_cpu,
     item_bytes,
     kept,
@@ -28,6 +32,7 @@ from backprop_xp.training.epoch_record import (
     extend,
     not_finite,
     of_validation,
+    repeated,
 )
 from backprop_xp.training.failures import Guarded, diverged
 from backprop_xp.training.looks import LOOK_BYTES, Looks
@@ -59,6 +64,8 @@ class Loop(Driver):
             order=options.order,
         )
         self._last_good = task.theta
+        self._left = np.zeros(math.prod(task.stack), dtype=bool)
+        self._theta_of_left: Array | None = None
         is_whole = task.batch_size >= task.cases.count and not self.trainer.noise_bytes
         at_once = is_on_cpu(task.theta) and not compiles(namespace(task.theta))
         self._full_batches = self.trainer.full_batches if is_whole and at_once else 1
@@ -96,13 +103,23 @@ class Loop(Driver):
         scores = 3 * batches * math.prod(task.theta.shape[:-1])  # cost, penalty, correct cases
         return max(LOOK_BYTES // (scores * each), 1)
 
+    def _let_go(self) -> None:
+        """Keep θ of the networks that have left, and train the others."""
+        weights, left = self.progress.weights, self.progress.left > 0
+        if (left != self._left).any():
+            before = weights if self._theta_of_left is None else self._theta_of_left
+            self._theta_of_left = copied(_where(self._left, before, weights))
+            self._left = left
+            self.trainer.leave(left)
+
     def _epoch(self) -> None:
         progress = self.progress
+        self._let_go()
         self.guard.reached(progress.weights, progress.epoch)
         start = kept(progress.weights)
         self.guard.reached(start, progress.epoch)
         self.tell("on_epoch_start")
-        record = EpochRecord()
+        record = EpochRecord(left=self._left if self._left.any() else None)
         if not self._trained(self._blocks_of(self.earlier_epochs + progress.epoch), record):
             return
         self._add_entries(start, record)
@@ -115,11 +132,14 @@ class Loop(Driver):
         """Train on the blocks of the next epoch; return False after Ctrl-C, which leaves it."""
         progress, task = self.progress, self.task
         epoch = self.earlier_epochs + progress.epoch
-        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights)
+        networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
+        noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights, networks)
         for block in blocks:
             progress.weights, progress.state = self.trainer.block(
                 block, progress.weights, progress.state, noise, record
             )
+            if self._theta_of_left is not None:
+                progress.weights = _where(self._left, self._theta_of_left, progress.weights)
             progress.batch += block.batches
             self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
@@ -198,4 +218,14 @@ class Loop(Driver):
             "accuracy": record.accuracy(),
             **(of_validation(on_others, others.count) if others and on_others else {}),
         }
+        if self._left.any():
+            entries = repeated(entries, progress.history, self._left)
         append(progress.history, entries, self.task.stack)
+
+
+def _where(networks: HostArray, theta: Array, other: Array) -> Array:
+    """Return θ (K, P) of some networks, (K,) of bool, and the other θ of the rest."""
+    with context(theta):
+        mask = from_host_like(networks[:, None], theta, "bool")
+        chosen: Array = namespace(theta).where(mask, theta, other)
+    return chosen

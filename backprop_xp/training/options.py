@@ -49,6 +49,8 @@ class Regularisation:
         > 0, a bound on the norm of the weights into each unit. None is no bound.
     dropout, input_dropout : number, array or schedule
         ≥ 0 and < 1, the probabilities that a hidden unit or an input is dropped.
+    dropout_per_network : bool
+        Whether each network of a stack drops units and inputs of its own.
     label_smoothing : number, array or schedule
         ≥ 0 and < 1, the share of a target that is spread over all classes.
     clip_value, clip_norm : number, array or schedule, or None
@@ -72,12 +74,14 @@ class Regularisation:
     max_norm: Setting = field(default=None, metadata={"range": _BOUND})
     dropout: Setting = field(default=0.0, metadata={"range": _PROBABILITY})
     input_dropout: Setting = field(default=0.0, metadata={"range": _PROBABILITY})
+    dropout_per_network: bool = False
     label_smoothing: Setting = field(default=0.0, metadata={"range": BELOW_1})
     clip_value: Setting = field(default=None, metadata={"range": _BOUND})
     clip_norm: Setting = field(default=None, metadata={"range": _BOUND})
 
     def __post_init__(self) -> None:
         check_flag(self.decay_biases, "train(decay_biases)")
+        check_flag(self.dropout_per_network, "train(dropout_per_network)")
         for name, value in self._given.items():
             check_range(f"train({name})", value, self.ranges[name])
 
@@ -116,10 +120,11 @@ class Options:
     optimizer: Optimizer | LBFGS = SGD(0.1, momentum=0.9)  # noqa: RUF009  it is frozen
     epochs: int = 10
     batch_size: int | None = 32
-    validation: tuple[Any, Any] | None = None
+    validation: Sequence[Any] | None = None
     case_weights: Any = None
     class_weights: str | Mapping[int, float] | None = None
     regularisation: Regularisation = Regularisation()
+    layer_rates: Sequence[float] | None = None
     seed: int = 0
     order: Callable[[int], Any] | None = None
     state: OptimizerState | None = None
@@ -136,6 +141,8 @@ class Options:
             check_count(self.batch_size, "train(batch_size)", least=1)
         check_count(self.seed, "train(seed)", least=0)
         check_flag(self.progress, "train(progress)")
+        if self.layer_rates is not None:
+            check_range("train(layer_rates)", self.layer_rates, AT_LEAST_0)
         if self.order is not None and not callable(self.order):
             expected = "a function from the number of an epoch to a permutation of the cases"
             advice = (
@@ -155,7 +162,7 @@ class Keywords(TypedDict, total=False):
     optimizer: Optimizer | LBFGS | str
     epochs: int
     batch_size: int | None
-    validation: tuple[Any, Any] | None
+    validation: Sequence[Any] | None
     case_weights: Any
     class_weights: Any
     l2: Setting
@@ -164,10 +171,12 @@ class Keywords(TypedDict, total=False):
     shrinkage: Setting
     decay_biases: bool
     input_dropout: Setting
+    dropout_per_network: bool
     label_smoothing: Setting
     clip_value: Setting
     clip_norm: Setting
     max_norm: Setting
+    layer_rates: Sequence[float] | None
     seed: int
     order: Callable[[int], Any] | None
     state: OptimizerState | None

@@ -1,9 +1,12 @@
 """The state of training: the implementation of `callbacks.progress.Progress`."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, context, copied, detached, namespace
+import numpy as np
+
+from backprop_xp.arrays.backend import Array, HostArray, context, copied, detached, namespace
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import ShapeError
 from backprop_xp.network.network import Network
@@ -23,6 +26,8 @@ class TrainingProgress:
         The network, its initial θ and its cases.
     weights : array (P,), or (K, P) for a stack
         θ in the shape of training, without a copy.
+    left : ndarray (K,) of int
+        The epoch after which each network left training; 0 for a network in training.
     taken : int, ndarray of int or None
         The epoch of the parameters that `take` received, in a stack an epoch for each network. None
         before any call of `take`.
@@ -39,6 +44,10 @@ class TrainingProgress:
     stopped_by: Any = field(default=None, repr=False)
     taken: Any = None
     schedule_memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    left: HostArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.left = np.zeros(math.prod(self.task.stack), dtype=np.int64)
 
     @property
     def network(self) -> Network:
@@ -74,6 +83,18 @@ class TrainingProgress:
         with context(self.weights):
             flat = namespace(theta).reshape(detached(theta), self.weights.shape)
             self.weights, self.taken = copied(flat), epoch
+
+    def leave(self, networks: Any, epoch: Any = None) -> None:
+        """Let networks leave training after this epoch; `networks` is a truth value for each.
+
+        `epoch` is the epoch after which they had their θ, by default this one.
+        """
+        stack = self.task.stack
+        now = np.broadcast_to(np.asarray(networks, dtype=bool), stack).reshape(-1)
+        at = np.broadcast_to(self.epoch if epoch is None else epoch, stack).reshape(-1)
+        self.left = np.where(now & (self.left == 0), np.maximum(at, 1), self.left)
+        if (self.left > 0).all():
+            self.stop("every network has left training")
 
     def stop(self, why: str) -> None:
         """End training after this epoch; `why`, a text, becomes `Run.stopped`."""

@@ -25,7 +25,12 @@ from backprop_xp.training.task import Task
 
 __all__ = ["claimed_folders", "restore_snapshot", "snapshot_to_resume"]
 
-_ADDED = {"compiled": "False"}  # settings that older checkpoints lack, as they were
+_ADDED = {  # settings that older checkpoints lack, as they were
+    "compiled": "False",
+    "dropout_per_network": "False",
+    "layer_rates": "None",
+    "validation(weights)": "None",
+}
 
 
 @contextmanager
@@ -90,6 +95,7 @@ def _settings(task: Task, options: Options) -> Mapping[str, Any]:
         "batch_size": task.batch_size,
         "class_weights": options.class_weights,
         **{one.name: getattr(regularisation, one.name) for one in fields(regularisation)},
+        "layer_rates": task.layer_rates,
         "seed": task.seed,
         "order": options.order,
         "earlier_epochs": 0 if options.state is None else options.state.epoch,

@@ -45,14 +45,13 @@ class Scores(NamedTuple):
     correct: Array | None
 
     @classmethod
-    def joined(cls, groups: Sequence["Scores"]) -> "Scores":
-        """Return the scores of a stack from the scores of its groups of networks."""
-        if len(groups) == 1:
-            return groups[0]
-        concat = namespace(groups[0].cost).concat
+    def joined(
+        cls, groups: Sequence["Scores"], join: Callable[[Sequence[Array]], Array]
+    ) -> "Scores":
+        """Return the scores of a stack from the scores of its groups, by a function that joins."""
         correct = [scores.correct for scores in groups if scores.correct is not None]
-        cost = concat([scores.cost for scores in groups], axis=-1)
-        return cls(cost, concat(correct, axis=-1) if correct else None)
+        cost = join([scores.cost for scores in groups])
+        return cls(cost, join(correct) if correct else None)
 
 
 class Scorer:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import array_api_compat
+import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
@@ -26,6 +27,7 @@ from backprop_xp.network import columns, data_values
 from backprop_xp.network.description import stack_shape
 from backprop_xp.network.network import Network
 from backprop_xp.network.network_argument import check_network
+from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options
@@ -60,6 +62,8 @@ class Task:
         The checkpoint to resume; None for a new run.
     compiled : bool
         Whether numba compiles the steps (`execution.compiled`).
+    layer_rates : tuple of float, or None
+        The factor of the learning rate for each layer; None where all are 1.
     """
 
     net: Network
@@ -72,6 +76,7 @@ class Task:
     compared: Mapping[str, Any] = field(default_factory=dict)
     resumed: Snapshot | None = None
     compiled: bool = False
+    layer_rates: tuple[float, ...] | None = None
 
     def in_axes(self, theta: Array) -> Array:
         """Return θ (*stack, P) from θ (K, P)."""
@@ -93,15 +98,18 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     rows = rows_of(X, "train(X)")
     file = file_to_resume(options.resume)
     resumed = None if file is None else read_snapshot(file)
+    rates = _layer_rates(net, options)
     place = _place(net, rows.like, theta, options, resumed)
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
         weights = options.case_weights, options.class_weights
         cases = weighted(cases, *weights, net, place, "train")
-        X_others = Y_others = others = None
+        X_others = Y_others = w_others = others = None
         if options.validation is not None:
-            where, (X_others, Y_others) = "train(validation)", _pair(options.validation)
+            where = "train(validation)"
+            X_others, Y_others, w_others = _validation(options.validation)
             others = loaded(net, place.rows(X_others, f"{where}(X)"), Y_others, place, where)
+            others = weighted(others, w_others, None, net, place, where, "weights")
         with memory_errors("train(theta)", "room for the parameters", _SMALLER):
             start = _theta(net, theta, options, place)
             if place.lead:
@@ -113,10 +121,21 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         "Y": _compared(Y, cases),
         "validation(X)": _compared(X_others, others),
         "validation(Y)": _compared(Y_others, others),
+        "validation(weights)": w_others,
     }
     compiled = _compiles(options, place)
     return Task(
-        net, start, place.lead, cases, others, size, options.seed, compared, resumed, compiled
+        net,
+        start,
+        place.lead,
+        cases,
+        others,
+        size,
+        options.seed,
+        compared,
+        resumed,
+        compiled,
+        rates,
     )
 
 
@@ -152,11 +171,31 @@ def _compiles(options: Options, place: Place) -> bool:
     return bool(numpy and select_device("cpu").compiled)
 
 
-def _pair(validation: Any) -> tuple[Any, Any]:
-    if not isinstance(validation, Sequence) or len(validation) != 2:
-        came, advice = type(validation).__name__, "Pass (X_val, Y_val)"
-        raise OptionError("train(validation)", came, "a pair (X, Y)", advice)
-    return validation[0], validation[1]
+def _layer_rates(net: Network, options: Options) -> tuple[float, ...] | None:
+    """Return the factors of the learning rate; None where all are 1."""
+    if options.layer_rates is None:
+        return None
+    where, given, layers = "train(layer_rates)", options.layer_rates, len(net.sizes) - 1
+    rates = np.asarray(given, dtype=np.float64)
+    if rates.shape != (layers,):
+        came = f"{given!r:.60}"
+        expected = f"{layers} numbers, one for each layer of W and b"
+        raise OptionError(where, came, expected, f"Such as {[1.0] * layers}")
+    optimizer = options.optimizer
+    of_step = {} if isinstance(optimizer, LBFGS) else optimizer.settings(0)
+    if "learning_rate" not in of_step:
+        came = f"factors of the rate of {type(optimizer).__name__}, which has none"
+        advice = "Leave layer_rates out, or choose another optimiser"
+        raise OptionError(where, came, "an optimiser with a learning_rate", advice)
+    return None if (rates == 1).all() else tuple(rates.tolist())
+
+
+def _validation(given: Any) -> tuple[Any, Any, Any]:
+    """Return X, Y and weights of the validation cases; None for weights that are not given."""
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) not in (2, 3):
+        came, advice = type(given).__name__, "Pass (X_val, Y_val), or (X_val, Y_val, weights)"
+        raise OptionError("train(validation)", came, "a pair (X, Y), or a triple", advice)
+    return given[0], given[1], given[2] if len(given) > 2 else None
 
 
 def _lead(net: Network, theta: Any, stack: int | Sequence[int]) -> tuple[int, ...]:

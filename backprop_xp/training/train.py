@@ -92,7 +92,7 @@ def train(
     optimizer: Optimizer | LBFGS | str = SGD(0.1, momentum=0.9),  # noqa: B008  it is frozen
     epochs: int = 10,
     batch_size: int | None = 32,
-    validation: tuple[Any, Any] | None = None,
+    validation: Sequence[Any] | None = None,
     case_weights: Any = None,
     class_weights: Any = None,
     l2: Setting = 0.0,
@@ -101,10 +101,12 @@ def train(
     shrinkage: Setting = 0.0,
     decay_biases: bool = False,
     input_dropout: Setting = 0.0,
+    dropout_per_network: bool = False,
     label_smoothing: Setting = 0.0,
     clip_value: Setting = None,
     clip_norm: Setting = None,
     max_norm: Setting = None,
+    layer_rates: Sequence[float] | None = None,
     seed: int = 0,
     order: Callable[[int], Any] | None = None,
     state: OptimizerState | None = None,
@@ -140,8 +142,11 @@ def train(
         The number of sweeps through the cases, ≥ 0.
     batch_size : int or None
         The number of cases in a batch, ≥ 1. None is the full batch: one update per sweep.
-    validation : (X, Y), optional
-        Validation cases. Their cost and accuracy are recorded after each epoch.
+    validation : (X, Y) or (X, Y, weights), optional
+        Validation cases. Their cost and accuracy are recorded after each epoch. The weights ≥ 0 of
+        the cases, (m_val,) or (*stack, m_val), are relative, as `case_weights` are. With weights of
+        0 and 1 each network of a stack is scored on cases of its own, such as the fold that it does
+        not train on.
     case_weights : array (m,) or (*stack, m), optional
         The weights of the cases, ≥ 0. Only their ratios matter: in a batch of s cases, case c
         counts w_c / (s w̄), where w̄ is the mean weight of all training cases. For the same θ, the
@@ -174,6 +179,10 @@ def train(
         Whether `l2`, `l1` and `shrinkage` act on biases too.
     input_dropout : number, array or schedule
         The probability, ≥ 0 and < 1, that an input is dropped, as `dropout` does for units.
+    dropout_per_network : bool
+        Whether each network of a stack drops units and inputs of its own. By default all networks
+        drop the same units, which takes K times fewer random numbers. Network 0 drops the same
+        units in both cases.
     label_smoothing : number, array or schedule
         The share s, ≥ 0 and < 1, of each target that is spread evenly over all classes, for class
         labels. The smoothed target is (1 − s) y + s / n_out, or (1 − s) y + s / 2 for a single
@@ -186,6 +195,11 @@ def train(
         A bound > 0 on the norm of the weights into each unit, a row of W. After each update, rows
         with a larger norm are scaled down to the bound. None is no bound. The order of one update
         is: gradient, penalties, clipping, optimiser, shrinkage, max-norm.
+    layer_rates : sequence of L numbers, optional
+        The factor ≥ 0 of the learning rate for W and b of each layer, in every network of a stack.
+        A factor of 0 keeps a layer as it is, except for `shrinkage` and `max_norm`. An optimiser of
+        your own then gets ``learning_rate`` as an array that broadcasts against θ. `Rprop` has
+        first steps by layer; `LBFGS` has no rate.
     seed : int
         The seed, ≥ 0, of the initial parameters, the order of the cases, and dropout. A seed gives
         the same random numbers on every device.
@@ -260,6 +274,7 @@ def train(
         max_norm=max_norm,
         dropout=dropout,
         input_dropout=input_dropout,
+        dropout_per_network=dropout_per_network,
         label_smoothing=label_smoothing,
         clip_value=clip_value,
         clip_norm=clip_norm,
@@ -272,6 +287,7 @@ def train(
         case_weights=case_weights,
         class_weights=class_weights,
         regularisation=regularisation,
+        layer_rates=layer_rates,
         seed=seed,
         order=order,
         state=state,

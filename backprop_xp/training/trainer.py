@@ -1,15 +1,12 @@
 """Training on a block of batches, by groups of networks where a stack is large."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from backprop_xp.arrays.backend import Array, compiles, item_bytes, namespace
+from backprop_xp.arrays.backend import Array, HostArray, compiles, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
 from backprop_xp.training.data.cases import Cases, FileCases
+from backprop_xp.training.data.networks import rows_of_networks
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.scoring import Scores
 from backprop_xp.training.step.compiled import functions_of
@@ -17,6 +14,7 @@ from backprop_xp.training.step.dropout import Noise
 from backprop_xp.training.step.numbers import Numbers, StepNumbers, parts_of
 from backprop_xp.training.step.regularization import smoothed
 from backprop_xp.training.step.stack_groups import groups_of
+from backprop_xp.training.step.stack_members import StackMembers
 from backprop_xp.training.step.update import UpdateRule
 
 __all__ = ["Trainer"]
@@ -53,12 +51,13 @@ class Trainer:
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
         found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
-        self._groups = found if len(found) > 1 else []
+        self._members, self._in_groups = StackMembers(found), len(found) > 1
         at_once = found[0].stop if found else 1
         self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
         hidden = sum(sizes[1:-1]) * numbers.uses("dropout")
         inputs = sizes[0] * numbers.uses("input_dropout")
-        self.noise_bytes = (hidden + inputs) * item_bytes(theta)
+        copies = theta.shape[0] if numbers.noise_per_network and theta.ndim > 1 else 1
+        self.noise_bytes = (hidden + inputs) * item_bytes(theta) * copies
         self.full_batches = self._most_full_batches(size, item_bytes(theta))
 
     @property
@@ -98,38 +97,48 @@ class Trainer:
         by_batch = record.by_batch
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
-        if not self._groups:
+        if not self._in_groups:
             theta, state, scores, penalties = self._group(
                 block, theta, state, numbers, drawn, by_batch
             )
         else:
-            concat = namespace(theta).concat
+            members = self._members
             done = [
                 self._group(
                     block.part(group),
-                    theta[group, ...],
-                    tuple(x[group, ...] for x in state),
+                    rows_of_networks(theta, group),
+                    tuple(rows_of_networks(x, group) for x in state),
                     parts_of(numbers, group),
-                    drawn,
+                    tuple(rows_of_networks(x, group, 1) if x.ndim > 3 else x for x in drawn),
                     by_batch,
                 )
-                for group in self._groups
+                for group in members.groups
             ]
             thetas, states, of_groups, penalties_of = zip(*done, strict=True)
-            theta = _whole(theta, thetas)
-            state = tuple(map(_whole, state, zip(*states, strict=True)))
-            scores = Scores.joined(of_groups)
-            penalties = None if penalties_of[0] is None else concat(penalties_of, axis=-1)
+            theta = members.written(theta, thetas)
+            state = tuple(map(members.written, state, zip(*states, strict=True)))
+            scores = Scores.joined(of_groups, members.joined)
+            penalties = None if penalties_of[0] is None else members.joined(penalties_of)
         record.add(scores, penalties, block.size)
         return theta, state
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
         """Return the mean cost, and the number of correct cases, over all cases."""
-        if not self._groups:
+        if not self._in_groups:
             return self._score.cases(theta, cases)
-        return Scores.joined(
-            [self._score.cases(theta[group, ...], cases.part(group)) for group in self._groups]
-        )
+        of_groups = [
+            self._score.cases(rows_of_networks(theta, group), cases.part(group))
+            for group in self._members.groups
+        ]
+        return Scores.joined(of_groups, self._members.joined)
+
+    def leave(self, stopped: HostArray) -> None:
+        """Train the other networks alone, where the stopped ones (K,) are an eighth of a group.
+
+        The scores of networks that are left out are 0.
+        """
+        self._members.leave(stopped)
+        self._in_groups = self._in_groups or len(self._members.gone) > 0
 
     def _group(
         self,
@@ -143,14 +152,6 @@ class Trainer:
         block, carry = _smoothed(block, numbers), (theta, state)
         carry, scores, penalties = self._steps(carry, numbers, block, noise, by_batch=by_batch)
         return *carry, scores, penalties
-
-
-def _whole(x: Array, parts: Sequence[Array]) -> Array:
-    """Return the array of all networks from those of the groups: x itself, if they are in place."""
-    if isinstance(x, np.ndarray) and all(getattr(part, "base", None) is x for part in parts):
-        return x
-    joined: Array = namespace(x).concat(parts, axis=0)
-    return joined
 
 
 def _smoothed(block: Block, numbers: list[Numbers]) -> Block:

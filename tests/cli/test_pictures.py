@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli_cases import flowers, houses, write_csv
+from plot_cases import texts_outside
 
 import backprop_xp as bp
 from backprop_xp.arrays.advice import install_command
@@ -83,6 +84,7 @@ def test_every_picture_of_two_inputs_and_classes(tables, drawn, capsys):
     endings = {"flowers.png", *(f"flowers-{name}.png" for name in names if name != "curve")}
     assert files() == endings
     assert list(drawn) == names
+    assert [texts_outside(figure) for figure in drawn.values()] == [[]] * len(names)
     out = capsys.readouterr().out
     assert [line.split()[1] for line in out.splitlines() if line.startswith("written")][1:] == [
         "flowers.png",

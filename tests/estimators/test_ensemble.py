@@ -232,3 +232,12 @@ def test_each_row_is_held_out_in_one_fold():
     split = Split(np.arange(4), [np.array([0, 3]), np.array([1, 2])], by_folds=True)
     weights = split.case_weights(np.array([1.0, 2.0, 3.0, 4.0]))
     np.testing.assert_array_equal(weights, [[0, 2, 3, 0], [1, 0, 0, 4]])
+
+
+def test_verbose_shows_the_progress_of_each_stack(capsys):
+    fitted(BOTH[1], networks=3, embedding_sizes=(8, 4))
+    assert capsys.readouterr() == ("", "")
+    fitted(BOTH[1], networks=3, embedding_sizes=(8, 4), verbose=True)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("4/4") >= 2

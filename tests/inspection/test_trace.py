@@ -245,3 +245,64 @@ def test_what_is_refused(change, error, words):
     given = {"net": net, "theta": net.init(seed=0), "x": [1.0, 2.0], "y": 1, **change}
     with pytest.raises(error, match=re.escape(words)):
         bp.trace(**given)
+
+
+RATES = {
+    "alone": bp.schedules.ReduceOnPlateau(0.25),
+    "after a rise": bp.schedules.WarmUp(1, bp.schedules.ReduceOnPlateau(0.25)),
+    "of a part": bp.schedules.ReduceOnPlateau(0.25, metric="cost", factor=0.1),
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("of", [bp.SGD, bp.Adam, bp.RMSprop])
+def test_a_schedule_that_follows_the_history_has_its_initial_value(rate, of):
+    net = bp.Network([2, 3, 2], hidden="tanh")
+    theta, X, Y = net.init(0, dtype="float64"), np.array([[1.0, -2.0]]), np.array([1])
+    found = bp.trace(net, theta, X, Y, optimizer=of(RATES[rate]))
+    run = bp.train(
+        net, X, Y, theta, optimizer=of(RATES[rate]), epochs=1, batch_size=None, validation=(X, Y)
+    )
+    close(net.pack(found.updated), run.theta)
+    assert "The update: a step of" in found.to_text()
+    assert "class=" in found.to_html(interactive=True)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("place", "symbol"), [(0, "W¹"), (6, "b¹"), (9, "W²"), (15, "b²"), (None, "x")]
+)
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_a_number_that_is_not_finite_is_named_and_nothing_warns(place, symbol, number, loss):
+    net = bp.Network([2, 3, 2], "tanh", "softmax", loss)
+    theta, x = net.init(0, dtype="float64"), np.array([0.5, -1.0])
+    if place is None:
+        x[1] = number
+    else:
+        theta[place] = number
+    found = bp.trace(net, theta, x, 1, optimizer=bp.SGD(0.1))
+    words = f"{symbol} is the first quantity that is not finite."
+    for text in (found.to_text(), found._repr_html_(), found.to_html(interactive=True)):
+        assert text
+    assert words in found.to_text()
+    assert words not in bp.trace(net, net.init(0), [0.5, -1.0], 1).to_text()
+    assert "is the first quantity" in found.to_text(ascii=True)
+    assert found.to_text(ascii=True).isascii()
+
+
+def test_the_first_quantity_that_is_not_finite_may_be_computed():
+    net = bp.Network([1, 1, 1], "exp", "identity", "squared_error")
+    found = bp.trace(net, np.array([800.0, 0.0, 1.0, 0.0]), [1.0], [0.0])
+    assert "a¹ is the first quantity that is not finite." in found.to_text()
+    net = bp.Network([1, 1], output="identity", loss="squared_error")
+    found = bp.trace(net, np.array([1e200, 0.0]), [1.0], [0.0])
+    assert "E is the first quantity that is not finite." in found.to_text()
+
+
+def test_latex_has_no_sign_beyond_its_encoding():
+    net = bp.Network([1, 1], "identity", "identity", "squared_error")
+    found = bp.trace(net, np.array([1e-200, 1e300]), [1e250], [0.0])
+    latex = found.to_latex()
+    assert "is the first quantity" in latex
+    assert latex.isascii()

@@ -117,9 +117,12 @@ def train_an_epoch(item: Item, put: Put) -> list[Any]:
         cases, record = cases_of(item, put), EpochRecord()
         size = item.settings.get("batch_size", 4) or M
         biases = item.settings.get("decay_biases", False)
-        rule = UpdateRule(item.net, optimizer, item.labelled, biases)
+        by_layer = item.settings.get("layer_rates")
+        rule = UpdateRule(item.net, optimizer, item.labelled, biases, layer_rates=by_layer)
         trainer = Trainer(theta, rule, settings, size)
-        state, noise = trainer.init(theta), noise_of_epoch(item.net.sizes, 0, 0, theta)
+        networks = theta.shape[0] if settings.noise_per_network else 0
+        state = trainer.init(theta)
+        noise = noise_of_epoch(item.net.sizes, 0, 0, theta, networks)
         shapes = [tuple(x.shape) for x in (theta, *state)]
         for block in epochs_of_blocks(cases, size, 0, trainer.output_bytes)(0):
             theta, state = trainer.block(block, theta, state, noise, record)

@@ -82,3 +82,39 @@ def computed(traces):
     done = subprocess.run([node, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
+
+
+def xor(optimizer=None, **options):
+    X, Y = bp.datasets.xor()
+    net = bp.Network([2, 3, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    return bp.trace(net, net.init(1, dtype="float64"), X, Y, optimizer=optimizer, **options)
+
+
+def numbers_in(page, where="#numbers"):
+    """Return the numbers that are shown, in order."""
+    texts = page.locator(f"{where} td, {where} span").all_text_contents()
+    found = []
+    for text in texts:
+        try:
+            found.append(float(text.strip("()").replace("−", "-")))
+        except ValueError:
+            continue
+    return found
+
+
+def set_number(page, name, value):
+    box = page.get_by_label(f"{name}, as a number", exact=True)
+    box.fill(str(value))
+    box.dispatch_event("change")
+
+
+def as_shown(x, digits):
+    """Return a number as the page shows it, with the sign − and without zeros at the end."""
+    number = float(f"{float(x):.{digits}g}")
+    if number and not 1e-4 <= abs(number) < 1e6:
+        mantissa, e, exponent = f"{number:.{digits - 1}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".")
+        text = f"{mantissa}{e}{int(exponent)}"
+    else:
+        text = np.format_float_positional(number, trim="-")
+    return text.replace("-", "−")

@@ -78,6 +78,26 @@ def new_axes() -> Any:
     return Figure(figsize=(4.0, 3.0), dpi=60, layout="constrained").subplots()
 
 
+def texts_outside(figure: Any) -> list[str]:
+    """Return the labels, titles and legends of a figure that its edges cut."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    cut = []
+    for panel in [one for ax in figure.axes for one in (ax, *ax.child_axes)]:
+        legend = panel.get_legend()
+        labels = [panel.xaxis.label, panel.yaxis.label, panel.title, *panel.texts]
+        for text in [*labels, *(legend.get_texts() if legend else ())]:
+            box, whole = text.get_window_extent(canvas.get_renderer()), figure.bbox
+            across = whole.x0 - 1 <= box.x0 and box.x1 <= whole.x1 + 1
+            if text.get_text() and not (
+                across and whole.y0 - 1 <= box.y0 <= box.y1 <= whole.y1 + 1
+            ):
+                cut.append(text.get_text())
+    return cut
+
+
 def pixels(ax: Any) -> np.ndarray:
     """Return the picture of a figure, (height, width, 3) from 0 to 1."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -284,6 +284,34 @@ FEATURES: dict[str, Item] = {
         {"stack": 3, **STACKS["all of regularisation"][3]},
         small=True,
     ),
+    "one network, rates by layer": Item(
+        TARGETS, X, Y, {"layer_rates": (0.5, 2.0), "optimizer": bp.Adam(0.01)}
+    ),
+    "stack: rates by layer": Item(
+        TARGETS,
+        X,
+        STACKED["Y"],
+        {"stack": 3, "layer_rates": (2.0, 0.5), "optimizer": ADAM, "l2": L2},
+    ),
+    "stack: noise of each network": Item(
+        CLASSES,
+        STACKED["X"],
+        LABELS,
+        {"stack": 3, "dropout": DROPOUT, "input_dropout": 0.3, "dropout_per_network": True},
+    ),
+    "in groups and chunks, noise of each network": Item(
+        CLASSES,
+        X,
+        LABELS,
+        {
+            "stack": 3,
+            "dropout": DROPOUT,
+            "input_dropout": 0.3,
+            "dropout_per_network": True,
+            "layer_rates": (2.0, 0.5),
+        },
+        small=True,
+    ),
     "in groups and chunks, one network": Item(TARGETS, X, Y, small=True),
     **{
         f"stack: {name}": Item(net, X, Y, {"stack": 3, **settings})

@@ -1,13 +1,12 @@
 """Epochs that the host reads together, beside epochs that it reads one by one: the same bits."""
 
-import os
-import signal
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from look_cases import EPOCHS, Watching, counted, same
 from needs import needs
-from training_cases import BINARY, BITS, CLASSES, LABELS, LINEAR, TARGETS, WEIGHTS, X, Y
+from training_cases import BINARY, BITS, CLASSES, LABELS, TARGETS, WEIGHTS, X, Y
 
 import backprop_xp as bp
 from backprop_xp.arrays.backend import to_host
@@ -16,42 +15,7 @@ from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.looks import Looks
 from backprop_xp.training.trainer import Trainer
 
-EPOCHS = 23
-
-
-class Watching:
-    """Asks for each epoch, and does nothing."""
-
-    def on_epoch_end(self, progress):
-        pass
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Let time stand nearly still, so that looks grow; return the epochs of each look."""
-    clock, found = iter(np.arange(10**6) * 1e-9), []
-    monkeypatch.setattr(looks.time, "perf_counter", lambda: next(clock))
-    end = Looks.end
-
-    def noted(self, epochs, now=None):
-        found.append(epochs)
-        end(self, epochs, now)
-
-    monkeypatch.setattr(Looks, "end", noted)
-    return found
-
-
-def same(one, other):
-    """Check that two runs, or two errors, have the same θ and history, to the bit."""
-    host = [to_host(x.theta) for x in (one, other)]
-    assert host[0].tobytes() == host[1].tobytes()
-    assert host[0].dtype == host[1].dtype
-    assert one.history.keys() == other.history.keys()
-    for name, entries in one.history.items():
-        others = other.history[name]
-        assert [type(x) for x in entries] == [type(x) for x in others]
-        assert np.array(entries).tobytes() == np.array(others).tobytes()
-        assert [np.shape(x) for x in entries] == [np.shape(x) for x in others]
+__all__ = ["counted"]
 
 
 def both(net, X, Y, counted, **chosen):
@@ -220,131 +184,6 @@ def test_a_look_that_takes_longer_than_expected_ends_early(monkeypatch, counted)
     assert sum(counted) == EPOCHS
     assert counted[:3] == [1, 4, 2]
     assert set(counted[3:]) == {1}
-
-
-# ---------------------------------------------------------------------------------------------
-# runs that fail
-
-
-def failed(kind, *args, **chosen):
-    with pytest.raises(kind) as caught:
-        bp.train(*args, **chosen)
-    return caught.value
-
-
-def both_failed(kind, net, X, Y, counted, **chosen):
-    """Return the error of epochs that are read together, after a comparison with the other one."""
-    alone = failed(kind, net, X, Y, callbacks=[Watching()], **chosen)
-    counted.clear()
-    together = failed(kind, net, X, Y, **chosen)
-    same(alone, together)
-    assert (alone.parts, alone.epoch) == (together.parts, together.epoch)
-    assert all(len(of) == together.epoch for of in together.history.values())
-    return together
-
-
-@pytest.mark.parametrize("batch_size", [None, 1, 2])
-@pytest.mark.parametrize("at", range(12))
-def test_a_divergence_at_any_epoch(at, batch_size, counted):
-    steps = 4 // (batch_size or 4)
-
-    def rate(step):
-        return 1e300 if step == at * steps + steps // 2 else 1e-3
-
-    chosen = {"optimizer": bp.SGD(rate, momentum=0.5), "batch_size": batch_size}
-    data = np.full((4, 1), 1.0), np.full((4, 1), 1e9)
-    error = both_failed(
-        bp.DivergenceError, LINEAR, *data, counted, theta=np.array([1.0, 0.0]), epochs=14, **chosen
-    )
-    assert error.epoch in (at, at + 1)
-
-
-@pytest.mark.parametrize("at", [3, 4, 5, 10])
-def test_a_divergence_of_networks_of_a_stack(at, counted):
-    rates = np.array([[1e-3], [1e300], [1e-3]])
-    chosen = {"optimizer": bp.SGD(lambda step: rates if step == at else 1e-3), "epochs": 14}
-    data = np.full((4, 1), 1.0), np.full((4, 1), 1e9)
-    theta = LINEAR.init(stack=3, dtype="float64")
-    chosen |= {"theta": theta, "batch_size": None}
-    error = both_failed(bp.DivergenceError, LINEAR, *data, counted, **chosen)
-    assert error.networks == [(1,)]
-
-
-@pytest.mark.parametrize("at", [2, 5, 9])
-def test_an_infinite_theta_whose_costs_are_finite(at, counted):
-    net = bp.Network([1, 1, 1], "sigmoid", "identity", "squared_error")
-    data, theta = (np.array([[1e200]]), np.array([[1.0]])), np.array([1e-200, 0.0, 1.0, 0.0])
-    chosen = {"optimizer": bp.SGD(lambda step: 1e120 if step == at else 0.0), "epochs": 14}
-    chosen |= {"theta": theta, "batch_size": None}
-    error = both_failed(bp.DivergenceError, net, *data, counted, **chosen)
-    assert error.epoch == at
-
-
-@pytest.mark.parametrize("batch_size", [None, 4])
-@pytest.mark.parametrize("at", [1, 4, 7, 20])
-def test_a_lack_of_memory(at, batch_size, monkeypatch, counted):
-    block = Trainer.block
-
-    def lacking(self, given, *others):
-        if self._numbers.state()["step"] + given.batches > at:
-            raise MemoryError
-        return block(self, given, *others)
-
-    monkeypatch.setattr(Trainer, "block", lacking)
-    chosen = {"batch_size": batch_size, "epochs": EPOCHS, "stack": 2}
-    both_failed(bp.OutOfMemoryError, CLASSES, X, LABELS, counted, **chosen)
-
-
-def test_another_number_out_of_range(counted):
-    chosen = {"l2": lambda step: 0.1 if step < 9 else -1.0, "epochs": EPOCHS, "batch_size": None}
-    alone = failed(bp.OptionError, CLASSES, X, LABELS, callbacks=[Watching()], **chosen)
-    together = failed(bp.OptionError, CLASSES, X, LABELS, **chosen)
-    assert alone.parts == together.parts
-
-
-@pytest.mark.parametrize("batch_size", [None, 4])
-@pytest.mark.parametrize("call", [1, 2, 3, 5, 9])
-def test_ctrl_c_ends_the_run_after_the_block(call, batch_size, monkeypatch, counted):
-    block, calls = Trainer.block, []
-
-    def pressed(self, *given):
-        done = block(self, *given)
-        calls.append(given[0].batches)
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGINT)
-        return done
-
-    monkeypatch.setattr(Trainer, "block", pressed)
-    chosen = {"batch_size": batch_size, "dtype": "float64", "optimizer": bp.SGD(0.1, 0.9)}
-    run = bp.train(CLASSES, X, LABELS, epochs=10**5, **chosen)
-    assert run.stopped.startswith("interrupted")
-    assert len(calls) == call
-    assert len(run.history["cost"] if run.history else []) == run.epoch
-    monkeypatch.setattr(Trainer, "block", block)
-    alone = bp.train(CLASSES, X, LABELS, epochs=run.epoch, callbacks=[Watching()], **chosen)
-    if run.history:
-        assert run.history["cost"] == alone.history["cost"]
-    if "after" in run.stopped and "batches" not in run.stopped:
-        np.testing.assert_array_equal(run.theta, alone.theta)
-
-
-def test_ctrl_c_in_a_look_that_diverges_leaves_a_good_theta(monkeypatch, counted):
-    block = Trainer.block
-
-    def pressed(self, *given):
-        done = block(self, *given)
-        if self._numbers.state()["step"] > 9:
-            os.kill(os.getpid(), signal.SIGINT)
-        return done
-
-    monkeypatch.setattr(Trainer, "block", pressed)
-    data = np.full((4, 1), 1.0), np.full((4, 1), 1e9)
-    chosen = {"optimizer": bp.SGD(lambda step: 1e300 if step == 7 else 1e-3), "batch_size": None}
-    run = bp.train(LINEAR, *data, np.array([1.0, 0.0]), epochs=99, **chosen)
-    assert run.stopped == f"interrupted after {run.epoch} epochs"
-    assert run.epoch <= 7
-    assert np.isfinite(run.theta).all()
-    assert len(run.history["cost"]) == run.epoch
 
 
 # ---------------------------------------------------------------------------------------------

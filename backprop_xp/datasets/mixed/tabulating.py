@@ -90,9 +90,7 @@ def tabulated(
         Y=Y,
         task=None if plan.target is None else plan.target.task,
         target_names=() if plan.target is None else tuple(one.name for one in plan.target.columns),
-        class_names=plan.target.classes
-        if plan.target is not None and plan.target.task == CLASSES
-        else None,
+        class_names=_class_names(plan),
         ids=ids,
         left_out=dict(plan.left_out),
         lines=lines[kept],
@@ -100,6 +98,11 @@ def tabulated(
         decided=plan.to_json(),
         unit=unit,
     )
+
+
+def _class_names(plan: Plan) -> tuple[str, ...] | None:
+    target = plan.target
+    return target.classes if target is not None and target.task == CLASSES else None
 
 
 def _check_different(names: tuple[str, ...], plan: Plan) -> None:

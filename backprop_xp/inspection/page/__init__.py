@@ -18,6 +18,7 @@
     views.js     what is shown of the state
     controls.js  sliders, choices, training
     link.js      a link that carries the state
+    paper.js     all steps, where the page is printed
     page.js      the events
 
 Read them in this order. No formula stands in a script: activations, losses and optimisers come from

@@ -23,6 +23,7 @@ function slider(read, write) {
       range.setAttribute("aria-valuetext", shown(x));
       return;
     }
+    if (x < Number(range.min) || x > Number(range.max)) [range.min, range.max] = rangeAround(x);
     range.value = x;
     range.setAttribute("aria-valuetext", shown(x));
     if (document.activeElement !== number || number.valueAsNumber !== x) {
@@ -65,7 +66,7 @@ function fillControls() {
     lessons.map(({ title }, k) => [k, title]),
     state.number,
   );
-  $("text").textContent = lesson.text;
+  $("text").replaceChildren(...prose(lesson.text));
   const cases = lesson.cases.map((place, k) => [k, `case ${place}`]);
   const all =
     lesson.cases.length < lesson.ofCases
@@ -85,6 +86,8 @@ function fillControls() {
     state.inverse,
   );
   options($("weight-layer"), layers, state.weight[0]);
+  const outputs = Array.from({ length: net.sizes.at(-1) }, (_, k) => [k, `output ${k + 1}`]);
+  options($("map-output"), [["largest", "the largest output"], ...outputs], state.output ?? "largest");
   $("inverse-section").hidden = L === 0;
   fillSliders();
   fillChoices();
@@ -193,7 +196,8 @@ function nameWeight() {
   const [l, j, i] = state.weight;
   const { exists } = net.layers[l - 1];
   const letter = i < 0 ? "b" : "w";
-  const from = i < 0 ? "" : subscript(i + 1);
+  const comma = i >= 0 && Math.max(i, j) >= 9 ? "," : "";
+  const from = i < 0 ? "" : comma + subscript(i + 1);
   const text = `${letter}${raised(l)}${subscript(j + 1)}${from}`;
   weightSlider.name(text, rangeAround(state.theta[placeOfWeight()]));
   const removed = i >= 0 && exists && at(exists, j, i) === 0;

@@ -21,6 +21,7 @@ SCRIPTS: Final = (
     "views.js",
     "controls.js",
     "link.js",
+    "paper.js",
     "page.js",
 )
 """The scripts of the page in the order in which they run, after the functions of the networks."""

@@ -1,7 +1,9 @@
 /* Pictures: the network, the curve of the cost, the decision map. */
 
 const MOST_UNITS = 10; // of a layer that are drawn
-const RADIUS = 22;
+const LEAST_GAP = 58; // between layers; a deep network is wider than its box, which scrolls
+const EDGE = 26; // from the edge of the picture to the middle of the first layer
+const OF_COST_BOX = 46; // the width of the box of E, with a margin
 
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -18,13 +20,15 @@ function svg(tag, attributes = {}, ...children) {
 function drawNetwork(box, net, theta, view) {
   const { sizes } = net;
   const drawn = sizes.map((n) => places(n, MOST_UNITS));
-  const width = Math.max(280, box.clientWidth || 640);
+  const room = Math.max(280, box.clientWidth || 640);
+  const tail = room < 480 ? 36 : 64; // from the middle of the last layer to the box of E
+  const around = EDGE + tail + OF_COST_BOX;
+  const width = Math.max(room, around + LEAST_GAP * (sizes.length - 1));
   const height = Math.max(...drawn.map((units) => units.length)) * 50 + 40;
-  const x = (l) => 30 + (l * (width - 100)) / Math.max(1, sizes.length - 1);
-  const y = (l, place) => {
-    const gap = (height - 40) / drawn[l].length;
-    return gap * (place + 0.5);
-  };
+  const gap = (width - around) / (sizes.length - 1);
+  const radius = Math.min(22, Math.max(17, gap / 3));
+  const x = (l) => EDGE + l * gap;
+  const y = (l, place) => ((height - 40) / drawn[l].length) * (place + 0.5);
   const lines = [];
   const signals = [];
   const nodes = [];
@@ -75,13 +79,13 @@ function drawNetwork(box, net, theta, view) {
       const { chosen } = view;
       if (chosen && chosen.layer === l && chosen.unit === unit) kinds.push("chosen");
       const node = svg("g", { class: kinds.join(" ") });
-      const centre = { cx: x(l), cy: y(l, place), r: RADIUS };
+      const centre = { cx: x(l), cy: y(l, place), r: radius };
       node.append(svg("circle", centre));
       if (known) {
         const v = known.numbers[unit];
         const tint = svg("circle", { ...centre, class: v < 0 ? "tint negative" : "tint" });
         tint.setAttribute("fill-opacity", (0.4 * Math.abs(v)) / most || 0);
-        node.append(tint, svg("text", { x: x(l), y: y(l, place) }, short(v)));
+        node.append(tint, textOf(x(l), y(l, place), short(v)));
       }
       const name = l === 0 ? `input ${unit + 1}` : `unit ${unit + 1} of layer ${l}`;
       const value = known ? `: ${known.name} = ${shown(known.numbers[unit], 6)}` : "";
@@ -94,10 +98,16 @@ function drawNetwork(box, net, theta, view) {
   });
   const cost = svg("g", { class: view.lit.has("E") ? "cost lit" : "cost" });
   const middle = (height - 40) / 2;
+  const L = sizes.length - 1;
+  drawn[L].forEach((unit, place) => {
+    if (unit === null) return;
+    const ends = { x1: x(L), y1: y(L, place), x2: width - OF_COST_BOX + 2, y2: middle };
+    lines.push(svg("line", { class: "to-cost", ...ends }));
+  });
   cost.append(
-    svg("rect", { x: width - 44, y: middle - 20, width: 42, height: 40, rx: 6 }),
+    svg("rect", { x: width - OF_COST_BOX + 2, y: middle - 20, width: 42, height: 40, rx: 6 }),
     svg("text", { x: width - 23, y: middle - 8 }, "E"),
-    svg("text", { x: width - 23, y: middle + 9, style: "font-size: 10px" }, view.E),
+    textOf(width - 23, middle + 9, view.E),
   );
   const text = `A network of ${sizes.join(", ")} units. ${view.description}`;
   const picture = svg(
@@ -107,17 +117,26 @@ function drawNetwork(box, net, theta, view) {
     ...nodes,
     cost,
   );
+  if (width > room) picture.style.width = `${width}px`;
   box.replaceChildren(picture);
+  const lit = [...view.lit].map((name) => (name === "E" ? width : x(Number(name.replace(/\D/g, "")))));
+  if (width > room && lit.length > 0) box.scrollLeft = Math.max(...lit) - room / 2;
+}
+
+/* A number in a unit, small where it is long. */
+function textOf(x, y, text) {
+  return svg("text", { x, y, class: text.length > 4 ? "long" : "" }, text);
 }
 
 /* The cost after each step. */
 function drawCurve(box, history) {
-  const [width, height] = [Math.max(240, box.clientWidth || 320), 150];
+  const [width, height] = [Math.min(480, Math.max(240, box.clientWidth || 320)), 160];
+  const [left, above, below] = [60, 20, 28]; // around the axes
   const finite = history.filter(Number.isFinite);
   const [bottom, top] = [Math.min(0, ...finite), Math.max(...finite, 1e-12)];
   const last = Math.max(1, history.length - 1);
-  const x = (k) => 12 + (k * (width - 24)) / last;
-  const y = (E) => 24 + ((top - E) / (top - bottom)) * (height - 48);
+  const x = (k) => left + (k * (width - left - 12)) / last;
+  const y = (E) => above + ((top - E) / (top - bottom)) * (height - above - below);
   const points = history
     .map((E, k) => (Number.isFinite(E) ? `${x(k)},${y(E)}` : ""))
     .filter((point) => point);
@@ -126,10 +145,16 @@ function drawCurve(box, history) {
     svg(
       "svg",
       { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
-      svg("path", { class: "axis", d: `M12,16V${height - 24}H${width - 12}` }),
+      svg("path", { class: "axis", d: `M${left},${above}V${height - below}H${width - 12}` }),
       svg("polyline", { class: "curve", points: points.join(" ") }),
-      svg("text", { class: "start", x: 18, y: 12 }, `E, at most ${shown(top)}`),
-      svg("text", { class: "end", x: width - 12, y: height - 10 }, `step ${history.length - 1}`),
+      ...(finite.length > 0
+        ? [svg("circle", { class: "end-of-curve", cx: x(history.length - 1), cy: y(finite.at(-1)), r: 3 })]
+        : []),
+      svg("text", { class: "start", x: left - 4, y: 8 }, "E"),
+      svg("text", { class: "end", x: left - 6, y: above }, shown(top, 3)),
+      svg("text", { class: "end", x: left - 6, y: height - below }, shown(bottom, 3)),
+      svg("text", { x: left, y: height - 12 }, "0"),
+      svg("text", { class: "end", x: width - 12, y: height - 12 }, `step ${history.length - 1}`),
     ),
   );
 }
@@ -141,13 +166,21 @@ const HUES = [
   [140, 60, 170],
   [160, 140, 20],
   [190, 40, 90],
+  [40, 160, 180],
+  [110, 110, 110],
+  [110, 70, 30],
+  [230, 140, 170],
 ];
 
-const GREY = [128, 128, 128]; // where an output is not a number
+const GREY = [200, 200, 200]; // where an output is not a number
 
-/* The output for each pair of inputs; the range is that of the cases, and a margin. Where there are
-   several outputs, the colour is that of the largest one. */
-function drawMap(canvas, net, theta, X, Y) {
+function inCSS(colour) {
+  return `rgb(${colour.join(" ")})`;
+}
+
+/* One output for each pair of inputs, or the place of the largest output where `output` is null. The
+   range is that of the cases, and a margin. */
+function drawMap(canvas, net, theta, { X, Y, output }) {
   const cells = 52;
   const most = (row) => 1.5 * Math.max(1, ...row.map(Math.abs));
   const [wide, high] = [most(X.data.slice(0, X.m)), most(X.data.slice(X.m))];
@@ -161,12 +194,13 @@ function drawMap(canvas, net, theta, X, Y) {
   }
   const context = canvas.getContext("2d");
   const side = canvas.width / cells;
-  const finite = a.data.filter(Number.isFinite);
+  const drawn = output === null ? a.data : a.data.slice(output * a.m, (output + 1) * a.m);
+  const finite = drawn.filter(Number.isFinite);
   const [low, top] = [Math.min(0, ...finite), Math.max(1, ...finite)];
   const colour = (values) => {
     if (values.some(Number.isNaN)) return GREY;
-    if (values.length === 1) {
-      const share = Math.min(1, Math.max(0, (values[0] - low) / (top - low)));
+    if (output !== null) {
+      const share = Math.min(1, Math.max(0, (values[output] - low) / (top - low)));
       const [from, to] = HUES;
       return from.map((_, k) => Math.round(to[k] + share * (from[k] - to[k])));
     }
@@ -174,7 +208,7 @@ function drawMap(canvas, net, theta, X, Y) {
     return HUES[best % HUES.length];
   };
   for (let k = 0; k < cells * cells; k += 1) {
-    context.fillStyle = `rgb(${colour(column(a, k)).join(" ")})`;
+    context.fillStyle = inCSS(colour(column(a, k)));
     const [left, above] = [(k % cells) * side, Math.floor(k / cells) * side];
     context.fillRect(left, above, side + 0.5, side + 0.5);
   }
@@ -182,10 +216,10 @@ function drawMap(canvas, net, theta, X, Y) {
     const left = (canvas.width * (at(X, 0, c) / wide + 1)) / 2;
     const above = (canvas.height * (1 - at(X, 1, c) / high)) / 2;
     context.beginPath();
-    context.arc(left, above, 6, 0, 2 * Math.PI);
-    context.fillStyle = `rgb(${colour(column(Y, c)).join(" ")})`;
+    context.arc(left, above, X.m > 20 ? 3 : 6, 0, 2 * Math.PI);
+    context.fillStyle = inCSS(colour(column(Y, c)));
     context.fill();
-    context.lineWidth = 2;
+    context.lineWidth = X.m > 20 ? 1 : 2;
     context.strokeStyle = "white";
     context.stroke();
   }

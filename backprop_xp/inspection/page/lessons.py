@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.inspection.page.functions import Functions
-from backprop_xp.inspection.page.mathml import in_mathml
+from backprop_xp.inspection.page.mathml import breakable_mathml, in_mathml
 from backprop_xp.inspection.page.stories import Story
 from backprop_xp.inspection.trace import Trace
 from backprop_xp.inspection.trace import trace as traced
@@ -129,8 +129,8 @@ def _steps(trace: Trace[Any], story: Story) -> Iterator[dict[str, Any]]:
             ]
             yield {
                 "section": section.title,
-                "equation": in_mathml(step.equation),
-                "where": in_mathml(step.where) if step.where else "",
+                "equation": breakable_mathml(step.equation),
+                "where": breakable_mathml(step.where) if step.where else "",
                 "terms": terms,
             }
 

@@ -229,8 +229,13 @@ function drawn(net, seed) {
   return theta;
 }
 
+/* The size of a nudge of x. */
+function nudgeOf(x) {
+  return 1e-5 * Math.max(1, Math.abs(x));
+}
+
 /* A central difference of E by z of unit `unit` in a layer, for one case. */
-function nudged(net, pass, l, unit, c, h = 1e-5) {
+function nudged(net, pass, l, unit, c, h = nudgeOf(at(pass.z[l], unit, c))) {
   const cost = (sign) => {
     const z = matrix(pass.z[l].n, pass.z[l].m, pass.z[l].data.slice());
     z.data[unit * z.m + c] += sign * h;
@@ -240,7 +245,7 @@ function nudged(net, pass, l, unit, c, h = 1e-5) {
 }
 
 /* A central difference of E by a of unit `unit` in a layer below the last, 0 for the inputs. */
-function nudgedActivation(net, pass, l, unit, c, h = 1e-5) {
+function nudgedActivation(net, pass, l, unit, c, h = nudgeOf(at(pass.a[l], unit, c))) {
   const cost = (sign) => {
     const a = matrix(pass.a[l].n, pass.a[l].m, pass.a[l].data.slice());
     a.data[unit * a.m + c] += sign * h;

@@ -13,25 +13,51 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/* A number with `digits` significant digits. */
+/* A number with `digits` significant digits; one that has many zeros, with an exponent. */
 function shown(x, digits = 4) {
   if (!Number.isFinite(x)) {
     return Number.isNaN(x) ? "nan" : x > 0 ? "\u221e" : "\u2212\u221e";
   }
-  return String(Number(x.toPrecision(digits)) + 0).replace("-", "\u2212");
+  const rounded = Number(x.toPrecision(digits)) + 0;
+  const size = Math.abs(rounded);
+  const plain = size === 0 || (size >= 1e-4 && size < 1e6);
+  return (plain ? String(rounded) : rounded.toExponential()).replaceAll("-", "\u2212").replace("+", "");
 }
 
-/* A number in at most 6 signs, for a unit of the drawing. */
+/* A number in at most `most` signs: with fewer digits, or else with an exponent. */
+function within(x, most, digits) {
+  for (let k = digits; k > 0; k -= 1) {
+    if (shown(x, k).length <= most) return shown(x, k);
+  }
+  return x.toExponential(0).replaceAll("-", "\u2212").replace("+", "");
+}
+
+/* A number for a unit of the drawing. */
 function short(x) {
-  const texts = [shown(x, 2), shown(x, 1)];
-  const fits = texts.find((text) => text.length <= 5);
-  return fits ?? x.toExponential(0).replaceAll("-", "\u2212");
+  return within(x, 5, 2);
 }
 
-/* A number in at most 7 signs, for a matrix on a phone. */
+/* A number for a matrix on a phone. */
 function shortened(x) {
-  const text = shown(x, 3);
-  return text.length <= 6 ? text : x.toExponential(1).replaceAll("-", "\u2212").replace("+", "");
+  return within(x, 7, 3);
+}
+
+const INDEXED = /(?<![\p{L}\p{N}_])(\p{L}\p{No}*_[\p{L}\p{N}]{1,2})(?![\p{L}\p{N}_])/u;
+
+/* A text in which w_jK stands for w with jK below, as parts of an element; no line breaks within a
+   derivative. */
+function prose(text) {
+  const parts = text.replaceAll("/\u2202", "/\u2060\u2202").split(INDEXED);
+  return parts.flatMap((part, k) => {
+    if (k % 2 === 0) return part;
+    const [letter, below] = part.split("_");
+    return [letter, element("sub", {}, below)];
+  });
+}
+
+/* A number for a list or a matrix. */
+function fitting(x) {
+  return narrow.matches ? shortened(x) : shown(x);
 }
 
 function inBrackets(x) {
@@ -50,12 +76,15 @@ function dots(i, j) {
   return "\u2026";
 }
 
+function isNumber(A) {
+  return A.n === 1 && A.m === 1;
+}
+
 /* A matrix, with dots for what is left out; `marked(i, j)` tells which numbers are marked. */
 function matrixElement(A, marked = () => false) {
-  if (A.n === 1 && A.m === 1) {
+  if (isNumber(A)) {
     return element("span", {}, inBrackets(A.data[0]));
   }
-  const number = narrow.matches ? shortened : shown;
   const columns = places(A.m, narrow.matches ? 4 : MOST);
   const rows = places(A.n).map((i) =>
     element(
@@ -63,7 +92,7 @@ function matrixElement(A, marked = () => false) {
       {},
       ...columns.map((j) => {
         const left = i === null || j === null;
-        const text = left ? dots(i, j) : number(at(A, i, j));
+        const text = left ? dots(i, j) : fitting(at(A, i, j));
         return element("td", { class: !left && marked(i, j) && "marked" }, text);
       }),
     ),

@@ -33,6 +33,11 @@ $("inverse-layer").addEventListener("change", () => {
   state.inverse = Number($("inverse-layer").value);
   render();
 });
+$("map-output").addEventListener("change", () => {
+  const { value } = $("map-output");
+  state.output = value === "largest" ? null : Number(value);
+  renderMap();
+});
 for (const id of ["weight-layer", "weight-to", "weight-from"]) {
   $(id).addEventListener("change", () => {
     const l = Number($("weight-layer").value);
@@ -52,8 +57,8 @@ $("anew").addEventListener("click", () => {
   render();
 });
 $("reset").addEventListener("click", () => {
-  const { step, unit, weight, inverse } = state;
-  begin(state.number, { step, unit, weight, inverse });
+  const { step, unit, weight, inverse, output } = state;
+  begin(state.number, { step, unit, weight, inverse, output });
 });
 window.addEventListener("hashchange", openLink);
 narrow.addEventListener("change", render);

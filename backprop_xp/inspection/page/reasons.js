@@ -2,19 +2,23 @@
 
 /* The reason for an error: of a product by unit, or of the whole Jacobian. */
 function reasonOfError(layer) {
-  const last = layer === net.layers.length;
-  const pair = last && !pairHasFactors();
-  if (pair) return `The slopes of the cost and of \u03c3 multiply out to this difference.`;
+  if (layer === net.layers.length && !pairHasFactors()) {
+    const proved = steps().some(({ terms }) => terms.at(-1).name.startsWith("why."));
+    return (
+      "\u03b4, the error, is \u2202E/\u2202z. Here it is the slope of the cost by a, times the slope of a by z, and " +
+      `the two multiply out to this difference.${proved ? " The section after this one shows how." : ""}`
+    );
+  }
   if (pass.da_dz[layer]) {
     return (
-      `z of a unit changes its own a alone, so the chain rule multiplies unit by unit: ` +
-      `this is \u2299, the Hadamard product. As a matrix, \u2202a/\u2202z is diagonal, ` +
+      `\u03b4, the error, is \u2202E/\u2202z. z of a unit changes its own a alone, so the chain rule multiplies unit ` +
+      `by unit: this is \u2299, the Hadamard product. As a matrix, \u2202a/\u2202z is diagonal, ` +
       `with \u03c3\u2032(z) on the diagonal; its product with \u2202E/\u2202a is the same.`
     );
   }
   return (
-    "Each a of this layer depends on every z of the layer. \u2202a/\u2202z is not diagonal, " +
-    "so its transpose stands here in place of \u2299."
+    "\u03b4, the error, is \u2202E/\u2202z. Each a of this layer depends on every z of the layer. \u2202a/\u2202z is " +
+    "not diagonal, so its transpose stands here in place of \u2299."
   );
 }
 
@@ -38,7 +42,9 @@ const REASONS = {
     net.layers[l - 1].slope
       ? "\u03c3 is applied to each z alone."
       : "Each activation depends on every z of the layer.",
-  E: () => "The cost is one number. The pass back asks how each number above changes it.",
+  E: () =>
+    "The cost is one number. The pass back finds, for each number before it, how fast the cost " +
+    "changes with it.",
   dE_c: () => "The slope of the cost by each output: the pass back begins here.",
   dE_da: (l) =>
     l === net.layers.length
@@ -48,20 +54,39 @@ const REASONS = {
         "which is row K of the transpose.",
   delta: reasonOfError,
   dE_dW: (l) =>
-    `w_jk multiplies a_k into z_j, so its derivative is \u03b4_j a_k. ` +
-    `\u03b4${raised(l)} times a row holds all these products` +
-    (pass.x.m > 1 ? ", summed over the cases." : "."),
+    `z_j holds the product w_jk a_k, so the derivative by w_jk is \u03b4_j a_k. ` +
+    `The column \u03b4${raised(l)} times the row of the activations below holds all these products` +
+    (pass.x.m > 1 ? ", summed over the cases." : ".") +
+    (net.layers[l - 1].exists ? " M is 0 where a connection is removed, which has no weight to change." : ""),
   dE_db: () =>
-    `b_j is added to z_j, with the slope 1` + (pass.x.m > 1 ? ", in every case." : "."),
+    "b_j is added to z_j, so the derivative by b_j is \u03b4_j" +
+    (pass.x.m > 1 ? ", summed over the cases." : "."),
   dE_dx: () => "The same equation once more: how the cost changes with each input.",
-  update: () => "The parameters move against the gradient, and the cost falls if the step is small.",
+  update: (ownStep) =>
+    ownStep
+      ? `\u0394 is the step that ${lesson.optimizer.name} makes of the gradient. The cost falls if it is small.`
+      : "The parameters move against the gradient. The cost falls if the step is small.",
+};
+
+/* The chain rule of a canonical pair, multiplied out. */
+const REASONS_OF_PAIR = {
+  "why.slopes": (of) => `The first factor: the slope of the cost by each output${of}.`,
+  "why.jacobian": (of) =>
+    net.layers.at(-1).slope
+      ? `The second factor: the slope of each output by its own z${of}.`
+      : `The second factor: the slope of each output by every z, as each depends on all of them${of}.`,
+  "why.result": (of) =>
+    `Their product is the difference${of}. The pass computes the difference at once, since a division ` +
+    "by a small a would lose digits.",
 };
 
 function reasonOf({ terms }) {
   const { name } = terms.at(-1);
-  if (/^(new|change)\./.test(name)) return REASONS.update();
+  if (/^(new|change)\./.test(name)) {
+    return REASONS.update(terms.some((term) => term.name && term.name.startsWith("change.")));
+  }
   if (name.startsWith("why.")) {
-    return `The chain rule, multiplied out${pass.x.m > 1 ? " for the first case" : ""}.`;
+    return REASONS_OF_PAIR[name](pass.x.m > 1 ? ", for the first case" : "");
   }
   const { kind, layer } = partsOf(name);
   return kind in REASONS ? REASONS[kind](layer) : "";

@@ -3,7 +3,7 @@
 const lessons = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const MOST_LINKED = 600; // parameters that a link carries
-const MOST_INVERTED = 30; // units of a layer whose W is inverted
+const MOST_INVERTED = 1e7; // multiplications of a product of W and its transpose
 
 let lesson;
 let net;
@@ -30,6 +30,7 @@ function begin(number, kept = {}) {
     chosen: lesson.startsAt !== "",
     inverse: net.layers.length,
     weight: [1, 0, 0],
+    output: lesson.activations.at(-1) === "softmax" ? null : 0,
     sumsTo1: false,
   };
   state.sumsTo1 = sumsTo1();

@@ -78,9 +78,9 @@ def _one_weight_chain() -> Story:
     net = Network([1, 1], output="identity", loss="squared_error")
     text = (
         f"A chain of one weight: the input {INPUT} times w shall give {TARGET}. The published "
-        "cost is C = (a w − y)², twice the library's E, so each step is made at twice the "
-        f"published rate of {RATE}. There is no bias. Train 20 steps: they give the 20 published "
-        "weights. A W of one number is its own transpose, so a chain cannot show where a "
+        "cost is C = (a\u00a0w\u00a0−\u00a0y)², twice the library's E, so each step is made at "
+        f"twice the published rate of {RATE}. There is no bias. Train 20 steps: they give the 20 "
+        "published weights. A W of one number is its own transpose, so a chain cannot show where a "
         "transpose belongs."
     )
     traced = trace(net, np.array([WEIGHT, 0.0]), [INPUT], [TARGET], optimizer=SGD(2 * RATE))

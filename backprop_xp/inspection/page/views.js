@@ -15,28 +15,54 @@ function render() {
 }
 
 function renderStep() {
-  const { section, equation, where, terms } = steps()[state.step];
+  const { section, terms } = steps()[state.step];
   $("section").textContent = section;
-  $("equation").replaceChildren(math(equation));
-  if (where) {
-    const formula = element("span", { class: "where" }, " with ", math(where));
-    $("equation").append(formula);
-  }
-  const sides = [];
-  for (const { sign, name } of terms) {
-    if (sign && sign.includes("<mo>=</mo>")) sides.push(element("div", { class: "numbers" }));
-    const shownTerm = sign ? math(sign) : matrixElement(quantity(net, state.optimizer, pass, name));
-    sides.at(-1).append(shownTerm);
-  }
-  $("numbers").replaceChildren(...sides);
+  $("equation").replaceChildren(...equationOf(steps()[state.step]));
+  $("numbers").replaceChildren(...sidesOf(terms));
   $("place").textContent = `Step ${state.step + 1} of ${steps().length}`;
   $("scrubber").max = steps().length - 1;
   $("scrubber").value = state.step;
   $("scrubber").setAttribute("aria-valuetext", `${state.step + 1}: ${section}`);
   $("back").disabled = $("first").disabled = state.step === 0;
   $("next").disabled = $("last").disabled = state.step === steps().length - 1;
-  $("reason").textContent = reasonOf(steps()[state.step]);
-  $("note").textContent = written().note;
+  $("reason").replaceChildren(...prose(reasonOf(steps()[state.step])));
+  $("note").replaceChildren(...prose(written().note));
+}
+
+/* An equation, and the formula of the function in it. */
+function equationOf({ equation, where }) {
+  const formula = where ? [element("span", { class: "where" }, " with ", math(where))] : [];
+  return [math(equation), ...formula];
+}
+
+function term(...parts) {
+  return element("div", { class: "term" }, ...parts);
+}
+
+/* The sides of an equation as elements. A line breaks before a sign, and not between a bracket and the
+   matrix in it. */
+function sidesOf(terms) {
+  const sides = [];
+  let signs = [];
+  let last;
+  let before = null; // the matrix that the next one is multiplied by
+  for (const { sign, name } of terms) {
+    if (sign && sign.includes("<mo>=</mo>")) sides.push(element("div", { class: "numbers" }));
+    if (sign) before = null;
+    if (sign && sign.includes(">)</mo>")) {
+      last.append(math(sign));
+    } else if (sign) {
+      signs.push(math(sign));
+    } else {
+      const A = quantity(net, state.optimizer, pass, name);
+      if (before && (isNumber(A) || isNumber(before))) signs.push(math("<math><mo>\u00b7</mo></math>"));
+      before = A;
+      last = term(...signs, matrixElement(A));
+      sides.at(-1).append(last);
+      signs = [];
+    }
+  }
+  return sides;
 }
 
 const OF_CONNECTIONS = new Set(["W", "M", "dE_dW"]);
@@ -121,14 +147,14 @@ function chosenIn({ unit, weight }) {
 function renderElement() {
   const [l, K] = state.unit;
   const parts = [];
-  if (pass.x.m > 1) parts.push(element("p", {}, "Of the first case."));
+  if (pass.x.m > 1) parts.push(element("p", {}, "The numbers are those of the first case."));
   if (l < net.layers.length) parts.push(...sumOfUnit(l, K));
   if (l > 0) parts.push(...errorOfUnit(l, K));
   $("element").replaceChildren(...parts);
 }
 
 function derivative(letter) {
-  return `<mrow><mo>\u2202</mo><mi>E</mi><mo>/</mo><mo>\u2202</mo>${letter}</mrow>`;
+  return `<mrow><mi>\u2202</mi><mi>E</mi><mo lspace="0" rspace="0">/</mo><mi>\u2202</mi>${letter}</mrow>`;
 }
 
 /* A line of an equation: symbols in MathML, or its numbers. */
@@ -146,7 +172,7 @@ function sumOfUnit(l, K) {
   const W = weights(net, state.theta, above);
   const delta = column(pass.delta[above], 0);
   const products = places(delta.length, 8).map((j) =>
-    j === null ? "\u2026" : `${inBrackets(delta[j])} \u00b7 ${inBrackets(at(W, j, K))}`,
+    j === null ? "\u2026" : `${inBrackets(delta[j])}\u00a0\u00b7\u00a0${inBrackets(at(W, j, K))}`,
   );
   const unit = l === 0 ? symbol("x", [K + 1], "") : symbol("a", [K + 1], l);
   const sum = `<msub><mo>\u2211</mo><mi>j</mi></msub>${symbol("\u03b4", ["j"], above)}${symbol("w", ["j", K + 1], above)}`;
@@ -155,15 +181,14 @@ function sumOfUnit(l, K) {
     element(
       "p",
       {},
-      `Unit ${K + 1} feeds every unit j above it, through column ${K + 1} of W${raised(above)}.`,
+      `Unit ${K + 1} feeds every unit j above it, through column ${K + 1} of W${raised(above)}. ` +
+        "Its slope is a sum over them:",
     ),
     element(
       "div",
       { class: "numbers" },
-      `W${raised(above)} =`,
-      matrixElement(W, (i, j) => j === K),
-      `\u03b4${raised(above)} =`,
-      matrixElement(matrix(delta.length, 1, delta)),
+      term(`W${raised(above)} =`, matrixElement(W, (i, j) => j === K)),
+      term(`\u03b4${raised(above)} =`, matrixElement(matrix(delta.length, 1, delta))),
     ),
     equationLine(`${derivative(unit)}<mo>=</mo>${sum}`),
     numbersLine(`= ${products.join(" + ")}`),
@@ -194,7 +219,9 @@ function errorOfUnit(l, K) {
       numbersLine(`= ${shown(delta)}; ${confirmed}`),
     ];
   }
-  const slope = `<msup><mi>\u03c3</mi><mo class="prime">\u2032</mo></msup><mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
+  const slope =
+    '<mrow><mi>\u03c3</mi><mo class="prime" lspace="0" rspace="0">\u2032</mo></mrow>' +
+    `<mo>(</mo>${symbol("z", [K + 1], l)}<mo>)</mo>`;
   const before = inBrackets(at(pass.dE_da[l], K, 0));
   return [
     equationLine(`${error}<mo>=</mo>${derivative(symbol("a", [K + 1], l))}<mo>\u00b7</mo>${slope}`),
@@ -209,40 +236,46 @@ function renderInverse() {
   const W = weights(net, state.theta, l);
   const [here, below] = [raised(l), raised(l - 1)];
   const box = $("inverse");
-  if (Math.max(W.n, W.m) > MOST_INVERTED) {
-    box.replaceChildren(element("p", {}, "This layer is too large to show."));
+  if (Math.min(W.n, W.m) ** 2 * Math.max(W.n, W.m) > MOST_INVERTED) {
+    box.replaceChildren(element("p", {}, "This layer is too large to be inverted here."));
     return;
   }
-  const delta = column(pass.delta[l], 0);
-  const inverse = inverseTimes(W, delta);
-  const square = W.n === W.m;
-  const sign = square ? `(W${here})\u207b\u00b9` : `(W${here})\u207a`;
-  const nudges = Array.from({ length: W.m }, (_, K) => nudgedActivation(net, pass, l - 1, K, 0));
+  const inverse = inverseTimes(W, column(pass.delta[l], 0));
+  const sign = W.n === W.m ? `(W${here})\u207b\u00b9` : `(W${here})\u207a`;
   const slopes = column(pass.dE_da[l - 1], 0);
-  const scale = Math.max(...slopes.map(Math.abs));
-  const agrees = nudges.every((nudge, K) => Math.abs(nudge - slopes[K]) <= 1e-4 * scale);
-  const agreed = agrees ? " It agrees with the transpose." : "";
-  const rows = nudges.map((nudge, K) => [
-    K + 1,
-    shown(nudge),
-    shown(at(pass.dE_da[l - 1], K, 0)),
-    inverse ? shown(inverse[K]) : "\u2013",
-  ]);
-  const none = `W${here} is ${W.n} \u00d7 ${W.m} and has no inverse. Its pseudo-inverse ${sign} is shown instead.`;
-  const ofSquare = inverse ? `W${here} has an inverse.` : `W${here} has no inverse.`;
+  const rows = places(W.m).map((K) => {
+    if (K === null) return ["\u22ee", "\u22ee", "\u22ee", "\u22ee"];
+    const nudge = nudgedActivation(net, pass, l - 1, K, 0);
+    return [K + 1, nudge, slopes[K], inverse ? inverse[K] : "\u2013"];
+  });
+  const measured = rows.filter(([, nudge]) => typeof nudge === "number");
+  const scale = Math.max(...measured.map(([, , slope]) => Math.abs(slope)));
+  const agrees = measured.every(([, nudge, slope]) => Math.abs(nudge - slope) <= 1e-4 * scale);
+  const tiny = scale < 1e-7 * Math.abs(pass.E);
+  const told = tiny ? " These slopes are too small for it." : agrees ? " It agrees with the transpose." : "";
+  const texts = [
+    `An inverse answers another question: which a${below} gives this z${here}? Nothing is undone on ` +
+      "the way back. w_jK is the slope \u2202z_j/\u2202a_K. The slopes along a path are multiplied, and " +
+      "the paths are added.",
+    "With a single weight, the transpose gives w \u03b4 and the inverse \u03b4/w: the weaker the " +
+      "connection, the larger its share of the error would be.",
+    `${ofInverse(W, here, inverse)} A nudge of a${below}_K tells which is right.${told}`,
+  ];
   box.replaceChildren(
-    element(
-      "p",
-      {},
-      `An inverse answers another question: which a${below} gives this z${here}? Nothing is undone on ` +
-        "the way back. w_jK is the slope \u2202z_j/\u2202a_K, and slopes along a path are multiplied.",
-    ),
-    element("p", {}, `${square ? ofSquare : none} A nudge of a${below}_K tells which is right.${agreed}`),
+    ...texts.map((text) => element("p", {}, ...prose(text))),
     listElement(
       ["K", "by a nudge", `(W${here})\u1d40 \u03b4${here}`, `${sign} \u03b4${here}`],
-      rows,
+      rows.map(([K, ...numbers]) => [K, ...numbers.map((x) => (typeof x === "number" ? fitting(x) : x))]),
     ),
   );
+}
+
+/* Whether W of a layer has an inverse. */
+function ofInverse(W, here, inverse) {
+  if (W.n === W.m) return `W${here} ${inverse ? "has an" : "is singular: it has no"} inverse.`;
+  const none = `W${here} is ${W.n} \u00d7 ${W.m} and has no inverse.`;
+  if (inverse) return `${none} Its pseudo-inverse (W${here})\u207a is shown instead.`;
+  return `${none} It has not full rank, so no pseudo-inverse is shown either.`;
 }
 
 function renderNumbers() {
@@ -256,6 +289,7 @@ function renderTraining() {
     history.length > 1 ? `Step ${history.length - 1}: E = ${shown(history.at(-1), 6)}` : "";
   $("trained").textContent = text;
   drawCurve($("curve"), history);
+  $("train-section").classList.toggle("screen", history.length < 2);
   const { published } = lesson;
   const compared = state.untouched ? state.trained.length : 0;
   const rows = published.slice(0, compared).map((text_, k) => {
@@ -275,16 +309,36 @@ function renderMap() {
   const large = net.parameters > 5000 || net.sizes[0] !== 2;
   $("map-section").hidden = large;
   if (large) return;
-  const { wide, high, low, top } = drawMap($("map"), net, state.theta, state.X, state.Y);
-  const of =
-    net.sizes.at(-1) === 1
-      ? `orange ${shown(low, 2)}, blue ${shown(top, 2)}`
-      : "each colour is the largest output";
+  const { X, Y, output } = state;
+  const { wide, high, low, top } = drawMap($("map"), net, state.theta, { X, Y, output });
+  const colours = output === null ? classColours() : rampColours(low, top);
+  $("map-output-label").hidden = net.sizes.at(-1) === 1;
+  $("map-colours").replaceChildren(...colours);
   $("map-legend").textContent =
     `x\u2081 from \u2212${shown(wide, 2)} to ${shown(wide, 2)} to the right, ` +
-    `x\u2082 from \u2212${shown(high, 2)} to ${shown(high, 2)} upward; ${of}. The dots are the cases.`;
+    `x\u2082 from \u2212${shown(high, 2)} to ${shown(high, 2)} upward. ` +
+    "The dots are the cases, in the colours of their targets.";
   $("map").setAttribute(
     "aria-label",
     `The output for each pair of inputs. ${$("map-legend").textContent}`,
   );
+}
+
+/* The colours of the map where the largest output counts, and where one output is drawn. */
+function classColours() {
+  const hues = HUES.slice(0, net.sizes.at(-1));
+  return ["The largest output:", ...hues.flatMap((hue, k) => [swatch(inCSS(hue)), `${k + 1}`])];
+}
+
+function rampColours(low, top) {
+  const [most, least] = HUES.map(inCSS);
+  const ramp = swatch(`linear-gradient(to right, ${least}, ${most})`);
+  ramp.classList.add("wide");
+  return [`The output: ${shown(low, 2)}`, ramp, shown(top, 2)];
+}
+
+function swatch(background) {
+  const made = element("span", { class: "swatch" });
+  made.style.background = background;
+  return made;
 }

@@ -1,5 +1,6 @@
 """Learning curves: an entry of the history by epoch, for training and validation."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ __all__ = ["learning_curve"]
 
 _PARTS: Final = {"training": COLOURS[0], "validation": COLOURS[1]}
 _LABELS: Final = {"cost": "cost E (mean over the cases)", "accuracy": "accuracy (% of cases)"}
+_LONGEST: Final = 48  # letters of a line beside the axis
 _SMALL_SPAN: Final = 0.06  # of accuracies; below it, the labels of the axis have a decimal place
 
 
@@ -78,7 +80,7 @@ def learning_curve(
     medians = {part: _draw(panel, part, values, name) for part, values in curves.items()}
     _mark_best(panel, medians, name, getattr(run, "epoch", None))
     _finish(panel, curves, name)
-    panel.set_ylabel(label or _LABELS.get(name, name))
+    panel.set_ylabel(textwrap.fill(label or _LABELS.get(name, name), _LONGEST))
     return panel
 
 
@@ -122,5 +124,4 @@ def _finish(panel: Any, curves: Mapping[str, NDArray[np.float64]], name: str) ->
     elif spans_decades(low, high):
         panel.set_yscale("log")
     frame(panel)
-    where = "lower right" if name.endswith("accuracy") else "upper right"
-    panel.legend(loc=where, edgecolor="none", framealpha=0.8)
+    panel.legend(loc="best", edgecolor="none", framealpha=0.8)

@@ -14,6 +14,7 @@ from backprop_xp.inspection.plots.panel import (
     by_depth,
     colour_bar,
     frame,
+    matplotlib,
     panel_of,
     whole_numbers,
 )
@@ -83,7 +84,7 @@ def layer_norms(record: Any, ax: Any = None, *, quantity: str = "delta") -> Any:
     panel.set_ylabel(label)
     whole_numbers(panel.xaxis)
     frame(panel)
-    panel.legend(edgecolor="none", framealpha=0.6)
+    panel.legend(edgecolor="none", loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the curves
     return panel
 
 
@@ -91,7 +92,8 @@ def layer_norms(record: Any, ax: Any = None, *, quantity: str = "delta") -> Any:
 def activation_histogram(record: Any, layer: int, ax: Any = None) -> Any:
     """Draw the histogram of a layer's activations over the epochs.
 
-    Each epoch is a column; darker places hold more of the activations. Two dark edges of a sigmoid
+    Each epoch is a column; darker places hold more of the activations, with the square root of
+    their share, so that a few of them are still seen. Two dark edges of a sigmoid
     or tanh layer are saturated units. A dark line at 0 of a relu layer is its silent units.
 
     Parameters
@@ -141,7 +143,8 @@ def activation_histogram(record: Any, layer: int, ax: Any = None) -> Any:
     epochs = record.epochs
     panel = panel_of(ax, "activation_histogram")
     sides = (epochs[0] - 0.5, epochs[-1] + 0.5, common[0], common[-1])
-    picture = {"aspect": "auto", "origin": "lower", "cmap": "Blues", "interpolation": "nearest"}
+    colours = {"cmap": "Blues", "norm": matplotlib("colors").PowerNorm(0.5, vmin=0)}
+    picture = {"aspect": "auto", "origin": "lower", "interpolation": "nearest", **colours}
     image = panel.imshow(100 * shares.T, extent=sides, **picture)
     panel.set_xlabel("epoch")
     panel.set_ylabel(f"activation a of layer {layer}")

@@ -29,8 +29,9 @@ def score_scatter(
 ) -> Any:
     """Draw the score of each network of a stack over one of its hyperparameters.
 
-    The best network is marked. Values above 0 that span more than a factor of 30 have a logarithmic
-    axis. Texts, such as names of activations, have a place each.
+    The best network is marked. Values above 0 that span more than a factor of 30, and lie more
+    evenly by their logarithms, have a logarithmic axis. Texts, such as names of activations, have a
+    place each.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def score_scatter(
     panel.set_xlabel(name)
     panel.set_ylabel(score)
     frame(panel)
-    panel.legend(edgecolor="none", framealpha=0.8)
+    panel.legend(edgecolor="none", framealpha=0)  # points near it stay whole
     if c is not None:
         colour_bar(panel, points, colours_name)
     return panel
@@ -145,5 +146,9 @@ def _norm(numbers: HostArray) -> Any:
 
 
 def _is_wide(numbers: HostArray) -> bool:
-    low, high = np.min(numbers), np.max(numbers)
-    return bool(low > 0 and high > _LOG_RANGE * low)
+    low, middle, high = np.quantile(numbers, [0, 0.5, 1])
+    if not (low > 0 and high > _LOG_RANGE * low):
+        return False
+    share = (middle - low) / (high - low)
+    share_of_logarithms = np.log(middle / low) / np.log(high / low)
+    return bool(abs(share_of_logarithms - 0.5) < abs(share - 0.5))

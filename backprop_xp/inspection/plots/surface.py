@@ -138,9 +138,11 @@ def cost_surface(
     if finite_number(span, f"{where}(span)") <= 0:
         raise OptionError(f"{where}(span)", repr(span), "a number > 0", "Such as 1.0")
     if isinstance(directions, int):
-        both, unit = random_directions(net, theta, directions), "in norms of each unit's weights"
+        both = random_directions(net, theta, directions)
+        units = "in norms of each unit's weights", "in the same unit"
     else:
-        both, unit = np.asarray(real_host_array(directions, f"{where}(directions)"), float), "in d"
+        both = np.asarray(real_host_array(directions, f"{where}(directions)"), float)
+        units = "in lengths of d₁", "in lengths of d₂"
         if both.shape != (2, net.parameter_count):
             came, expected = f"shape {both.shape}", f"(2, {net.parameter_count})"
             advice = "Pass two vectors like theta"
@@ -156,8 +158,8 @@ def cost_surface(
     panel.plot([0], [0], color="white", marker="x", markersize=7, label="θ")
     panel.set_xlim(*sides[:2])
     panel.set_ylim(*sides[2:])
-    panel.set_xlabel(f"step α along d₁ ({unit})")
-    panel.set_ylabel("step β along d₂ (in the same unit)")
+    panel.set_xlabel(f"step α along d₁ ({units[0]})")
+    panel.set_ylabel(f"step β along d₂ ({units[1]})")
     colour_bar(panel, image, "cost E (mean over the cases)")
     return panel
 

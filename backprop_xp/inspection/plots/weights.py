@@ -89,7 +89,9 @@ def hinton(
     if numbers:
         for (row, column), w in np.ndenumerate(weights):
             text = {"ha": "center", "va": "center", "fontsize": 8, "color": GREY}
-            panel.text(column, row + 0.4, "" if np.isnan(w) else f"{w:.2f}", **text)
+            panel.text(
+                column, row + 0.4, "" if np.isnan(w) else f"{w:.2f}".replace("-", "−"), **text
+            )
     panel.set_xlim(-0.5, n_in - 0.5)
     panel.set_ylim(n_out - 0.5, -0.5)  # the first row on top
     panel.set_aspect("equal")

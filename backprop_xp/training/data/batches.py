@@ -29,6 +29,7 @@ from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import OptionError
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
+from backprop_xp.training.data.networks import Networks, rows_of_networks
 
 __all__ = [
     "BLOCK_BYTES",
@@ -97,17 +98,17 @@ class Block(NamedTuple):
         labels = None if self.labels is None else many(self.labels)
         return Block(many(self.X), many(self.y), many(self.w), labels, self.source)
 
-    def part(self, group: slice) -> "Block":
+    def part(self, group: Networks) -> "Block":
         """Return the block of a group of the stack's networks."""
         axes = {"X": 3, "y": 3, "w": 3, "labels": 2}
         parts = {name: getattr(self, name) for name in axes}
         own = {
-            name: x[:, group, ...]
+            name: rows_of_networks(x, group, axis=1)
             for name, x in parts.items()
             if x is not None and x.ndim > axes[name]
         }
         if self.source is not None and self.source.ndim > 2:
-            own["source"] = self.source[group, ...]
+            own["source"] = rows_of_networks(self.source, group)
         return self._replace(**own)
 
 

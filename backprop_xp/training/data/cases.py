@@ -10,6 +10,7 @@ import numpy as np
 from backprop_xp.arrays.backend import Array, HostArray, item_bytes
 from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows, rows_at
 from backprop_xp.training.data.file_order import plan, read_blocks, shuffled_groups
+from backprop_xp.training.data.networks import Networks, rows_of_networks
 
 __all__ = ["Cases", "FileCases", "of_mean_one"]
 
@@ -52,10 +53,10 @@ class Cases:
         weights = None if self.weights is None else self.weights[..., start:stop]
         return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
 
-    def part(self, group: slice) -> "Cases":
+    def part(self, group: Networks) -> "Cases":
         """Return the cases of a group of the stack's networks."""
-        X = self.X[group, ...] if self.X.ndim > 2 else self.X
-        Y = self.Y[group, ...] if self.Y.ndim > 2 - self.labelled else self.Y
+        X = rows_of_networks(self.X, group) if self.X.ndim > 2 else self.X
+        Y = rows_of_networks(self.Y, group) if self.Y.ndim > 2 - self.labelled else self.Y
         w = self.weights
         return Cases(X, Y, self.n_out, self.labelled, w if w is None or w.ndim == 1 else w[group])
 
@@ -100,7 +101,7 @@ class FileCases:
         weights = None if self.weights is None else self.weights[..., start:stop]
         return self.load(X, Y, weights, np.arange(start, start + len(X)))
 
-    def part(self, group: slice) -> "FileCases":
+    def part(self, group: Networks) -> "FileCases":
         """Return the cases of a group of the stack's networks."""
         if self.weights is None or self.weights.ndim == 1:
             return self

@@ -192,10 +192,11 @@ def weighted(
     net: Network,
     place: Place,
     where: str,
+    name: str = "case_weights",
 ) -> Cases | FileCases:
     """Return the cases with weights of mean 1, case weight × class weight.
 
-    `where` is the function that errors name, such as "train".
+    `where` is the function that errors name, such as "train", and `name` its argument.
 
     Raises
     ------
@@ -204,7 +205,7 @@ def weighted(
     """
     weights = None
     if case_weights is not None:
-        weights = _weights_of_cases(case_weights, cases.count, place, f"{where}(case_weights)")
+        weights = _weights_of_cases(case_weights, cases.count, place, f"{where}({name})")
     if class_weights is not None:
         if not cases.labelled:
             expected, advice = "class labels (m,) of integers", "Pass case_weights instead"

@@ -10,4 +10,5 @@
     compiled          the step over a block of batches, compiled or replayed
     scored            steps with the scores of their batches
     stack_groups      groups of networks, where a stack is large
+    stack_members     the networks of a stack that are in training; some may leave
 """

@@ -23,7 +23,7 @@ from backprop_xp.arrays.backend import (
     from_host_like,
     namespace,
 )
-from backprop_xp.arrays.random_streams import generator
+from backprop_xp.arrays.random_streams import Purpose, generator
 
 __all__ = ["Dropped", "Noise", "dropped", "dropped_inputs", "noise_of_epoch"]
 
@@ -45,7 +45,7 @@ class Dropped:
     ----------
     activation : Activation
         σ.
-    noise : array (n, m)
+    noise : array (n, m), or (K, n, m) for each network of a stack
         Uniform in 0 … 1; a unit whose number is below p is dropped.
     p : array, broadcasting against (..., 1, 1)
         0 ≤ p < 1.
@@ -76,7 +76,7 @@ def dropped(
     Parameters
     ----------
     activations : sequence of L Activation
-    noise : sequence of L − 1 arrays (n, m)
+    noise : sequence of L − 1 arrays (n, m) or (K, n, m)
     p : array, broadcasting against (..., 1)
         One probability, or one for each network of a stack.
     """
@@ -90,7 +90,7 @@ def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
     Parameters
     ----------
     a_in : array (..., n_in, m)
-    noise : array (n_in, m)
+    noise : array (n_in, m) or (K, n_in, m)
     p : array, broadcasting against (..., 1)
         One probability, or one for each network of a stack.
 
@@ -104,30 +104,43 @@ def dropped_inputs(a_in: Array, noise: Array, p: Array) -> Array:
     return a
 
 
-def noise_of_epoch(sizes: Sequence[int], seed: int, epoch: int, theta: Array) -> Noise:
+def noise_of_epoch(
+    sizes: Sequence[int], seed: int, epoch: int, theta: Array, networks: int = 0
+) -> Noise:
     """Return the function that draws the noise of an epoch's next batches.
 
     ``draw(batches, size, hidden=True, inputs=False)`` returns an array (batches, n, size) like θ
     for each hidden layer where `hidden`, and then an array for the inputs where `inputs`. The same
-    seed drops the same units on every device, and in every network of a stack. Dropped inputs do
-    not change which hidden units are dropped.
+    seed drops the same units on every device. Dropped inputs do not change which hidden units are
+    dropped.
+
+    All networks of a stack share these arrays, unless `networks` is their number, K. Each network
+    then has noise of its own, in arrays (batches, K, n, size); network 0 has the shared noise.
     """
     n_in, *n_hidden = sizes[:-1]
     drawn_from = cache(
-        lambda to: generator(seed, to, epoch)
+        lambda to, network: generator(seed, to, epoch, network)
     )  # a generator takes time, so only a needed one is made
+
+    def uniform(to: Purpose, batches: int, units: int, size: int) -> HostArray:
+        shape = (batches, units, size)
+        if not networks:
+            return drawn_from(to, 0).random(shape, dtype=np.float32)
+        found = np.empty((batches, networks, units, size), dtype=np.float32)
+        for network in range(networks):
+            found[:, network] = drawn_from(to, network).random(shape, dtype=np.float32)
+        return found
 
     def draw(
         batches: int, size: int, *, hidden: bool = True, inputs: bool = False
     ) -> tuple[Array, ...]:
         parts: list[HostArray] = []
         if hidden:
-            uniform = drawn_from("dropout").random((batches, sum(n_hidden), size), dtype=np.float32)
+            of_all = uniform("dropout", batches, sum(n_hidden), size)
             ends = np.cumsum(n_hidden)
-            parts += [uniform[:, end - n : end] for n, end in zip(n_hidden, ends, strict=True)]
+            parts += [of_all[..., end - n : end, :] for n, end in zip(n_hidden, ends, strict=True)]
         if inputs:
-            uniform = drawn_from("input dropout").random((batches, n_in, size), dtype=np.float32)
-            parts.append(uniform)
+            parts.append(uniform("input dropout", batches, n_in, size))
         return tuple(from_host_like(part, theta) for part in parts)
 
     return draw

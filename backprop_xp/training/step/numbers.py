@@ -26,6 +26,7 @@ from backprop_xp.schedules.ranges import (
     on_host,
     value_at,
 )
+from backprop_xp.training.data.networks import Networks, rows_of_networks
 from backprop_xp.training.options import Regularisation
 
 __all__ = ["Numbers", "StepNumbers", "parts_of"]
@@ -45,12 +46,12 @@ class Numbers(NamedTuple):
     optimizer: dict[str, Array]
     regularisation: dict[str, Array]
 
-    def part(self, group: slice) -> "Numbers":
+    def part(self, group: Networks) -> "Numbers":
         """Return the numbers of a group of the stack's networks."""
         return Numbers(*({name: _part(x, group) for name, x in of.items()} for of in self))
 
 
-def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
+def parts_of(numbers: list[Numbers], group: Networks) -> list[Numbers]:
     """Return the numbers of some steps for a group; steps with the same object share its part."""
     made: dict[int, Numbers] = {}
     return [
@@ -59,8 +60,8 @@ def parts_of(numbers: list[Numbers], group: slice) -> list[Numbers]:
     ]
 
 
-def _part(x: Array, group: slice) -> Array:
-    return x if x.ndim == 0 else x[group, ...]
+def _part(x: Array, group: Networks) -> Array:
+    return x if x.ndim == 0 else rows_of_networks(x, group)
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
@@ -83,6 +84,11 @@ class StepNumbers:
     stack : tuple of int, optional
         The shape that arrays of numbers broadcast against, by default θ's leading axes.
 
+    Attributes
+    ----------
+    noise_per_network : bool
+        Whether each network of a stack drops units of its own.
+
     Raises
     ------
     OptionError, ShapeError
@@ -98,6 +104,7 @@ class StepNumbers:
     ) -> None:
         self._ranges, self._regularisation = regularisation.ranges, regularisation.in_use
         self._scheduled = any(callable(setting) for setting in self._regularisation.values())
+        self.noise_per_network = regularisation.dropout_per_network
         self._optimizer, self._theta = optimizer, theta
         self._tree = {"optimizer": optimizer, **self._regularisation}
         self._listeners = find_listeners(self._tree)

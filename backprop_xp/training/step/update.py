@@ -44,6 +44,8 @@ class UpdateRule:
         Whether l2, l1, shrinkage and the optimiser's numbers in ``of_weights`` act on biases too.
     compiled : bool
         Whether numba compiles the steps.
+    layer_rates : tuple of float, or None
+        The factor of the learning rate for each layer; None where all are 1.
     structure : object
         The optimiser's structure, or the optimiser itself where it has none.
     """
@@ -53,6 +55,7 @@ class UpdateRule:
     labelled: bool = False
     decay_biases: bool = False
     compiled: bool = False
+    layer_rates: tuple[float, ...] | None = None
     structure: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,7 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
     gradient = Gradient(net, theta, rule.labelled)
     decayed = None if rule.decay_biases else net.is_weight(theta)
     of_weights = getattr(optimizer, "of_weights", ())
+    by_layer = None if rule.layer_rates is None else net.of_layers(rule.layer_rates, theta)
 
     def step(
         carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
@@ -109,6 +113,8 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
             name: _for_decayed(number, decayed) if name in of_weights else number
             for name, number in numbers.optimizer.items()
         }
+        if by_layer is not None:
+            of_optimizer["learning_rate"] = of_optimizer["learning_rate"] * by_layer
         theta, state = optimizer.update(theta, state, dE_dtheta, **of_optimizer)
         if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
             gradient.forget()

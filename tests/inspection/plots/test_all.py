@@ -17,10 +17,12 @@ from plot_cases import (
     new_axes,
     pixels,
     record,
+    texts_outside,
 )
 
 import backprop_xp as bp
 from backprop_xp.arrays.advice import install_command
+from backprop_xp.inspection.learning_curve import learning_curve
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +96,29 @@ def test_without_matplotlib_the_error_names_the_extra(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(bp.MissingExtraError, match=re.escape(install_command("plot"))):
         PLOTS[name](None)
+
+
+@every_plot
+def test_its_labels_fit_the_figure(name):
+    assert texts_outside(PLOTS[name](None).figure) == []
+
+
+@pytest.mark.parametrize("loss", sorted(bp.losses.LOSSES))
+def test_a_long_label_has_two_lines(loss):
+    label = f"cost E (mean {loss.replace('_', ' ')} of standardised targets)"
+    figure = learning_curve({"cost": EPOCHS[::-1].tolist()}, cost=label)
+    assert texts_outside(figure) == []
+    assert figure.axes[0].get_ylabel().replace("\n", " ") == label
+
+
+@pytest.mark.parametrize("falls", [0.1, 1.0, 10.0])
+def test_the_legend_of_the_layers_covers_none_of_them(falls):
+    ragged = record()
+    ragged.delta_norms = np.exp(-falls * np.arange(12)) * (1.5 + np.sin(np.arange(21))[:, None])
+    ax = bp.plots.layer_norms(ragged)
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
+    assert texts_outside(ax.figure) == []
 
 
 @every_plot

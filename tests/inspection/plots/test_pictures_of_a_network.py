@@ -44,7 +44,7 @@ def test_squares_have_the_area_and_the_place_of_their_weights():
 
 def test_a_hinton_diagram_has_names_and_numbers():
     ax = plots.hinton([[1.0, -2.0]], to_units=["out"], from_units=["a", "b"], numbers=True)
-    assert [text.get_text() for text in ax.texts] == ["1.00", "-2.00"]
+    assert [text.get_text() for text in ax.texts] == ["1.00", "−2.00"]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "b"]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["out"]
 
@@ -239,6 +239,24 @@ def test_texts_have_a_place_each():
     assert ax.collections[0].get_offsets().tolist() == [[0, 1], [1, 3], [0, 2]]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["relu", "tanh"]
     assert ax.get_legend().get_texts()[0].get_text() == "best 3, at tanh"
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        (np.geomspace(1e-3, 10, 50), "log"),
+        (np.linspace(0.01, 0.95, 50), "linear"),
+        (np.linspace(0.0, 0.95, 50), "linear"),
+        ([1, 2, 3], "linear"),
+        (10 ** np.random.default_rng(0).uniform(-4, 0, 50), "log"),
+        (np.random.default_rng(0).uniform(0.01, 1, 50), "linear"),
+    ],
+    ids=["rates", "momenta", "from 0", "few", "random rates", "random momenta"],
+)
+def test_a_logarithmic_axis_is_for_values_that_lie_so(values, scale):
+    ax = bp.plots.score_scatter(values, np.arange(len(values)), colours=values)
+    assert ax.get_xscale() == scale
+    assert (type(ax.collections[0].norm).__name__ == "LogNorm") == (scale == "log")
 
 
 def test_results_of_a_search_are_values():

@@ -423,3 +423,79 @@ def test_the_noise_of_inputs_has_a_stream_of_its_own(xp):
         np.testing.assert_array_equal(xp.host(inputs), expected)
     for part, without in zip(hidden, drawn(8, 5, theta=theta), strict=True):
         np.testing.assert_array_equal(xp.host(part), xp.host(without))
+
+
+# ---------------------------------------------------------------------------------------------
+# noise of each network
+
+
+def trained_alone(monkeypatch, network, theta, **options):
+    """Return the run of a single network that has the noise of a network of a stack."""
+    from backprop_xp.training.step import dropout
+
+    drawn = dropout.generator
+    with monkeypatch.context() as patch:
+        patch.setattr(dropout, "generator", lambda *of: drawn(*of[:3], network))
+        return bp.train(OWN_NET, OWN_X, OWN_Y, theta, **options)
+
+
+OWN_NET = bp.Network([3, 4, 5, 2], "tanh", "identity", "squared_error")
+OWN_X, OWN_Y = (np.random.default_rng(1).standard_normal((20, n)) for n in (3, 2))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("p", [0.4, [0.0, 0.4, 0.7]])
+def test_each_network_may_have_noise_of_its_own(monkeypatch, groups, p):
+    from backprop_xp.training import trainer
+
+    if groups > 1:
+        monkeypatch.setattr(trainer, "groups_of", lambda *_, **__: [slice(0, 2), slice(2, 3)])
+    options = {"epochs": 2, "batch_size": 6, "seed": 4}
+    theta = OWN_NET.init(0, dtype="float64", stack=3)
+    run = bp.train(
+        OWN_NET,
+        OWN_X,
+        OWN_Y,
+        theta,
+        dropout=p,
+        input_dropout=0.1,
+        dropout_per_network=True,
+        **options,
+    )
+    for k, of_k in enumerate(np.broadcast_to(p, 3)):
+        numbers = {"dropout": float(of_k), "input_dropout": 0.1}
+        alone = trained_alone(monkeypatch, k, theta[k], **numbers, **options)
+        np.testing.assert_allclose(run.theta[k], alone.theta, rtol=1e-11, atol=1e-13)
+
+
+def test_networks_of_one_start_part_by_their_own_noise_alone(xp):
+    dtype = xp.float_dtypes[-1]
+    theta = np.tile(OWN_NET.init(0, dtype=dtype), (3, 1))
+    data = xp.array(OWN_X), xp.array(OWN_Y)
+    options = {"epochs": 1, "batch_size": 10, "dropout": 0.5, "dtype": dtype}
+    shared = xp.host(bp.train(OWN_NET, *data, xp.array(theta), **options).theta)
+    own = xp.host(
+        bp.train(OWN_NET, *data, xp.array(theta), dropout_per_network=True, **options).theta
+    )
+    np.testing.assert_allclose(shared[1:], shared[:2], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(own[0], shared[0], rtol=1e-5, atol=1e-6)
+    assert np.abs(own[1:] - own[:2]).max() > 1e-3
+
+
+def test_noise_of_each_network_is_drawn_in_parts_as_at_once():
+    whole = noise_of_epoch((2, 3, 4, 1), 3, 1, np.zeros((2, 5)), 2)
+    parts = noise_of_epoch((2, 3, 4, 1), 3, 1, np.zeros((2, 5)), 2)
+    found = whole(4, 6, inputs=True)
+    assert [x.shape for x in found] == [(4, 2, 3, 6), (4, 2, 4, 6), (4, 2, 2, 6)]
+    cut = [parts(count, 6, inputs=True) for count in (1, 3)]
+    for of_all, *each in zip(found, *cut, strict=True):
+        np.testing.assert_array_equal(of_all, np.concatenate(each))
+    shared = noise_of_epoch((2, 3, 4, 1), 3, 1, np.zeros(5))(4, 6, inputs=True)
+    for mine, theirs in zip(found, shared, strict=True):
+        np.testing.assert_array_equal(mine[:, 0], theirs)
+
+
+def test_a_single_network_has_the_noise_of_every_stack():
+    options = {"epochs": 1, "dropout": 0.5}
+    own = bp.train(OWN_NET, OWN_X, OWN_Y, dropout_per_network=True, **options)
+    np.testing.assert_array_equal(own.theta, bp.train(OWN_NET, OWN_X, OWN_Y, **options).theta)

