@@ -1,6 +1,7 @@
 """The report of an ensemble on a table: a page with scores and pictures, complete in one file."""
 
 import base64
+import warnings
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Final
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.table_model import TableModel, targets_of
-from backprop_xp.cli.table_words import figures, gains
+from backprop_xp.cli.table_words import ensemble_of, figures, gains, rows_of
+from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.display.html_table import with_references
 from backprop_xp.errors import MissingExtraError
@@ -21,6 +23,7 @@ __all__ = ["report"]
 
 _POINTS: Final = 2000  # drawn at most
 _BARS: Final = 20  # columns drawn at most
+_LETTERS: Final = 24  # of a name in a picture, at most
 _HEAD: Final = """\
 <!doctype html>
 <html lang="en">
@@ -33,7 +36,7 @@ _HEAD: Final = """\
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }}
+  padding: 0 1rem; overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
 th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; }}
 th:first-child, td:first-child {{ text-align: left; }}
@@ -78,7 +81,7 @@ def report(
     title = escape(f"{', '.join(table.target_names)} from {name}")
     parts = [_HEAD.format(title=title), *(f"<p>{escape(x)}</p>" for x in _about(model, table))]
     beside = "by the class shares" if isinstance(scores, ClassScores) else "by the mean"
-    head = ["", f"on {scores.rows:,} rows", f"{beside} alone"]
+    head = ["", f"on {rows_of(scores.rows)}", f"{beside} alone"]
     lines = [(_in_html(label), value, without) for label, value, without in figures(scores)]
     parts += ["<h2>Scores</h2>", _table(head, lines)]
     if isinstance(scores, ClassScores):
@@ -101,7 +104,7 @@ def _about(model: TableModel, table: MixedTable) -> list[str]:
         f"{len(one.weights)} of {'-'.join(map(str, one.network.sizes))}" for one in members
     )
     count = len(model.ensemble.weights)
-    return [*table.summary().splitlines(), f"An ensemble of {count} networks: {of_each}"]
+    return [*table.summary().splitlines(), f"{ensemble_of(count).capitalize()}: {of_each}"]
 
 
 def _in_html(label: str) -> str:
@@ -147,8 +150,11 @@ def _pictures(
     found = ["<h2>Pictures</h2>"]
     try:
         for one in draw:
-            title, caption, ax = one()
-            svg = base64.b64encode(drawn(ax.figure, "svg")).decode()
+            with warnings.catch_warnings():  # letters that its font lacks are boxes
+                warnings.filterwarnings("ignore", category=UserWarning)
+                title, caption, ax = one()
+                picture = drawn(ax.figure, "svg")
+            svg = base64.b64encode(picture).decode()
             alt = escape(f"{title}. {caption}")
             image = f'<img alt="{alt}" src="data:image/svg+xml;base64,{svg}">'
             text = f"<b>{escape(title)}.</b> {escape(caption)}"
@@ -158,8 +164,15 @@ def _pictures(
     return found
 
 
+def _short(name: str) -> str:
+    """Return a name for a picture, whose text has no formulas."""
+    text = in_a_line(name)
+    text = text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+    return text.replace("$", r"\$")
+
+
 def _of_confusion(labels: Any, p: Any, classes: Any) -> Picture:
-    ax = confusion_matrix(labels, p.argmax(axis=1), classes=[str(one) for one in classes])
+    ax = confusion_matrix(labels, p.argmax(axis=1), classes=[_short(str(one)) for one in classes])
     caption = "A line is a class, a column a predicted class; the colour is the share of the line."
     return "Confusion matrix", caption, ax
 
@@ -179,7 +192,7 @@ def _scatter(y: NDArray[Any], a: NDArray[Any], names: tuple[str, ...]) -> Pictur
         ax.plot(y[chosen, j], a[chosen, j], ".", markersize=4, alpha=0.5, label=name)
     low, high = float(min(y.min(), a.min())), float(max(y.max(), a.max()))
     ax.plot([low, high], [low, high], color="black", linewidth=0.8)
-    ax.set_xlabel(f"{names[0]} in the table" if len(names) == 1 else "in the table")
+    ax.set_xlabel(f"{_short(names[0])} in the table" if len(names) == 1 else "in the table")
     ax.set_ylabel("predicted")
     if len(names) > 1:
         ax.legend()
@@ -191,10 +204,10 @@ def _scatter(y: NDArray[Any], a: NDArray[Any], names: tuple[str, ...]) -> Pictur
 def _bars(importance: Mapping[str, float]) -> Picture:
     ax = panel_of(None, "report")
     shown = dict(list(importance.items())[:_BARS])
-    names = [name if len(name) <= 24 else f"{name[:23]}…" for name in shown]
+    names = list(map(_short, shown))
     places = np.arange(len(shown))
     ax.barh(places, list(shown.values()))
-    ax.set_yticks(places, [name.replace("$", r"\$") for name in names])
+    ax.set_yticks(places, names)
     ax.invert_yaxis()
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_xlabel("gain of the loss where the column is mixed up")

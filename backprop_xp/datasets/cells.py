@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
@@ -13,6 +14,7 @@ from backprop_xp.errors import DataError
 
 __all__ = [
     "class_names_in",
+    "in_a_line",
     "is_missing",
     "is_name",
     "is_number",
@@ -38,6 +40,7 @@ _DATE: Final = re.compile(
     re.IGNORECASE,
 )
 _SHOWN: Final = 80  # characters of a cell in an error, at most
+_LINE: Final = 60  # characters of a name in a line, at most
 
 
 def is_missing(cell: str) -> bool:
@@ -135,6 +138,19 @@ def shown(cell: str) -> str:
     ("'setosa'", 86)
     """
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} ..."
+
+
+def in_a_line(name: str) -> str:
+    r"""Return a name for a line of text: cut, and with spaces for breaks and control characters.
+
+    Examples
+    --------
+    >>> in_a_line("two\nlines"), len(in_a_line("a" * 1000))
+    ('two lines', 60)
+    """
+    words = "".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split()
+    text = " ".join(words)
+    return text if len(text) <= _LINE else f"{text[: _LINE - 3]}..."
 
 
 def class_names_in(cells: Collection[str], count: int | None = None) -> Names:

@@ -7,10 +7,8 @@ from typing import Any, TypeAlias
 import array_api_compat
 
 from backprop_xp.arrays.backend import Namespace, compiles
-from backprop_xp.execution.jax_scan import scanned
 from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
-from backprop_xp.execution.torch_replay import TorchReplayer
 
 __all__ = ["compiled_over_batches", "over_batches", "warn_of_fallback"]
 
@@ -58,10 +56,14 @@ def over_batches(
         holds row numbers, and a step gathers these rows.
     """
     if compiles(xp):
+        from backprop_xp.execution.jax_scan import scanned
+
         return scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
         return Replayer(lambda _: make_step(), loop(make_step(), xp), planned=planned)
     if pure and array_api_compat.is_torch_namespace(xp):
+        from backprop_xp.execution.torch_replay import TorchReplayer
+
         return TorchReplayer(make_step, loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp):
         return _on_cupy(make_step, xp, rule)
