@@ -17,7 +17,7 @@ def error_message(error: Exception, options: argparse.Namespace) -> str | None:
     rate = getattr(options, "learning_rate", None)
     such = "" if rate is None else f", such as {rate / 10:.3g}"
     less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
-    if getattr(options, "command", "train") != "train":
+    if getattr(options, "command", "") in ("predict", "evaluate"):
         less_memory = "Try fewer cases."
     elif hasattr(options, "data") and chooses_ensemble(vars(options)):
         less_memory = "Try fewer columns (--ignore), fewer --networks or a smaller --batch-size."
