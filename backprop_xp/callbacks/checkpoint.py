@@ -20,7 +20,7 @@ from backprop_xp.files.atomic_write import remove_abandoned_parts
 from backprop_xp.files.locks import claimed
 from backprop_xp.files.training_state import write_snapshot
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "claimed_folders"]
 
 FAILURES = ("warn", "stop", "raise")
 _OTHER_FOLDER = "Choose another folder"
@@ -297,3 +297,22 @@ class Checkpoint:
                 progress.stop(text)
             return False
         return True
+
+
+@contextmanager
+def claimed_folders(callbacks: Sequence[Any]) -> Iterator[None]:
+    """Claim the folders of checkpoints for the ``with`` block, in which a run trains.
+
+    The claim comes before the checkpoint to resume is read, so that no other run writes a newer one
+    in between.
+
+    Raises
+    ------
+    OptionError
+        A folder cannot be created, or another run writes to it.
+    """
+    with ExitStack() as claims:
+        for one in callbacks:
+            if isinstance(one, Checkpoint):
+                claims.enter_context(one.claimed())
+        yield

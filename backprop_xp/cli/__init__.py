@@ -8,6 +8,7 @@
     train_arguments    the arguments of train, in groups
     table_train        the command train for a table: an ensemble, its scores and a report
     table_options      the options of it, and the choice between a table and one network
+    table_columns      the table, with the columns that options name
     table_split        the rows held out: by chance, by group, or the last ones
     table_model        an ensemble with the decisions by which tables are read for it
     table_words        scores and importances as lines

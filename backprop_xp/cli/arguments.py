@@ -1,12 +1,14 @@
 """The parser of the command line, and the texts that ``--help`` shows."""
 
 import argparse
+import sys
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
 from backprop_xp.cli.predict import PredictOptions
-from backprop_xp.cli.train_arguments import TRAIN, TRAIN_END, add_train_arguments
+from backprop_xp.cli.train_arguments import TEXTS, TRAIN, TRAIN_END, add_train_arguments
 
 __all__ = ["parser"]
 
@@ -62,8 +64,34 @@ class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpF
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all errors of the command are."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        known = self._option_string_actions
+        given = sys.argv[1:] if args is None else args
+        return super().parse_known_args(_with_texts(given, known), namespace)
+
     def error(self, message: str) -> NoReturn:
         self.exit(fail(f"{message}. See {self.prog} --help.", 2))
+
+
+def _with_texts(given: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return arguments in which a text that begins with a minus is one with its option.
+
+    Examples
+    --------
+    >>> _with_texts(["--missing", "-,NA", "--header"], ["--missing", "--header"])
+    ['--missing=-,NA', '--header']
+    """
+    found: list[str] = []
+    for one in given:
+        before = found[-1] if found else ""
+        is_text = one.startswith("-") and one.partition("=")[0] not in known
+        if is_text and before in TEXTS and before in known:
+            found[-1] = f"{before}={one}"
+        else:
+            found.append(one)
+    return found
 
 
 def parser() -> argparse.ArgumentParser:

@@ -19,6 +19,7 @@ from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.table_model import table_model
 from backprop_xp.cli.table_predict import predictions
+from backprop_xp.cli.table_words import ensemble_of, rows_of
 from backprop_xp.cli.training_data import is_file
 from backprop_xp.datasets.mixed.source import is_table
 from backprop_xp.errors import ModelFileError, OptionError, check_is_file
@@ -95,12 +96,12 @@ def _predict_table(
         came, expected = repr(options.data), "a table, as the ensemble was trained on"
         raise OptionError("DATA", came, expected, "Such as new.csv")
     model = table_model(options.model, ensemble)
-    table = model.read(options.data, with_target=False)
-    say(f"model     {options.model}: an ensemble of {len(ensemble.weights)} networks")
+    table = model.read(options.data, with_target=False, header=options.header)
+    say(f"model     {options.model}: {ensemble_of(len(ensemble.weights))}")
     say(f"device    {device}")
     text = predictions(model, table)
     write_atomically(options.out, text.encode("utf-8", "backslashreplace"))
-    say(f"written   {options.out}: {len(table):,} rows")
+    say(f"written   {options.out}: {rows_of(len(table))}")
 
 
 def _single(path: str, model: Model[Array]) -> tuple[Model[Array], ModelNotes]:

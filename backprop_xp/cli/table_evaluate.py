@@ -14,7 +14,7 @@ from backprop_xp.cli.model_notes import notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.table_model import table_model
 from backprop_xp.cli.table_report import report
-from backprop_xp.cli.table_words import importance_lines, score_lines
+from backprop_xp.cli.table_words import ensemble_of, importance_lines, score_lines
 from backprop_xp.cli.training_data import is_file
 from backprop_xp.errors import DataError, ModelFileError, OptionError
 from backprop_xp.estimators.table_scores import TableScores, class_scores, number_scores
@@ -66,7 +66,7 @@ def evaluate_job(options: EvaluateOptions, say: Callable[[str], None]) -> None:
             raise OptionError("--report", came, "an ensemble", advice)
         scores, importance, page = _of_network(options, model), None, ""
     for line in score_lines(scores):
-        say(line.replace("rows held out", f"rows of {Path(options.data).name}"))
+        say(line.replace(" held out;", f" of {Path(options.data).name};"))
     if importance is not None:
         for line in importance_lines(importance, scores):
             say(line)
@@ -83,8 +83,8 @@ def _of_table(
     options: EvaluateOptions, ensemble: EnsembleModel, say: Callable[[str], None]
 ) -> tuple[TableScores, dict[str, float], str]:
     model = table_model(options.model, ensemble)
-    table = model.read(options.data, with_target=True)
-    say(f"model     {options.model}: an ensemble of {len(ensemble.weights)} networks")
+    table = model.read(options.data, with_target=True, header=options.header)
+    say(f"model     {options.model}: {ensemble_of(len(ensemble.weights))}")
     rows = np.arange(len(table))
     scores, importance = model.scores(table, rows), model.importance(table, rows)
     page = ""

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.model_notes import ModelNotes
+from backprop_xp.cli.table_columns import named_as_here
 from backprop_xp.datasets.mixed import MixedTable, read_like
 from backprop_xp.datasets.mixed.dates import PARTS
 from backprop_xp.datasets.mixed.plan import DATE
-from backprop_xp.errors import ModelFileError
+from backprop_xp.errors import BackpropError, ModelFileError
 from backprop_xp.estimators.column_importance import permutation_importance
 from backprop_xp.estimators.table_scores import (
     TableScores,
@@ -52,9 +53,18 @@ class TableModel:
             NOTE: json.dumps(self.decided),
         }
 
-    def read(self, path: str, *, with_target: bool) -> MixedTable:
-        """Return another table, read the way the first one was read."""
-        return read_like(path, self.decided, with_target=with_target)
+    def read(self, path: str, *, with_target: bool, header: bool | None = None) -> MixedTable:
+        """Return another table, read the way the first one was read.
+
+        Raises
+        ------
+        BackpropError
+            As `read_like`.
+        """
+        try:
+            return read_like(path, self.decided, with_target=with_target, header=header)
+        except BackpropError as error:
+            raise named_as_here(error) from None
 
     def scores(self, table: MixedTable, rows: NDArray[np.int64] | slice) -> TableScores:
         """Return the scores for rows of a table with a target."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.cli.destinations import check_destination
@@ -13,13 +13,25 @@ from backprop_xp.datasets.text_files import PACKED_SUFFIXES
 from backprop_xp.errors import OptionError
 from backprop_xp.files.formats import check_format
 
-__all__ = ["ONE_NETWORK", "TableOptions", "chooses_table"]
+__all__ = ["ONE_NETWORK", "NamedColumns", "TableOptions", "chooses_table"]
 
 ONE_NETWORK: Final = (
     *("single", "hidden", "activation", "loss", "optimizer", "learning_rate", "momentum"),
     *("l2", "dropout", "patience", "checkpoint", "resume", "plot"),
 )
 """The options that only one network has: any of them chooses it."""
+
+
+class NamedColumns(Protocol):
+    """The columns that texts name."""
+
+    def one(self, text: str) -> str | int:
+        """Return the column that a text names."""
+        ...
+
+    def listed(self, text: str) -> tuple[str | int, ...]:
+        """Return the columns that a text lists, with commas between."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -89,10 +101,10 @@ class TableOptions:
         written: list[str | Path] = [self.data]
         for option, path in (
             ("--out", self.model),
-            ("--report", self.report and Path(self.report)),
-            ("--json", self.json and Path(self.json)),
+            ("--report", None if self.report is None else Path(self.report)),
+            ("--json", None if self.json is None else Path(self.json)),
         ):
-            if path:
+            if path is not None:
                 check_destination(option, path, written)
                 written.append(path)
         if self.is_onnx:
@@ -110,16 +122,16 @@ class TableOptions:
         """Whether the file of the model is an ONNX file."""
         return self.model.suffix.lower() == ".onnx"
 
-    def reading(self) -> dict[str, Any]:
-        """Return the keywords of `datasets.read_mixed`."""
-        ids = [*_listed(self.id), *([self.group] if self.group is not None else [])]
+    def reading(self, columns: NamedColumns) -> dict[str, Any]:
+        """Return the keywords of `datasets.read_mixed`, for the columns that texts name."""
+        group = () if self.group is None else (columns.one(self.group),)
         return {
-            "target": None if self.target is None else _name(self.target),
-            "categories": _names(self.categories),
-            "numbers": _names(self.numbers),
-            "ignore": _names(self.ignore),
-            "ids": tuple(map(_name, ids)),
-            "missing": None if self.missing is None else _listed(self.missing),
+            "target": None if self.target is None else columns.one(self.target),
+            "categories": columns.listed(self.categories),
+            "numbers": columns.listed(self.numbers),
+            "ignore": columns.listed(self.ignore),
+            "ids": (*columns.listed(self.id), *group),
+            "missing": None if self.missing is None else _signs(self.missing),
             "dates": self.dates,
             "decimal": self.decimal,
             "task": self.task,
@@ -177,14 +189,5 @@ def _stem(data: str) -> str:
     return path.with_suffix("").stem if packed else path.stem
 
 
-def _listed(text: str) -> list[str]:
+def _signs(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")] if text else []
-
-
-def _names(text: str) -> tuple[str | int, ...]:
-    return tuple(map(_name, _listed(text)))
-
-
-def _name(text: str) -> str | int:
-    """Return a column's index where a text is one, else its name."""
-    return int(text) if text.removeprefix("-").isdecimal() else text

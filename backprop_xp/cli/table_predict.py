@@ -14,7 +14,8 @@ __all__ = ["predictions"]
 def predictions(model: TableModel, table: MixedTable) -> str:
     """Return a row for each row of a table: its ids, and the class or the number predicted.
 
-    The probability of each class has a column too. Each number has the fewest digits that determine
+    The probability of each class has a column too. Where an id has the name of such a column, this
+    begins with "predicted_". Each number has the fewest digits that determine
     it.
 
     Parameters
@@ -33,6 +34,9 @@ def predictions(model: TableModel, table: MixedTable) -> str:
         head = ["class", *(f"probability_{name}" for name in ensemble.classes)]
         p = ensemble.predict_proba(rows)
         columns = [list(map(str, predicted)), *(list(map(str, column)) for column in p.T)]
+    for j in range(len(head)):
+        while head[j] in table.ids:
+            head[j] = f"predicted_{head[j]}"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*table.ids, *head])

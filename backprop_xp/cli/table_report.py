@@ -1,6 +1,7 @@
 """The report of an ensemble on a table: a page with scores and pictures, complete in one file."""
 
 import base64
+import warnings
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Final
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.table_model import TableModel, targets_of
-from backprop_xp.cli.table_words import figures, gains
+from backprop_xp.cli.table_words import ensemble_of, figures, gains, rows_of
+from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.display.html_table import with_references
 from backprop_xp.errors import MissingExtraError
@@ -21,6 +23,8 @@ __all__ = ["report"]
 
 _POINTS: Final = 2000  # drawn at most
 _BARS: Final = 20  # columns drawn at most
+_LETTERS: Final = 24  # of a name in a picture, at most
+_CELLS: Final = 12  # classes in a confusion matrix of the usual size
 _HEAD: Final = """\
 <!doctype html>
 <html lang="en">
@@ -34,9 +38,13 @@ _HEAD: Final = """\
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; }}
+h1, p, figcaption, td:first-child {{ overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886;
+  vertical-align: bottom; }}
+td {{ white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; white-space: normal; background: Canvas;
+  position: sticky; left: 0; min-width: min(12rem, 36vw); max-width: min(24rem, 40vw); }}
 .wide {{ overflow-x: auto; }}
 figure {{ margin: 1.5rem 0; }}
 img {{ max-width: 100%; background: white; }}
@@ -78,7 +86,7 @@ def report(
     title = escape(f"{', '.join(table.target_names)} from {name}")
     parts = [_HEAD.format(title=title), *(f"<p>{escape(x)}</p>" for x in _about(model, table))]
     beside = "by the class shares" if isinstance(scores, ClassScores) else "by the mean"
-    head = ["", f"on {scores.rows:,} rows", f"{beside} alone"]
+    head = ["", f"on {rows_of(scores.rows)}", f"{beside} alone"]
     lines = [(_in_html(label), value, without) for label, value, without in figures(scores)]
     parts += ["<h2>Scores</h2>", _table(head, lines)]
     if isinstance(scores, ClassScores):
@@ -101,7 +109,7 @@ def _about(model: TableModel, table: MixedTable) -> list[str]:
         f"{len(one.weights)} of {'-'.join(map(str, one.network.sizes))}" for one in members
     )
     count = len(model.ensemble.weights)
-    return [*table.summary().splitlines(), f"An ensemble of {count} networks: {of_each}"]
+    return [*table.summary().splitlines(), f"{ensemble_of(count).capitalize()}: {of_each}"]
 
 
 def _in_html(label: str) -> str:
@@ -118,10 +126,10 @@ def _table(head: list[str], rows: Any) -> str:
 
 def _confusion(scores: ClassScores) -> str:
     rows = [
-        (name, *(f"{n:,}" for n in counts))
+        (_cut(name), *(f"{n:,}" for n in counts))
         for name, counts in zip(scores.classes, scores.confusion, strict=True)
     ]
-    return _table(["", *scores.classes], rows)
+    return _table(["", *map(_cut, scores.classes)], rows)
 
 
 def _pictures(
@@ -147,8 +155,11 @@ def _pictures(
     found = ["<h2>Pictures</h2>"]
     try:
         for one in draw:
-            title, caption, ax = one()
-            svg = base64.b64encode(drawn(ax.figure, "svg")).decode()
+            with warnings.catch_warnings():  # letters that its font lacks are boxes
+                warnings.filterwarnings("ignore", category=UserWarning)
+                title, caption, ax = one()
+                picture = drawn(ax.figure, "svg")
+            svg = base64.b64encode(picture).decode()
             alt = escape(f"{title}. {caption}")
             image = f'<img alt="{alt}" src="data:image/svg+xml;base64,{svg}">'
             text = f"<b>{escape(title)}.</b> {escape(caption)}"
@@ -158,8 +169,21 @@ def _pictures(
     return found
 
 
+def _short(name: str) -> str:
+    """Return a name for a picture, whose text has no formulas."""
+    return _cut(name).replace("$", r"\$")
+
+
+def _cut(name: str) -> str:
+    return in_a_line(name, _LETTERS)
+
+
 def _of_confusion(labels: Any, p: Any, classes: Any) -> Picture:
-    ax = confusion_matrix(labels, p.argmax(axis=1), classes=[str(one) for one in classes])
+    ax = confusion_matrix(labels, p.argmax(axis=1), classes=[_short(str(one)) for one in classes])
+    if len(classes) > _CELLS:
+        width, height = ax.figure.get_size_inches()
+        factor = min(len(classes) / _CELLS, 4)
+        ax.figure.set_size_inches(factor * width, factor * height)
     caption = "A line is a class, a column a predicted class; the colour is the share of the line."
     return "Confusion matrix", caption, ax
 
@@ -179,7 +203,7 @@ def _scatter(y: NDArray[Any], a: NDArray[Any], names: tuple[str, ...]) -> Pictur
         ax.plot(y[chosen, j], a[chosen, j], ".", markersize=4, alpha=0.5, label=name)
     low, high = float(min(y.min(), a.min())), float(max(y.max(), a.max()))
     ax.plot([low, high], [low, high], color="black", linewidth=0.8)
-    ax.set_xlabel(f"{names[0]} in the table" if len(names) == 1 else "in the table")
+    ax.set_xlabel(f"{_short(names[0])} in the table" if len(names) == 1 else "in the table")
     ax.set_ylabel("predicted")
     if len(names) > 1:
         ax.legend()
@@ -191,10 +215,10 @@ def _scatter(y: NDArray[Any], a: NDArray[Any], names: tuple[str, ...]) -> Pictur
 def _bars(importance: Mapping[str, float]) -> Picture:
     ax = panel_of(None, "report")
     shown = dict(list(importance.items())[:_BARS])
-    names = [name if len(name) <= 24 else f"{name[:23]}…" for name in shown]
+    names = list(map(_short, shown))
     places = np.arange(len(shown))
     ax.barh(places, list(shown.values()))
-    ax.set_yticks(places, [name.replace("$", r"\$") for name in names])
+    ax.set_yticks(places, names)
     ax.invert_yaxis()
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_xlabel("gain of the loss where the column is mixed up")

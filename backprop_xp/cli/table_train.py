@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.advice import needs_extra
 from backprop_xp.arrays.devices import select_device
+from backprop_xp.cli.table_columns import table_to_train
 from backprop_xp.cli.table_model import TableModel, classes_of, targets_of
 from backprop_xp.cli.table_options import TableOptions
 from backprop_xp.cli.table_report import report
 from backprop_xp.cli.table_split import Rows, rows_of_split
-from backprop_xp.cli.table_words import importance_lines, score_lines
-from backprop_xp.datasets.mixed import MixedTable, read_mixed
+from backprop_xp.cli.table_words import ensemble_of, importance_lines, rows_of, score_lines
+from backprop_xp.datasets.cells import in_a_line
+from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.errors import OptionError
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.ensemble_model import EnsembleModel
@@ -46,16 +48,15 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     with needs_extra("sklearn", "backprop-xp train", "no scikit-learn", needs):
         import sklearn  # noqa: F401  before the table is read
     device = select_device(options.device)
-    table, order = _read(options)
-    groups = None if options.group is None else _groups(table, options.group)
+    table, groups, order, by = table_to_train(options)
     split = rows_of_split(table, options.held_out, options.seed, groups=groups, order=order)
     _check_held_out(options, split)
-    _say_table(options, table, split, say)
+    _say_table(options, table, split, by, say)
     say(f"device    {device}")
     begun = time.perf_counter()
     fitted = _fit(options, table, split, groups, ordered=order is not None)
     say(f"training  {options.networks} candidates in {time.perf_counter() - begun:.1f} s")
-    say(f"          {len(fitted.weights_)} networks were chosen, each after its best epoch")
+    say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
     model = TableModel(_with_names(fitted._model, table), table.decided)  # noqa: SLF001
     scores = importance = None
     if len(split.held_out):
@@ -75,59 +76,6 @@ def train_table_job(options: TableOptions, say: Say) -> None:
         say(f"written   {options.report}")
 
 
-def _read(options: TableOptions) -> tuple[MixedTable, NDArray[Any] | None]:
-    """Return the table, and the values of --order."""
-    reading = options.reading()
-    try:
-        table = read_mixed(options.data, **reading)
-    except OptionError as error:
-        raise _named_as_here(error) from None
-    if table.task == "labels":
-        came = f"{len(table.target_names)} columns of labels"
-        advice = "Choose one column; several labels are for bp.train and MLPClassifier"
-        raise OptionError("--target", came, "one column", advice)
-    name = options.order
-    if name is None:
-        return table, None
-    for feature in (name, f"{name}.days"):
-        if feature in table.names:
-            values = table.columns[table.names.index(feature)]
-            break
-    else:
-        reading["ids"] = (*reading["ids"], name)  # such as a number that counts the rows
-        table = read_mixed(options.data, **reading)
-        values = table.ids[name]
-    return table, _ordered(values, name)
-
-
-def _named_as_here(error: OptionError) -> OptionError:
-    """Return an error of `read_mixed` with the option of the command in place of a keyword."""
-    where, *others = error.parts
-    keyword = where.removeprefix("read_mixed(").removesuffix(")")
-    if keyword in ("", where, "source"):
-        return error
-    came, expected, advice = others
-    option = {"ids": "id"}.get(keyword, keyword)
-    return OptionError(f"--{option}", came, expected.removesuffix(", or None to find out"), advice)
-
-
-def _ordered(values: NDArray[Any], name: str) -> NDArray[np.float64]:
-    try:
-        found = values.astype(np.float64)
-    except (TypeError, ValueError):
-        found = np.array([np.nan])
-    if np.isnan(found).any():
-        came, expected = f"a column {name!r} of texts or with gaps", "numbers or dates in each row"
-        raise OptionError("--order", came, expected, "Give the format of dates by --dates")
-    return found
-
-
-def _groups(table: MixedTable, name: str) -> NDArray[Any]:
-    named = {str(one["position"]): one["name"] for one in table.decided["ids"]}
-    values = table.ids[name if name in table.ids else named[name]]
-    return np.array(["" if value is None else value for value in values])
-
-
 def _check_held_out(options: TableOptions, split: Rows) -> None:
     for name in ("report", "json"):
         if getattr(options, name) is not None and not len(split.held_out):
@@ -135,19 +83,20 @@ def _check_held_out(options: TableOptions, split: Rows) -> None:
             raise OptionError(f"--{name}", came, expected, "Such as --held-out 0.2")
 
 
-def _say_table(options: TableOptions, table: MixedTable, split: Rows, say: Say) -> None:
+def _say_table(options: TableOptions, table: MixedTable, split: Rows, by: str, say: Say) -> None:
     first, *others = table.summary().splitlines()
     say(f"data      {Path(options.data).name}: {first}")
     for line in others:
         say(f"          {line}")
-    by = f", by {options.group}" if options.group else f", the last by {options.order}"
-    how = by if options.group or options.order else ""
-    say(f"          {len(split.train):,} rows to train on, {len(split.held_out):,} held out{how}")
+    how = f", the last by {in_a_line(by)}" if options.order is not None else ""
+    how = f", by {in_a_line(by)}" if options.group is not None else how
+    say(f"          {rows_of(len(split.train))} to train on, {len(split.held_out):,} held out{how}")
     if table.class_names is not None and len(split.held_out):
         y = np.asarray(table.Y)
         alone = sorted(set(y[split.held_out].tolist()) - set(y[split.train].tolist()))
         for label in alone:
-            say(f"          the class {table.class_names[label]} is in rows held out alone")
+            name = in_a_line(table.class_names[label])
+            say(f"          the class {name} is in rows held out alone")
 
 
 def _fit(

@@ -3,12 +3,35 @@
 import math
 from collections.abc import Mapping
 
+from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.estimators.table_scores import ClassScores, NumberScores, TableScores
 
-__all__ = ["figures", "gains", "importance_lines", "score_lines"]
+__all__ = ["ensemble_of", "figures", "gains", "importance_lines", "rows_of", "score_lines"]
 
 _MOST_CLASSES = 10  # of which the confusion matrix is shown
 _MOST_COLUMNS = 10
+
+
+def rows_of(count: int) -> str:
+    """Return a number of rows in words.
+
+    Examples
+    --------
+    >>> rows_of(1), rows_of(1200)
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def ensemble_of(count: int) -> str:
+    """Return a number of networks in words.
+
+    Examples
+    --------
+    >>> ensemble_of(1)
+    'an ensemble of 1 network'
+    """
+    return f"an ensemble of {count} network{'s' * (count != 1)}"
 
 
 def figures(scores: TableScores) -> list[tuple[str, str, str]]:
@@ -26,7 +49,7 @@ def figures(scores: TableScores) -> list[tuple[str, str, str]]:
             ("MAE", _number(scores.mae), _number(scores.mae_of_mean)),
             ("R^2", _number(scores.r_squared), "0"),
         ]
-    n = len(set(scores.classes) - set(scores.unknown))
+    n = sum(map(any, scores.confusion))  # classes that the rows have
     return [
         ("accuracy", _share(scores.accuracy), _share(scores.largest_share)),
         ("balanced accuracy", _share(scores.balanced_accuracy), _share(1 / n)),
@@ -39,7 +62,7 @@ def figures(scores: TableScores) -> list[tuple[str, str, str]]:
 def score_lines(scores: TableScores) -> list[str]:
     """Return the scores on held-out rows as lines."""
     beside = "the mean" if isinstance(scores, NumberScores) else "the shares of the classes"
-    lines = [f"result    on {scores.rows:,} rows held out; in brackets by {beside} alone:"]
+    lines = [f"result    on {rows_of(scores.rows)} held out; in brackets by {beside} alone:"]
     for name, value, without in figures(scores):
         lines.append(f"          {name:<18}{value:>9}" + (f"  ({without})" if without else ""))
     if isinstance(scores, ClassScores):
@@ -50,12 +73,12 @@ def score_lines(scores: TableScores) -> list[str]:
 def _confusion(scores: ClassScores) -> list[str]:
     names, counts = scores.classes, scores.confusion
     lines = [
-        f"          the class {name} is unknown to the model: its rows count as wrong"
+        f"          the class {in_a_line(name)} is unknown to the model: its rows count as wrong"
         for name in scores.unknown
     ]
     if len(names) > _MOST_CLASSES:
         return [*lines, f"          {len(names)} classes: their confusion matrix is in --report"]
-    short = [name if len(name) <= 12 else f"{name[:11]}." for name in names]
+    short = [in_a_line(name, 12) for name in names]
     width = max(len(text) for text in (*short, *(f"{n:,}" for row in counts for n in row)))
     lines.append("          rows of a class, by predicted class:")
     lines.append(f"          {'':<{width}}  {'  '.join(name.rjust(width) for name in short)}")
@@ -71,7 +94,7 @@ def importance_lines(importance: Mapping[str, float], scores: TableScores) -> li
         return []
     loss = "RMSE" if isinstance(scores, NumberScores) else "log loss"
     lines = [f"columns   by what the {loss} gains where the values of one are mixed up:"]
-    shown = gains(importance)[:_MOST_COLUMNS]
+    shown = [(in_a_line(name), gain) for name, gain in gains(importance)[:_MOST_COLUMNS]]
     width = max(len(name) for name, _ in shown)
     lines += [f"          {name:<{width}}  {gain:>9}" for name, gain in shown]
     if len(importance) > _MOST_COLUMNS:

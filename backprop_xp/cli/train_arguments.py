@@ -9,7 +9,7 @@ from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
 from backprop_xp.optimizers.catalogue import OPTIMIZERS
 
-__all__ = ["TRAIN", "TRAIN_END", "add_train_arguments"]
+__all__ = ["TEXTS", "TRAIN", "TRAIN_END", "add_train_arguments"]
 
 TRAIN: Final = """\
 Train on a table as it comes, or on a data set. Write the model, and what is asked for beside it.
@@ -58,11 +58,17 @@ def add_train_arguments(
     add("--checkpoint", **_UNSET, metavar="DIR", help=_CHECKPOINT_HELP)
 
 
+TEXTS: Final = ("--target", "--categories", "--numbers", "--ignore", "--id", "--missing")
+"""Options whose text may begin with a minus."""
+
+
 def _add_reading(command: argparse.ArgumentParser, header: str) -> None:
     add = command.add_argument_group("what is read").add_argument
     add("--target", **_UNSET, metavar="NAME", help=_TARGET_HELP)
     add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=header)
-    group = command.add_argument_group("columns of a table, by name or index, with commas between")
+    group = command.add_argument_group(
+        "columns of a table, by name, or else by index, with commas between"
+    )
     add = group.add_argument
     add("--categories", **_UNSET, metavar="COLUMNS", help="columns that are categories")
     add("--numbers", **_UNSET, metavar="COLUMNS", help="columns that are numbers")
@@ -115,7 +121,7 @@ def _add_network(command: argparse.ArgumentParser) -> None:
 
 
 _TARGET_HELP: Final = (
-    "the target's column, by name or by index from 0 (default: the last column); "
+    "the target's column, by name, or else by index from 0 (default: the last column); "
     "the target's array in an .npz file (default: Y)"
 )
 _ID_HELP: Final = "columns that name the rows; predict carries them to its file"

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
@@ -13,6 +14,7 @@ from backprop_xp.errors import DataError
 
 __all__ = [
     "class_names_in",
+    "in_a_line",
     "is_missing",
     "is_name",
     "is_number",
@@ -135,6 +137,23 @@ def shown(cell: str) -> str:
     ("'setosa'", 86)
     """
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} ..."
+
+
+def in_a_line(name: str, most: int = 60) -> str:
+    r"""Return a name for a line of text: with spaces for breaks and control characters, and short.
+
+    The middle of a long name is left out, since names often differ at their ends.
+
+    Examples
+    --------
+    >>> in_a_line("two\nlines"), in_a_line("number of the first")
+    ('two lines', 'number of the first')
+    >>> in_a_line("number of the first", 12)
+    'number..irst'
+    """
+    words = "".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split()
+    text, end = " ".join(words), (most - 2) * 2 // 5
+    return text if len(text) <= most else f"{text[: most - 2 - end]}..{text[-end:]}"
 
 
 def class_names_in(cells: Collection[str], count: int | None = None) -> Names:

@@ -194,7 +194,7 @@ def _log_loss(one_hot: NDArray[np.float64], p: NDArray[np.float64]) -> float | N
     if not len(one_hot):
         return None
     of_right = (one_hot * p).sum(axis=1)
-    return float(-np.log(np.maximum(of_right, _LEAST_PROBABILITY)).mean())
+    return float(-np.log(np.maximum(of_right, _LEAST_PROBABILITY)).mean()) + 0.0  # not -0.0
 
 
 def _auc(metrics: Any, one_hot: NDArray[np.float64], p: NDArray[np.float64]) -> float | None:

@@ -11,6 +11,7 @@ it is, recorded once and replayed, fused into kernels of a GPU, or compiled into
     jax_layers         W and b of each layer as arrays of their own, for XLA
     expressions        computations as data; an activation's own formula
     tape               the operations of a step, noted while it runs on NumPy
+    unread             arrays whose numbers are never read: a recording that computes nothing
     recordings         one recorded step for each form of batch
     memories           the places of recorded arrays: pieces of memory, and views of them
     repeats            a recorded step without repeated operations

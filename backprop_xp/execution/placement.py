@@ -13,6 +13,7 @@ from backprop_xp.execution.memories import Memories
 from backprop_xp.execution.recordings import RecordedStep
 from backprop_xp.execution.repeats import is_elementwise, is_whole
 from backprop_xp.execution.tape import Instruction, leaves, mapped
+from backprop_xp.execution.unread import contents
 
 __all__ = ["placed"]
 
@@ -113,9 +114,8 @@ class _Places:
         if view.memory not in self._buffers:
             self._buffers[view.memory] = self._new(view.memory)
             old = self._memories.arrays[view.memory]
-            np.copyto(
-                np.ndarray(old.shape, old.dtype, self._buffers[view.memory], 0, old.strides), old
-            )
+            new = np.ndarray(old.shape, old.dtype, self._buffers[view.memory], 0, old.strides)
+            np.copyto(new, contents(old))
         offset = view.offset if x.size else 0
         moved: HostArray = np.ndarray(
             view.shape, view.dtype, self._buffers[view.memory], offset, view.strides

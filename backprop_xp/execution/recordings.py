@@ -4,7 +4,7 @@ The form of a tree is the shape and dtype of each of its arrays. The replayers o
 CuPy share this module; they differ in how they run the recorded operations.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from backprop_xp.execution.tape import (
@@ -16,7 +16,7 @@ from backprop_xp.execution.tape import (
     plain_array,
 )
 
-__all__ = ["Form", "RecordedStep", "Recordings", "form_of", "record"]
+__all__ = ["Form", "RecordedStep", "Recordings", "form_of", "names_of", "record"]
 
 Form: TypeAlias = tuple[Any, ...]  # shape and dtype of each array of a tree, None for None
 R = TypeVar("R")
@@ -81,6 +81,21 @@ def form_of(tree: Any) -> Form:
     (((2, 3), dtype('float64')), None)
     """
     return tuple(None if x is None else (x.shape, x.dtype) for x in leaves(tree))
+
+
+def names_of(tree: Any) -> Any:
+    """Return the names in a tree, for trees that differ by them alone.
+
+    Examples
+    --------
+    >>> names_of(({"rate": 0.1}, None))
+    ((('rate', None),), None)
+    """
+    if isinstance(tree, Mapping):
+        return tuple((name, names_of(one)) for name, one in tree.items())
+    if isinstance(tree, tuple | list):
+        return tuple(map(names_of, tree))
+    return None
 
 
 class Recordings(dict[Form, R | None], Generic[R]):

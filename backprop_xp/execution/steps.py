@@ -1,16 +1,14 @@
 """Steps over batches: a loop, a tape on a CPU, kernels on CuPy, or ``lax.scan`` on JAX."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias
 
 import array_api_compat
 
 from backprop_xp.arrays.backend import Namespace, compiles
-from backprop_xp.execution.jax_scan import scanned
 from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
-from backprop_xp.execution.torch_replay import TorchReplayer
 
 __all__ = ["compiled_over_batches", "over_batches", "warn_of_fallback"]
 
@@ -24,6 +22,7 @@ def over_batches(
     pure: bool = False,
     lengths: Sequence[int] = (),
     planned: bool = False,
+    rule: Hashable = None,
 ) -> Steps:
     """Return the function that runs a step once for each batch, one batch after another.
 
@@ -45,6 +44,8 @@ def over_batches(
     planned : bool
         Whether NumPy's recording of a pure step leaves out repeated operations and works in less
         memory (`repeats`, `placement`). That takes as long as some steps on small arrays.
+    rule : hashable, optional
+        Equal rules have the same pure step: on CuPy they share recordings (`cuda.kept`).
 
     Returns
     -------
@@ -55,13 +56,17 @@ def over_batches(
         holds row numbers, and a step gathers these rows.
     """
     if compiles(xp):
+        from backprop_xp.execution.jax_scan import scanned
+
         return scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
         return Replayer(lambda _: make_step(), loop(make_step(), xp), planned=planned)
     if pure and array_api_compat.is_torch_namespace(xp):
+        from backprop_xp.execution.torch_replay import TorchReplayer
+
         return TorchReplayer(make_step, loop(make_step(), xp))
     if pure and array_api_compat.is_cupy_namespace(xp):
-        return _on_cupy(make_step, xp)
+        return _on_cupy(make_step, xp, rule)
     return loop(make_step(), xp)
 
 
@@ -82,7 +87,7 @@ def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[
     return Compiled(make_step, otherwise, programs, warn_of_fallback)
 
 
-def _on_cupy(make_step: MakeStep, xp: Namespace) -> Steps:
+def _on_cupy(make_step: MakeStep, xp: Namespace, rule: Hashable) -> Steps:
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
     from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
     from backprop_xp.execution.cuda.replay import FusedReplayer
@@ -96,9 +101,9 @@ def _on_cupy(make_step: MakeStep, xp: Namespace) -> Steps:
     steps: Steps = loop(make_step(), xp)
     library = CupyLibrary()
     if is_on(FUSED_KERNELS):
-        steps = FusedReplayer(make_step, steps, library)
+        steps = FusedReplayer(make_step, steps, library, rule)
     if is_asked_for(ONE_KERNEL):
-        steps = OneKernel(make_step, steps, library, _warn_of_many_kernels)
+        steps = OneKernel(make_step, steps, library, _warn_of_many_kernels, rule)
     return steps
 
 

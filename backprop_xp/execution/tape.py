@@ -15,6 +15,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.unread import result_of
 
 __all__ = [
     "Instruction",
@@ -194,8 +195,9 @@ class Tape:
     Parameters
     ----------
     runs_here : bool
-        Whether the operations will be replayed on this memory. If so, arrays begin at a cache line,
-        and memory that no array needs any longer is used again.
+        Whether the operations will be replayed on this memory. If so, they are done, arrays begin
+        at a cache line, and memory that no array needs any longer is used again. If not, nothing is
+        computed: arrays are `unread`.
 
     Attributes
     ----------
@@ -208,11 +210,16 @@ class Tape:
         self._spare: dict[Any, list[HostArray]] = {}
         self._held: list[_Life] = []
 
-    def memory(self, like: Any) -> Recorded:
-        """Return a recorded copy of `like`, whose memory stays: later inputs are copied into it."""
-        made = self._new(np.array(like, order="K"))
-        self._hold(made)
-        return made
+    def memory(self, x: Any) -> Recorded:
+        """Return a recorded copy of `x`, whose memory stays: later inputs are copied into it."""
+        return self._hold(self._new(self._done(np.array, (x,), {"order": "K"})))
+
+    def _done(self, function: Callable[..., Any], args: Any, named: Any, out: Any = None) -> Any:
+        """Return the result of a function, or an unread array like it; `out` is written."""
+        made = None if self._runs_here else result_of(function, args, named, out)
+        if made is not None:
+            return made
+        return function(*args, **named, **({} if out is None else {"out": out}))
 
     def operation(
         self,
@@ -228,10 +235,10 @@ class Tape:
         function: Callable[..., Any] = ufunc if method == "__call__" else ufunc.reduce
         plain, named = mapped(plain_array, inputs), mapped(plain_array, options)
         if out is None:
-            made = self._new(function(*plain, **named))
+            made = self._new(self._done(function, plain, named))
         else:
             made = _writable(out[0])
-            function(*plain, out=plain_array(made), **named)
+            self._done(function, plain, named, plain_array(made))
         kind = "ufunc" if method == "__call__" else "reduce"
         self.instructions.append(Instruction(ufunc, plain, plain_array(made), kind, named))
         return made
@@ -239,7 +246,7 @@ class Tape:
     def function(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Recorded:
         """Do a function of NumPy and note it, unless it makes a view or a constant."""
         plain, named = mapped(plain_array, args), mapped(plain_array, kwargs)
-        result = function(*plain, **named)
+        result = self._done(function, plain, named)
         if not isinstance(result, np.ndarray | np.generic) or "out" in kwargs:
             raise NotReplayable(function.__name__)
         if function is np.empty_like:
@@ -256,7 +263,7 @@ class Tape:
     def converted(self, x: Recorded, dtype: Any) -> Recorded:
         """Convert to another dtype and note it."""
         plain = plain_array(x)
-        made = self._new(plain.astype(dtype))
+        made = self._new(self._done(np.ndarray.astype, (plain, dtype), {}))
         self._convert(plain, plain_array(made))
         return made
 
@@ -299,18 +306,18 @@ class Tape:
     def _new(self, result: Any, *, constant: bool = False) -> Recorded:
         """Return the result as a recorded array, in spare memory of its form if there is some."""
         memory = np.asarray(result)
-        form = memory.shape, memory.strides, memory.dtype
-        spare = self._spare.setdefault(form, [])
-        if spare and self._runs_here and not constant:
+        life = _Life(constant=constant)
+        if not self._runs_here:
+            return Recorded.of(memory, self, life)
+        spare = self._spare.setdefault((memory.shape, memory.strides, memory.dtype), [])
+        if spare and not constant:
             again = spare.pop()
             np.copyto(again, memory)
             memory = again
-        elif self._runs_here:
+        else:
             memory = _aligned(memory)
-        life = _Life(constant=constant)
-        made = Recorded.of(memory, self, life)
         weakref.finalize(life, spare.append, memory).atexit = False
-        return made
+        return Recorded.of(memory, self, life)
 
     def _hold(self, x: Recorded) -> Recorded:
         """Return `x`, whose memory is not used again while the tape lives."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from backprop_xp.display.html_table import table
 from backprop_xp.network.connections import Mask
 
 __all__ = ["Summary", "html_of", "summary_of"]
@@ -65,6 +64,8 @@ def html_of(
     sizes: Sequence[int], activations: Sequence[Any], loss: Any, masks: Sequence[Mask | None]
 ) -> str:
     """Return the table of `summary_of` in HTML; the parameters are the same."""
+    from backprop_xp.display.html_table import table  # only notebooks ask for it
+
     caption = f"Network {' → '.join(map(str, sizes))}, loss {_name(loss)}"
     return table(_HEAD, _rows(sizes, activations, masks), caption=caption, texts=_TEXTS)
 

@@ -12,7 +12,6 @@ from backprop_xp.arrays.backend import copied, with_derivatives
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
-from backprop_xp.callbacks.progress_bar import ProgressBar
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
@@ -20,7 +19,6 @@ from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
-from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 from backprop_xp.training.run import Run
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.step.update import UpdateRule
@@ -50,7 +48,7 @@ class Driver(ABC):
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
-        bar = ProgressBar(task.cases.count) if options.progress else None
+        bar = _progress_bar(task) if options.progress else None
         told = [*options.callbacks, *([bar] if bar else [])]
         self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:
@@ -62,6 +60,8 @@ class Driver(ABC):
         self.rule = UpdateRule(
             task.net, optimizer, labelled, decay_biases, task.compiled, task.layer_rates
         )
+        from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
+
         snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
         theta = copied(task.theta)
@@ -136,6 +136,12 @@ class Driver(ABC):
             if progress.stopped != before:
                 progress.stopped_by = one if progress.stopped else None
             progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
+
+
+def _progress_bar(task: Task) -> Any:
+    from backprop_xp.callbacks.progress_bar import ProgressBar  # most runs do without
+
+    return ProgressBar(task.cases.count)
 
 
 def _nothing(progress: TrainingProgress) -> None:

@@ -12,6 +12,7 @@ from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import DivergenceError, OutOfMemoryError
+from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.task import Task
 
@@ -83,6 +84,7 @@ class Guarded(ExitStack):
             lack = lack_of_memory(error)
             if lack is not None:
                 clear_frames(trace)  # the traceback would keep the arrays of the step
+                forget()
                 raise out_of_memory(self, lack) from error
 
     def reached(self, theta: Array, epoch: int) -> None:

@@ -1,8 +1,7 @@
 """The start of a run from a checkpoint, after a check that the arguments are the same."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -23,7 +22,7 @@ from backprop_xp.training.progress import TrainingProgress
 from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.task import Task
 
-__all__ = ["claimed_folders", "restore_snapshot", "snapshot_to_resume"]
+__all__ = ["restore_snapshot", "snapshot_to_resume"]
 
 _ADDED = {  # settings that older checkpoints lack, as they were
     "compiled": "False",
@@ -31,25 +30,6 @@ _ADDED = {  # settings that older checkpoints lack, as they were
     "layer_rates": "None",
     "validation(weights)": "None",
 }
-
-
-@contextmanager
-def claimed_folders(callbacks: Sequence[Any]) -> Iterator[None]:
-    """Claim the folders of checkpoints for the ``with`` block, in which a run trains.
-
-    The claim comes before the checkpoint to resume is read, so that no other run writes a newer one
-    in between.
-
-    Raises
-    ------
-    OptionError
-        A folder cannot be created, or another run writes to it.
-    """
-    with ExitStack() as claims:
-        for one in callbacks:
-            if isinstance(one, Checkpoint):
-                claims.enter_context(one.claimed())
-        yield
 
 
 def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -> Snapshot | None:

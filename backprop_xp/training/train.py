@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT
 from backprop_xp.arrays.devices import Device
+from backprop_xp.callbacks.checkpoint import claimed_folders
 from backprop_xp.errors import OptionError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
@@ -20,11 +21,9 @@ from backprop_xp.optimizers.sgd import SGD
 from backprop_xp.schedules.ranges import Setting
 from backprop_xp.training.driver import Driver
 from backprop_xp.training.failures import Guarded
-from backprop_xp.training.lbfgs import Minimisation
 from backprop_xp.training.loop import Loop
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Keywords, Options, Regularisation
-from backprop_xp.training.resume import claimed_folders
 from backprop_xp.training.run import Run
 from backprop_xp.training.step.compiled import is_built_in
 from backprop_xp.training.task import Task, prepared
@@ -313,5 +312,7 @@ def driver_of(task: Task, options: Options, guard: Guarded) -> Driver:
     """Return the driver of the task: a `Minimisation` for L-BFGS, a `Loop` for other optimisers."""
     optimizer = options.optimizer
     if isinstance(optimizer, LBFGS):
+        from backprop_xp.training.lbfgs import Minimisation  # most runs do without
+
         return Minimisation(task, options, guard, optimizer)
     return Loop(task, options, guard, optimizer)

@@ -97,6 +97,9 @@ class DeviceLibrary(Deferring, CupyLibrary):
     def __init__(self) -> None:
         self._cupy = BareCupy()
 
+    def setting(self) -> tuple[Any, ...]:
+        return (id(self),)  # another library shares nothing
+
     def kernel(self, kernel: Any) -> Callable[..., Any]:
         self.elementwise(kernel)
         run = NumpyLibrary().kernel(kernel)

@@ -67,6 +67,9 @@ class Deferring:
 class NumpyLibrary(Deferring):
     """A `replay.Library` whose kernels are the calls of NumPy that their tape holds."""
 
+    def setting(self):
+        return id(self)  # another library shares nothing
+
     def empty(self, shape, dtype):
         kind = np.dtype(dtype).kind
         return np.full(shape, np.nan if kind == "f" else 1, dtype)  # to be seen where it is read

@@ -40,6 +40,8 @@ class Column:
         The cells that are missing values.
     levels : bool
         Whether a data frame has it as categories.
+    settled : bool
+        Whether another table has decided its kind and the signs.
     """
 
     position: int
@@ -48,6 +50,7 @@ class Column:
     first: str | None = None
     signs: frozenset[str] = frozenset([""])
     levels: bool = False
+    settled: bool = False
 
     def __len__(self) -> int:
         return len(self.cells) + (self.first is not None)

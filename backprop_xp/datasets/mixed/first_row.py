@@ -56,8 +56,9 @@ def first_row_names_columns(source: Source, profiles: Sequence[Profile]) -> bool
         new = [j for j in texts if 2 * profiles[j].different <= profiles[j].present]
         if new and counted:
             return True
-        if new or (texts and _rising([cells[j] for j in values])):
-            raise _ambiguous(source, (new or texts)[0])
+        years = len(values) == len(cells) > 2 and counted
+        if new or years or (texts and _rising([cells[j] for j in values])):
+            raise _ambiguous(source, (new or texts or values)[0])
         return False
     if all(is_name(cell) for cell in cells) and len(set(cells)) == len(cells):
         return True
@@ -70,7 +71,7 @@ def _is_typed(cell: str, profile: Profile) -> bool:
     A cell further down that repeats the name is no value.
     """
     return not is_missing(cell) and any(
-        profile.fits(way) or (profile.nearly_fits(way) and profile.misfits(way) == {cell})
+        profile.fits(way) or (profile.nearly_fits(way) and profile.misfits(way) == (cell,))
         for way in _TYPED
     )
 

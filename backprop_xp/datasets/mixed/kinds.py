@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.datasets.cells import shown
+from backprop_xp.datasets.cells import shown, usual_signs
 from backprop_xp.datasets.mixed.column import Column, name_without_header
 from backprop_xp.datasets.mixed.dates import ISO, formats_of, is_other_date
 from backprop_xp.datasets.mixed.options import option
@@ -74,7 +74,11 @@ def feature_of(
     if form is not None:
         plan = ColumnPlan(column.name, column.position, DATE, form=form)
         return _varied(plan, numbers_of(column, plan, place), column, profile)
-    refuse_near_kinds(column, profile, mark, dates, place)
+    otherwise = option("categories", column.name)
+    otherwise += (
+        f" if the column is texts, or leave the column out: {option('ignore', column.name)}"
+    )
+    refuse_near_kinds(column, profile, mark, dates, place, otherwise)
     return _text(column, profile)
 
 
@@ -162,34 +166,45 @@ def _text(column: Column, profile: Profile) -> Feature:
 
 
 def refuse_near_kinds(
-    column: Column, profile: Profile, mark: str | None, dates: str | None, place: Place
+    column: Column,
+    profile: Profile,
+    mark: str | None,
+    dates: str | None,
+    place: Place,
+    otherwise: str,
 ) -> None:
     """Refuse a column that is nearly one of numbers or dates, and amounts with a sign.
+
+    Parameters
+    ----------
+    column, profile, mark, dates, place
+        As in `feature_of`.
+    otherwise : str
+        The options by which the column is read as it is, or left out, for the error.
 
     Raises
     ------
     DataError
     """
-    name, texts = column.name, option("categories", column.name)
-    ignored = f"or leave the column out: {option('ignore', name)}"
-    if mark is not None and profile.nearly_fits(mark) and profile.looks_continuous(mark):
-        cell, row = profile.misfit(mark)
+    if mark is not None and profile.prevails(mark) and profile.looks_continuous(mark):
         way, expected = mark, "a number as in the other rows"
     else:
-        forms = [form for form in (ISO, dates) if form and profile.nearly_fits(form)]
+        forms = [form for form in (ISO, dates) if form and profile.prevails(form)]
         if not forms:
-            _refuse_amounts_and_dates(column, profile, place, f"{texts}, {ignored}")
+            _refuse_amounts_and_dates(column, profile, place, otherwise)
             return
         way, expected = forms[0], "a date as in the other rows"
-        cell, row = profile.misfit(way)
-    count = profile.ways[way].count
-    others = f", in {count} of {profile.present:,} cells" if count > 1 else ""
+    texts, count = profile.misfits(way), profile.ways[way].count
+    came = f"the text{'s' * (len(texts) > 1)} {', '.join(map(shown, texts))}"
+    came += f", in {count} of {profile.present:,} cells" * (count > 1)
+    given = () if column.signs == usual_signs() else sorted(column.signs - {""})
+    cells, they = ("cells", "they are") if len(texts) > 1 else ("cell", "it is")
     advice = (
-        f"Correct the cell; or pass {option('missing', cell)} if it is a missing value, "
-        f"{texts} if the column is texts, {ignored}"
+        f"Correct the {cells}; or pass {option('missing', *given, *texts)} if {they} a missing "
+        f"value, {otherwise}"
     )
-    where = place(row, column.position, name)
-    raise DataError(where, f"the text {shown(cell)}{others}", expected, advice)
+    where = place(profile.misfit(way)[1], column.position, column.name)
+    raise DataError(where, came, expected, advice)
 
 
 def _refuse_amounts_and_dates(
@@ -210,6 +225,12 @@ def _refuse_amounts_and_dates(
                 "one decimal mark in a column",
                 f"Write one mark; or pass {otherwise}",
             )
+        if cell.startswith("("):
+            came, expected = (
+                f"{shown(cell)}, a number in brackets",
+                "a minus sign, if it is below 0",
+            )
+            advice = f"Write -{cell[1:-1]}; or pass {otherwise}"
         raise DataError(where, came, expected, advice)
     unit = _common_unit(column)
     if unit:

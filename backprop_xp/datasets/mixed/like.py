@@ -6,7 +6,7 @@ from typing import Any
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.datasets.cells import shown
-from backprop_xp.datasets.mixed.column import Column
+from backprop_xp.datasets.mixed.column import Column, name_without_header
 from backprop_xp.datasets.mixed.plan import ColumnPlan, Plan
 from backprop_xp.datasets.mixed.source import Source, opened
 from backprop_xp.datasets.mixed.table import MixedTable
@@ -24,12 +24,14 @@ def read_like(
     decided: Mapping[str, Any],
     *,
     with_target: bool = False,
+    header: bool | None = None,
 ) -> MixedTable:
     r"""Return another table, read the way a first one was read.
 
     Columns are found by their names, in any order; other columns are ignored. Where the first table
-    had no header, columns are found by their places, with or without the target. A category that
-    the first table did not have stays as it is.
+    had no header, columns are found by their places, with or without the target; and so they are
+    where this table has none. A column without a name in the header has its place too. A category
+    that the first table did not have stays as it is.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ def read_like(
         The attribute `MixedTable.decided` of the first table.
     with_target : bool
         Whether the target is read. A row whose target is missing is then left out.
+    header : bool, optional
+        Whether the first line of a file names the columns. Default: as in the first table.
 
     Returns
     -------
@@ -72,9 +76,10 @@ def read_like(
     found = opened(source, _WHERE)
     signs = frozenset(plan.missing)
     for column in found.columns:
-        column.signs = signs
-    named = found.is_frame or plan.header
-    positions = _by_name(found, plan, with_target) if named else _by_place(found, plan, with_target)
+        column.signs, column.settled = signs, True
+    named = found.is_frame or (plan.header if header is None else header)
+    by = _by_name if found.is_frame or (named and plan.header) else _by_place
+    positions = by(found, plan, with_target)
     lines = found.lines_of_rows(named)
     columns: dict[int, Column] = {}
     for one, j in positions.items():
@@ -105,7 +110,7 @@ def _by_name(source: Source, plan: Plan, with_target: bool) -> dict[ColumnPlan, 
     where = source.title if source.is_frame else f"{source.title}, line {source.first_line}"
     places: dict[str, list[int]] = {}
     for j, cell in enumerate(source.first):
-        places.setdefault(cell or source.columns[j].name, []).append(j)
+        places.setdefault(cell or name_without_header(j), []).append(j)
     found = {}
     for one in (*_wanted(plan, with_target), *plan.ids):
         here = places.get(one.name, [])
@@ -113,9 +118,11 @@ def _by_name(source: Source, plan: Plan, with_target: bool) -> dict[ColumnPlan, 
             continue
         if len(here) != 1:
             came = f"{len(here) or 'no'} column{'s' * (len(here) > 1)} {shown(one.name)}"
-            names = [column.name for column in plan.columns]
+            names = [column.name for column in _wanted(plan, with_target)]
             some = ", ".join(map(shown, names[:10])) + ", ..." * (len(names) > 10)
             advice = "Rename or delete the others" if here else "Add the column, or its name"
+            if not here and one not in plan.columns:
+                advice = "Add the column of the target"
             raise DataError(where, came, f"the columns of the first table, {some}", advice)
         found[one] = here[0]
     return found
@@ -137,7 +144,7 @@ def _by_place(source: Source, plan: Plan, with_target: bool) -> dict[ColumnPlan,
     elif width != plan.width:
         without = f", or {plan.width - len(target)} without the target" if target else ""
         expected = f"{plan.width} as in the first table{'' if with_target else without}"
-        advice = "Check that it is the right table; it has no header, as the first table"
+        advice = "Check that it is the right table; columns without a header go by their places"
         raise DataError(source.title, f"{width} columns", expected, advice)
     place_of = {position: j for j, position in enumerate(places)}
     return {one: place_of[one.position] for one in (*_wanted(plan, with_target), *plan.ids)}

@@ -69,7 +69,7 @@ def _only_mark(profile: Profile) -> str | None:
     fitting = [mark for mark in _MARKS if profile.fits(mark)]
     if fitting:
         return fitting[0] if len(fitting) == 1 or not profile.marks else None
-    near = [mark for mark in _MARKS if profile.nearly_fits(mark)]
+    near = [mark for mark in _MARKS if profile.prevails(mark)]
     return min(near, key=lambda mark: profile.ways[mark].count, default=None)
 
 

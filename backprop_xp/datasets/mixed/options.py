@@ -29,18 +29,22 @@ _SHOWN: Final = 10  # names in an error
 FROM_HERE: Final = "read_mixed"
 
 
-def option(keyword: str, value: str) -> str:
+def option(keyword: str, *values: str) -> str:
     """Return the words that give an option, in Python and at the command line.
 
     Examples
     --------
     >>> option("categories", "zip"), option("task", "numbers")
     ("categories=['zip'] (--categories zip)", "task='numbers' (--task numbers)")
+    >>> print(option("missing", "-", "none"))
+    missing=['-', 'none'] (--missing="-,none")
     """
-    flag = _FLAGS.get(keyword, f"--{keyword}")
-    typed = value if value and value.replace("_", "").isalnum() else f'"{value}"'
-    python = f"[{value!r}]" if keyword in _LISTS else repr(value)
-    return f"{keyword}={python} ({flag} {typed})"
+    flag, text = _FLAGS.get(keyword, f"--{keyword}"), ",".join(values)
+    quote = "'" if '"' in text else '"'
+    typed = text if text and text.replace("_", "").isalnum() else f"{quote}{text}{quote}"
+    python = repr(list(values)) if keyword in _LISTS else repr(text)
+    between = "=" if text.startswith("-") else " "  # else it reads as another option
+    return f"{keyword}={python} ({flag}{between}{typed})"
 
 
 @dataclass(frozen=True)

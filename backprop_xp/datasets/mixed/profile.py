@@ -134,6 +134,19 @@ class Profile:
             return False
         return 0 < one.count <= max(1, self.present // 10) and self.present - one.count > 1
 
+    def prevails(self, way: str) -> bool:
+        """Tell whether a way takes most cells, so that the others are faults or missing values.
+
+        It nearly fits; or it takes half of the cells and more than ten different ones, and the
+        others are a few texts that recur, such as "-".
+        """
+        if self.nearly_fits(way):
+            return True
+        one = self.ways.get(way)
+        if one is None or not one.goes_on or not one.count:
+            return False
+        return 2 * one.count <= self.present and self.different - len(one.misfits) > _FEW
+
     def looks_continuous(self, way: str) -> bool:
         """Tell whether its numbers can hardly be the codes of categories."""
         return self.different - len(self.ways[way].misfits) > _FEW or bool(self.marks)
@@ -146,9 +159,10 @@ class Profile:
         """Return the first cell that a way does not take, and its row."""
         return min(self.ways[way].misfits.items(), key=lambda one: one[1])
 
-    def misfits(self, way: str) -> frozenset[str]:
-        """Return the different cells that a way does not take."""
-        return frozenset(self.ways[way].misfits)
+    def misfits(self, way: str) -> tuple[str, ...]:
+        """Return the different cells that a way does not take, by their first rows."""
+        found = self.ways[way].misfits
+        return tuple(sorted(found, key=found.__getitem__))
 
 
 def ways(dates: str | None) -> dict[str, Takes]:

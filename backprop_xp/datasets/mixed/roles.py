@@ -29,7 +29,8 @@ class Roles:
             for name in getattr(options, keyword):
                 j = position_of(keyword, name, names, source.title)
                 self._take(taken, j, names[j], keyword)
-                found[keyword].append(j)
+                if j not in found[keyword]:
+                    found[keyword].append(j)
         self.ids, self.categories = found["ids"], set(found["categories"])
         self.numbers = set(found["numbers"])
         self.ignored = {names[j]: "ignored" for j in found["ignore"]}

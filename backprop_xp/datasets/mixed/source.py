@@ -21,7 +21,7 @@ from backprop_xp.datasets.packed_cells import CELLS_AT_ONCE, PackedCells
 from backprop_xp.datasets.text_files import PACKED_SUFFIXES, suffix_within
 from backprop_xp.errors import DataError, DTypeError, OptionError, check_is_file
 
-__all__ = ["Source", "is_table", "opened"]
+__all__ = ["Source", "first_cells", "is_table", "opened"]
 
 _TEXTS: Final = (".csv", ".tsv", ".txt", ".tab", ".data", ".dat")
 _MOST_COLUMNS: Final = 2**16
@@ -128,15 +128,36 @@ def opened(source: Any, where: str) -> Source:
     if not isinstance(source, str | os.PathLike):
         came, expected = type(source).__name__, "a path, or a frame of pandas or Polars"
         raise DTypeError(f"{where}(source)", came, expected, "Pass the path of a .csv file")
+    file = _checked(source, where)
+    if file.suffix.lower() in PARQUET:
+        return _of_frame(read_parquet(file), file.name, where)
+    return _of_file(file)
+
+
+def _checked(source: str | os.PathLike[str], where: str) -> Path:
+    """Return the path of a file that exists and has the name of a table."""
     file = Path(source)
     known = (*_TEXTS, *PARQUET)
     if not is_table(file):
         expected = f"a name in {', '.join(known)}, the texts also packed as .gz, .bz2, .xz or .zip"
         raise OptionError(f"{where}(source)", repr(str(file)), expected, "Export the table as CSV")
     check_is_file(file, f"{where}(source)", "a table", f"{str(file)!r}, ")
-    if file.suffix.lower() in PARQUET:
-        return _of_frame(read_parquet(file), file.name, where)
-    return _of_file(file)
+    return file
+
+
+def first_cells(file: str | os.PathLike[str]) -> list[str]:
+    """Return the cells of the first row of a text file; the columns' names of a Parquet file.
+
+    Raises
+    ------
+    BackpropError
+        As `opened`, for the first row.
+    """
+    path = _checked(file, "read_mixed")
+    if path.suffix.lower() in PARQUET:
+        return [str(name).strip() for name in read_parquet(path).columns]
+    with contextlib.closing(rows_of(path)) as rows:
+        return [cell.strip() for cell in next(rows, (0, []))[1]]
 
 
 def _of_file(file: Path) -> Source:

@@ -7,6 +7,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.datasets.cells import in_a_line
+
 __all__ = ["summary_of"]
 
 _WORDS: Final = {  # in the order of the words
@@ -66,9 +68,9 @@ def _columns(table: _Read) -> str:
     ]
     text = f"{total:,} column{'s' * (total != 1)}: {', '.join(kinds)}"
     if ids:
-        text += f"; {len(ids)} id{'s' * (len(ids) > 1)}: {_listed([one['name'] for one in ids])}"
+        text += f"; {len(ids)} id{'s' * (len(ids) > 1)}: {_names([one['name'] for one in ids])}"
     if table.left_out:
-        reasons = [f"{name}, {why}" for name, why in table.left_out.items()]
+        reasons = [f"{in_a_line(name)}, {why}" for name, why in table.left_out.items()]
         text += f"; {len(reasons):,} left out: {_listed(reasons, '; ')}"
     return text
 
@@ -77,17 +79,22 @@ def _listed(words: Sequence[str], between: str = ", ") -> str:
     return between.join(words[:_SHOWN]) + (f"{between}..." * (len(words) > _SHOWN))
 
 
+def _names(names: Sequence[str]) -> str:
+    return _listed(list(map(in_a_line, names)))
+
+
 def _target(table: _Read, Y: NDArray[Any]) -> str:
-    names = _listed(table.target_names)
+    names = _names(table.target_names)
     title = f"target{'s' * (len(table.target_names) > 1)} {names}"
     if table.class_names is not None:
         counts = np.bincount(Y, minlength=len(table.class_names)).tolist()
         classes = [
-            f"{name} ({count:,})" for name, count in zip(table.class_names, counts, strict=True)
+            f"{in_a_line(name)} ({count:,})"
+            for name, count in zip(table.class_names, counts, strict=True)
         ]
         return f"{title}: {len(classes):,} classes, {_listed(classes)}"
     if table.task == "labels":
         ones = zip(table.target_names, Y.sum(axis=0).tolist(), strict=True)
-        shares = [f"{name} ({count:,.0f})" for name, count in ones]
+        shares = [f"{in_a_line(name)} ({count:,.0f})" for name, count in ones]
         return f"{title}: labels, ones in {_listed(shares)}"
     return f"{title}: numbers from {Y.min():,.6g} to {Y.max():,.6g}"

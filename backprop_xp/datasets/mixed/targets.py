@@ -100,7 +100,10 @@ def _column_plan(
             where = place(int(np.argmin(column.gaps())), position, name)
             advice = f"Name another target (--target), or pass {option('task', CLASSES)}"
             raise DataError(where, "a date", "a class or a number as the target", advice)
-        refuse_near_kinds(column, profile, mark, dates, place)
+        otherwise = (
+            f"{option('task', CLASSES)} if the column is classes, or name another target (--target)"
+        )
+        refuse_near_kinds(column, profile, mark, dates, place, otherwise)
     return ColumnPlan(name, position, CATEGORY)
 
 

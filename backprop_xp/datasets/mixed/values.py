@@ -12,7 +12,14 @@ from backprop_xp.datasets.mixed.dates import ISO, day_of, parts_of
 from backprop_xp.datasets.mixed.options import option
 from backprop_xp.datasets.mixed.plan import DATE, NUMBER, ColumnPlan
 from backprop_xp.datasets.mixed.profile import TRUTHS
-from backprop_xp.datasets.mixed.written_numbers import canonical, number_of, written_numbers
+from backprop_xp.datasets.mixed.written_numbers import (
+    COMMA,
+    POINT,
+    canonical,
+    is_written,
+    number_of,
+    written_numbers,
+)
 from backprop_xp.errors import DataError
 
 __all__ = ["Place", "date_parts", "numbers_of", "texts_of"]
@@ -49,13 +56,13 @@ def numbers_of(column: Column, plan: ColumnPlan, place: Place) -> NDArray[np.flo
             values = read(cells)
         except (ValueError, KeyError):
             place_of = next(i for i, cell in enumerate(part) if not _is_read(cell, read, column))
-            raise _misfit(part[place_of], start + place_of, plan, place) from None
+            raise _misfit(part[place_of], start + place_of, plan, place, column) from None
         found[row : row + len(part)][slice(None) if there is None else there] = values
         row += len(part)
     infinite = np.flatnonzero(np.isinf(found))
     if len(infinite):
         row, cell = int(infinite[0]), canonical(found[infinite[0]])
-        raise _misfit(cell, row, plan, place, "a finite number")
+        raise _misfit(cell, row, plan, place, column, "a finite number")
     return found
 
 
@@ -81,7 +88,9 @@ def _is_read(cell: str, read: Callable[[list[str]], list[float]], column: Column
     return True
 
 
-def _misfit(cell: str, row: int, plan: ColumnPlan, place: Place, expected: str = "") -> DataError:
+def _misfit(
+    cell: str, row: int, plan: ColumnPlan, place: Place, column: Column, expected: str = ""
+) -> DataError:
     """Return the error for a cell that is not of its column's kind."""
     if plan.kind == DATE:
         form = "such as 2024-05-31" if plan.form == ISO else f"as {plan.form}"
@@ -90,10 +99,11 @@ def _misfit(cell: str, row: int, plan: ColumnPlan, place: Place, expected: str =
         expected = expected or f"a number with {plan.decimal!r} before decimals"
     else:
         expected = "true or false"
-    advice = (
-        f"Correct the cell, or leave it empty. If it is a sign of a missing value, "
-        f"pass {option('missing', cell)}"
-    )
+    advice = "Correct the cell, or leave it empty"
+    if not column.settled:
+        advice += f". If it is a sign of a missing value, pass {option('missing', cell)}"
+    elif plan.kind == NUMBER and is_written(cell, COMMA if plan.decimal == POINT else POINT):
+        advice = f"Write the decimal mark {plan.decimal!r}, as the table of training has it"
     return DataError(place(row, plan.position, plan.name), shown(cell), expected, advice)
 
 

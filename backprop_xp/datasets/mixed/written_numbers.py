@@ -40,6 +40,7 @@ def _pattern(decimal: str) -> str:
 _WRITTEN: Final = {mark: re.compile(_SIGN + _pattern(mark)) for mark in (POINT, COMMA)}
 _WHOLE: Final = re.compile("[+-]?[0-9]+")
 _SIGNED: Final = re.compile(
+    rf"\([0-9.,{_SPACES}]+\)|"
     rf"[<>≤≥~≈]=? ?{_SIGN}[0-9.,][0-9.,{_SPACES}]*|"
     rf"{_SIGN} ?{_CURRENCY} ?[+-]?[0-9][0-9.,{_SPACES}]*|"
     rf"{_SIGN}[0-9.,][0-9.,{_SPACES}]*?[ \u00a0\u202f]?(?:{_CURRENCY}|%|EUR|USD|GBP|CHF)"
@@ -137,10 +138,12 @@ def is_whole(cell: str) -> bool:
 
 
 def is_signed(cell: str) -> bool:
-    """Tell whether a cell is a number with a currency, a percent sign or a sign of comparison.
+    """Tell whether a cell is a number in brackets, or with a sign of currency or comparison or %.
 
     Examples
     --------
+    >>> is_signed("(1,234)"), is_signed("(a)")
+    (True, False)
     >>> is_signed("<0.1"), is_signed("~ 5"), is_signed("<none>")
     (True, True, False)
     >>> is_signed("$1,234.50"), is_signed("12,5 %"), is_signed("12"), is_signed("$ off")

@@ -9,6 +9,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.tape import Instruction, plain_array
+from backprop_xp.execution.unread import contents
 
 __all__ = ["LINE", "copy_of", "lives_of", "new_memory", "shared_memory"]
 
@@ -67,7 +68,7 @@ def new_memory(size: int) -> HostArray:
 
 def copy_of(host: HostArray) -> HostArray:
     """Return a copy, in the order of its memory, that begins at a cache line."""
-    flat = np.asarray(plain_array(host)).ravel(order="K")
+    flat = contents(plain_array(host)).ravel(order="K")
     copy = new_memory(flat.nbytes).view(flat.dtype)
     copy[:] = flat
     return copy

@@ -1,7 +1,7 @@
 """Steps on NumPy as compiled functions: each form of batch is recorded once, then compiled."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from backprop_xp.execution.compiled.memory import LINE
 from backprop_xp.execution.compiled.program import Compilable, Place, compilable
 from backprop_xp.execution.memories import Memories
 from backprop_xp.execution.plain_loop import Steps, is_repeated
-from backprop_xp.execution.recordings import Form, form_of, record
+from backprop_xp.execution.recordings import Form, form_of, names_of, record
 from backprop_xp.execution.repeats import without_repeats
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+from backprop_xp.execution.unread import like, unread
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
 
@@ -46,9 +47,8 @@ def compiled_form(
         raise NotReplayable("NUMBA_DISABLE_JIT is set")
     if not loops_are_found():
         raise NotReplayable("the loops of this NumPy are not found")
-    given = (mapped(_in_order, x) for x in (carry, numbers, tuple(batch)))
-    with np.errstate(all="ignore"):
-        recorded = without_repeats(record(step, *given, runs_here=False), Memories())
+    given = (mapped(like, x) for x in (carry, numbers, tuple(batch)))
+    recorded = without_repeats(record(step, *given, runs_here=False), Memories())
     return compilable(recorded, gathers=gathers)
 
 
@@ -258,7 +258,7 @@ class Compiled:
             first.shape if source is None else (*source.shape[:-2], *first.shape, source.shape[-1])
         )
         of_first = shape, first.dtype if source is None else source.dtype
-        form = (source is not None, _names(numbers), of_first, form_of((carry, numbers, others)))
+        form = (source is not None, names_of(numbers), of_first, form_of((carry, numbers, others)))
         if form not in self.recordings:
             self.recordings[form] = self._made(form, carry, numbers, source, (first, *others))
         return self.recordings[form]
@@ -268,7 +268,9 @@ class Compiled:
     ) -> CompiledRecording | None:
         if form not in self._programs:
             first, *others = batch
-            first = first if source is None else source.take(first, -2)
+            if source is not None:
+                shape = (*source.shape[:-2], *first.shape, source.shape[-1])
+                first = unread(shape, source.dtype)
             step = self._make_step(leaves(carry)[0])
             try:
                 self._programs[form] = compiled_form(
@@ -284,12 +286,3 @@ class Compiled:
             self._told = True
             self._tell(program)
         return None
-
-
-def _names(tree: Any) -> Any:
-    """Return the names in a tree, for trees that differ by them alone."""
-    if isinstance(tree, Mapping):
-        return tuple((name, _names(one)) for name, one in tree.items())
-    if isinstance(tree, tuple | list):
-        return tuple(map(_names, tree))
-    return None

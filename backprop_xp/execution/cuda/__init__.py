@@ -8,6 +8,7 @@
     cupy_arrays    CuPy's part of a program: views, kernels, products, captured launches
     cublas         matrix products that a CUDA graph may hold
     graphs         many steps as one launch
+    kept           what a training leaves for the next one: recordings and graphs
     one_kernel/    a block of steps as one launch, a thread block for each network
     switches       environment variables that turn these ways on or off
 

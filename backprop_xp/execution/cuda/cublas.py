@@ -11,6 +11,7 @@ NVIDIA, "cuBLAS", sections on cublasGemmStridedBatchedEx, on CUDA graphs and on 
 import ctypes
 import importlib
 import platform
+import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 
-__all__ = ["Cublas", "Gemm", "gemm_of"]
+__all__ = ["Cublas", "Gemm", "cublas_here", "gemm_of"]
 
 WORKSPACE: Final = 32 * 2**20  # bytes, as NVIDIA recommends for GPUs of 2022 and later
 MOST: Final = 2**31 - 1  # of a size or a leading dimension, which cuBLAS takes as a C int
@@ -121,6 +122,9 @@ _ANY_ALGORITHM: Final = -1
 class Cublas:
     """cuBLAS on the current device, with its own handle and workspace.
 
+    The handle is never destroyed: that waits for the whole device, and would spoil the capture of
+    another thread.
+
     Raises
     ------
     OSError
@@ -140,16 +144,11 @@ class Cublas:
             *(pointer, *matrix, *matrix, pointer, *matrix),
             *(whole, whole, whole),
         ]
-        self._workspace = cupy.empty(WORKSPACE, cupy.uint8)  # before there is a handle to destroy
+        self._workspace = cupy.empty(WORKSPACE, cupy.uint8)  # first, since a handle would stay
         self._handle = ctypes.c_void_p()
         self._check(self._library.cublasCreate_v2(ctypes.byref(self._handle)))
         self._stream: int | None = None
         self._scales = {name: np.array([0, 1], name) for name in ("float32", "float64")}
-
-    def __del__(self) -> None:
-        """Destroy the handle."""
-        if getattr(self, "_handle", None):
-            self._library.cublasDestroy_v2(self._handle)
 
     def product(self, gemm: Gemm, dtype: Any) -> Callable[..., Any]:
         """Return the function of a, b and out that computes the product on the current stream."""
@@ -192,3 +191,29 @@ class Cublas:
     def _check(self, status: int) -> None:
         if status:  # CuPy's own function raises it, since the error's constructor may change
             importlib.import_module("cupy_backends.cuda.libs.cublas").check_status(status)
+
+
+_lent: dict[int, list[tuple[threading.Thread, Cublas]]] = {}  # by device
+_lending = threading.Lock()
+
+
+def cublas_here() -> Cublas:
+    """Return the `Cublas` of this thread on the current device, made once or left by a thread.
+
+    Raises
+    ------
+    OSError
+        The library cannot be loaded by its name.
+    """
+    thread = threading.current_thread()
+    device = importlib.import_module("cupy").cuda.runtime.getDevice()
+    with _lending:
+        lent = _lent.setdefault(device, [])
+        for number, (owner, made) in enumerate(lent):
+            if owner is thread:
+                return made
+            if not owner.is_alive():
+                lent[number] = thread, made
+                return made
+        lent.append((thread, Cublas()))
+        return lent[-1][1]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.cublas import Cublas, gemm_of
+from backprop_xp.execution.cuda.cublas import Cublas, cublas_here, gemm_of
+from backprop_xp.execution.cuda.kept import with_room
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import Instruction
@@ -29,9 +30,15 @@ class CupyLibrary:
     @cached_property
     def _cublas(self) -> Cublas | None:
         try:
-            return Cublas()
+            return with_room(cublas_here)
         except (ImportError, OSError, AttributeError, RuntimeError, MemoryError):
             return None  # CuPy's own products take over, and report an error if there is one
+
+    def setting(self) -> tuple[Any, ...]:
+        """Return the device, the stream and the precision that products and arrays are made for."""
+        cuda, core = self._cupy.cuda, importlib.import_module("cupy._core")
+        stream = cuda.get_current_stream().ptr
+        return cuda.runtime.getDevice(), stream, core.get_compute_type("float32")
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return an uninitialised array in C order."""

@@ -10,11 +10,12 @@ import gc
 import math
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
+from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.execution.tape import leaves, mapped
 
 __all__ = [
@@ -22,10 +23,12 @@ __all__ = [
     "MOST_STEPS",
     "Capturing",
     "Graphed",
+    "bytes_of",
 ]
 
 MOST_STEPS: Final = 64  # per graph: more steps save little, and cost memory and time to capture
 MOST_BYTES: Final = 2**26  # of all batches of a graph, which holds a copy of them
+MOST_GRAPHS: Final = 8  # of a recording, each of another length
 TRIES: Final = 2  # of a capture, which the work of another library may spoil once
 
 Outs: TypeAlias = tuple[Any, ...]
@@ -89,6 +92,13 @@ class Graphed:
         self._graphs: dict[tuple[int, int], _Graph | None] = {}
         self._met: set[tuple[int, int]] = set()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays of all graphs."""
+        graphs = [one for one in self._graphs.values() if one is not None]
+        trees = [self._carry, *((one.numbers, one.blocks, one.outs) for one in graphs)]
+        return bytes_of(leaves(trees))
+
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
         """Return the carry after a step for each batch, and the outs of all steps."""
         parts = []
@@ -104,12 +114,14 @@ class Graphed:
     def _part(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, Outs]:
         distinct = numbers[:1] if all(each is numbers[0] for each in numbers) else numbers
         key = (len(numbers), len(distinct))
-        large = sum(math.prod(x.shape) * x.dtype.itemsize for x in batches) > MOST_BYTES
+        large = bytes_of(batches) > MOST_BYTES
         if large or key not in self._met:
             self._met.add(key)
             self.without = "the batches are large" if large else "no block came a second time"
             return self._run(carry, numbers, *batches)
         if key not in self._graphs:
+            while len(self._graphs) >= MOST_GRAPHS:
+                del self._graphs[next(iter(self._graphs))]
             self._graphs[key] = self._tried(len(numbers), carry, distinct, batches)
         graph, library = self._graphs[key], self._library
         if graph is None:
@@ -136,6 +148,8 @@ class Graphed:
                 with _undisturbed():
                     return self._captured(count, carry, distinct, batches)
             except (RuntimeError, MemoryError) as error:
+                if isinstance(error, MemoryError):
+                    forget()
                 if not left:
                     self.without = f"a capture failed ({type(error).__name__}: {error})"
         text = (
@@ -158,6 +172,11 @@ class Graphed:
             of_steps *= count
         launch, (_, outs) = library.capture(lambda: self._run(self._carry, of_steps, *blocks))
         return _Graph(launch, numbers, blocks, outs)
+
+
+def bytes_of(arrays: Iterable[Any]) -> int:
+    """Return the bytes of some arrays; None has none."""
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in arrays if x is not None)
 
 
 _capturing = threading.RLock()

@@ -1,10 +1,11 @@
 """Steps on a GPU as a program (`fusion`): matrix products, and one kernel between two of them.
 
-The step is recorded once on NumPy, on arrays of the same shapes. Its program then runs on the
-device's arrays. A kernel reads a batch and writes outputs through views of the blocks, not copies.
+The step is recorded once on NumPy, on `unread` arrays of the same shapes. Its program then runs on
+the device's arrays. A kernel reads a batch and writes outputs through views of the blocks, not
+copies.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,18 +13,23 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda import graphs
 from backprop_xp.execution.cuda.fusion import Program, program_of
+from backprop_xp.execution.cuda.kept import kept_for, with_room
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
 from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.plain_loop import Steps
-from backprop_xp.execution.recordings import Recordings, form_of, record
+from backprop_xp.execution.recordings import Recordings, form_of, names_of, record
 from backprop_xp.execution.tape import Instruction, NotReplayable, leaves, mapped, plain_array
+from backprop_xp.execution.unread import contents, like
 
 __all__ = ["FusedRecording", "FusedReplayer", "Library"]
 
 
 class Library(graphs.Capturing, Protocol):
     """The functions of an array library that a program needs."""
+
+    def setting(self) -> Hashable:
+        """Return what kernels and products depend on beside their shapes and dtypes."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return an uninitialised array in C order."""
@@ -117,7 +123,7 @@ class FusedRecording:
             if number in written and number not in self._places:
                 own[number] = library.empty((host.size,), host.dtype)
             elif number not in self._places:  # a constant, in the order of its memory
-                own[number] = library.constant(np.asarray(plain_array(host)).ravel(order="K"))
+                own[number] = library.constant(contents(plain_array(host)).ravel(order="K"))
         return own
 
     def _entry(self, entry: Kernel | Instruction, memories: Memories) -> _Entry:
@@ -142,14 +148,23 @@ class FusedRecording:
                 given[position] = library.view(self._own[x.memory], x.offset, x)
         return _Entry(function, given, views)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays of its own."""
+        return graphs.bytes_of(self._own.values())
+
+    def _blocks_and_outs(self, count: int, batches: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        library = self._library
+        outs = [None if x is None else library.empty((count, *x[0]), x[1]) for x in self._outs]
+        return [library.contiguous(x) for x in batches], outs
+
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after a step for each batch, and the outs of all steps.
 
         The arrays of the carry, which lie in C order, are written.
         """
-        library, count = self._library, len(numbers)
-        blocks = [library.contiguous(x) for x in batches]
-        outs = [None if x is None else library.empty((count, *x[0]), x[1]) for x in self._outs]
+        library = self._library
+        blocks, outs = with_room(lambda: self._blocks_and_outs(len(numbers), batches))
         bases = {"carry": leaves(carry), "batch": blocks, "out": outs}
         entries = []
         for function, arguments, views in self._entries:
@@ -171,6 +186,15 @@ class FusedRecording:
         return carry, tuple(outs)
 
 
+class _Graphed(NamedTuple):
+    recording: FusedRecording
+    graphs: graphs.Graphed
+
+    @property
+    def nbytes(self) -> int:
+        return self.recording.nbytes + self.graphs.nbytes
+
+
 class FusedReplayer:
     """Steps on a GPU: each form of batch is recorded once, then run as a program.
 
@@ -182,6 +206,15 @@ class FusedReplayer:
     otherwise : callable
         Runs steps that no tape can hold; called as this object is.
     library : Library
+    rule : hashable, optional
+        Equal rules share their recordings (`kept`).
+
+    Attributes
+    ----------
+    recordings : Recordings
+        The recordings in use, with their graphs.
+    execution : str
+        How the last steps were run.
     """
 
     def __init__(
@@ -189,10 +222,11 @@ class FusedReplayer:
         make_step: Callable[[HostArray], Callable[..., Any]],
         otherwise: Steps,
         library: Library,
+        rule: Hashable = None,
     ) -> None:
         self._make_step, self._otherwise, self._library = make_step, otherwise, library
-        self.recordings: Recordings[FusedRecording] = Recordings()
-        self._graphed: dict[Any, graphs.Graphed] = {}
+        self._rule, self._kept = rule, kept_for(rule)
+        self.recordings: Recordings[_Graphed] = Recordings()
         self.execution = "plain"
 
     def __call__(
@@ -203,7 +237,7 @@ class FusedReplayer:
         if source is None:
             given = (carry, numbers[0], tuple(x[0, ...] for x in batches))
             form = form_of(given)
-            recording = self.recordings.of(form, lambda: self._record(*mapped(_on_host, given)))
+            recording = self.recordings.of(form, lambda: self._recorded(form, *given))
         if recording is None:
             why = self.recordings.reason if source is None else "rows are gathered in each step"
             self.execution = f"plain, because {why}"
@@ -211,19 +245,17 @@ class FusedReplayer:
         carry = mapped(self._library.contiguous, carry)
         if not is_on(CUDA_GRAPHS):
             self.execution = f"kernels, because {CUDA_GRAPHS} is 0"
-            return recording.run(carry, numbers, *batches)
-        graphed = self._graphed.setdefault(form, graphs.Graphed(recording.run, self._library))
-        result = graphed.run(carry, numbers, *batches)
-        without = graphed.without
+            return recording.recording.run(carry, numbers, *batches)
+        result = recording.graphs.run(carry, numbers, *batches)
+        without = recording.graphs.without
         self.execution = f"kernels, because {without}" if without else "graphs"
         return result
 
-    def _record(self, carry: Any, numbers: Any, batch: Any) -> FusedRecording:
+    def _recorded(self, form: Hashable, carry: Any, numbers: Any, batch: Any) -> _Graphed:
+        key = (self._rule, self._library.setting(), names_of(numbers), form)
+        return self._kept.of(key, lambda: self._record(*mapped(like, (carry, numbers, batch))))
+
+    def _record(self, carry: Any, numbers: Any, batch: Any) -> _Graphed:
         step = self._make_step(leaves(carry)[0])
-        with np.errstate(all="ignore"):
-            return FusedRecording(step, carry, numbers, batch, self._library)
-
-
-def _on_host(x: Any) -> HostArray:
-    """Return a NumPy array of the same shape and dtype, of numbers in every function's domain."""
-    return np.full(x.shape, 0.5 if x.dtype.kind == "f" else 0, x.dtype)
+        recording = FusedRecording(step, carry, numbers, batch, self._library)
+        return _Graphed(recording, graphs.Graphed(recording.run, self._library))

@@ -20,6 +20,7 @@ from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import same_place
 from backprop_xp.arrays.rows import INTO_MEMORY, FileRows, Rows, in_memory, is_source, rows_of
 from backprop_xp.errors import OptionError, OutOfMemoryError, ShapeError
+from backprop_xp.execution.cuda.kept import forget, with_room
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.columns import TargetKind
 from backprop_xp.network.network import Network
@@ -115,7 +116,7 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
     if not isinstance(rows, FileRows):
         try:
             with memory_errors(x_where, "room for all cases", _FROM_A_FILE):
-                return loader(rows.like, targets.like, None)
+                return with_room(lambda: loader(rows.like, targets.like, None))
         except OutOfMemoryError:
             if not _streams(rows.like, place):
                 raise
@@ -133,7 +134,8 @@ def loaded(net: Network, rows: Rows, Y: Any, place: Place, where: str) -> Cases 
 
 def _streamed_if_large(rows: Rows, place: Place) -> Rows:
     """Return the rows, as rows of a file where the array does not fit into device memory."""
-    if fits(rows.like, place.xp, place.device, place.dtype):
+    asked = rows.like, place.xp, place.device, place.dtype
+    if fits(*asked) or (forget() and fits(*asked)):
         return rows
     return FileRows(HostRows(rows.like), rows.like)
 

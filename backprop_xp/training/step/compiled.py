@@ -102,7 +102,13 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
         return step_of(rule, like)
 
     steps, score = (
-        over_batches(make_step, xp, pure=pure, lengths=piece_lengths(net.sizes)),
+        over_batches(
+            make_step,
+            xp,
+            pure=pure,
+            lengths=piece_lengths(net.sizes),
+            rule=rule if pure else None,
+        ),
         Scorer(net, xp),
     )
     plainly = ScoredSteps(steps, score)

@@ -332,6 +332,48 @@ REFUSED = {
         {},
         ["line 7, column 1 ('x')", "'n.v.', in 4 of 40 cells", '--missing "n.v."'],
     ),
+    "a sign of a missing value in many cells": (
+        lines("x,y", lambda i: ("-" if i % 3 == 0 else i / 4, i + 0.5), count=40),
+        {},
+        ["line 2, column 1 ('x')", "'-', in 14 of 40 cells", '--missing="-"'],
+    ),
+    "several signs of a missing value": (
+        lines("x,y", lambda i: (("n.v.", "none")[i % 2] if i % 4 < 2 else i, i + 0.5), count=60),
+        {"missing": ["NA"]},
+        [
+            "the texts 'n.v.', 'none', in 30 of 60",
+            """missing=['NA', 'n.v.', 'none'] (--missing "NA,""",
+        ],
+    ),
+    "a sign of a missing date in many cells": (
+        lines(
+            "when,y",
+            lambda i: ("open" if i % 3 == 0 else f"2024-05-{i % 28 + 1:02}", i + 0.5),
+            count=40,
+        ),
+        {},
+        ["line 2, column 1 ('when')", "'open', in 14 of 40 cells", "--missing open"],
+    ),
+    "negative numbers in brackets": (
+        lines("x,y", lambda i: (f"({i}.5)" if i % 3 == 0 else i + 0.5, i + 0.5), count=40),
+        {},
+        ["line 2, column 1 ('x')", "'(0.5)', a number in brackets", "Write -0.5", "--categories x"],
+    ),
+    "a target of amounts": (
+        lines("x,y", lambda i: (i / 4, f"{i}.50 €"), count=40),
+        {},
+        [
+            "line 2, column 2 ('y')",
+            "Remove the signs",
+            "--task classes",
+            "another target (--target)",
+        ],
+    ),
+    "years that may name the columns": (
+        lines("2018,2019,2020", lambda i: (i / 4, i / 8, i + 0.5)),
+        {},
+        ["line 1, column 1", "'2018'", "--no-header"],
+    ),
     "another date": (
         lines("when,y", lambda i: ("unknown" if i == 5 else f"2024-05-{i + 1:02}", i + 0.5)),
         {},

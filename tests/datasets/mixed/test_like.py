@@ -68,11 +68,13 @@ def test_rows_without_a_target_stay_where_it_is_not_read(save, decided):
     [
         ("size", "width", ["line 1", "no column 'size'", "Add the column"]),
         ("district", "size", ["2 columns 'size'", "Rename or delete the others"]),
-        ("41,25", "41.x", ["line 4, column 2 ('size')", "'41.x'", "','", '--missing "41.x"']),
+        ("41,25", "41.x", ["line 4, column 2 ('size')", "'41.x'", "','", "or leave it empty."]),
         ("41,25", "1.5", ["line 4, column 2 ('size')", "'1.5'", "a number with ','"]),
+        ("41,25", "1,234.5", ["'1,234.5'", "Write the decimal mark ',', as the table of training"]),
         ("41,25", "inf", ["line 4, column 2 ('size')", "'inf'"]),
         ("03.05.2024", "2024-05-03", ["line 4, column 5 ('since')", "a date as %d.%m.%Y"]),
         ("false", "no", ["line 3, column 4 ('lift')", "'no'", "true or false"]),
+        (";kind", ";sort", ["no column 'kind'", "'since', 'kind'", "the column of the target"]),
         ("good", "best", ["line 2, column 6 ('kind')", "the class 'best'", "'bad', 'good'"]),
         ("A1;52,5;", "A1;", ["line 2", "5 cells"]),
     ],
@@ -95,6 +97,24 @@ def test_without_a_header_columns_are_found_by_place(save, width):
         return
     rows = read_like(save(cut), table.decided).rows().tolist()
     assert rows[0] == ([0.0, "p"] if width == "whole" else [0.25, "q"])
+
+
+def test_a_column_without_a_name_is_found_by_its_place(save):
+    text = ",x,,y\n" + "".join(f"{i},{i / 4},{'ab'[i % 2]},{i}.5\n" for i in range(8))
+    table = read_mixed(save(text), ids=0)
+    assert table.names == ("x", "column 3")
+    like = read_like(save(text), table.decided, with_target=True)
+    assert like.rows().tolist() == table.rows().tolist()
+    assert like.ids["column 1"].tolist() == table.ids["column 1"].tolist()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_may_be_in_one_table_alone(save, first):
+    rows = "".join(f"{'ab'[i % 2]},{'uvw'[i % 3]},{'pq'[i % 2]}\n" for i in range(12))
+    texts = {True: "c,d,y\n" + rows, False: rows}
+    table = read_mixed(save(texts[first]), header=first)
+    like = read_like(save(texts[not first]), table.decided, header=not first)
+    assert like.rows().tolist() == table.rows().tolist()
 
 
 def test_numbers_that_are_categories_or_classes_have_one_text(save):

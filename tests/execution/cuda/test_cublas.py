@@ -1,6 +1,7 @@
 """Products as cuBLAS takes them: what a column-major product of that form would write."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from needs import needs
 
 from backprop_xp.execution.cuda import cublas
-from backprop_xp.execution.cuda.cublas import Cublas, Gemm, gemm_of
+from backprop_xp.execution.cuda.cublas import Cublas, Gemm, cublas_here, gemm_of
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 
 
@@ -131,7 +132,8 @@ class FakeCuda(SimpleNamespace):
             raise RuntimeError(f"status {status}")  # as CuPy's, whatever its error's constructor
 
         super().__init__(calls=[], status=status)
-        runtime = SimpleNamespace(runtimeGetVersion=lambda: 13000)
+        self.device = 0
+        runtime = SimpleNamespace(runtimeGetVersion=lambda: 13000, getDevice=lambda: self.device)
         self.modules = {
             "cupy": SimpleNamespace(
                 cuda=SimpleNamespace(runtime=runtime), empty=empty, uint8=np.uint8
@@ -144,9 +146,6 @@ class FakeCuda(SimpleNamespace):
     def cublasCreate_v2(self, *_):
         self.calls.append("create")
         return self.status
-
-    def cublasDestroy_v2(self, *_):
-        self.calls.append("destroy")
 
     def cublasGemmStridedBatchedEx(self, *_):
         return self.status
@@ -161,6 +160,7 @@ def faked(monkeypatch):
         monkeypatch.setattr(cublas.ctypes, "CDLL", lambda _: fake)
         for name, module in fake.modules.items():
             monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(cublas, "_lent", {})
         return fake
 
     return put
@@ -178,6 +178,29 @@ def test_without_room_for_a_workspace_cupys_own_products_take_over(faked):
         Cublas()
     assert fake.calls == []  # no handle is made that nothing would use
     assert CupyLibrary()._cublas is None
+
+
+def test_a_thread_has_one_handle_on_a_device_for_ever(faked):
+    fake = faked(FakeCuda())
+    here = cublas_here()
+    assert cublas_here() is here
+    fake.device = 1
+    assert cublas_here() is not here
+    fake.device = 0
+    assert cublas_here() is here
+    assert fake.calls == ["create"] * 2
+
+
+def test_a_thread_never_shares_a_handle_but_takes_one_that_was_left(faked):
+    fake = faked(FakeCuda())
+    here = cublas_here()
+    with ThreadPoolExecutor(1) as thread:
+        other = thread.submit(cublas_here).result()
+        assert other is not here
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(cublas_here).result() is other
+    assert cublas_here() is here
+    assert fake.calls == ["create"] * 2
 
 
 @pytest.mark.gpu

@@ -6,18 +6,20 @@ than for a single network: matrices in a batch, numbers without axes.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.cuda.kept import kept_for
 from backprop_xp.execution.cuda.one_kernel.plan import Plan, Unfit, plan_of
 from backprop_xp.execution.cuda.one_kernel.source import NAME, Form, source_of
 from backprop_xp.execution.plain_loop import Steps, execution_of
 from backprop_xp.execution.recordings import Form as FormOfTree
-from backprop_xp.execution.recordings import form_of, record
+from backprop_xp.execution.recordings import form_of, names_of, record
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+from backprop_xp.execution.unread import unread
 
 __all__ = ["MOST_SECONDS", "OneKernel", "OneKernelLibrary", "steps_at_once"]
 
@@ -27,6 +29,9 @@ CLOCK: Final = 1e9  # cycles per second of a slow GPU
 
 class OneKernelLibrary(Protocol):
     """The functions of an array library that the kernel needs."""
+
+    def setting(self) -> Hashable:
+        """Return what a kernel depends on beside shapes and dtypes."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Return an uninitialised array in C order."""
@@ -74,6 +79,8 @@ class OneKernel:
     library : OneKernelLibrary
     tell : callable, optional
         Called with the reason once for each form that does not fit.
+    rule : hashable, optional
+        Equal rules share their kernels (`kept`).
 
     Attributes
     ----------
@@ -87,9 +94,11 @@ class OneKernel:
         otherwise: Steps,
         library: OneKernelLibrary,
         tell: Callable[[str], None] = lambda _: None,
+        rule: Hashable = None,
     ) -> None:
         self._make_step, self._otherwise = make_step, otherwise
         self._library, self._tell = library, tell
+        self._rule, self._kept = rule, kept_for(rule)
         self._made: dict[FormOfTree, _Made | None] = {}
         self.reasons: dict[FormOfTree, str] = {}
         self.execution = "plain"
@@ -102,7 +111,8 @@ class OneKernel:
         form = form_of(given)
         if form not in self._made:
             try:
-                self._made[form] = self._make(*given)
+                key = (self._rule, NAME, self._library.setting(), names_of(numbers[0]), form)
+                self._made[form] = self._kept.of(key, lambda: self._make(*given))
             except (Unfit, NotReplayable) as reason:
                 self._made[form], self.reasons[form] = None, str(reason)
                 self._tell(str(reason))
@@ -120,18 +130,17 @@ class OneKernel:
         own = _own(carry, numbers, source, batch)
         rows = batch[0].shape[-1] if source is not None else 0
         single = [
-            mapped(lambda x: _like(x.shape[1:] if stacked else x.shape, x.dtype), carry),
-            mapped(lambda x: _like((), x.dtype), numbers),
+            mapped(lambda x: unread(x.shape[1:] if stacked else x.shape, x.dtype), carry),
+            mapped(lambda x: unread((), x.dtype), numbers),
             tuple(
-                _like((rows, source.shape[-1]), source.dtype)
+                unread((rows, source.shape[-1]), source.dtype)
                 if source is not None and not number
-                else _like(x.shape[1:] if own["batch", number] else x.shape, x.dtype)
+                else unread(x.shape[1:] if own["batch", number] else x.shape, x.dtype)
                 for number, x in enumerate(batch)
             ),
         ]
-        with np.errstate(all="ignore"):
-            step = self._make_step(leaves(single[0])[0])
-            recorded = record(step, *single, runs_here=False)
+        step = self._make_step(leaves(single[0])[0])
+        recorded = record(step, *single, runs_here=False)
         most_bytes, _ = self._library.limits()
         plan = plan_of(recorded, most_bytes, gathers=source is not None)
         text = source_of(plan, own)
@@ -214,9 +223,3 @@ def _own(carry: Any, numbers: Any, source: Any, batch: Sequence[Any]) -> Form:
     if source is not None:
         own["source", 0] = source.ndim > 2
     return own
-
-
-def _like(shape: tuple[int, ...], dtype: Any) -> HostArray:
-    """Return a NumPy array of numbers in every function's domain."""
-    dtype = np.dtype(dtype)
-    return np.full(shape, 0.5 if dtype.kind == "f" else 0, dtype)

@@ -24,6 +24,7 @@ from backprop_xp.execution.cuda.one_kernel.phases import (
 from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.recordings import RecordedStep
 from backprop_xp.execution.tape import Instruction, plain_array
+from backprop_xp.execution.unread import contents
 
 __all__ = ["Given", "Plan", "Unfit", "plan_of"]
 
@@ -228,7 +229,7 @@ class _Planner:
 
     def _constant(self, memory: int) -> None:
         host = self.memories.arrays[memory]
-        flat = np.asarray(plain_array(host)).ravel(order="K")
+        flat = contents(plain_array(host)).ravel(order="K")
         view = View(memory, 0, flat.shape, flat.strides, flat.dtype)
         self.given.append(Given("constant", len(self.constants), view))
         self.constants.append(flat)
