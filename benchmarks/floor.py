@@ -1,17 +1,19 @@
 """The floor: nothing but the matrix products of a step, in the memory layout that is fastest.
 
 No training step on a CPU is faster than its products. So the floor's share of a peer's time is the
-share of arithmetic that no peer can avoid. On CUDA the floor launches its products one by one, so
-that a CUDA graph of small products can be faster than the floor.
+share of arithmetic that no peer can avoid. On a GPU launches take longer than small products, so
+that the floor is a bound from measured rates: see `bound`. Beside it the same products are launched
+as a CUDA graph.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from benchmarks.bound import bound
 from benchmarks.job import Job
 from benchmarks.meters import Meter, meter_for
 from benchmarks.peers import LeftOut, Peer
@@ -20,6 +22,8 @@ from benchmarks.products import Plan, best_plan, operands, places_of, products_o
 TRIAL_SECONDS = 0.004  # a candidate is repeated for so long
 LONG_SECONDS = 0.1  # work that takes longer needs no second run
 
+Calls: TypeAlias = Sequence[Callable[[], Any]]
+Launched: TypeAlias = Callable[[Calls], Callable[[], None]]
 Multiply = Callable[[Any, Any, Any], Callable[[], Any]]
 ToDevice = Callable[[np.ndarray[Any, Any]], Any]
 
@@ -42,23 +46,63 @@ def arrays_for(
 
 
 def floor(job: Job) -> Peer:
-    """Return the floor as a peer, in the array library of the job's device."""
+    """Return the floor as a peer: products on a CPU, a bound on a GPU."""
+    if job.cuda_index is not None:
+        return bound(job)
     if job.device.startswith("jax"):
         from benchmarks.peers_jax import floor as floor_of_jax
 
         return floor_of_jax(job)
-    to_device, multiply, meter = _library(job)
+    return multiplied(job, *_library(job), one_by_one)
+
+
+def graph(job: Job) -> Peer:
+    """Return the peer that launches the products of a step as one CUDA graph."""
+    if job.cuda_index is None:
+        raise LeftOut("CUDA graphs need a CUDA device")
+    if job.device.startswith("torch"):
+        return multiplied(job, *_library(job), _graph_of_torch)
+    if job.device.startswith("jax"):
+        raise LeftOut("JAX has no products into given memory, which a graph holds")
+    to_device, _, meter = _library(job)
+    return multiplied(job, to_device, _by_cublas, meter, _graph_of_cupy)
+
+
+def one_by_one(calls: Calls) -> Callable[[], None]:
+    """Return the function that makes all calls."""
+
+    def launch() -> None:
+        for call in calls:
+            call()
+
+    return launch
+
+
+def multiplied(
+    job: Job, to_device: ToDevice, multiply: Multiply, meter: Meter, launched: Launched
+) -> Peer:
+    """Return the peer that multiplies the matrices of the job's steps.
+
+    Parameters
+    ----------
+    job : Job
+    to_device, multiply : callable
+        They move an array, and return the call that multiplies into a given array.
+    meter : Meter
+    launched : callable
+        Returns the launch of some calls, such as `one_by_one`.
+    """
     products = products_of(job)
     tried: dict[str, Any] = {}
 
     def work_of(plan: Plan, arrays: dict[str, Any]) -> Callable[[int], None]:
         arrays = arrays_for(plan, to_device, arrays)
         calls = [multiply(*operands(product, orders, arrays)) for product, orders in plan]
+        launch = launched(calls)
 
         def run(times: int) -> None:
             for _ in range(times):
-                for call in calls:
-                    call()
+                launch()
 
         return run
 
@@ -108,3 +152,39 @@ def _library(job: Job) -> tuple[ToDevice, Multiply, Meter]:
 def _on_numpy(x: Any, y: Any, out: Any) -> Callable[[], Any]:
     # ``dot`` reaches the BLAS half a microsecond sooner, but only ``matmul`` takes stacks
     return partial(x.dot, y, out) if x.ndim == 2 else partial(np.matmul, x, y, out)
+
+
+def _by_cublas(x: Any, y: Any, out: Any) -> Callable[[], Any]:
+    """Return a product that a graph can hold, which CuPy's own cannot be."""
+    from backprop_xp.execution.cuda.cublas import cublas_here, gemm_of
+
+    host = [
+        np.lib.stride_tricks.as_strided(np.zeros(1, one.dtype), one.shape, one.strides)
+        for one in (x, y, out)
+    ]  # of the same layout, and never read
+    gemm = gemm_of(*host)
+    if gemm is None:
+        raise LeftOut("cuBLAS has no product of this layout")
+    return partial(cublas_here().product(gemm, out.dtype), x, y, out)
+
+
+def _graph_of_cupy(calls: Calls) -> Callable[[], None]:
+    from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
+
+    launch, _ = CupyLibrary().capture(one_by_one(calls))
+    return launch
+
+
+def _graph_of_torch(calls: Calls) -> Callable[[], None]:
+    import torch
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # cuBLAS is set up before a capture
+        one_by_one(calls)()
+    torch.cuda.current_stream().wait_stream(side)
+    captured = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(captured):
+        one_by_one(calls)()
+    launch: Callable[[], None] = captured.replay
+    return launch

@@ -60,8 +60,8 @@ class Suite:
     variable: str = ""
 
 
-GRAPHS = (OWN, "jax", "torch-graph", "torch", "floor")
-VMAPS = (OWN, "one-kernel", "jax-vmap", "torch-vmap", "floor")
+GRAPHS = (OWN, "jax", "torch-graph", "torch", "products-graph", "floor")
+VMAPS = (OWN, "one-kernel", "jax-vmap", "torch-vmap", "products-graph", "floor")
 S, M, L, XL = train.NETWORKS
 
 
@@ -79,7 +79,11 @@ PARTS: tuple[Timed | Suite, ...] = (
     *(Timed(_stack(n, cases), VMAPS) for n, cases in ((64, 3200), (1000, 3200), (10_000, 640))),
     Suite(("tests/laws", "tests/training"), ONE_KERNEL),
     *(
-        Timed(Job("predict", sizes, 10_000, 10_000), (OWN, "jax", "torch", "floor"), times=3)
+        Timed(
+            Job("predict", sizes, 10_000, 10_000),
+            (OWN, "jax", "torch", "products-graph", "floor"),
+            times=3,
+        )
         for sizes, _ in (L, XL)
     ),
     *(Timed(_training(network, "adam"), GRAPHS) for network in (L, S)),

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 COMPILING = "BACKPROP_XP_COMPILED"  # a peer of its own compiles
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PJRT_NPROC")
-FLOOR = "floor"
+ALONE = ("floor", "products-graph")  # they measure while they start
 SAME_WORK = 0.01  # the largest relative difference between figures of the same work
 
 
@@ -207,11 +207,13 @@ def interleave(
 def _starts(work: dict[str, tuple[str, Job]]) -> list[list[str]]:
     """Return the names in groups that start together.
 
-    Floors time candidates while they start, so each starts alone, and so do all peers on a CPU.
+    Peers that measure while they start do so alone, and so do all peers on a CPU.
     Other peers on a GPU start together: they import and compile for long, on the host.
     """
     together = [
-        name for name, (peer, job) in work.items() if peer != FLOOR and job.cuda_index is not None
+        name
+        for name, (peer, job) in work.items()
+        if peer not in ALONE and job.cuda_index is not None
     ]
     return [*([name] for name in work if name not in together), *([together] if together else [])]
 

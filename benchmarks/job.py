@@ -54,6 +54,11 @@ class Job:
         return max(self.stack, 1)
 
     @property
+    def parameters(self) -> int:
+        """The number of weights and biases of one network."""
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
+
+    @property
     def learning_rate(self) -> float:
         """The learning rate of the optimiser."""
         return LEARNING_RATES[self.optimizer]
@@ -102,9 +107,8 @@ class Job:
 
     def bytes_of_a_step(self) -> int:
         """Return the bytes that a training step must hold: θ, ∂E/∂θ, the batch, each a and δ."""
-        parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.sizes))
         units = sum(self.sizes[1:])
-        of_networks = self.networks * (2 * parameters + 2 * units * self.batch_size)
+        of_networks = self.networks * (2 * self.parameters + 2 * units * self.batch_size)
         return 4 * (of_networks + self.sizes[0] * self.batch_size)
 
 

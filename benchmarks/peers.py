@@ -24,6 +24,7 @@ PEERS = {
         "torch-compile": ("peers_torch", "train_compiled"),
         "torch-graph": ("peers_torch", "train_graph"),
         "jax": ("peers_jax", "train"),
+        "products-graph": ("floor", "graph"),
         "floor": ("floor", "floor"),
     },
     "fit": {OWN: ("peers_fit", "own"), "sklearn": ("peers_fit", "sklearn")},
@@ -40,6 +41,7 @@ PEERS = {
         "sklearn": ("peers_sklearn", "train"),
         "torch-vmap": ("peers_torch", "train_vmapped"),
         "jax-vmap": ("peers_jax", "train"),
+        "products-graph": ("floor", "graph"),
         "floor": ("floor", "floor"),
     },
     "starts": {OWN: ("peers_own", "solve_symmetry")},
@@ -55,6 +57,7 @@ PEERS = {
         "sklearn": ("peers_sklearn", "predict"),
         "torch": ("peers_torch", "predict"),
         "jax": ("peers_jax", "predict"),
+        "products-graph": ("floor", "graph"),
         "floor": ("floor", "floor"),
     },
 }
