@@ -1,12 +1,20 @@
 """Saved pipelines predict as scikit-learn's own, from numbers and names alone."""
 
-import warnings
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from needs import needs
+from pipelines import (
+    NUMBERS,
+    TEXTS,
+    M,
+    check_same,
+    columns,
+    fitted,
+    frame,
+    quiet,
+    saved,
+    target,
+)
 
 import backprop_xp as bp
 from backprop_xp.estimators import (
@@ -33,91 +41,10 @@ from sklearn.preprocessing import (  # noqa: E402
     StandardScaler,
 )
 
-TIGHT = {"rtol": 1e-12, "atol": 1e-12}
-M = 60
-CITIES = np.array(["Rome", "Oslo", "Bonn", "Lima", "Kyiv"], dtype=object)
-
-
-def frame(seed=0, m=M, missing=0.1):
-    """Return a frame of numbers, whole numbers, texts and booleans, with gaps."""
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {
-            "age": rng.normal(40, 12, m),
-            "income": rng.lognormal(8, 1, m),
-            "rooms": rng.integers(1, 6, m),
-            "city": rng.choice(CITIES, m, p=[0.5, 0.3, 0.1, 0.05, 0.05]),
-            "owner": rng.random(m) < 0.5,
-        }
-    )
-    table["city"] = table["city"].astype(object)
-    if missing:
-        for name in ("age", "income", "city"):
-            table.loc[rng.random(m) < missing, name] = np.nan
-    return table
-
-
-def target(kind, m=M, seed=0):
-    rng = np.random.default_rng(seed)
-    return {
-        "two": rng.choice(["no", "yes"], m),
-        "three": rng.choice(["a", "b", "c"], m),
-        "whole": rng.choice([3, 5, 8], m),
-        "bools": rng.random(m) < 0.5,
-        "objects": rng.choice(np.array(["x", "y", "zz"], dtype=object), m),
-        "labels": rng.integers(0, 2, (m, 3)),
-        "number": rng.normal(size=m),
-        "numbers": rng.normal(size=(m, 2)),
-    }[kind]
-
-
-def quiet(call, *args):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return call(*args)
-
-
-def fitted(*steps, X, y, **settings):
-    numbers = np.asarray(y).dtype.kind == "f"
-    kind = bp.MLPRegressor if numbers else bp.MLPClassifier
-    mlp = kind(hidden_layer_sizes=[4], max_iter=3, random_state=0, **settings)
-    return quiet(make_pipeline(*steps, mlp).fit, X, y)
-
-
-def saved(path, estimator):
-    bp.save(path, estimator)
-    return bp.load(path)
-
-
-def check_same(path, pipeline, *tables, mine=lambda table: table):
-    """The loaded model predicts as the pipeline, to 1e-12."""
-    model = saved(path, pipeline)
-    for table in tables:
-        expected, found = quiet(pipeline.predict, table), model.predict(mine(table))
-        assert found.shape == expected.shape
-        if hasattr(pipeline, "classes_"):
-            np.testing.assert_array_equal(model.classes, pipeline.classes_)
-            np.testing.assert_array_equal(found, expected)
-            assert found.dtype.kind == expected.dtype.kind
-            p = quiet(pipeline.predict_proba, table)
-            np.testing.assert_allclose(model.predict_proba(mine(table)), p, **TIGHT)
-        else:
-            np.testing.assert_allclose(found, expected, **TIGHT)
-    return model
-
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.safetensors"
-
-
-NUMBERS, TEXTS = ["age", "income", "rooms"], ["city", "owner"]
-
-
-def columns(numbers=None, texts=None, **settings):
-    numbers = make_pipeline(SimpleImputer(), StandardScaler()) if numbers is None else numbers
-    texts = OneHotEncoder(handle_unknown="ignore") if texts is None else texts
-    return ColumnTransformer([("n", numbers, NUMBERS), ("t", texts, TEXTS)], **settings)
 
 
 class TestTargets:
@@ -474,58 +401,3 @@ class TestRefused:
             bp.save(path, make_pipeline(StandardScaler(), LinearRegression()).fit(X, y))
         with pytest.raises(bp.OptionError, match=r"got MLPClassifier and theta"):
             bp.save(path, bp.MLPClassifier(), np.zeros(3))
-
-
-# ---------------------------------------------------------------------------------------------
-# random pipelines
-
-SCALERS = st.sampled_from(
-    [
-        StandardScaler(),
-        MinMaxScaler(clip=True),
-        QuantileTransformer(n_quantiles=15),
-        QuantileTransformer(n_quantiles=15, output_distribution="normal"),
-        NoisyQuantileTransformer(random_state=0),
-        PiecewiseLinearEncoder(5),
-        RobustClipScaler(),
-        "passthrough",
-    ]
-)
-IMPUTERS = st.builds(
-    SimpleImputer,
-    strategy=st.sampled_from(["mean", "median", "most_frequent", "constant"]),
-    add_indicator=st.booleans(),
-)
-ENCODERS = st.builds(
-    DampedOneHotEncoder,
-    st.sampled_from([1, 9]),
-    max_categories=st.sampled_from([3, 100]),
-) | st.builds(
-    OneHotEncoder,
-    drop=st.sampled_from([None, "first", "if_binary"]),
-    handle_unknown=st.sampled_from(["ignore", "infrequent_if_exist"]),
-    min_frequency=st.sampled_from([None, 4, 0.2]),
-    sparse_output=st.booleans(),
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    scaler=SCALERS,
-    imputer=IMPUTERS,
-    encoder=ENCODERS,
-    last=st.sampled_from([None, StandardScaler(with_mean=False)]),
-    remainder=st.sampled_from(["drop", "passthrough"]),
-    kind=st.sampled_from(["two", "three", "labels", "number", "numbers"]),
-    seed=st.integers(0, 999),
-)
-def test_random_pipelines(tmp_path_factory, scaler, imputer, encoder, last, remainder, kind, seed):
-    table = frame(seed)
-    step = ColumnTransformer(
-        [("n", make_pipeline(imputer, scaler), NUMBERS[:2]), ("t", encoder, ["city"])],
-        remainder=remainder,
-    )
-    pipeline = fitted(step, *([] if last is None else [last]), X=table, y=target(kind, M, seed))
-    new = frame(seed + 1, 30)
-    new.loc[0, "city"] = "Paris"
-    check_same(tmp_path_factory.mktemp("m") / "model.safetensors", pipeline, table, new)
