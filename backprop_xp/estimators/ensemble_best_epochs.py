@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.callbacks.progress import Progress
-from backprop_xp.estimators.ensemble_networks import GAIN
+from backprop_xp.estimators.ensemble_networks import gain_of
 from backprop_xp.estimators.ensemble_selection import losses
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
@@ -66,7 +66,7 @@ class BestEpochs:
     def __init__(
         self, net: Network, held: Sequence[HeldOut], each: int, patience: int, *, classes: bool
     ) -> None:
-        self._inputs = [one.X * GAIN for one in held]
+        self._inputs = [one.X * gain_of(net) for one in held]
         self._held, self._each = held, each
         self._patience, self._classes = patience, classes
         count = len(held) * each

@@ -11,7 +11,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.devices import Device
 from backprop_xp.errors import DivergenceError
 from backprop_xp.estimators.ensemble_best_epochs import BestEpochs, HeldOut
-from backprop_xp.estimators.ensemble_networks import GAIN, network_for, start_of
+from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
 from backprop_xp.estimators.stopping import ctrl_c_raises
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.adam import AdamW
@@ -176,7 +176,7 @@ def trained(
     by_folds = w is not None and w.ndim == 2
     if by_folds:
         w = np.repeat(w, each, axis=0)
-    X = (cases.X * GAIN).astype(training.dtype)
+    X = (cases.X * gain_of(net)).astype(training.dtype)
     best = BestEpochs(net, held, each, training.patience, classes=bool(cases.classes))
     while len(best.alive):
         rate, decay, dropout = (x[best.alive] for x in of_each)
@@ -202,7 +202,7 @@ def trained(
         else:
             break
     scales = net.sizes[0] * net.sizes[1]  # the weights of the first layer stand first in θ
-    best.theta[:, :scales] *= GAIN
+    best.theta[:, :scales] *= gain_of(net)
     return Trained(plan, net, best.theta, best.scores, best.epochs, best.outputs)
 
 

@@ -6,14 +6,20 @@ import warnings
 
 import numpy as np
 import pytest
-from needs import needs
+from needs import every, needs
 
 sklearn = pytest.importorskip("sklearn", minversion="1.9")
 
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
+from backprop_xp.estimators import ensemble_networks  # noqa: E402
 from backprop_xp.estimators.ensemble_folds import Split  # noqa: E402
+from backprop_xp.estimators.ensemble_networks import (  # noqa: E402
+    MOST_WEIGHTS,
+    network_for,
+    start_of,
+)
 from backprop_xp.estimators.ensemble_selection import greedy, losses  # noqa: E402
 
 BOTH = ["MLPEnsembleClassifier", "MLPEnsembleRegressor"]
@@ -241,3 +247,35 @@ def test_verbose_shows_the_progress_of_each_stack(capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("4/4") >= 2
+
+
+@pytest.mark.parametrize(
+    ("features", "first"),
+    [(10, 8 * 10), (100, 8 * 100), (150, 4 * 150), (200, 2 * 200), (300, 300), (400, None)],
+)
+def test_the_first_layer_of_a_wide_table_stays_small(features, first):
+    columns = np.repeat(np.arange(features), 33)
+    net = network_for(columns, 8, [16], 1, 0)
+    assert net.sizes == (len(columns), *([] if first is None else [first]), 16, 1)
+    assert net.sizes[0] * net.sizes[1] <= max(MOST_WEIGHTS, len(columns) * 16)
+    theta = start_of(net, columns, 2, "float32", np.random.RandomState(0))
+    assert theta.shape == (2, net.parameter_count)
+
+
+@every
+def test_a_table_of_many_columns_is_trained():
+    X = np.random.default_rng(0).normal(size=(100, 400))
+    model = bp.MLPEnsembleRegressor(networks=1, epochs=1, random_state=0).fit(X, X[:, 0])
+    assert max(one.network.parameter_count for one in model.members_) < 2**22
+    assert np.isfinite(model.predict(X[:5])).all()
+
+
+@pytest.mark.parametrize("most", [2**22, 600, 1])
+def test_it_learns_with_a_layer_of_features_of_any_size(most, monkeypatch):
+    monkeypatch.setattr(ensemble_networks, "MOST_WEIGHTS", most)
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    y = X[:, 0] + np.abs(X[:, 1])
+    model = bp.MLPEnsembleRegressor(networks=2, epochs=40, random_state=0).fit(X[:240], y[:240])
+    assert model.score(X[240:], y[240:]) > 0.9
+    masks = [one.network.connections[0] for one in model.members_]
+    assert all((mask is None) == (most == 1) for mask in masks)
