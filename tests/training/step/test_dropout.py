@@ -452,16 +452,8 @@ def test_each_network_may_have_noise_of_its_own(monkeypatch, groups, p):
         monkeypatch.setattr(trainer, "groups_of", lambda *_, **__: [slice(0, 2), slice(2, 3)])
     options = {"epochs": 2, "batch_size": 6, "seed": 4}
     theta = OWN_NET.init(0, dtype="float64", stack=3)
-    run = bp.train(
-        OWN_NET,
-        OWN_X,
-        OWN_Y,
-        theta,
-        dropout=p,
-        input_dropout=0.1,
-        dropout_per_network=True,
-        **options,
-    )
+    mine = {"dropout": p, "input_dropout": 0.1, "dropout_per_network": True}
+    run = bp.train(OWN_NET, OWN_X, OWN_Y, theta, **mine, **options)
     for k, of_k in enumerate(np.broadcast_to(p, 3)):
         numbers = {"dropout": float(of_k), "input_dropout": 0.1}
         alone = trained_alone(monkeypatch, k, theta[k], **numbers, **options)
