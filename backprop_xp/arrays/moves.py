@@ -34,8 +34,9 @@ def move(x: Any, xp: Namespace, device: Any, dtype: str) -> Array:
         The library or the device has no such dtype.
     """
     if has_dtype(xp, device, dtype):
-        same = namespace(x) is xp and device_of(x) == device
-        here = x if same else _by_dlpack(x, xp, device)
+        if namespace(x) is xp and device_of(x) == device:
+            return astype(x, getattr(xp, dtype))
+        here = _by_dlpack(x, xp, device)
         if here is not None:
             with context_of(xp, device):
                 return astype(here, getattr(xp, dtype))

@@ -6,6 +6,7 @@ import sys
 import textwrap
 
 from backprop_xp.arrays.memory_errors import lack_of_memory
+from backprop_xp.cli.table_options import chooses_ensemble
 from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
 __all__ = ["error_message", "fail", "say", "wrapped"]
@@ -16,6 +17,10 @@ def error_message(error: Exception, options: argparse.Namespace) -> str | None:
     rate = getattr(options, "learning_rate", None)
     such = "" if rate is None else f", such as {rate / 10:.3g}"
     less_memory = "Try fewer cases, a smaller --batch-size or smaller --hidden layers."
+    if getattr(options, "command", "") in ("predict", "evaluate"):
+        less_memory = "Try fewer cases."
+    elif hasattr(options, "data") and chooses_ensemble(vars(options)):
+        less_memory = "Try fewer columns (--ignore), fewer --networks or a smaller --batch-size."
     if isinstance(error, DivergenceError):
         return (
             f"training diverged in epoch {error.epoch + 1}, batch {error.batch + 1}: the cost is "

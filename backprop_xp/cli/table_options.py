@@ -13,7 +13,7 @@ from backprop_xp.datasets.text_files import PACKED_SUFFIXES
 from backprop_xp.errors import OptionError
 from backprop_xp.files.formats import check_format
 
-__all__ = ["ONE_NETWORK", "NamedColumns", "TableOptions", "chooses_table"]
+__all__ = ["ONE_NETWORK", "NamedColumns", "TableOptions", "chooses_ensemble", "chooses_table"]
 
 ONE_NETWORK: Final = (
     *("single", "hidden", "activation", "loss", "optimizer", "learning_rate", "momentum"),
@@ -139,6 +139,17 @@ class TableOptions:
         }
 
 
+def chooses_ensemble(given: Mapping[str, Any]) -> bool:
+    """Tell whether DATA has the name of a table, and no option is that of one network.
+
+    Examples
+    --------
+    >>> chooses_ensemble({"data": "rents.csv"}), chooses_ensemble({"data": "rents.csv", "l2": 0.1})
+    (True, False)
+    """
+    return is_table(given["data"] or "") and not any(one in given for one in ONE_NETWORK)
+
+
 def chooses_table(given: Mapping[str, Any]) -> bool:
     """Tell whether given options train an ensemble on a table, or else one network.
 
@@ -153,9 +164,9 @@ def chooses_table(given: Mapping[str, Any]) -> bool:
     (False, True)
     """
     name = given["data"]
-    of_one = [f"--{one.replace('_', '-')}" for one in ONE_NETWORK if one in given]
-    if not of_one and is_table(name):
+    if chooses_ensemble(given):
         return True
+    of_one = [f"--{one.replace('_', '-')}" for one in ONE_NETWORK if one in given]
     is_file(name)  # refuses an unknown name, before options are
     of_tables = [
         f"--{one.replace('_', '-')}"

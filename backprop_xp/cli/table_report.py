@@ -24,6 +24,7 @@ __all__ = ["report"]
 _POINTS: Final = 2000  # drawn at most
 _BARS: Final = 20  # columns drawn at most
 _LETTERS: Final = 24  # of a name in a picture, at most
+_CELLS: Final = 12  # classes in a confusion matrix of the usual size
 _HEAD: Final = """\
 <!doctype html>
 <html lang="en">
@@ -36,10 +37,14 @@ _HEAD: Final = """\
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; overflow-wrap: anywhere; }}
+  padding: 0 1rem; }}
+h1, p, figcaption, td:first-child {{ overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
-th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886;
+  vertical-align: bottom; }}
+td {{ white-space: nowrap; }}
+th:first-child, td:first-child {{ text-align: left; white-space: normal; background: Canvas;
+  position: sticky; left: 0; min-width: min(12rem, 36vw); max-width: min(24rem, 40vw); }}
 .wide {{ overflow-x: auto; }}
 figure {{ margin: 1.5rem 0; }}
 img {{ max-width: 100%; background: white; }}
@@ -121,10 +126,10 @@ def _table(head: list[str], rows: Any) -> str:
 
 def _confusion(scores: ClassScores) -> str:
     rows = [
-        (name, *(f"{n:,}" for n in counts))
+        (_cut(name), *(f"{n:,}" for n in counts))
         for name, counts in zip(scores.classes, scores.confusion, strict=True)
     ]
-    return _table(["", *scores.classes], rows)
+    return _table(["", *map(_cut, scores.classes)], rows)
 
 
 def _pictures(
@@ -166,13 +171,19 @@ def _pictures(
 
 def _short(name: str) -> str:
     """Return a name for a picture, whose text has no formulas."""
-    text = in_a_line(name)
-    text = text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
-    return text.replace("$", r"\$")
+    return _cut(name).replace("$", r"\$")
+
+
+def _cut(name: str) -> str:
+    return in_a_line(name, _LETTERS)
 
 
 def _of_confusion(labels: Any, p: Any, classes: Any) -> Picture:
     ax = confusion_matrix(labels, p.argmax(axis=1), classes=[_short(str(one)) for one in classes])
+    if len(classes) > _CELLS:
+        width, height = ax.figure.get_size_inches()
+        factor = min(len(classes) / _CELLS, 4)
+        ax.figure.set_size_inches(factor * width, factor * height)
     caption = "A line is a class, a column a predicted class; the colour is the share of the line."
     return "Confusion matrix", caption, ax
 

@@ -78,8 +78,7 @@ def _confusion(scores: ClassScores) -> list[str]:
     ]
     if len(names) > _MOST_CLASSES:
         return [*lines, f"          {len(names)} classes: their confusion matrix is in --report"]
-    whole = map(in_a_line, names)
-    short = [name if len(name) <= 12 else f"{name[:11]}." for name in whole]
+    short = [in_a_line(name, 12) for name in names]
     width = max(len(text) for text in (*short, *(f"{n:,}" for row in counts for n in row)))
     lines.append("          rows of a class, by predicted class:")
     lines.append(f"          {'':<{width}}  {'  '.join(name.rjust(width) for name in short)}")

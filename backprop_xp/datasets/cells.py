@@ -40,7 +40,6 @@ _DATE: Final = re.compile(
     re.IGNORECASE,
 )
 _SHOWN: Final = 80  # characters of a cell in an error, at most
-_LINE: Final = 60  # characters of a name in a line, at most
 
 
 def is_missing(cell: str) -> bool:
@@ -140,17 +139,21 @@ def shown(cell: str) -> str:
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r} ..."
 
 
-def in_a_line(name: str) -> str:
-    r"""Return a name for a line of text: cut, and with spaces for breaks and control characters.
+def in_a_line(name: str, most: int = 60) -> str:
+    r"""Return a name for a line of text: with spaces for breaks and control characters, and short.
+
+    The middle of a long name is left out, since names often differ at their ends.
 
     Examples
     --------
-    >>> in_a_line("two\nlines"), len(in_a_line("a" * 1000))
-    ('two lines', 60)
+    >>> in_a_line("two\nlines"), in_a_line("number of the first")
+    ('two lines', 'number of the first')
+    >>> in_a_line("number of the first", 12)
+    'number..irst'
     """
     words = "".join(" " if unicodedata.category(c) == "Cc" else c for c in name).split()
-    text = " ".join(words)
-    return text if len(text) <= _LINE else f"{text[: _LINE - 3]}..."
+    text, end = " ".join(words), (most - 2) * 2 // 5
+    return text if len(text) <= most else f"{text[: most - 2 - end]}..{text[-end:]}"
 
 
 def class_names_in(cells: Collection[str], count: int | None = None) -> Names:

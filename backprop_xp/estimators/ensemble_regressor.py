@@ -62,7 +62,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEnsemble):
         embedding_sizes: Any = (8, 4),
         learning_rate: Any = ((8e-4, 4e-3), (1e-3, 6e-3)),
         weight_decay: Any = (0.05, 0.8),
-        dropout: Any = ((0.0, 0.0), (0.0, 0.2)),
+        dropout: Any = ((0.0, 0.0), (0.0, 0.1)),
         bins: int = 32,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from backprop_xp.network.prediction import predict
 from backprop_xp.preprocessing.step import Step
 
 __all__ = ["EnsembleModel", "Member", "weighted_mean"]
+
+_ROWS: Final = 2**13  # that are preprocessed at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,10 +222,14 @@ class EnsembleModel:
         first = self.members[0]
         dtype = dtype_name(first.theta.dtype)
         n, n_in = self.meaning.columns(first.network), first.network.sizes[0]
-        rows = InputRows(X, self.meaning, n, n_in, dtype)[:]
-        x = rows.astype(dtype)
+        rows = InputRows(X, self.meaning, n, n_in, dtype)
         classes, flat = self.classes, self.meaning.flat
-        return np.concatenate([_outputs_of(one, x, classes, flat) for one in self.members])
+        blocks = []
+        for start in range(0, max(rows.shape[0], 1), _ROWS):
+            x = rows[start : start + _ROWS].astype(dtype)
+            outputs = [_outputs_of(one, x, classes, flat) for one in self.members]
+            blocks.append(np.concatenate(outputs))
+        return np.concatenate(blocks, axis=1)
 
 
 def _outputs_of(member: Member, x: HostArray, classes: Any, flat: bool) -> NDArray[Any]:

@@ -4,7 +4,8 @@ The path of `train`:
 
 1. `options.Options` and its `Regularisation` check what needs no data: numbers and their ranges,
    flags, `order`, `state` and the callbacks.
-2. `callbacks.checkpoint.claimed_folders` keeps other runs, of any process, out of the folders of checkpoints.
+2. `callbacks.checkpoint.claimed_folders` keeps other runs, of any process, out of the folders of
+   checkpoints.
 3. `task.prepared` reads the checkpoint to resume. It checks the device, the dtype, the stack, the
    data with their weights, the validation data and θ. It moves data and θ to the device, and
    returns them as a `Task`.

@@ -12,7 +12,6 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
-    HostArray,
     compiles,
     context,
     copied,
@@ -66,7 +65,7 @@ class Loop(Driver):
         )
         self._last_good, self._range = task.theta, ranges(task.theta)
         self._left = np.zeros(math.prod(task.stack), dtype=bool)
-        self._theta_of_left: Array | None = None
+        self._kept_theta: tuple[Array, Array] | None = None  # the mask of those, and their θ
         is_whole = task.batch_size >= task.cases.count and not self.trainer.noise_bytes
         at_once = is_on_cpu(task.theta) and not compiles(namespace(task.theta))
         self._full_batches = self.trainer.full_batches if is_whole and at_once else 1
@@ -106,12 +105,22 @@ class Loop(Driver):
 
     def _let_go(self) -> None:
         """Keep θ of the networks that have left, and train the others."""
-        weights, left = self.progress.weights, self.progress.left > 0
+        left = self.progress.left > 0
         if (left != self._left).any():
-            before = weights if self._theta_of_left is None else self._theta_of_left
-            self._theta_of_left = copied(_where(self._left, before, weights))
+            weights = self.progress.weights
+            with context(weights):
+                mask = from_host_like(left[:, None], weights, "bool")
+                self._kept_theta = mask, copied(self._with_kept(weights))
             self._left = left
             self.trainer.leave(left)
+
+    def _with_kept(self, theta: Array) -> Array:
+        """Return θ with the rows of the networks that have left as they were then."""
+        if self._kept_theta is None:
+            return theta
+        with context(theta):
+            rows: Array = namespace(theta).where(*self._kept_theta, theta)
+        return rows
 
     def _epoch(self) -> None:
         progress = self.progress
@@ -145,8 +154,7 @@ class Loop(Driver):
                 progress.weights, progress.state = self.trainer.block(
                     block, progress.weights, progress.state, noise, record
                 )
-            if self._theta_of_left is not None:
-                progress.weights = _where(self._left, self._theta_of_left, progress.weights)
+            progress.weights = self._with_kept(progress.weights)
             progress.batch += block.batches
             self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
@@ -230,11 +238,3 @@ class Loop(Driver):
         if self._left.any():
             entries = repeated(entries, progress.history, self._left)
         append(progress.history, entries, self.task.stack)
-
-
-def _where(networks: HostArray, theta: Array, other: Array) -> Array:
-    """Return θ (K, P) of some networks, (K,) of bool, and the other θ of the rest."""
-    with context(theta):
-        mask = from_host_like(networks[:, None], theta, "bool")
-        chosen: Array = namespace(theta).where(mask, theta, other)
-    return chosen

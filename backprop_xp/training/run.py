@@ -69,7 +69,8 @@ class Run(Generic[ArrayT_co]):
         over the cases, regularisation included. "accuracy" is the weighted share of correct cases,
         0 to 1, where Y holds class labels; rows of targets have no accuracy, even where each unit
         is a class. Both come from the outputs before each batch's update. "validation_cost" and
-        "validation_accuracy" come from θ after the epoch, without case weights and regularisation.
+        "validation_accuracy" come from θ after the epoch, without case weights and regularisation;
+        weights of the validation cases count. Entries of a network that has left its stack repeat.
     network : Network
     stopped : str
         Why training ended before its last epoch, such as by `EarlyStopping` or Ctrl-C; otherwise

@@ -109,6 +109,6 @@ TABLES = (
     RealTable("modeldata", "hpc_data", "MIT", "class", CLASSES),
     RealTable("modeldata", "ames", "MIT", "Sale_Price", NUMBERS, logarithm=True),
     RealTable("modeldata", "concrete", "MIT", "compressive_strength", NUMBERS, fixed_on=True),
-    RealTable("modeldata", "attrition", "MIT", "Attrition", CLASSES),
+    RealTable("modeldata", "attrition", "MIT", "Attrition", CLASSES, fixed_on=True),
 )
 NAMES = {table.item: table for table in TABLES}

@@ -189,3 +189,26 @@ def test_balanced_accuracy_stands_beside_that_of_one_class_of_the_rows(capsys):
         share = np.round(100 / len(classes), 2)
         line = next(x for x in capsys.readouterr().out.splitlines() if "balanced" in x)
         assert line.endswith(f"({share:.2f} %)")
+
+
+def test_long_names_that_differ_at_the_end_stay_different(capsys):
+    made(["x", "y"], quarter, lambda i: f"a class with a rather long name, number {i % 15}")
+    run("train", "t.csv", "--held-out", "0.5", "--report", "r.html", *QUICK)
+    page = Path("r.html").read_text()
+    head = page[page.index("Rows of each class") :]
+    cells = head[head.index("<th>") : head.index("</tr>")].split("</th>")
+    assert len(set(cells)) == 15 + 2
+    assert "number 10 (4)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [([], "fewer columns (--ignore)"), (["--single"], "smaller --hidden")]
+)
+def test_a_lack_of_memory_names_options_of_the_same_kind(options, words, refused, monkeypatch):
+    def lack(*_, **__):
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    made(["x", "y"], quarter, lambda i: i / 4)
+    monkeypatch.setattr("backprop_xp.cli.table_train._fit", lack)
+    monkeypatch.setattr("backprop_xp.cli.train.train", lack)
+    assert words in refused("train", "t.csv", *options)
