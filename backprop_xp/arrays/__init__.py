@@ -6,6 +6,7 @@ other modules of the package ask it for the namespace of an array.
 .. code-block:: text
 
     backend           the namespace, the device and the dtype of an array; to and from the host
+    moves             arrays from one library or device to another
     devices           devices by name, and the devices of this machine
     cupy_diagnosis    why CuPy cannot be used, and what to do
     tf32              the precision of matrix products on NVIDIA GPUs
@@ -20,6 +21,7 @@ other modules of the package ask it for the namespace of an array.
     shapes            checks of the shapes that an equation takes
     rows, memmaps     rows of an array, a file or a sparse matrix, read in blocks
     cuda_streaming    copies of blocks to a CUDA device while it computes
+    device_memory     the bytes that CuPy's pool holds
     random_streams    NumPy's generators, one stream for each purpose
 
 The room imports `errors` alone.

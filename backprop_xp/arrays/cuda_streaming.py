@@ -17,7 +17,8 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, HostArray, Namespace, move
+from backprop_xp.arrays.backend import Array, HostArray, Namespace
+from backprop_xp.arrays.moves import move
 
 __all__ = ["HostRows", "Mover", "fits", "moved_by", "mover"]
 

@@ -10,16 +10,9 @@ import numpy as np
 
 from backprop_xp.activations import Identity
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.arrays.backend import (
-    Array,
-    HostArray,
-    context,
-    context_of,
-    dtype_name,
-    move,
-    namespace,
-)
+from backprop_xp.arrays.backend import Array, HostArray, context, context_of, dtype_name, namespace
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.moves import move
 from backprop_xp.errors import ShapeError
 from backprop_xp.estimators.cases import Cases, dense
 from backprop_xp.estimators.configured import ConfiguredMLP

@@ -22,11 +22,11 @@ from backprop_xp.arrays.backend import (
     from_host,
     is_on_cpu,
     library_name,
-    move,
     namespace,
     to_host,
 )
 from backprop_xp.arrays.devices import Device, select_device
+from backprop_xp.arrays.moves import move
 from backprop_xp.arrays.requirements import check_dense, check_real
 from backprop_xp.errors import DeviceError, DTypeError
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.activations import Identity
-from backprop_xp.arrays.backend import Array, HostArray, dtype_name, move, to_host
+from backprop_xp.arrays.backend import Array, HostArray, dtype_name, to_host
 from backprop_xp.arrays.devices import Device
+from backprop_xp.arrays.moves import move
 from backprop_xp.errors import MissingMethodError, OptionError
 from backprop_xp.files.input_rows import InputRows
 from backprop_xp.files.meaning import Meaning

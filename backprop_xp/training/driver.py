@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.advice import metric_advice
 from backprop_xp.arrays.backend import copied, with_derivatives
+from backprop_xp.arrays.device_memory import device_bytes
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
@@ -104,7 +105,8 @@ class Driver(ABC):
             theta, state = self.task.in_axes(copied(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
         execution = self.trainer.execution
-        return Run(theta, at.history, self.task.net, at.stopped, epoch, state, execution)
+        history, held = at.history, device_bytes(at.weights)
+        return Run(theta, history, self.task.net, at.stopped, epoch, state, execution, held)
 
     def state(self) -> OptimizerState | None:
         """Return the state that goes with θ; None where θ is of an earlier epoch."""

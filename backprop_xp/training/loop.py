@@ -22,6 +22,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.callbacks.callback import wants_batches
+from backprop_xp.execution.cuda.nvtx import ranges
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
 from backprop_xp.training.driver import Driver
@@ -62,7 +63,7 @@ class Loop(Driver):
             epochs=self.earlier_epochs + options.epochs,
             order=options.order,
         )
-        self._last_good = task.theta
+        self._last_good, self._range = task.theta, ranges(task.theta)
         self._left = np.zeros(math.prod(task.stack), dtype=bool)
         self._kept_theta: tuple[Array, Array] | None = None  # the mask of those, and their θ
         is_whole = task.batch_size >= task.cases.count and not self.trainer.noise_bytes
@@ -129,13 +130,18 @@ class Loop(Driver):
         self.guard.reached(start, progress.epoch)
         self.tell("on_epoch_start")
         record = EpochRecord(left=self._left if self._left.any() else None)
-        if not self._trained(self._blocks_of(self.earlier_epochs + progress.epoch), record):
+        with self._range(self._name_of_epoch()):
+            whole = self._trained(self._blocks_of(self.earlier_epochs + progress.epoch), record)
+        if not whole:
             return
         self._add_entries(start, record)
         progress.epoch += 1
         self.numbers.after_epoch(progress.history)
         progress.schedule_memory = self.numbers.state()
         self.tell("on_epoch_end")
+
+    def _name_of_epoch(self) -> str:
+        return f"epoch {self.earlier_epochs + self.progress.epoch}"
 
     def _trained(self, blocks: Iterable[Block], record: EpochRecord) -> bool:
         """Train on the blocks of the next epoch; return False after Ctrl-C, which leaves it."""
@@ -144,9 +150,10 @@ class Loop(Driver):
         networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
         noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights, networks)
         for block in blocks:
-            progress.weights, progress.state = self.trainer.block(
-                block, progress.weights, progress.state, noise, record
-            )
+            with self._range(f"{block.batches} batches"):
+                progress.weights, progress.state = self.trainer.block(
+                    block, progress.weights, progress.state, noise, record
+                )
             progress.weights = self._with_kept(progress.weights)
             progress.batch += block.batches
             self.tell("on_batch_end", self._batch_callbacks)
@@ -195,7 +202,9 @@ class Loop(Driver):
             record = EpochRecord(by_batch=at_once > 1)
             if at_once > 1:
                 blocks = [block.repeated(at_once) for block in blocks]
-            if not self._trained(blocks, record) and at_once == 1:
+            with self._range(self._name_of_epoch()):
+                whole = self._trained(blocks, record)
+            if not whole and at_once == 1:
                 return start
             record.end(progress.weights)
             records.append(record)

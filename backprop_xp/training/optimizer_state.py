@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, copied, device_of, dtype_name, move, namespace
+from backprop_xp.arrays.backend import Array, copied, device_of, dtype_name, namespace
+from backprop_xp.arrays.moves import move
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.protocol import State
 

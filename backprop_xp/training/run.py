@@ -86,6 +86,10 @@ class Run(Generic[ArrayT_co]):
         How the last steps were run: "recorded", "compiled", "compiled by XLA"; on CuPy "graphs",
         "kernels" or "one kernel"; or "plain", operation by operation. The reason follows where a
         faster way was not taken. Empty without steps, and for L-BFGS.
+    device_bytes : int or None
+        Bytes of the GPU's memory that CuPy's pool holds after training, for the whole process: the
+        peak, unless the pool was told to free some. None elsewhere, and where CuPy allocates
+        from a pool of yours.
 
     Examples
     --------
@@ -109,6 +113,7 @@ class Run(Generic[ArrayT_co]):
     epoch: Any = None
     state: OptimizerState | None = field(default=None, repr=False)
     execution: str = field(default="", repr=False)
+    device_bytes: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.history, History):

@@ -20,10 +20,10 @@ from backprop_xp.arrays.backend import (
     from_host_like,
     ignore_overflow,
     is_floating,
-    move,
     namespace,
     to_host,
 )
+from backprop_xp.arrays.moves import move
 from backprop_xp.errors import DTypeError
 
 HOST = np.array([[1.5, -2.0, 3.0], [0.25, 0.0, 7.0]])

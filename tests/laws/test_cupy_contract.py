@@ -26,9 +26,9 @@ from backprop_xp.arrays.backend import (
     is_on_cpu,
     item_bytes,
     library_name,
-    move,
     namespace,
 )
+from backprop_xp.arrays.moves import move
 from backprop_xp.arrays.native import writes_products, zero_for
 from backprop_xp.arrays.rows import is_source
 from backprop_xp.errors import DeviceError, DTypeError

@@ -16,6 +16,7 @@ from fused_on_host import Deferring, NumpyLibrary
 from backprop_xp.execution.cuda import cupy_arrays
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.switches import FUSED_KERNELS
+from backprop_xp.training import driver
 from backprop_xp.training.data import loading
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.trainer import Trainer
@@ -52,6 +53,7 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
             loading, "mover", lambda *_: None
         ),  # streams, which `test_cuda_streaming` acts
         patch.object(loading, "fits", lambda *_: True),
+        patch.object(driver, "device_bytes", lambda _: None),  # of a pool that is not there
         patch.dict(os.environ, {FUSED_KERNELS: str(int(fused))}),
         patch.object(Trainer, "block", unread_from_here),
         patch.object(EpochRecord, "batch_costs", readable_from_here),

@@ -10,6 +10,7 @@
     graphs         many steps as one launch
     kept           what a training leaves for the next one: recordings and graphs
     one_kernel/    a block of steps as one launch, a thread block for each network
+    nvtx           named ranges for a profiler
     switches       environment variables that turn these ways on or off
 
 Read `fusion` first, then `kernel` and `replay`, then `cupy_arrays`; `one_kernel/` last.

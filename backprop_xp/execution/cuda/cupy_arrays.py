@@ -11,6 +11,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.cublas import Cublas, cublas_here, gemm_of
 from backprop_xp.execution.cuda.kept import with_room
 from backprop_xp.execution.cuda.kernel import Kernel
+from backprop_xp.execution.cuda.nvtx import ranges
 from backprop_xp.execution.memories import View
 from backprop_xp.execution.tape import Instruction
 
@@ -145,9 +146,11 @@ class CupyLibrary:
             The work cannot be captured.
         """
         cuda = self._cupy.cuda
+        # nothing of it is computed now, and so neither stream waits for the other: the graph is
+        # launched on the stream that is current then
         pool = cuda.MemoryPool()  # of its own, so that no one else reuses the graph's addresses
         stream = cuda.Stream(non_blocking=True)
-        with cuda.using_allocator(pool.malloc), stream:
+        with ranges()("capture"), cuda.using_allocator(pool.malloc), stream:
             stream.begin_capture()
             try:
                 result = work()

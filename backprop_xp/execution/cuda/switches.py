@@ -3,10 +3,11 @@
 import os
 from typing import Final
 
-__all__ = ["CUDA_GRAPHS", "FUSED_KERNELS", "ONE_KERNEL", "is_asked_for", "is_on"]
+__all__ = ["CUDA_GRAPHS", "FUSED_KERNELS", "NVTX", "ONE_KERNEL", "is_asked_for", "is_on"]
 
 CUDA_GRAPHS: Final = "BACKPROP_XP_GRAPHS"
 FUSED_KERNELS: Final = "BACKPROP_XP_FUSED"
+NVTX: Final = "BACKPROP_XP_NVTX"
 ONE_KERNEL: Final = "BACKPROP_XP_ONE_KERNEL"
 
 

@@ -70,7 +70,9 @@ class StackMembers:
     def joined(self, parts: Sequence[Array]) -> Array:
         """Return numbers (..., K) from the numbers of the groups, with 0 for the other networks."""
         if not len(self.gone):
-            whole: Array = parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, -1)
+            whole: Array = (
+                parts[0] if len(parts) == 1 else namespace(parts[0]).concat(parts, axis=-1)
+            )
             return whole
         one, xp = parts[0], namespace(parts[0])
         with context(one):
