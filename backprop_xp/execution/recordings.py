@@ -5,7 +5,10 @@ CuPy share this module; they differ in how they run the recorded operations.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
 
 from backprop_xp.execution.tape import (
     Instruction,
@@ -65,7 +68,8 @@ def record(
     """
     tape = Tape(runs_here=runs_here)
     begin, given, rows = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
-    end, out = step(begin, given, *rows)
+    with nullcontext() if runs_here else np.errstate(all="ignore"):  # unread numbers are 0
+        end, out = step(begin, given, *rows)
     tape.carry_on(leaves(begin), leaves(end), leaves(out))
     arrays = [mapped(plain_array, leaves(x)) for x in (begin, given, rows, out)]
     return RecordedStep._make([*arrays, tape.instructions])
