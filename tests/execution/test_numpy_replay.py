@@ -357,7 +357,7 @@ def test_groups_of_a_stack_share_one_tape(trainers, monkeypatch):
         monkeypatch.setattr("backprop_xp.training.step.stack_groups.CPU_BYTES", limit)
         found.append(bp.train(net, X, Y, optimizer=bp.Adam(), epochs=3, batch_size=4, stack=3))
     np.testing.assert_array_equal(found[0].theta, found[1].theta)
-    assert len(trainers[1]._groups) == 3
+    assert len(trainers[1]._members.groups) == 3
     assert len(trainers[1]._steps.steps.recordings) == 1
 
 

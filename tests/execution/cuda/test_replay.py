@@ -127,7 +127,8 @@ def test_any_operations_one_after_another(operations, count):
         found, (found_outs, none) = steps(tuple(x.copy() for x in carry), numbers, None, X)
     assert none is None
     for one in steps.recordings.values():
-        assert all(map(no_thread_reads_what_another_writes, one.program.entries))
+        entries = one.recording.program.entries
+        assert all(map(no_thread_reads_what_another_writes, entries))
     for one, other in zip((*found, found_outs), (*expected, outs), strict=True):
         np.testing.assert_array_equal(one, other)
 
