@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.datasets.mixed.summary import summary_of
 
 __all__ = ["MixedTable"]
 
 
+@checks_keywords
 @dataclass(frozen=True, eq=False)
 class MixedTable:
     """The features and the target of a table of mixed columns, as `read_mixed` returns it.
