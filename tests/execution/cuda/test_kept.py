@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from fused_on_host import NumpyLibrary, take_pure_steps
+from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.execution.cuda import graphs, kept
@@ -238,3 +239,17 @@ def test_a_block_for_which_there_is_no_room_is_run_without_what_is_kept(library,
     library.now = ("device 1",)
     np.testing.assert_array_equal(trained().theta, expected)
     assert asked[:2] == [2, 0]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_second_training_is_graphs_from_the_first_block_on():
+    cupy = needs("cupy")
+    if not cupy.is_available():
+        pytest.skip("CuPy finds no CUDA device")
+    first, second, third = (trained(device="cuda") for _ in range(3))
+    assert [one.execution.partition(",")[0] for one in (first, second)] == ["kernels", "graphs"]
+    assert third.execution == "graphs"
+    for other in (second, third):
+        np.testing.assert_array_equal(other.theta.get(), first.theta.get())
+    with cupy.cuda.Stream(non_blocking=True):
+        np.testing.assert_array_equal(trained(device="cuda").theta.get(), first.theta.get())
