@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from needs import every
 
 from benchmarks import gpu
 from benchmarks.__main__ import main
@@ -38,6 +39,7 @@ def test_a_peer_that_hangs_is_left_out(hanging_jax):
     assert [len(outcome.seconds[name]) for name in ("backprop_xp", "floor")] == [2, 2]
 
 
+@every
 def test_a_peer_that_was_late_is_not_asked_again(hanging_jax, capsys):
     report, late = Report("a", "b"), set()
     for _ in range(2):
@@ -68,6 +70,7 @@ def test_a_part_takes_its_share():
     assert Budget(1e-9, 3).of_an_answer() == 0
 
 
+@every
 def test_the_results_are_written_after_each_part(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(gpu, "PARTS", PARTS)
     seen = []
@@ -99,6 +102,7 @@ def test_parts_that_are_not_begun_are_counted(tmp_path, monkeypatch):
     assert "4 of 4 parts were not begun: 1 s were over" in path.read_text()
 
 
+@every
 @pytest.mark.parametrize(
     ("body", "words", "status"),
     [
