@@ -21,6 +21,7 @@ from backprop_xp.cli.table_words import ensemble_of, importance_lines, rows_of, 
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.errors import OptionError
+from backprop_xp.exchange import saving
 from backprop_xp.files.atomic_write import write_atomically
 from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.model_file import save_ensemble
@@ -57,7 +58,7 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     fitted = _fit(options, table, split, groups, ordered=order is not None)
     say(f"training  {options.networks} candidates in {time.perf_counter() - begun:.1f} s")
     say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
-    model = TableModel(_with_names(fitted._model, table), table.decided)  # noqa: SLF001
+    model = TableModel(_with_names(saving.ensemble_of(fitted), table), table.decided)
     scores = importance = None
     if len(split.held_out):
         scores = model.scores(table, split.held_out)
@@ -139,9 +140,12 @@ def _fit(
     return estimator.fit(table.rows(rows), y[rows], groups=of, eval_set=eval_set)
 
 
-def _with_names(ensemble: EnsembleModel, table: MixedTable) -> EnsembleModel:
+def _with_names(ensemble: Any, table: MixedTable) -> EnsembleModel:
     """Return the ensemble with the names of the columns, by which it takes data frames."""
-    return replace(ensemble, meaning=replace(ensemble.meaning, feature_names=table.names))
+    named: EnsembleModel = replace(
+        ensemble, meaning=replace(ensemble.meaning, feature_names=table.names)
+    )
+    return named
 
 
 def _write_model(options: TableOptions, model: TableModel) -> None:

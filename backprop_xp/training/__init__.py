@@ -4,21 +4,24 @@ The path of `train`:
 
 1. `options.Options` and its `Regularisation` check what needs no data: numbers and their ranges,
    flags, `order`, `state` and the callbacks.
-2. `callbacks.checkpoint.claimed_folders` keeps other runs, of any process, out of the folders of
-   checkpoints.
-3. `task.prepared` reads the checkpoint to resume. It checks the device, the dtype, the stack, the
-   data with their weights, the validation data and θ. It moves data and θ to the device, and
-   returns them as a `Task`.
-4. `failures.Guarded` surrounds the rest: threads, device, and errors that hold the last good θ.
+2. `callbacks.checkpoint.claimed_folders` keeps other runs, of any process, out of the folder of
+   each `Checkpoint` among the callbacks.
+3. `task.prepared` reads the checkpoint to resume. It checks the network, the device, the dtype, the
+   stack, the data with their weights, the validation data, θ, and the options that depend on them.
+   It moves data and θ to the device, and returns them as a `Task`.
+4. `failures.Guarded` surrounds the rest: it sets threads and device, gives a lack of memory the
+   last good θ, and copies the θ that a divergence has already.
 5. `train.driver_of` makes a driver: a `Loop`, or for L-BFGS a `Minimisation`. A `Minimisation`
    first refuses options that do not fit L-BFGS, `resume` among them. Both are a `driver.Driver`,
-   whose constructor checks metrics and schedules, and makes the `UpdateRule` and a
-   `trainer.Trainer`. In a resumed run the constructor also compares the arguments with the
-   arguments in the checkpoint (`resume`), and restores θ, the optimiser's state, the history, and
-   the memories of schedules and callbacks.
-6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block: for each
-   batch it calls the step of `step.update.step_of`, which is one update of θ. The room `execution`
-   makes it fast. The other function scores outputs.
+   whose constructor checks schedules and metrics, and makes the `UpdateRule`. By `resume` it lets
+   each `Checkpoint` look at its folder, and in a resumed run compares the arguments with the
+   arguments in the file. It makes a `trainer.Trainer`. Then it restores the state of
+   ``train(state=)``; or of the file θ, the optimiser's state, the history, and the memories of
+   schedules and callbacks.
+6. The `Trainer` gets two functions from `step.compiled`. One runs a whole block, for a group of
+   networks where a stack is large. The step of `step.update.step_of` defines the update of each
+   batch; the room `execution` calls it, or runs what it has recorded or compiled of it. The other
+   function scores outputs.
 7. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
 8. `Loop` begins an epoch with ``on_epoch_start``. `data.batches` cuts the cases into batches, and
    joins batches to blocks. `Loop` hands each block to `Trainer.block`, which puts the scores into
@@ -26,9 +29,9 @@ The path of `train`:
    and is called after it.
 9. After a block `Loop` looks for Ctrl-C. It then leaves the epoch as it is, without an entry in the
    history, and goes on with ``on_train_end``.
-10. `Loop` ends an epoch. It reads the scores on the host, and then scores the validation cases. It
-    raises `DivergenceError` where a cost of either, or θ, is not finite. Then it calls
-    ``on_epoch_end``, where a `Checkpoint` writes its file if it is due.
+10. `Loop` ends an epoch. It reads the scores on the host, and raises `DivergenceError` where a cost
+    or θ is not finite. Then it scores the validation cases, whose cost may raise it too. Then it
+    calls ``on_epoch_end``, where a `Checkpoint` writes its file if it is due.
     Where nothing asks for the numbers of an epoch, `Loop` reads the scores of several epochs
     together, and full batches of several epochs are one block (`looks`).
 11. `Driver.result` returns the `Run`.

@@ -74,7 +74,10 @@ class Guarded(ExitStack):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave all inner contexts, and put the last good θ into an error."""
+        """Leave all inner contexts, and complete an error.
+
+        A lack of memory gets the last good θ; the θ that a divergence has is copied.
+        """
         super().__exit__(kind, error, trace)
         if isinstance(error, DivergenceError):
             error.theta = copied(error.theta)

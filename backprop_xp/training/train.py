@@ -251,7 +251,8 @@ def train(
         A keyword is unknown. The message gives the name that `train` uses, where it knows one.
     DivergenceError
         A cost or θ is infinite or NaN, which is seen at the end of an epoch. The error holds the
-        last good θ, from the start of an epoch. It names the epoch and the batch of the bad cost.
+        last good θ, from the start of an epoch. It names the epoch and the batch of the
+        bad cost; the last batch where θ or the cost of the validation is bad.
     OutOfMemoryError
         The memory does not suffice. If training had begun, the error holds θ from before the
         current epoch.

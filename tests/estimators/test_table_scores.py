@@ -87,7 +87,7 @@ def test_importance_of_a_linear_model_is_twice_the_variance():
     coefficients = np.array([2.0, 1.0, 0.0])
     y = x @ coefficients
     found = permutation_importance(
-        lambda rows: float(((rows @ coefficients - y) ** 2).mean()),
+        lambda rows: 3 + float(((rows @ coefficients - y) ** 2).mean()),  # 3 without a change
         x,
         {"two": [0], "one": [1], "none": [2], "both": [0, 1]},
     )
