@@ -4,7 +4,7 @@
 ``cpu``        NumPy
 ``cuda``       CuPy on an NVIDIA GPU (``cuda:1``: the second)
 ``torch:cpu``  PyTorch, likewise ``torch:cuda``, ``torch:cuda:1``
-``jax:cpu``    JAX, likewise ``jax:cuda``
+``jax:cpu``    JAX, likewise ``jax:cuda``, ``jax:cpu:1``
 ``auto``       the device that BACKPROP_XP_DEVICE names; else ``cuda`` if usable; else ``cpu``
 =============  ==================================
 
@@ -285,7 +285,8 @@ def _open(name: str, why: str) -> Device:
             "device", repr(name), f"one of {', '.join(known)}", nearest_name(meant, known)
         )
     library, kind, index = match[1], match[2], int(match[3] or 0)
-    full_name = f"{library + ':' if library else ''}{kind}{f':{index}' if kind == 'cuda' or index else ''}"
+    numbered = f"{kind}:{index}" if kind == "cuda" or index else kind
+    full_name = f"{library}:{numbered}" if library else numbered
     opener = {"torch": _open_torch, "jax": _open_jax, None: _open_own}[library]
     xp, handle = opener(full_name, kind, index)
     return Device(full_name, why, xp, handle)

@@ -15,11 +15,11 @@ from backprop_xp.arrays.backend import (
     is_floating,
     namespace,
 )
-from backprop_xp.arrays.several_devices import select_devices
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
+from backprop_xp.arrays.several_devices import select_devices
 from backprop_xp.callbacks.restored import file_to_resume
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot

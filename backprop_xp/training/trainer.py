@@ -18,9 +18,9 @@ from backprop_xp.training.scoring import Scores
 from backprop_xp.training.step.dropout import Noise
 from backprop_xp.training.step.numbers import Numbers, StepNumbers, parts_of
 from backprop_xp.training.step.regularization import smoothed
+from backprop_xp.training.step.scored import ScoredSteps
 from backprop_xp.training.step.stack_groups import groups_of
 from backprop_xp.training.step.stack_members import StackMembers
-from backprop_xp.training.step.scored import ScoredSteps
 from backprop_xp.training.step.update import Carry, UpdateRule
 from backprop_xp.training.workers import Worker, Workers
 

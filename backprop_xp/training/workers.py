@@ -47,6 +47,7 @@ class Worker:
     def __init__(self, rule: UpdateRule, theta: Array, device: Any = None) -> None:
         self._xp, self._home = namespace(theta), device_of(theta)
         self._device = None if device == self._home else device
+        self._built_in = is_built_in(rule.net, rule.optimizer)
         self._before: dict[int, tuple[Array, Array]] = {}
         self._now: dict[int, tuple[Array, Array]] = {}
         self._like = theta
@@ -58,9 +59,10 @@ class Worker:
     @contextmanager
     def in_thread(self) -> Iterator[None]:
         """Return the context of work in another thread than the main one."""
+        allowed = not self._built_in
         with (
             context_of(self._xp, device_of(self._like)),
-            without_derivatives(self._like, allowed=True),
+            without_derivatives(self._like, allowed=allowed),
         ):
             yield
 
@@ -122,7 +124,8 @@ class Workers:
     def __init__(
         self, rule: UpdateRule, theta: Array, jobs: int = 1, devices: Sequence[Any] = ()
     ) -> None:
-        self._rule, self._theta, self._devices = rule, theta, devices
+        self._rule, self._theta = rule, theta
+        self._devices = devices if len(devices) > 1 else ()
         self._threads = Threads(jobs)
         self._workers = [Worker(rule, theta)]
         self.first = self._workers[0].functions
@@ -136,7 +139,7 @@ class Workers:
         Exception
             The error of the lowest group that failed.
         """
-        if len(self._devices) > 1:
+        if self._devices:
             of_each = -(-count // len(self._devices))
             starts = range(0, count, of_each)
             queues = [deque(range(start, min(start + of_each, count))) for start in starts]
@@ -145,7 +148,7 @@ class Workers:
         while len(self._workers) < len(queues):
             device = self._devices[len(self._workers)] if self._devices else None
             self._workers.append(Worker(self._rule, self._theta, device))
-        self.said = f"{len(queues)} {'devices' if self._devices[1:] else 'jobs'}"
+        self.said = f"{len(queues)} {'devices' if self._devices else 'jobs'}"
         self.said = self.said if len(queues) > 1 else ""
 
         def work(group: int, number: int, given_up: GivenUp) -> T:
