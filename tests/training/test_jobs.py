@@ -93,7 +93,7 @@ def test_torch(two_groups):
     one, two = (trained(jobs=n, batch_size=4, device="torch:cpu") for n in (1, 2))
     same(one, two)
     assert two.execution.endswith("2 jobs")
-    assert two.theta.requires_grad_()  # it is no tensor of inference
+    assert two.theta.requires_grad_().requires_grad  # it is no tensor of inference
 
 
 @every  # numba compiles for seconds
@@ -195,8 +195,9 @@ def test_a_second_ctrl_c_ends_all_threads(two_groups, monkeypatch):
 
     def pressed(*given, **by):
         if threading.current_thread() is threading.main_thread() and not press:
+            press.append(True)
             for _ in range(2):
-                press.append(os.kill(os.getpid(), signal.SIGINT))
+                os.kill(os.getpid(), signal.SIGINT)
         return kept(*given, **by)
 
     monkeypatch.setattr(trainer, "_trained", pressed)
