@@ -31,7 +31,7 @@ STACKS = [  # sizes, networks, batch size, cases, epochs timed as one
 HEAD = [
     "steps",
     f"{ONE} ms",
-    "jobs ms",
+    f"{OWN}, jobs ms",
     "processes ms",
     f"× {ONE}",
     "of the processes",
@@ -52,6 +52,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--repeat", type=at_least(1), default=9, help="rounds (default: 9)")
     parser.add_argument("--epochs", type=at_least(1), help="timed as one (default: 20 and 500)")
+    parser.add_argument("--steps", choices=STEPS, help="one kind of steps (default: both)")
     add_files(parser, plot=False)
     parser.set_defaults(run=run)
 
@@ -79,8 +80,8 @@ def run(given: argparse.Namespace) -> int:
             stack=networks,
         )
         rows = []
-        for steps, peer in STEPS.items():
-            outcome = measured(job, peer, given.repeat, given.epochs or epochs)
+        for steps in [given.steps] if given.steps else STEPS:
+            outcome = measured(job, STEPS[steps], given.repeat, given.epochs or epochs)
             report.add(job, outcome)
             found = ratios(outcome)
             report.results[-1] |= {"steps": steps, "ratios": found}
