@@ -245,8 +245,8 @@ def _draw(
 
 def _notes(of_all: Standings, left_out: Mapping[str, str], failed: Mapping[Cell, str]) -> list[str]:
     notes = [
-        "Scores and ranks compare only the splits that every compared method has done; a rank is "
-        "that of a method on one split of one table.",
+        "Scores and ranks compare only the splits that every compared method has done.",
+        "A mean rank is the mean over these pairs of a table and a split.",
         f"MB beyond: beyond {', '.join(COMMON)}, and the packages that they require.",
     ]
     slow = [name for name in of_all.compared if METHODS[name].slow]

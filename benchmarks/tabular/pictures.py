@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pictures import COLOURS, OTHER, figure_with, save
 from benchmarks.peers import OWN as LIBRARY
+from benchmarks.pictures import COLOURS, OTHER, figure_with, save
 
 __all__ = ["draw_standings"]
 
