@@ -58,7 +58,7 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     fitted = _fit(options, table, split, groups, ordered=order is not None)
     say(f"training  {options.networks} candidates in {time.perf_counter() - begun:.1f} s")
     say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
-    model = TableModel(_with_names(saving.ensemble_of(fitted), table), table.decided)
+    model = TableModel(_of_table(saving.ensemble_of(fitted), table), table.decided)
     scores = importance = None
     if len(split.held_out):
         scores = model.scores(table, split.held_out)
@@ -140,11 +140,10 @@ def _fit(
     return estimator.fit(table.rows(rows), y[rows], groups=of, eval_set=eval_set)
 
 
-def _with_names(ensemble: Any, table: MixedTable) -> EnsembleModel:
-    """Return the ensemble with the names of the columns, by which it takes data frames."""
-    named: EnsembleModel = replace(
-        ensemble, meaning=replace(ensemble.meaning, feature_names=table.names)
-    )
+def _of_table(ensemble: Any, table: MixedTable) -> EnsembleModel:
+    """Return the ensemble with the names and the decisions by which it takes data frames."""
+    meaning = replace(ensemble.meaning, feature_names=table.names)
+    named: EnsembleModel = replace(ensemble, meaning=meaning, decided=table.decided)
     return named
 
 
