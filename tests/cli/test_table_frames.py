@@ -1,6 +1,6 @@
 """A model of the command takes data frames as they come, and predicts as the command does."""
 
-import datetime
+import datetime as dt
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_a_frame_as_it_comes_is_read_as_the_table_of_training(library, predicted
     np.testing.assert_array_equal(model.predict_proba(table.rows()), predicted)
 
 
-def test_rows_that_were_not_read_so_are_refused_with_the_way(predicted):  # noqa: ARG001
+def test_rows_that_were_not_read_so_are_refused_with_the_way(predicted):
     model = bp.load("orders.safetensors")
     advice = "Read a table as it comes by datasets.read_like"
     with pytest.raises(ShapeError, match=advice):
@@ -62,7 +62,7 @@ def test_rows_that_were_not_read_so_are_refused_with_the_way(predicted):  # noqa
 DATES = {
     "days": np.array(["2024-01-31", "2024-02-01"] * 20, dtype="datetime64[D]"),
     "spans": np.arange(40).astype("timedelta64[ms]"),
-    "objects": np.array([[datetime.date(2024, 1, k % 28 + 1), 1.0] for k in range(40)], object),
+    "objects": np.array([[dt.date(2024, 1, k % 28 + 1), 1.0] for k in range(40)], object),
 }
 
 
