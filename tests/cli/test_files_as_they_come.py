@@ -69,3 +69,13 @@ def test_a_file_of_another_format_is_told_how_to_be_saved(refused):
         assert "Save the table as 'CSV UTF-8'" in refused("train", name)
     Path("a.tsv").write_text("x\ty\n1\t2\n3\t4\n")
     assert "Leave the options of one network out" in refused("train", "a.tsv", "--single")
+
+
+@pytest.mark.parametrize("cell", ["Berlin", "", "2024-05-31"], ids=["text", "gap", "date"])
+@pytest.mark.parametrize("option", ["--single", "--hidden=3"])
+def test_one_network_refuses_what_the_ensemble_takes_and_names_it(option, cell, refused):
+    Path("a.csv").write_text(f"x,c,y\n1,2,a\n2,{cell},b\n3,4,a\n4,5,b\n")
+    line = refused("train", "a.csv", option)
+    assert "a.csv, line 3, column 2 ('c')" in line
+    which = "--single" if option == "--single" else "the options of one network"
+    assert f"Leave {which} out, as the ensemble takes texts, dates and gaps; or " in line
