@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.devices import Device
 from backprop_xp.errors import DivergenceError
+from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import BestEpochs, HeldOut
 from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
 from backprop_xp.estimators.stopping import ctrl_c_raises
@@ -65,7 +66,8 @@ class Cases:
 
     Attributes
     ----------
-    X : array (m, n_in)
+    X : EncodedRows
+        m rows.
     Y : array (m,) of int, or (m, n_out)
     w : array (m,), or (folds, m) with 0 where a fold is held out; None where all rows are equal
     classes : int
@@ -74,7 +76,7 @@ class Cases:
         The feature of each column.
     """
 
-    X: HostArray
+    X: EncodedRows
     Y: HostArray
     w: HostArray | None
     classes: int
@@ -195,8 +197,10 @@ def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Train
     by_folds = w is not None and w.ndim == 2
     if by_folds:
         w = np.repeat(w, each, axis=0)
-    X = (cases.X * gain_of(net)).astype(training.dtype)
-    best = BestEpochs(net, held, each, training.patience, classes=bool(cases.classes))
+    X = cases.X.inputs(gain_of(net), training.dtype)
+    best = BestEpochs(
+        net, held, each, training.patience, training.dtype, classes=bool(cases.classes)
+    )
     while len(best.alive):
         rate, decay, dropout = (x[best.alive] for x in of_each)
         try:
