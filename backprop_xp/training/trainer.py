@@ -164,7 +164,7 @@ class Trainer:
 
         def task(worker: Worker, number: int, given_up: GivenUp) -> tuple[Carry, list[Any]]:
             group, done = groups[number], []
-            carry = worker.here(_part_of((theta, state), group))
+            carry = worker.here(_part_of((theta, state), group), again=False)
             for one in given:
                 if given_up():
                     break
@@ -172,8 +172,8 @@ class Trainer:
                 numbers = worker.here_each(part.numbers)
                 part = _Given(worker.here(part.block), numbers, worker.here(part.noise))
                 carry, *scores = _trained(worker.functions.steps, carry, part, by_batch=by_batch)
-                done.append(worker.home(scores))
-            return worker.home(carry), done
+                done.append(scores)
+            return carry, done
 
         carries, done = zip(*self._workers.each(len(groups), task), strict=True)
         thetas, states = zip(*carries, strict=True)
@@ -198,10 +198,8 @@ class Trainer:
 
         def task(worker: Worker, number: int, _: GivenUp) -> Scores:
             group = groups[number]
-            part = worker.here(rows_of_networks(theta, group))
-            found = worker.functions.score.cases(part, cases.part(group).moved(worker.here))
-            scores: Scores = worker.home(found)
-            return scores
+            part = worker.here(rows_of_networks(theta, group), again=False)
+            return worker.functions.score.cases(part, cases.part(group).moved(worker.here))
 
         return Scores.joined(self._workers.each(len(groups), task), self._members.joined)
 
