@@ -1,10 +1,12 @@
-"""Kernels whose threads work together in blocks (`kernel.BLOCKWISE`), as loops that g++ compiles."""
+"""Kernels whose threads work together in blocks (`kernel.BLOCKWISE`), as loops for g++."""
 
 import ctypes
 import hashlib
 import re
 import shutil
 import subprocess
+import threading
+from functools import cache
 
 import numpy as np
 from fused_on_host import CompiledLibrary, NumpyLibrary
@@ -29,20 +31,24 @@ extern "C" void on_host(long long blocks, long long threads, const int* in_order
   }
 }
 """
-ORDERS = {"forwards": lambda n: np.arange(n), "backwards": lambda n: np.arange(n)[::-1]} | {
+ORDERS = {"forwards": np.arange, "backwards": lambda n: np.arange(n)[::-1]} | {
     "shuffled": lambda n: np.random.default_rng(n).permutation(n)
 }
 
 
 class HostLibrary(CompiledLibrary):
-    """A `replay.Library` whose kernels are compiled by g++, with threads in a given order."""
+    """A `replay.Library` whose kernels are compiled by g++, with threads in a given order.
 
-    def __init__(self, folder, order="shuffled"):
+    Without `bodies`, elementwise kernels are the calls of NumPy that their tape holds.
+    """
+
+    def __init__(self, folder, order="shuffled", *, bodies=True):
         super().__init__(folder)
+        self._bodies = bodies
         self.order, self.sources, self.captures = ORDERS[order], set(), 0
 
     def kernel(self, kernel):
-        if any(place.dtype == "float16" for place in kernel.places):
+        if not self._bodies or any(place.dtype == "float16" for place in kernel.places):
             return NumpyLibrary.kernel(self, kernel)  # C++ of the host has none
         return super().kernel(kernel)
 
@@ -82,11 +88,14 @@ class HostLibrary(CompiledLibrary):
         return self.deferring(run)
 
 
+@cache
 def _built(text, folder):
     path = folder / f"{hashlib.sha1(text.encode()).hexdigest()}.so"  # noqa: S324  a name
     if not path.exists():
-        source = path.with_suffix(".cpp")
+        source = path.with_suffix(f".{threading.get_ident()}.cpp")
         source.write_text(text)
         options = ["-O1", "-ffp-contract=off", "-shared", "-fPIC", "-w"]
-        subprocess.run([shutil.which("g++"), *options, source, "-o", path], check=True)
+        made = path.with_suffix(f".{threading.get_ident()}")  # another thread may read the path
+        subprocess.run([shutil.which("g++"), *options, source, "-o", made], check=True)
+        made.replace(path)
     return ctypes.CDLL(str(path)).on_host

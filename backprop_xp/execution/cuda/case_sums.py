@@ -1,8 +1,8 @@
 """Sums over cases: the bias gradients of a step as one kernel, in place of products with ones.
 
 ∂E/∂b is a sum of δ over the cases of a batch, recorded as δ times a column of ones. A thread block
-adds up one row of δ. Its threads add every 32nd case, and then their sums in pairs, so that the last
-bits differ from those of a product.
+adds up one row of δ: each thread every 32nd case, and then the sums of the threads in pairs. The
+last bits differ from those of a product.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backprop_xp.execution.cuda.fusion import Program, as_number
+from backprop_xp.execution.cuda.fusion import Program
 from backprop_xp.execution.cuda.kernel import BLOCKWISE, C_TYPES, Kernel
 from backprop_xp.execution.cuda.one_kernel.phases import place_of, strides_of
-from backprop_xp.execution.memories import View
+from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.tape import Instruction
 
 __all__ = ["NAME", "THREADS", "CaseSums", "source_of", "with_case_sums"]
@@ -63,7 +63,7 @@ def with_case_sums(program: Program) -> list[Entry]:
     for entry in program.entries:
         if isinstance(entry, Kernel) or not all(_may_pass(entry, one) for one in waiting):
             add_waiting()
-        if isinstance(entry, Instruction) and _sums_cases(entry):
+        if isinstance(entry, Instruction) and _sums_cases(entry, program.memories):
             waiting.append(entry)
         else:
             entries.append(entry)
@@ -71,17 +71,18 @@ def with_case_sums(program: Program) -> list[Entry]:
     return entries
 
 
-def _sums_cases(instruction: Instruction) -> bool:
+def _sums_cases(instruction: Instruction, memories: Memories) -> bool:
     """Tell whether the instruction is a product with a column of ones."""
     if instruction.function is not np.matmul or instruction.target.dtype.char not in "fd":
         return False
     x, ones = instruction.inputs
+    filled = getattr(memories.arrays[memories.view(ones).memory], "value", None)  # `unread`
     column = ones.ndim == 2 <= x.ndim and ones.shape[1] == 1 and x.size > 0
-    return bool(column and as_number(ones) == 1 and x.dtype == instruction.target.dtype)
+    return bool(column and filled == 1 and x.dtype == instruction.target.dtype)
 
 
 def _may_pass(entry: Instruction, waiting: Instruction) -> bool:
-    """Tell whether an entry may run before a waiting sum; the same dtype lets them be one kernel."""
+    """Tell whether an entry may run before a waiting sum, and a sum in one kernel with it."""
     written = (waiting.target, *waiting.reads())
     reads = any(np.shares_memory(x, waiting.target) for x in entry.reads())
     writes = any(np.shares_memory(entry.target, x) for x in written)

@@ -1,12 +1,12 @@
 """One step as a CUDA graph, launched once for each batch of a block.
 
-A graph holds addresses, and so its step works on arrays of its own. A counter on the device says how
-many steps of the block are done. The first kernel of the graph copies the batch and the numbers of
-the next step into these arrays, and gathers rows of the inputs by their numbers. The last kernel
-copies the outs to their place in the block, and counts.
+A graph holds addresses, and so its step works on arrays of its own. A counter on the device holds
+the number of steps done. The first kernel of the graph copies the batch and the numbers of the next
+step into these arrays, and gathers rows of the inputs by their numbers. The last kernel copies the
+outs to their place in the block, and counts.
 
-The addresses of the block's arrays stand in a table on the device, which is written before the first
-step with the counter at 0. So one graph serves blocks of any length, and no block can begin with the
+The addresses of the block's arrays stand in a table on the device, beside the counter. The table is
+written anew for each block. So one graph serves blocks of any length, and no block begins with the
 count of another.
 """
 
@@ -24,7 +24,7 @@ from backprop_xp.execution.cuda.kernel import BLOCKWISE
 from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
 from backprop_xp.execution.tape import leaves, mapped
 
-__all__ = ["COPIES", "NAME", "THREADS", "StepGraph", "batch_of"]
+__all__ = ["COPIES", "NAME", "THREADS", "Library", "Recording", "StepGraph", "batch_of"]
 
 NAME: Final = "backprop_xp_copies"
 THREADS: Final = 256
@@ -101,7 +101,7 @@ class Library(Capturing, Protocol):
 
 
 class Recording(Protocol):
-    """The functions of a recorded step that its graph needs, as `replay.FusedRecording` has them."""
+    """The functions of `replay.FusedRecording` that a graph of its step needs."""
 
     def empty_outs(self, count: int) -> list[Any]:
         """Return uninitialised arrays for the outs of some steps."""
@@ -229,24 +229,20 @@ class StepGraph:
         for mine, of_steps in zip(leaves(own.numbers), by_leaf, strict=True):
             if mine is not None:
                 same = all(x is of_steps[0] for x in of_steps)
-                given.append((mine, 0, of_steps[0] if same else self._library.stack(of_steps), None))
+                given.append(
+                    (mine, 0, of_steps[0] if same else self._library.stack(of_steps), None)
+                )
         return given
 
     def _copied(self, mine: Any, lead: int, x: Any, rows: Any) -> _Copied:
         address, item = self._library.address, x.dtype.itemsize
-        shape, strides = tuple(mine.shape[lead:]), [step // item for step in x.strides]
+        shape, strides = list(mine.shape[lead:]), [step // item for step in x.strides]
         by_step = strides.pop(0) if len(strides) > len(shape) else 0
         more = 3 - len(shape)
-        return _Copied(
-            math.prod(shape),
-            item,
-            address(mine),
-            address(x),
-            by_step,
-            *(*[0] * more, *strides),
-            *(*[1] * more, *shape)[1:],
-            0 if rows is None else address(rows),
-        )
+        strides, (_, *lengths) = [0] * more + strides, [1] * more + shape
+        places = (math.prod(shape), item, address(mine), address(x), by_step)
+        of_rows = 0 if rows is None else address(rows)
+        return _Copied._make([*places, *strides, *lengths, of_rows])
 
     def _take(self, own: _Own, count: int) -> None:
         """Take the steps, as launches of the graph where there is one."""
