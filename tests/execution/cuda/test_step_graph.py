@@ -17,7 +17,9 @@ from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
 from fused_on_host import NumpyLibrary, replayer, take_pure_steps
-from needs import needs, some_of
+from hypothesis import given
+from hypothesis import strategies as st
+from needs import every, needs, some_of
 from surface import CLASSES, ITEMS, on_numpy
 from training_steps import numbers_of, step_for
 
@@ -118,15 +120,16 @@ def by_kernels(name, library):
     return found
 
 
+@pytest.mark.parametrize("bodies", [False, pytest.param(True, marks=every)])
 @pytest.mark.parametrize("gathers", [True, False])
 @pytest.mark.parametrize("name", CASES)
-def test_blocks_of_any_length_have_the_bits_of_the_kernels(name, gathers, folder):
-    library = HostLibrary(folder)
+def test_blocks_of_any_length_have_the_bits_of_the_kernels(name, gathers, bodies, folder):
+    library = HostLibrary(folder, bodies=bodies)
     make_step, carry, blocks = blocks_of(name)
     steps = replayer(make_step, library)
     said = []
     for expected, (numbers, source, arrays) in zip(
-        by_kernels(name, type(library)(folder, "forwards")), blocks, strict=True
+        by_kernels(name, HostLibrary(folder, "forwards", bodies=bodies)), blocks, strict=True
     ):
         if gathers:
             carry, outs = steps(carry, numbers, source, *arrays)
@@ -144,7 +147,7 @@ def test_the_numbers_are_those_of_the_equations(name, folder):
     make_step, carry, blocks = blocks_of(name)
     plainly = loop(make_step(), np)
     for found, (numbers, source, arrays) in zip(
-        by_kernels(name, HostLibrary(folder)), blocks, strict=True
+        by_kernels(name, HostLibrary(folder, bodies=False)), blocks, strict=True
     ):
         carry, outs = plainly(copied(carry), numbers, None, *gathered(source, arrays))
         eps = np.finfo(carry[0].dtype).eps
@@ -396,31 +399,65 @@ def test_half_precision_keeps_its_products():
 
 
 def sums_of_sums(theta, _, x):
-    """Sums that other products need, and overwrite with what they read."""
-    ones = np.ones_like(x[:1]).mT
-    first = x @ ones
-    product = first @ first.mT  # needs the first sum
-    second = product @ np.ones_like(product[:1]).mT
-    theta += first + second
-    np.matmul(x, ones, out=first)
-    np.matmul(x @ x.mT, first, out=second)  # the same
-    total = x @ ones
-    np.matmul(product, total, out=first)
-    np.matmul(x, ones, out=total)
-    np.matmul(product, np.ones_like(product[:1]).mT, out=second)
-    theta += first + second + total
-    return theta, (first * 1,)
+    """Sums of rows and of columns, of which one needs another."""
+    first = x @ np.ones_like(x[:1]).mT
+    product = first @ theta.mT
+    second = product.mT @ np.ones_like(product[:1]).mT
+    theta += first - second
+    return theta, (second * 1,)
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (4, 4), (33, 70)])
-def test_a_sum_is_added_before_others_need_it_or_overwrite_it(shape, folder):
+def test_sums_of_any_layout(shape, folder):
     x = np.random.default_rng(0).integers(-9, 9, (3, *shape)).astype(float)
     numbers = [np.array(float(k)) for k in range(3)]
-    steps = replayer(lambda _: sums_of_sums, HostLibrary(folder, bodies=False))
-    expected, (outs,) = loop(sums_of_sums, np)(np.zeros((shape[0], 1)), numbers, None, x)
-    found, (found_outs,) = steps(np.zeros((shape[0], 1)), numbers, None, x)
+    run = replayer(lambda _: sums_of_sums, HostLibrary(folder, bodies=False))
+    expected, (outs,) = loop(sums_of_sums, np)(np.ones((shape[0], 1)), numbers, None, x)
+    found, (found_outs,) = run(np.ones((shape[0], 1)), numbers, None, x)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(found_outs, outs)
+
+
+class Adding(NumpyLibrary):
+    """A library whose kernels of sums read all before they write."""
+
+    def from_source(self, *_):
+        def run(rows, arrays):
+            assert rows == sum(target.size for target in arrays[1::2])
+            sums = [x.sum(axis=-1, keepdims=True) for x in arrays[::2]]
+            for target, of in zip(arrays[1::2], sums, strict=True):
+                target[...] = of
+
+        return run
+
+
+OPERATIONS = st.lists(
+    st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 3), st.booleans()), min_size=1, max_size=8
+)
+
+
+@given(operations=OPERATIONS)
+def test_a_sum_is_added_before_others_need_it_or_overwrite_it(operations):
+    """Products and sums one after another, into matrices (4, 4) and their columns."""
+    matrices = np.random.default_rng(0).integers(-1, 2, (3, 4, 4)).astype(float)
+
+    def step(carry, _, x):
+        for first, second, third, kind, transposed in operations:
+            factor, target = carry[first].mT if transposed else carry[first], carry[third]
+            if third in (first, second):
+                continue
+            if kind == 0:
+                np.matmul(factor, carry[second], out=target)
+            else:  # a sum, or a product with twos
+                column = np.full_like(x[:1], 2 if kind == 3 else 1).mT
+                np.matmul(factor, column, out=target[:, second : second + 1])
+        return carry, (None,)
+
+    carry, numbers, x = tuple(matrices), np.array(1.0), np.zeros((4, 4))
+    made = FusedRecording(step, carry, numbers, (x,), Adding(), True)
+    found, _ = made.run(copied(carry), [numbers], x[None])
+    expected, _ = step(copied(carry), numbers, x)
+    same(found, expected)
 
 
 # ---------------------------------------------------------------------------------------------
