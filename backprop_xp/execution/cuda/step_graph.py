@@ -179,6 +179,11 @@ class StepGraph:
             Where it is given, the first of the batches holds numbers of its rows, int32.
         batches : array
             The first axis counts the steps.
+
+        Raises
+        ------
+        TypeError
+            The row numbers are not int32.
         """
         like = batch_of(source, batches)
         if source is None and bytes_of(like) > MOST_BYTES:
@@ -224,6 +229,10 @@ class StepGraph:
             (mine, 1, x, None) for mine, x in zip(own.batch, batches, strict=True)
         ]
         if source is not None:
+            if batches[0].dtype != np.int32:
+                raise TypeError(
+                    f"row numbers are int32, which the kernel reads, not {batches[0].dtype}"
+                )
             given[0] = (own.batch[0], 1, source, self._library.contiguous(batches[0]))
         by_leaf = zip(*map(leaves, numbers), strict=True)
         for mine, of_steps in zip(leaves(own.numbers), by_leaf, strict=True):
