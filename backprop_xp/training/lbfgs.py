@@ -229,7 +229,7 @@ class _HostCost:
         if self._last is None or not np.array_equal(self._last.x, x):
             record = EpochRecord()
             theta = _like(x, self._task.theta)
-            gradient, _ = self._trainer.block(self._block, theta, (), self._noise, record)
+            gradient, _ = self._trainer.blocks([self._block], theta, (), self._noise, record)
             costs = record.batch_costs(gradient)
             self._last = _Evaluation(
                 x.copy(),

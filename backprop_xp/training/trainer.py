@@ -140,12 +140,6 @@ class Trainer:
         if window:
             yield window
 
-    def block(
-        self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
-    ) -> tuple[Array, State]:
-        """Return θ and state after one update for each batch of a block, as `blocks` does."""
-        return self.blocks([block], theta, state, noise, record)
-
     def blocks(
         self, blocks: list[Block], theta: Array, state: State, noise: Noise, record: EpochRecord
     ) -> tuple[Array, State]:

@@ -41,13 +41,13 @@ def cupy():
 def watched(cupy, monkeypatch):
     """Let CuPy refuse to wait for the device while blocks of batches are trained on."""
     allow_synchronize = importlib.import_module("cupyx").allow_synchronize
-    block = Trainer.block
+    blocks = Trainer.blocks
 
     def unread(self, *given):
         with allow_synchronize(False):
-            return block(self, *given)
+            return blocks(self, *given)
 
-    monkeypatch.setattr(Trainer, "block", unread)
+    monkeypatch.setattr(Trainer, "blocks", unread)
 
 
 def all_of(item, put, dtype, device=None):
