@@ -49,7 +49,8 @@ class Driver(ABC):
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
-        bar = _progress_bar(task) if options.progress else None
+        shown = options.progress and (task.ranks is None or task.ranks.writes)
+        bar = _progress_bar(task) if shown else None
         told = [*options.callbacks, *([bar] if bar else [])]
         self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:
@@ -64,7 +65,8 @@ class Driver(ABC):
         from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 
         snapshot = snapshot_to_resume(task, options, self.callbacks)
-        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
+        self.ranks = task.ranks
+        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size, task.ranks)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
         self.progress = TrainingProgress(
@@ -87,6 +89,7 @@ class Driver(ABC):
         """Train, with the calls of callbacks at the start and the end of the run."""
         with self.interrupts:
             self.tell("on_train_start")
+            self.agree_on_stops()
             if self.progress.stopped and 0 < self.progress.epoch < self.progress.epochs:
                 _warn_of_stop(self.progress)
             self.train()
@@ -94,6 +97,15 @@ class Driver(ABC):
             self.tell("on_train_end", sorted(self.callbacks, key=_place_at_end))
         if self.interrupts.noted:  # now, so that no checkpoint holds it: a resumed run goes on
             self.progress.stopped = self._interrupted()
+
+    def agree_on_stops(self) -> None:
+        """Stop in all ranks where a callback or Ctrl-C stops one of them."""
+        if self.ranks is None:
+            return
+        stopped = self.ranks.first(self.progress.stopped or None)
+        if stopped is not None and not self.progress.stopped:
+            self.progress.stop(stopped)
+        self.interrupts.noted = any(self.ranks.gathered(self.interrupts.noted))
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""
@@ -143,7 +155,7 @@ class Driver(ABC):
 def _progress_bar(task: Task) -> Any:
     from backprop_xp.callbacks.progress_bar import ProgressBar  # most runs do without
 
-    return ProgressBar(task.cases.count)
+    return ProgressBar(task.count)
 
 
 def _nothing(progress: TrainingProgress) -> None:

@@ -1,7 +1,17 @@
 """Training on a block of batches, by groups of networks where a stack is large."""
 
-from backprop_xp.arrays.backend import Array, HostArray, compiles, item_bytes, namespace
+import numpy as np
+
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    compiles,
+    item_bytes,
+    namespace,
+    to_host,
+)
 from backprop_xp.arrays.requirements import shape_text
+from backprop_xp.distributed.ranks import Ranks, Share
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
@@ -33,6 +43,8 @@ class Trainer:
         The learning rate and the other numbers of each step.
     size : int
         Cases in a batch.
+    ranks : Ranks, optional
+        The processes that share each batch.
 
     Attributes
     ----------
@@ -44,10 +56,17 @@ class Trainer:
         The most batches of a block of full batches, each of which is an epoch.
     """
 
-    def __init__(self, theta: Array, rule: UpdateRule, numbers: StepNumbers, size: int) -> None:
-        sizes = rule.net.sizes
-        self._steps, self._score = functions_of(rule, theta)
-        self._traced = compiles(namespace(theta))
+    def __init__(
+        self,
+        theta: Array,
+        rule: UpdateRule,
+        numbers: StepNumbers,
+        size: int,
+        ranks: Ranks | None = None,
+    ) -> None:
+        sizes, self._ranks = rule.net.sizes, ranks
+        self._steps, self._score = functions_of(rule, theta, ranks)
+        self._traced = compiles(namespace(theta)) and ranks is None
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
         found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
@@ -96,7 +115,10 @@ class Trainer:
         numbers = self._numbers.block(block.batches)
         by_batch = record.by_batch
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
-        drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
+        drawn = noise(block.batches, block.whole_size, hidden=hidden, inputs=inputs)
+        if block.share is not None:
+            start = min(block.share.start, block.whole_size - block.size)
+            drawn = tuple(x[..., start : start + block.size] for x in drawn)
         if not self._in_groups:
             theta, state, scores, penalties = self._group(
                 block, theta, state, numbers, drawn, by_batch
@@ -119,15 +141,32 @@ class Trainer:
             state = tuple(map(members.written, state, zip(*states, strict=True)))
             scores = Scores.joined(of_groups, members.joined)
             penalties = None if penalties_of[0] is None else members.joined(penalties_of)
-        record.add(scores, penalties, block.size)
+        record.add(scores, penalties, block.whole_size)
         return theta, state
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
-        """Return the mean cost, and the number of correct cases, over all cases."""
+        """Return the mean cost, and the number of correct cases, over all cases of all ranks."""
+        if self._ranks is None:
+            return self._scores(theta, cases)
+        share = self._ranks.share(cases.count)
+        if share.count:
+            cost, correct = self._scores(theta, cases, share)
+        else:  # one case stands for the form of the scores
+            cost, correct = self._scores(theta, cases.rows(0, 1))
+        found = [None if x is None else np.array(to_host(x), np.float64) for x in (cost, correct)]
+        summed = [
+            None if x is None else self._ranks.total(x if share.count else np.zeros_like(x))
+            for x in found
+        ]
+        return Scores(*summed)
+
+    def _scores(
+        self, theta: Array, cases: Cases | FileCases, share: Share | None = None
+    ) -> Scores:
         if not self._in_groups:
-            return self._score.cases(theta, cases)
+            return self._score.cases(theta, cases, share)
         of_groups = [
-            self._score.cases(rows_of_networks(theta, group), cases.part(group))
+            self._score.cases(rows_of_networks(theta, group), cases.part(group), share)
             for group in self._members.groups
         ]
         return Scores.joined(of_groups, self._members.joined)
