@@ -64,10 +64,13 @@ class Ranks(ABC):
         The number of this process, counted from 0.
     size : int
         The number of processes.
+    transport : str
+        How sums go from rank to rank.
     """
 
     rank: int
     size: int
+    transport: str = "ranks"
 
     def __init__(self, rows: str = "common", accumulate: int = 1) -> None:
         name = type(self).__name__
@@ -90,6 +93,9 @@ class Ranks(ABC):
     def writes(self) -> bool:
         """Whether this rank writes files and to the screen."""
         return self.rank == 0
+
+    def ended_epoch(self) -> None:  # noqa: B027  a subclass may know no deadlines
+        """Note the end of an epoch."""
 
     def place(self, device: Any) -> Any:
         """Return the device of this rank, where `device` is the device of all."""

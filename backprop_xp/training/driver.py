@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.advice import metric_advice
-from backprop_xp.arrays.backend import copied, with_derivatives
+from backprop_xp.arrays.backend import copied, to_host, with_derivatives
 from backprop_xp.arrays.device_memory import device_bytes
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
@@ -16,6 +16,7 @@ from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
+from backprop_xp.training.fingerprint import digest
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
@@ -99,13 +100,28 @@ class Driver(ABC):
             self.progress.stopped = self._interrupted()
 
     def agree_on_stops(self) -> None:
-        """Stop in all ranks where a callback or Ctrl-C stops one of them."""
+        """Stop in all ranks where a callback or Ctrl-C stops one of them.
+
+        Raises
+        ------
+        OptionError
+            θ of a rank differs from θ of rank 0.
+        """
         if self.ranks is None:
             return
-        stopped = self.ranks.first(self.progress.stopped or None)
-        if stopped is not None and not self.progress.stopped:
-            self.progress.stop(stopped)
-        self.interrupts.noted = any(self.ranks.gathered(self.interrupts.noted))
+        at = self.progress
+        same = digest(to_host(at.weights).tobytes())
+        found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
+        for rank, (other, _, _) in enumerate(found):
+            if other != found[0][0]:
+                came, expected = f"another θ after epoch {at.epoch}", "θ as in rank 0"
+                advice = "Let callbacks and parts of your own do the same in all ranks"
+                raise OptionError(f"train(reduce), rank {rank}", came, expected, advice)
+        stopped = next((text for _, text, _ in found if text), None)
+        if stopped is not None and not at.stopped:
+            at.stop(stopped)
+        self.interrupts.noted = any(noted for _, _, noted in found)
+        self.ranks.ended_epoch()
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""

@@ -84,10 +84,10 @@ def _agreed(
         "accumulate": str(ranks.accumulate),
         "epochs": str(options.epochs),
         "epoch": str(task.resumed.epoch if task.resumed else 0),
-        "theta": digest(to_host(task.theta).tobytes()),
     }
     compared = {name: text for name, text in texts.items() if name not in left_out}
-    ranks.agree({**run, **compared}, "train(reduce)")
+    theta = {"theta": digest(to_host(task.theta).tobytes())}
+    ranks.agree({**run, **compared, **theta}, "train(reduce)")
     agreed: Mapping[str, str] = ranks.first(texts)
     return agreed
 
