@@ -156,7 +156,9 @@ def _end_all_by_errors(comm: Any) -> None:
     def end_all(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        print(f"rank {comm.Get_rank()} of {comm.Get_size()}, process {os.getpid()}:", file=sys.stderr)
+        print(
+            f"rank {comm.Get_rank()} of {comm.Get_size()}, process {os.getpid()}:", file=sys.stderr
+        )
         before(kind, error, trace)
         sys.stdout.flush()
         sys.stderr.flush()

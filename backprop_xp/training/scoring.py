@@ -72,9 +72,7 @@ class Scorer:
         self.batches: Callable[[Array, Block], Scores] = compiled(by_batch, xp)
         self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
 
-    def cases(
-        self, theta: Array, cases: Cases | FileCases, share: Share | None = None
-    ) -> Scores:
+    def cases(self, theta: Array, cases: Cases | FileCases, share: Share | None = None) -> Scores:
         """Return the mean cost (...) and the number of correct cases (...), chunk by chunk.
 
         A case counts by its weight. Regularisation is left out. Where a share of the cases is

@@ -160,9 +160,7 @@ class Trainer:
         ]
         return Scores(*summed)
 
-    def _scores(
-        self, theta: Array, cases: Cases | FileCases, share: Share | None = None
-    ) -> Scores:
+    def _scores(self, theta: Array, cases: Cases | FileCases, share: Share | None = None) -> Scores:
         if not self._in_groups:
             return self._score.cases(theta, cases, share)
         of_groups = [

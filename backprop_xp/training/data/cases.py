@@ -138,8 +138,8 @@ class FileCases:
         return shuffled_groups(self.count, *lengths, seed=seed, epoch=epoch, rank=rank)
 
     def ordered(self, rows: int, order: HostArray) -> Iterator[Cases]:
-        """Yield all cases in the given order (m,), `rows` at a time."""
-        for start in range(0, self.count, rows):
+        """Yield the cases with the row numbers `order`, in its order, `rows` at a time."""
+        for start in range(0, len(order), rows):
             numbers = order[start : start + rows]
             X, Y = (rows_at(x, numbers) if is_source(x) else x[numbers] for x in (self.X, self.Y))
             weights = None if self.weights is None else self.weights[..., numbers]

@@ -80,9 +80,7 @@ def weights_by_class(
     return weighted
 
 
-def _balanced(
-    labels: HostArray, w: HostArray, classes: int, total: Total | None
-) -> HostArray:
+def _balanced(labels: HostArray, w: HostArray, classes: int, total: Total | None) -> HostArray:
     """Return the balanced weight of the class of each case, (m,)."""
     index = labels.astype(np.int64)
     found = np.bincount(index, minlength=classes), np.bincount(index, w, minlength=classes)

@@ -50,7 +50,9 @@ class SummedSteps:
             z_outs.append(z_out)
             penalties += [] if penalty is None else [penalty]
         parts = execution_of(self._gradients), execution_of(self._updates)
-        self.execution = f"gradient {parts[0]}, update {parts[1]}, a sum by {self._ranks.transport} in between"
+        self.execution = (
+            f"gradient {parts[0]}, update {parts[1]}, a sum by {self._ranks.transport} in between"
+        )
         xp = namespace(carry[0])
         return carry, (xp.concat(z_outs, axis=0), xp.concat(penalties) if penalties else None)
 
