@@ -26,9 +26,9 @@ class MPI(Ranks):
     same arguments and ``reduce=bp.distributed.MPI()``. A sum over ranks has equal bits in all of
     them, and in each run with the same number of ranks.
 
-    Several processes wait for each other. So an error that nothing catches, in any rank, ends all of
-    them: it is printed with the number of its rank. A process that is killed is MPI's business,
-    whose ``mpiexec`` ends the others. For a process that hangs there is a deadline.
+    The processes wait for each other. So an error that nothing catches, in any rank, is printed
+    with the number of its rank, and ends all of them. Where a process is killed, ``mpiexec`` ends
+    the others. For a process that hangs there is a deadline.
 
     Parameters
     ----------
@@ -156,9 +156,8 @@ def _end_all_by_errors(comm: Any) -> None:
     def end_all(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        print(
-            f"rank {comm.Get_rank()} of {comm.Get_size()}, process {os.getpid()}:", file=sys.stderr
-        )
+        rank = f"rank {comm.Get_rank()} of {comm.Get_size()}"
+        print(f"{rank}, process {os.getpid()}:", file=sys.stderr)
         before(kind, error, trace)
         sys.stdout.flush()
         sys.stderr.flush()

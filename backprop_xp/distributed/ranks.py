@@ -35,7 +35,7 @@ class Share(NamedTuple):
         return cls(size * rank // ranks, size * (rank + 1) // ranks, size)
 
     @property
-    def count(self) -> int:
+    def cases(self) -> int:
         """The number of cases, which may be 0."""
         return self.stop - self.start
 
@@ -103,8 +103,8 @@ class Ranks(ABC):
 
     def total(self, x: HostArray) -> HostArray:
         """Return the sum of a float64 array over the ranks; `x` is unchanged."""
-        summed: HostArray = self.sum(np.array(x, np.float64))
-        return summed
+        summed: Any = self.sum(np.array(x, np.float64))
+        return np.asarray(summed)
 
     def first(self, value: Any) -> Any:
         """Return the value of the first rank whose value is not None; None where all are."""

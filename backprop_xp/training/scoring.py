@@ -17,10 +17,10 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.native import constant, largest
+from backprop_xp.distributed.ranks import Share
 from backprop_xp.network.backpropagation import output_weighted_input
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_classes
-from backprop_xp.distributed.ranks import Share
 from backprop_xp.training.data.batches import Block, whole_block
 from backprop_xp.training.data.cases import Cases, FileCases
 

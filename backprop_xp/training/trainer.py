@@ -1,5 +1,7 @@
 """Training on a block of batches, by groups of networks where a stack is large."""
 
+from typing import Any
+
 import numpy as np
 
 from backprop_xp.arrays.backend import (
@@ -146,19 +148,21 @@ class Trainer:
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
         """Return the mean cost, and the number of correct cases, over all cases of all ranks."""
-        if self._ranks is None:
+        ranks = self._ranks
+        if ranks is None:
             return self._scores(theta, cases)
-        share = self._ranks.share(cases.count)
-        if share.count:
+        share = ranks.share(cases.count)
+        if share.cases:
             cost, correct = self._scores(theta, cases, share)
         else:  # one case stands for the form of the scores
             cost, correct = self._scores(theta, cases.rows(0, 1))
-        found = [None if x is None else np.array(to_host(x), np.float64) for x in (cost, correct)]
-        summed = [
-            None if x is None else self._ranks.total(x if share.count else np.zeros_like(x))
-            for x in found
-        ]
-        return Scores(*summed)
+
+        def total(x: Array) -> Array:
+            summed: Any = ranks.total(to_host(x) if share.cases else np.zeros(x.shape))
+            of_host: Array = summed
+            return of_host
+
+        return Scores(total(cost), None if correct is None else total(correct))
 
     def _scores(self, theta: Array, cases: Cases | FileCases, share: Share | None = None) -> Scores:
         if not self._in_groups:

@@ -18,7 +18,7 @@ from backprop_xp.training.data.shares import epochs_of_shares
 def test_shares_are_a_partition_of_a_batch(size, ranks):
     shares = [Share.of(size, rank, ranks) for rank in range(ranks)]
     assert [x for share in shares for x in range(share.start, share.stop)] == list(range(size))
-    counts = [share.count for share in shares]
+    counts = [share.cases for share in shares]
     assert max(counts) - min(counts) <= 1
 
 

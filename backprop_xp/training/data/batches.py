@@ -115,7 +115,7 @@ class Block(NamedTuple):
         """Return the block of a group of the stack's networks."""
         axes = {"X": 3, "y": 3, "w": 3, "labels": 2}
         parts = {name: getattr(self, name) for name in axes}
-        own = {
+        own: dict[str, Any] = {
             name: rows_of_networks(x, group, axis=1)
             for name, x in parts.items()
             if x is not None and x.ndim > axes[name]
@@ -316,9 +316,10 @@ def _shuffled_blocks(
 
 
 def block_of(cases: Cases, rows: Array | None, size: int, weights: HostArray | None) -> Block:
-    """Return the block of the cases with these row numbers, of all where None, in batches of `size`.
+    """Return the block of the cases with these row numbers, in batches of `size`.
 
-    `weights` are those of the cases of the block; None where all are equal.
+    `rows` is None for all cases. `weights` are those of the cases of the block; None where all are
+    equal.
     """
     xp = namespace(cases.X)
     source = cases.X if rows is not None and gathers_rows(cases.X) else None

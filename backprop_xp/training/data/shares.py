@@ -34,7 +34,7 @@ class _Span(NamedTuple):
 
     def rows(self, order: HostArray, *, own: bool) -> HostArray:
         """Return the row numbers (batches, cases) of this rank; of one row where it has none."""
-        if not self.share.count:
+        if not self.share.cases:
             return np.zeros((self.batches, 1), order.dtype)
         rows = order.reshape(self.batches, -1)
         return rows if own else rows[:, self.share.start : self.share.stop]
@@ -85,7 +85,8 @@ def epochs_of_shares(
             _Span(start, stop, (stop - start) // size, Share.of(size, ranks.rank, ranks.size))
             for start, stop, size in spans(cases.count, batch_size, rows)
         ]
-    block = partial(_block_of_file if isinstance(cases, FileCases) else _block, cases)
+    of_rows: Callable[..., Block] = _block_of_file if isinstance(cases, FileCases) else _block
+    block = partial(of_rows, cases)
     if batch_size >= sum(counts) and order is None:
         whole = _whole_block(cases, found[0].share, own=own)
         return lambda _: [whole]
@@ -114,7 +115,7 @@ def _own_spans(counts: Sequence[int], rank: int, batch_size: int, rows: int) -> 
     if batch_size >= sum(counts):
         each = list(counts)
     else:
-        each = [max(Share.of(batch_size, one, ranks).count, 1) for one in range(ranks)]
+        each = [max(Share.of(batch_size, one, ranks).cases, 1) for one in range(ranks)]
     steps = max(-(-count // size) for count, size in zip(counts, each, strict=True))
 
     def taken(step: int) -> tuple[int, ...]:
@@ -157,8 +158,8 @@ def _block(cases: Cases, rows: HostArray, share: Share) -> Block:
 
 def _whole_block(cases: Cases | FileCases, share: Share, *, own: bool) -> Block:
     """Return this rank's share of the batch of all cases, in their own order."""
-    start = share.start if share.count and not own else 0
-    part = cases.rows(start, start + max(share.count, 1))
+    start = share.start if share.cases and not own else 0
+    part = cases.rows(start, start + max(share.cases, 1))
     block = block_of(replace(part, X=for_products(part.X)), None, part.count, None)
     return _shared(block, part.weights, share)
 
@@ -173,8 +174,8 @@ def _shared(block: Block, weights: HostArray | None, share: Share) -> Block:
     w: Array
     if weights is not None:
         host = np.moveaxis(weights.reshape(*weights.shape[:-1], -1, block.size), -2, 0)
-        w = from_host_like(host[..., None, :] / share.size * (share.count > 0), block.y)
-    elif share.count:
+        w = from_host_like(host[..., None, :] / share.size * (share.cases > 0), block.y)
+    elif share.cases:
         w = namespace(block.w).full_like(block.w, 1 / share.size)
     else:
         w = from_host_like(np.zeros((block.batches, 1, block.size)), block.y)

@@ -50,9 +50,8 @@ class SummedSteps:
             z_outs.append(z_out)
             penalties += [] if penalty is None else [penalty]
         parts = execution_of(self._gradients), execution_of(self._updates)
-        self.execution = (
-            f"gradient {parts[0]}, update {parts[1]}, a sum by {self._ranks.transport} in between"
-        )
+        between = f"a sum by {self._ranks.transport} in between"
+        self.execution = f"gradient {parts[0]}, update {parts[1]}, {between}"
         xp = namespace(carry[0])
         return carry, (xp.concat(z_outs, axis=0), xp.concat(penalties) if penalties else None)
 
@@ -60,15 +59,17 @@ class SummedSteps:
         self, theta: Array, numbers: list[Numbers], source: Array | None, batch: list[Array]
     ) -> tuple[Array, Array, Array]:
         """Return θ, z^L (1, ..., n_out, m) and ∂E/∂θ (1, ..., P) of a batch, part by part."""
-        size, z_outs, total = batch[1].shape[-1], [], None
+        size, z_outs, total = batch[1].shape[-1], list[Array](), list[Array]()
         parts = min(self._ranks.accumulate, size)
         for part in range(parts):
             cases = slice(size * part // parts, size * (part + 1) // parts)
             some = batch if parts == 1 else _cases(batch, cases, of_rows=source is not None)
-            (theta, _), (z_out, dE_dtheta) = self._gradients((theta, ()), numbers, source, *some)
-            total = dE_dtheta if total is None else total + dE_dtheta
+            outs: Any
+            (theta, _), outs = self._gradients((theta, ()), numbers, source, *some)
+            z_out, dE_dtheta = outs
+            total = [total[0] + dE_dtheta if total else dE_dtheta]
             z_outs.append(z_out)
-        return theta, namespace(theta).concat(z_outs, axis=-1), total
+        return theta, namespace(theta).concat(z_outs, axis=-1), total[0]
 
 
 def _cases(batch: Sequence[Array], cases: slice, *, of_rows: bool) -> list[Array]:
