@@ -26,6 +26,7 @@ from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.step.update import UpdateRule
 from backprop_xp.training.task import Task
 from backprop_xp.training.trainer import Trainer
+from backprop_xp.training.workers import Workers, jobs_of
 
 __all__ = ["Driver"]
 
@@ -67,7 +68,15 @@ class Driver(ABC):
 
         snapshot = snapshot_to_resume(task, options, self.callbacks)
         self.ranks = task.ranks
-        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size, task.ranks)
+        if task.ranks is None:
+            jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
+            workers = Workers(self.rule, task.theta, jobs, task.devices)
+        else:  # whose sums come in the same order in each of them
+            workers = Workers(self.rule, task.theta, ranks=task.ranks)
+        guard.callback(workers.close)
+        self.trainer = Trainer(
+            task.theta, self.rule, self.numbers, task.batch_size, workers, task.ranks
+        )
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
         self.progress = TrainingProgress(

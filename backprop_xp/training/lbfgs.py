@@ -225,7 +225,7 @@ class _HostCost:
             )
             self._block, numbers = block.part(group), numbers.part(group)
         self._task = task
-        self._trainer = Trainer(task.theta, rule, numbers, block.size, task.ranks)
+        self._trainer = Trainer(task.theta, rule, numbers, block.size, ranks=task.ranks)
         self._noise = noise_of_epoch(task.net.sizes, task.seed, 0, task.theta)
         self._last: _Evaluation | None = None
 

@@ -15,11 +15,11 @@ from backprop_xp.arrays.backend import (
     is_floating,
     namespace,
 )
-from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
+from backprop_xp.arrays.several_devices import select_devices
 from backprop_xp.callbacks.restored import file_to_resume
 from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import OptionError
@@ -71,6 +71,9 @@ class Task:
         The number of training cases, over all ranks where each has rows of its own.
     others : int
         The number of validation cases, counted so.
+    devices : tuple of object
+        The devices that share a stack's groups, of θ's library, θ's own device first; empty where
+        the user names none.
     """
 
     net: Network
@@ -87,6 +90,7 @@ class Task:
     ranks: Ranks | None = None
     count: int = 0
     others: int = 0
+    devices: tuple[Any, ...] = ()
 
     def in_axes(self, theta: Array) -> Array:
         """Return θ (*stack, P) from θ (K, P)."""
@@ -154,6 +158,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         ranks,
         count,
         count_of_others,
+        () if options.device is None else tuple(x.handle for x in select_devices(options.device)),
     )
 
 
@@ -168,7 +173,7 @@ def _place(
     device = options.device
     if options.reduce is not None and device is not None:
         device = options.reduce.place(device)
-    chosen = None if device is None else select_device(device)
+    chosen = None if device is None else select_devices(device)[0]
     lead = _lead(net, theta, options.stack)
     if options.dtype is not None:
         dtype = float_name(options.dtype, "train(dtype)")
@@ -187,9 +192,9 @@ def _place(
 def _compiles(options: Options, place: Place) -> bool:
     """Tell whether steps are compiled: as the device says, or the variable for arrays of NumPy."""
     if options.device is not None:
-        return select_device(options.device).compiled
+        return select_devices(options.device)[0].compiled
     numpy = array_api_compat.is_numpy_namespace(place.xp)
-    return bool(numpy and select_device("cpu").compiled)
+    return bool(numpy and select_devices("cpu")[0].compiled)
 
 
 def _layer_rates(net: Network, options: Options) -> tuple[float, ...] | None:
