@@ -10,7 +10,8 @@ gradient of its share, one sum over all processes follows, and each of them upda
     deadline     the end of all ranks where one of them hangs
     cuda_sums    sums of arrays on a GPU: NCCL, MPI in its memory, or pinned host memory
 
-The room imports `schedules` and the rooms below it. `training` gives the steps their sums.
+Read `ranks` first, then `mpi`; `training.step.summed` has the steps, `training.data.shares` the
+batches. The room imports `schedules` and the rooms below it.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from backprop_xp.arrays.backend import Array
 
-__all__ = ["device_count", "sum_on_device"]
+__all__ = ["InPlaceSum", "NcclSum", "PinnedSum", "device_count", "sum_on_device"]
 
 
 def device_count(device: str) -> int:

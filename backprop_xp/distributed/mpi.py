@@ -54,6 +54,8 @@ class MPI(Ranks):
         The number of processes.
     local_rank : int
         The number of this process among the processes on its machine.
+    on_machine : int
+        The number of processes on its machine. A product takes at most cores / processes threads.
     transport : str
         How sums go from rank to rank; for arrays on a GPU it is known after the first sum.
 
@@ -88,7 +90,9 @@ class MPI(Ranks):
         self._library = library
         self._comm = library.COMM_WORLD if comm is None else comm
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
-        self.local_rank = self._comm.Split_type(library.COMM_TYPE_SHARED).Get_rank()
+        on_machine = self._comm.Split_type(library.COMM_TYPE_SHARED)
+        self.local_rank, self.on_machine = on_machine.Get_rank(), on_machine.Get_size()
+        on_machine.Free()
         self.transport = "MPI"
         self._deadline = Deadline(library, self._comm, deadline)
         self._on_device: Any = None
@@ -96,7 +100,13 @@ class MPI(Ranks):
             _end_all_by_errors(self._comm)
 
     def sum(self, x: Array) -> Array:
-        """Return the sum of `x` over the ranks, with equal bits in all ranks; `x` is consumed."""
+        """Return the sum of `x` over the ranks, with equal bits in all ranks; `x` is consumed.
+
+        Examples
+        --------
+        >>> MPI().sum(np.ones(3)) / MPI().size  # doctest: +SKIP
+        array([1., 1., 1.])
+        """
         if array_api_compat.is_cupy_array(x):
             return self._summed_on_device(x)
         host = to_host(x)
@@ -108,19 +118,35 @@ class MPI(Ranks):
         return x if is_same else from_host_like(host, x)
 
     def gathered(self, value: Any) -> list[Any]:
-        """Return the values of all ranks, by their numbers. A value can be pickled."""
+        """Return the values of all ranks, by their numbers. A value can be pickled.
+
+        Examples
+        --------
+        >>> MPI().gathered("a")  # doctest: +SKIP
+        ['a', 'a']
+        """
         with self._deadline.waiting():
             found: list[Any] = self._comm.allgather(value)
         return found
 
     def ended_epoch(self) -> None:
-        """Note the end of an epoch: the deadline follows from the times of the first."""
+        """Note the end of an epoch: the deadline follows from the times of the first.
+
+        Examples
+        --------
+        >>> MPI().ended_epoch()  # doctest: +SKIP
+        """
         self._deadline.ended_epoch()
 
     def place(self, device: Any) -> Any:
         """Return the device of this rank: of several GPUs, the one with the number of its rank.
 
         A device with a number, such as "cuda:1", stays as it is.
+
+        Examples
+        --------
+        >>> MPI().place("cuda:1")  # doctest: +SKIP
+        'cuda:1'
         """
         if device == "auto":
             device = "cuda" if select_device().name.startswith("cuda") else "cpu"
@@ -131,7 +157,12 @@ class MPI(Ranks):
         return f"{device}:{self.local_rank % max(device_count(device), 1)}"
 
     def abort(self, status: int = 1) -> None:
-        """End all ranks with a status ≠ 0."""
+        """End all ranks with a status ≠ 0.
+
+        Examples
+        --------
+        >>> MPI().abort(3)  # doctest: +SKIP
+        """
         sys.stdout.flush()
         sys.stderr.flush()
         self._comm.Abort(status)

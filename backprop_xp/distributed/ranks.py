@@ -31,12 +31,24 @@ class Share(NamedTuple):
 
     @classmethod
     def of(cls, size: int, rank: int, ranks: int) -> "Share":
-        """Return the share of a rank, where all shares are equal but for one case."""
+        """Return the share of a rank, where all shares are equal but for one case.
+
+        Examples
+        --------
+        >>> Share.of(8, 2, 3)
+        Share(start=5, stop=8, size=8)
+        """
         return cls(size * rank // ranks, size * (rank + 1) // ranks, size)
 
     @property
     def cases(self) -> int:
-        """The number of cases, which may be 0."""
+        """The number of cases, which may be 0.
+
+        Examples
+        --------
+        >>> Share.of(8, 1, 3).cases
+        3
+        """
         return self.stop - self.start
 
 
@@ -48,7 +60,7 @@ class Ranks(ABC):
     gradients of its shards, so that one sum over the ranks makes them train as one.
 
     A subclass gives `rank`, `size`, `sum` and `gathered`. Every rank calls these methods the same
-    number of times, in the same order.
+    number of times, in the same order. `MPI` has the processes of MPI.
 
     Parameters
     ----------
@@ -64,12 +76,30 @@ class Ranks(ABC):
         The number of this process, counted from 0.
     size : int
         The number of processes.
+    on_machine : int
+        The number of these processes on this machine, which share its cores.
     transport : str
         How sums go from rank to rank.
+
+    Examples
+    --------
+    >>> import backprop_xp as bp
+    >>> class Alone(bp.distributed.Ranks):
+    ...     rank, size = 0, 1
+    ...     def sum(self, x):
+    ...         return x
+    ...     def gathered(self, value):
+    ...         return [value]
+    >>> X, Y = bp.datasets.xor()
+    >>> net = bp.Network([2, 4, 1], "tanh", "sigmoid", "binary_cross_entropy")
+    >>> run = bp.train(net, X, Y, reduce=Alone())
+    >>> bool((run.theta == bp.train(net, X, Y).theta).all())
+    True
     """
 
     rank: int
     size: int
+    on_machine: int = 1
     transport: str = "ranks"
 
     def __init__(self, rows: str = "common", accumulate: int = 1) -> None:
@@ -83,31 +113,73 @@ class Ranks(ABC):
 
     @abstractmethod
     def sum(self, x: Array) -> Array:
-        """Return the sum of `x` over the ranks, with equal bits in all ranks; `x` is consumed."""
+        """Return the sum of `x` over the ranks, with equal bits in all ranks; `x` is consumed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> MPI().sum(np.ones(3)) / size  # doctest: +SKIP
+        array([1., 1., 1.])
+        """
 
     @abstractmethod
     def gathered(self, value: Any) -> list[Any]:
-        """Return the values of all ranks, by their numbers. A value can be pickled."""
+        """Return the values of all ranks, by their numbers. A value can be pickled.
+
+        Examples
+        --------
+        >>> ranks.gathered(ranks.rank)  # doctest: +SKIP
+        [0, 1]
+        """
 
     @property
     def writes(self) -> bool:
-        """Whether this rank writes files and to the screen."""
+        """Whether this rank writes files and to the screen.
+
+        Examples
+        --------
+        >>> if ranks.writes:  # doctest: +SKIP
+        ...     bp.save("model.safetensors", net, run.theta)
+        """
         return self.rank == 0
 
     def ended_epoch(self) -> None:  # noqa: B027  a subclass may know no deadlines
-        """Note the end of an epoch."""
+        """Note the end of an epoch.
+
+        Examples
+        --------
+        >>> ranks.ended_epoch()  # doctest: +SKIP
+        """
 
     def place(self, device: Any) -> Any:
-        """Return the device of this rank, where `device` is the device of all."""
+        """Return the device of this rank, where `device` is the device of all.
+
+        Examples
+        --------
+        >>> ranks.place("cuda")  # doctest: +SKIP
+        'cuda:1'
+        """
         return device
 
     def total(self, x: HostArray) -> HostArray:
-        """Return the sum of a float64 array over the ranks; `x` is unchanged."""
+        """Return the sum of a float64 array over the ranks; `x` is unchanged.
+
+        Examples
+        --------
+        >>> ranks.total(np.array([ranks.rank]))  # doctest: +SKIP
+        array([1.])
+        """
         summed: Any = self.sum(np.array(x, np.float64))
         return np.asarray(summed)
 
     def first(self, value: Any) -> Any:
-        """Return the value of the first rank whose value is not None; None where all are."""
+        """Return the value of the first rank whose value is not None; None where all are.
+
+        Examples
+        --------
+        >>> ranks.first("stop" if ranks.rank else None)  # doctest: +SKIP
+        'stop'
+        """
         return next((one for one in self.gathered(value) if one is not None), None)
 
     def agree(self, texts: Mapping[str, str], where: str) -> None:
@@ -117,6 +189,10 @@ class Ranks(ABC):
         ------
         OptionError
             A text differs from the text of rank 0, in all ranks. The error names the first rank.
+
+        Examples
+        --------
+        >>> ranks.agree({"seed": "0"}, "train(reduce)")  # doctest: +SKIP
         """
         first, *others = self.gathered(dict(texts))
         for rank, found in enumerate(others, start=1):
@@ -131,11 +207,23 @@ class Ranks(ABC):
                     )
 
     def counts(self, count: int) -> Sequence[int]:
-        """Return the number of cases of each rank, for its own rows; else of all ranks at once."""
+        """Return the number of cases of each rank, for its own rows; else of all ranks at once.
+
+        Examples
+        --------
+        >>> ranks.counts(100)  # doctest: +SKIP
+        [100, 98]
+        """
         return self.gathered(count) if self.rows == "own" else [count]
 
     def share(self, count: int) -> Share:
-        """Return the cases that this rank scores, of `count` cases that it has."""
+        """Return the cases that this rank scores, of `count` cases that it has.
+
+        Examples
+        --------
+        >>> ranks.share(100)  # doctest: +SKIP
+        Share(start=0, stop=50, size=100)
+        """
         if self.rows == "common":
             return Share.of(count, self.rank, self.size)
         return Share(0, count, sum(self.gathered(count)))

@@ -123,7 +123,7 @@ class Driver(ABC):
         found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
         for rank, (other, _, _) in enumerate(found):
             if other != found[0][0]:
-                came, expected = f"another θ after epoch {at.epoch}", "θ as in rank 0"
+                came, expected = f"another theta after epoch {at.epoch}", "theta as in rank 0"
                 advice = "Let callbacks and parts of your own do the same in all ranks"
                 raise OptionError(f"train(reduce), rank {rank}", came, expected, advice)
         stopped = next((text for _, text, _ in found if text), None)
