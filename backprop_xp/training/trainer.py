@@ -177,7 +177,7 @@ class Trainer:
 
         def task(worker: Worker, number: int, given_up: GivenUp) -> tuple[Carry, list[Any]]:
             group, done = groups[number], []
-            carry = worker.here(_part_of((theta, state), group))
+            carry = worker.here(_part_of((theta, state), group), again=False)
             for one in given:
                 if given_up():
                     break
@@ -185,8 +185,8 @@ class Trainer:
                 numbers = worker.here_each(part.numbers)
                 part = _Given(worker.here(part.block), numbers, worker.here(part.noise))
                 carry, *scores = _trained(worker.functions.steps, carry, part, by_batch=by_batch)
-                done.append(worker.home(scores))
-            return worker.home(carry), done
+                done.append(scores)
+            return carry, done
 
         carries, done = zip(*self._workers.each(len(groups), task), strict=True)
         thetas, states = zip(*carries, strict=True)
@@ -231,10 +231,9 @@ class Trainer:
 
         def task(worker: Worker, number: int, _: GivenUp) -> Scores:
             group = groups[number]
-            part = worker.here(rows_of_networks(theta, group))
+            part = worker.here(rows_of_networks(theta, group), again=False)
             of_group = cases.part(group).moved(worker.here)
-            scores: Scores = worker.home(worker.functions.score.cases(part, of_group, share))
-            return scores
+            return worker.functions.score.cases(part, of_group, share)
 
         return Scores.joined(self._workers.each(len(groups), task), self._members.joined)
 

@@ -100,7 +100,7 @@ def test_another_theta_in_one_rank_is_an_error():
 
         return trained({"callbacks": [Change()]}, ranks)
 
-    with pytest.raises(bp.OptionError, match=r"train\(reduce\), rank 1.*another θ after epoch 1"):
+    with pytest.raises(bp.OptionError, match=r"train\(reduce\), rank 1.*another theta after epoch 1"):
         on_ranks(2, work)
 
 

@@ -2,7 +2,7 @@
 
 A block holds whole batches of one size. The last cases of an epoch, fewer than a batch, are a block
 of one smaller batch. A block gathers some thousand shuffled rows at once, which is much faster than
-a gather for each batch; or the step gathers its rows itself (`arrays.backend.gathers_rows`).
+a gather for each batch; or the step gathers its rows itself (`execution.steps.gathers_rows`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,6 @@ from backprop_xp.arrays.backend import (
     compiled,
     compiles,
     from_host_like,
-    gathers_rows,
     is_array,
     is_on_cpu,
     namespace,
@@ -27,6 +26,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.distributed.ranks import Share
 from backprop_xp.errors import OptionError
+from backprop_xp.execution.steps import gathers_rows
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.networks import Networks, rows_of_networks

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, HostArray, from_host_like, gathers_rows, namespace
+from backprop_xp.arrays.backend import Array, HostArray, from_host_like, namespace
 from backprop_xp.distributed.ranks import Ranks, Share
+from backprop_xp.execution.steps import gathers_rows
 from backprop_xp.training.data.batches import (
     Block,
     block_of,
