@@ -44,12 +44,20 @@ def calls_of(instruction: Instruction) -> list[Call]:
         return [partial(target.__setitem__, ..., inputs[0])]  # faster to call than copyto
     if instruction.kind == "function":
         return [lambda: np.copyto(target, function(*inputs, **named))]
+    if instruction.kind == "in place":
+        return [partial(_in_place, function, target)]
     if instruction.kind == "reduce":
         return [_reduction(instruction)]
     if function is np.matmul:
         return calls_of_stack(instruction) or [_product(instruction)]
     before, inputs = _spread(inputs, target)
     return [*before, _with_out(function, inputs, instruction)]
+
+
+def _in_place(function: Callable[[HostArray], HostArray], x: HostArray) -> None:
+    result = function(x)
+    if result is not x:
+        np.copyto(x, result)
 
 
 def _with_out(function: Callable[..., Any], inputs: tuple[Any, ...], of: Instruction) -> Call:

@@ -22,6 +22,7 @@ __all__ = [
     "NotReplayable",
     "Recorded",
     "Tape",
+    "in_place",
     "leaves",
     "mapped",
     "plain_array",
@@ -86,9 +87,10 @@ class Instruction:
         Arrays and numbers.
     target : ndarray
         The array into which the result is written.
-    kind : {"ufunc", "reduce", "convert", "function"}
+    kind : {"ufunc", "reduce", "convert", "function", "in place"}
         "ufunc": elementwise. "reduce": the reduction of a ufunc. "convert": a conversion of the
-        only input to the target's dtype. "function": any other function; its result is copied.
+        only input to the target's dtype. "function": any other function; its result is copied. "in
+        place": a function that is no operation of NumPy, of the target.
     options : mapping
         Keyword arguments of the function.
     """
@@ -260,6 +262,12 @@ class Tape:
         self.instructions.append(Instruction(function, plain, plain_array(made), "function", named))
         return made
 
+    def in_place(self, function: Callable[[Any], Any], x: Recorded) -> Recorded:
+        """Note a function of an array, whose result takes the array's place; it is not called."""
+        plain = plain_array(_writable(x))
+        self.instructions.append(Instruction(function, (plain,), plain, "in place"))
+        return x
+
     def converted(self, x: Recorded, dtype: Any) -> Recorded:
         """Convert to another dtype and note it."""
         plain = plain_array(x)
@@ -324,6 +332,21 @@ class Tape:
         if x.life is not None:
             self._held.append(x.life)
         return x
+
+
+def in_place(function: Callable[[Any], Any], x: Any) -> Any:
+    """Return ``function(x)``, where `x` is consumed; a tape notes it, and calls it in each replay.
+
+    The function may do anything, such as a sum over processes.
+
+    Examples
+    --------
+    >>> in_place(lambda x: x + 1, np.ones(2))
+    array([2., 2.])
+    """
+    if isinstance(x, Recorded):
+        return _tape_of((x,), ()).in_place(function, x)
+    return function(x)
 
 
 def _aligned(x: HostArray) -> HostArray:

@@ -26,7 +26,7 @@ from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
 from backprop_xp.training.step.scored import CompiledSteps, RecordedSteps, ScoredSteps
-from backprop_xp.training.step.summed import SummedSteps, parts_of_step
+from backprop_xp.training.step.summed import StepsWithSum, SummedSteps, parts_of_step
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
 __all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
@@ -75,12 +75,16 @@ def _summed(rule: UpdateRule, theta: Array, ranks: Ranks) -> Functions:
     xp, pure = namespace(theta), is_built_in(rule.net, rule.optimizer)
     if rule.compiled:
         warn_of_fallback("a sum over ranks stands between the gradient and the update")
-    if compiles(xp) and pure:
+    steps: StepsWithSum | SummedSteps
+    if isinstance(theta, np.ndarray) and ranks.accumulate == 1:
+        steps = StepsWithSum(_checked(rule), theta, ranks, pure=pure)
+    elif compiles(xp) and pure:
         parts = _compiled_parts(rule, xp, device_of(theta), dtype_name(theta.dtype))
+        steps = SummedSteps(*parts, ranks)
     else:
-        parts = parts_of_step(_checked(rule), theta, pure=pure)
+        steps = SummedSteps(*parts_of_step(_checked(rule), theta, pure=pure), ranks)
     score = scorer_of(rule.net, xp)
-    return Functions(ScoredSteps(SummedSteps(*parts, ranks), score), score)
+    return Functions(ScoredSteps(steps, score), score)
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,8 @@
-"""Steps in two parts, with the sum of the gradient over several processes in between."""
+"""Steps with the sum of the gradient over several processes between gradient and update.
+
+NumPy records such a step as a whole, with the sum as one of its calls. Elsewhere, and where a batch
+is computed in parts, a step has two parts.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,9 +14,44 @@ from backprop_xp.execution.steps import over_batches
 from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.step.numbers import Numbers
-from backprop_xp.training.step.update import BatchGradient, Carry, UpdateRule, update_by
+from backprop_xp.training.step.update import BatchGradient, Carry, UpdateRule, step_of, update_by
 
-__all__ = ["SummedSteps", "parts_of_step"]
+__all__ = ["StepsWithSum", "SummedSteps", "parts_of_step"]
+
+
+class StepsWithSum:
+    """Steps on NumPy over batches of which this rank has a share, each with a sum over ranks.
+
+    It is called as `execution.steps.over_batches` says. θ, the state and the gradient stay in their
+    memory, as in one process.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+    theta : ndarray (..., P)
+        An example of θ.
+    ranks : Ranks
+        Sums the gradients of all ranks.
+    pure : bool
+        As `execution.steps.over_batches` takes it.
+    """
+
+    def __init__(self, rule: UpdateRule, theta: Array, ranks: Ranks, *, pure: bool) -> None:
+        def make_step(like: Array = theta) -> Callable[..., Any]:
+            return step_of(rule, like, ranks.sum)
+
+        self._steps, self._ranks = over_batches(make_step, namespace(theta), pure=pure), ranks
+
+    def __call__(
+        self, carry: Carry, numbers: Sequence[Numbers], source: Array | None, *batches: Array
+    ) -> tuple[Carry, tuple[Array | None, ...]]:
+        """Return the carry after all steps, z^L of this rank's cases, and the penalties."""
+        return self._steps(carry, numbers, source, *batches)
+
+    @property
+    def execution(self) -> str:
+        """How the last steps were run."""
+        return f"{execution_of(self._steps)}, a sum by {self._ranks.transport} in between"
 
 
 class SummedSteps:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from backprop_xp.arrays.backend import Array, copied
+from backprop_xp.execution.tape import in_place
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.hyperparameters import Hyperparameters
 from backprop_xp.optimizers.protocol import Optimizer, State
@@ -64,7 +65,9 @@ class UpdateRule:
         object.__setattr__(self, "structure", structure)  # a frozen dataclass has no other way
 
 
-def step_of(rule: UpdateRule, theta: Array) -> Step:
+def step_of(
+    rule: UpdateRule, theta: Array, summed: Callable[[Array], Array] | None = None
+) -> Step:
     """Return the training step, a function of arrays that consumes θ and the optimiser's state.
 
     A step is the gradient of a batch (`BatchGradient`), then the update by it (`update_by`). The
@@ -75,6 +78,8 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
     rule : UpdateRule
     theta : array (..., P)
         An example of θ: its library, device and dtype.
+    summed : callable, optional
+        Returns the sum of ∂E/∂θ over several processes, and consumes its own.
 
     Returns
     -------
@@ -92,6 +97,8 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
         carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
     ) -> tuple[Carry, tuple[Array, Array | None]]:
         z_out, dE_dtheta = gradient(carry[0], numbers, X, y, w, *noise)
+        if summed is not None:
+            dE_dtheta = in_place(summed, dE_dtheta)
         (theta, state), penalty = update(carry, numbers, dE_dtheta)
         if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
             gradient.forget()
