@@ -88,13 +88,25 @@ def environment(threads: int) -> dict[str, str]:
 
 
 class Worker:
-    """A peer in a process of its own, ended on leaving the context."""
+    """A peer in a process of its own, ended on leaving the context.
 
-    def __init__(self, peer: str, job: Job) -> None:
+    Parameters
+    ----------
+    peer : str
+    job : Job
+    module : str
+        The module that answers.
+    starter : sequence of str
+        The program that starts Python, with its arguments.
+    """
+
+    def __init__(
+        self, peer: str, job: Job, module: str = "benchmarks.worker", starter: Sequence[str] = ()
+    ) -> None:
         # closed in __exit__
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", peer, json.dumps(asdict(job))],
+            [*starter, sys.executable, "-m", module, peer, json.dumps(asdict(job))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -148,12 +160,18 @@ class Worker:
         self.begin(times)
         return self.answer(within)
 
-    def begin(self, times: int) -> None:
+    def begin(self, times: int, *options: str) -> None:
         """Let the process do the work so many times; `answer` returns its answer."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):  # `answer` raises with the reason
-                self._process.stdin.write(f"{times}\n")
-                self._process.stdin.flush()
+                print(times, *options, file=self._process.stdin, flush=True)
+
+    def end(self, within: float) -> None:
+        """Let the process end by itself, for some seconds."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError, subprocess.TimeoutExpired):
+                self._process.stdin.close()
+                self._process.wait(within)
 
 
 def interleave(

@@ -18,7 +18,8 @@ class Job:
 
     Attributes
     ----------
-    task : {"train", "fit", "search", "stack", "starts", "threads", "machines", "predict"}
+    task : {"train", "fit", "search", "stack", "starts", "threads", "machines", "ranks",
+        "predict"}
     sizes : list of int
     batch_size, cases, threads : int
         `cases` is a multiple of `batch_size`, so that all peers make the same number of steps.

@@ -3,6 +3,8 @@
 The part ``jobs`` times a stack whose groups train in threads, beside as many independent processes,
 each of which trains an equal share of the networks. Threads and processes have one thread of the
 BLAS each. The processes begin together, and the last one to end counts.
+
+The part ``ranks`` times one network that processes train together (`machines_ranks`).
 """
 
 import argparse
@@ -11,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from benchmarks import machine
+from benchmarks import machine, machines_ranks
 from benchmarks.interleave import Ended, Outcome, Worker
 from benchmarks.job import Job
 from benchmarks.options import Refused, add_files, at_least
@@ -22,7 +24,7 @@ from benchmarks.tables import Table, number
 from benchmarks.train import name_of
 
 ONE, PROCESSES = "one job", "processes"
-PARTS = ("jobs",)
+PARTS = ("jobs", "ranks")
 STEPS = {"recorded": OWN, "compiled": COMPILED}  # the peer by the kind of its steps
 STACKS = [  # sizes, networks, batch size, cases, epochs timed as one
     ([64, 32, 10], 64, 32, 1440, 20),
@@ -48,23 +50,25 @@ def add_command(commands: Any) -> None:
         "--jobs",
         type=at_least(2),
         default=max(cores, 2),
-        help=f"jobs, and processes (default: the cores, {cores}, at least 2)",
+        help=f"jobs or ranks, and processes (default: the cores, {cores}, at least 2)",
     )
     parser.add_argument("--repeat", type=at_least(1), default=9, help="rounds (default: 9)")
-    parser.add_argument("--epochs", type=at_least(1), help="timed as one (default: 20 and 500)")
+    parser.add_argument("--epochs", type=at_least(1), help="timed as one (default: 20 and 500; ranks: 1)")
     parser.add_argument("--steps", choices=STEPS, help="one kind of steps (default: both)")
     add_files(parser, plot=False)
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Time the stacks by jobs and by processes, and publish the results.
+    """Time the work by jobs or ranks and by processes, and publish the results.
 
     Raises
     ------
     Refused
-        There are more jobs than networks.
+        There are more jobs than networks; or there is no MPI for ranks.
     """
+    if given.part == "ranks":
+        return machines_ranks.run(given)
     if given.jobs > min(networks for _, networks, *_ in STACKS):
         raise Refused("--jobs: more than the networks of a stack")
     report = Report("machines jobs", f"The groups of a stack in {given.jobs} threads: float32")

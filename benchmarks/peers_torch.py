@@ -27,7 +27,7 @@ def train_compiled(job: Job) -> Peer:
 
 def _train(job: Job, wrap: Callable[[Any], Any]) -> Peer:
     X, Y = _data(job)
-    trained = _Trained(job)
+    trained = Trained(job)
 
     @wrap
     def step(rows: Any) -> Any:
@@ -51,7 +51,7 @@ def train_graph(job: Job) -> Peer:
     if job.cuda_index is None:
         raise LeftOut("CUDA graphs need a CUDA device")
     X, Y = _data(job)
-    trained = _Trained(job, capturable=True)
+    trained = Trained(job, capturable=True)
     trained.held = (X, Y)  # a graph holds addresses, which keep no array alive
     rows = torch.arange(job.batch_size, device=X.device)
     total = torch.zeros((), device=X.device)
@@ -84,7 +84,7 @@ def train_graph(job: Job) -> Peer:
     return Peer(run, meter_for("torch", job.cuda_index))
 
 
-class _Trained:
+class Trained:
     """A model with its optimiser, which can restart."""
 
     def __init__(self, job: Job, *, capturable: bool = False) -> None:
@@ -151,7 +151,7 @@ def train_vmapped(job: Job) -> Peer:
 def predict(job: Job) -> Peer:
     """Return the peer that predicts probabilities, without recording a graph."""
     X, _ = _data(job)
-    model = _Trained(job).model
+    model = Trained(job).model
 
     def run(passes: int) -> Any:
         with torch.no_grad():
