@@ -149,7 +149,7 @@ class Worker:
         said = self._errors.read().strip().splitlines()
         raise Ended(said[-1] if said and status > 0 else f"its process ended with status {status}")
 
-    def seconds(self, times: int, within: float | None = None) -> dict[str, Any]:
+    def seconds(self, times: int, *options: str, within: float | None = None) -> dict[str, Any]:
         """Do the work so many times and return the answer, with the mean seconds of one.
 
         Raises
@@ -157,7 +157,7 @@ class Worker:
         Ended
             As for `answer`.
         """
-        self.begin(times)
+        self.begin(times, *options)
         return self.answer(within)
 
     def begin(self, times: int, *options: str) -> None:
@@ -211,7 +211,7 @@ def interleave(
             for name in [name for name in work if name in workers]:
                 worker = workers[name]
                 try:
-                    answer = worker.seconds(times, budget and budget.of_an_answer())
+                    answer = worker.seconds(times, within=budget and budget.of_an_answer())
                 except Ended as ended:
                     outcome.leave_out(name, ended)
                     del workers[name]

@@ -53,7 +53,9 @@ def add_command(commands: Any) -> None:
         help=f"jobs or ranks, and processes (default: the cores, {cores}, at least 2)",
     )
     parser.add_argument("--repeat", type=at_least(1), default=9, help="rounds (default: 9)")
-    parser.add_argument("--epochs", type=at_least(1), help="timed as one (default: 20 and 500; ranks: 1)")
+    parser.add_argument(
+        "--epochs", type=at_least(1), help="timed as one (default: 20 and 500; ranks: 1)"
+    )
     parser.add_argument("--steps", choices=STEPS, help="one kind of steps (default: both)")
     add_files(parser, plot=False)
     parser.set_defaults(run=run)

@@ -2,8 +2,9 @@
 
 Beside the ranks, as many independent processes train a network of their own each, with as many
 cases in a batch as a rank has. They do the work of the ranks without the sum. PyTorch's DDP trains
-the network of the ranks on the same batches. Each process has one thread of the BLAS. The peers
-take turns, the slowest process counts, and the start of a training does not count.
+the network of the ranks on the same batches. ``mpiexec`` starts the processes of all three, and each
+has one thread of the BLAS. The peers take turns, the slowest process counts, and the start of a
+training does not count.
 """
 
 import argparse
@@ -48,7 +49,9 @@ def run(given: argparse.Namespace) -> int:
     """
     mpiexec = shutil.which("mpiexec")
     if mpiexec is None or not importlib.util.find_spec("mpi4py"):
-        raise Refused("--part ranks: needs mpiexec and mpi4py: run python -m pip install mpi4py mpich")
+        raise Refused(
+            "--part ranks: needs mpiexec and mpi4py: run python -m pip install mpi4py mpich"
+        )
     starter = (mpiexec, "-n", str(given.jobs))
     title = f"One network on {given.jobs} ranks of MPI: SGD, ReLU, float32, one thread each"
     report = Report("machines ranks", title)
@@ -60,10 +63,10 @@ def run(given: argparse.Namespace) -> int:
         outcome, laps = measured(job, of_a_rank, starter, given.repeat, epochs)
         report.add(job, outcome)
         report.results[-1] |= {"laps": laps, "ratios": ratios(outcome.seconds)}
-        report.show(Table(_title(job, of_a_rank), HEAD, _rows(outcome, laps, steps)))
+        report.show(Table(_title(job, of_a_rank), HEAD, _rows(outcome, laps)))
     report.notes.append(
-        f"{ALONE}: {given.jobs} independent processes, each with a network and batches of its own. "
-        "Ranks, of its speed: the time of the peer / the time of the ranks, the median over rounds. "
+        f"{ALONE}: {given.jobs} independent ones, each with a network and batches of its own. "
+        "Ranks, of its speed: the peer's time / the time of the ranks, the median over rounds. "
         "In the sum: the share of the time that the ranks spend in sums, with waiting for each "
         f"other. Of it waiting: from other rounds ({APART}), with a barrier before each sum."
     )
@@ -82,59 +85,45 @@ def measured(
     of_a_rank : int
         Cases in a batch of a rank.
     starter : sequence of str
-        The command that starts the ranks; its last word is their number.
+        The command that starts the processes.
     repeat, epochs : int
         The rounds, and the epochs timed as one.
     """
-    count = int(starter[-1])
     alone = replace(job, batch_size=of_a_rank, cases=of_a_rank * job.batches)
     outcome = Outcome(seconds={name: [] for name in (OWN, ALONE, DDP)})
     laps: dict[str, list[float]] = {"summing": [], "waiting": [], "summing apart": []}
+    work = {OWN: job, ALONE: alone, DDP: job}
     with ExitStack() as stack:
-        groups = {
-            OWN: [stack.enter_context(_Ranks(OWN, job, starter))],
-            ALONE: [stack.enter_context(_Ranks(ALONE, alone)) for _ in range(count)],
-        }
-        if importlib.util.find_spec("torch"):
-            groups[DDP] = [stack.enter_context(_Ranks(DDP, job, starter))]
-        else:
+        if not importlib.util.find_spec("torch"):
             outcome.leave_out(DDP, "torch is not installed")
-        for name, group in groups.items():
+        workers = {
+            name: stack.enter_context(_Ranks(name, work[name], starter)) for name in outcome.seconds
+        }
+        for name, worker in workers.items():
             try:
-                first = [worker.answer() for worker in group]
+                first = worker.answer()
             except Ended as ended:
                 outcome.leave_out(name, ended)
                 continue
             outcome.memory[name] = {"peak": 0}
-            outcome.figures[name] = None if name == ALONE else first[0]["figure"]
+            outcome.figures[name] = None if name == ALONE else first["figure"]
         for _ in range(repeat):
-            _round(outcome, groups, epochs, job.batches, laps)
+            for name in list(outcome.seconds):
+                try:
+                    answer = workers[name].seconds(epochs)
+                except Ended as ended:
+                    outcome.leave_out(name, ended)
+                    continue
+                outcome.seconds[name].append(answer["seconds"] / (epochs * job.batches))
+                if name == OWN:
+                    _note(laps, answer, workers[name].seconds(epochs, APART))
     return outcome, laps
 
 
-def _round(
-    outcome: Outcome,
-    groups: dict[str, list["_Ranks"]],
-    epochs: int,
-    steps: int,
-    laps: dict[str, list[float]],
-) -> None:
-    for name in [name for name in groups if name in outcome.seconds]:
-        try:
-            for worker in groups[name]:
-                worker.begin(epochs)
-            answers = [worker.answer() for worker in groups[name]]
-            slowest = max(answer["seconds"] for answer in answers)
-            outcome.seconds[name].append(slowest / (epochs * steps))
-            if name == OWN:
-                laps["summing"].append(answers[0]["summing"])
-                (worker,) = groups[name]
-                worker.begin(epochs, APART)
-                apart = worker.answer()
-                laps["waiting"].append(apart["waiting"])
-                laps["summing apart"].append(apart["summing"])
-        except Ended as ended:
-            outcome.leave_out(name, ended)
+def _note(laps: dict[str, list[float]], answer: dict[str, Any], apart: dict[str, Any]) -> None:
+    laps["summing"].append(answer["summing"])
+    laps["waiting"].append(apart["waiting"])
+    laps["summing apart"].append(apart["summing"])
 
 
 def ratios(seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
@@ -157,7 +146,7 @@ def _title(job: Job, of_a_rank: int) -> str:
     return f"{job.sizes}, batch {of_a_rank} a rank, {job.batch_size:,} in all, {job.batches} steps"
 
 
-def _rows(outcome: Outcome, laps: dict[str, list[float]], steps: int) -> list[list[str]]:
+def _rows(outcome: Outcome, laps: dict[str, list[float]]) -> list[list[str]]:
     of, rows = ratios(outcome.seconds), []
     for name, times in outcome.seconds.items():
         found = [number(1e3 * statistics.median(times)), number(1e3 * min(times))]
@@ -171,12 +160,12 @@ def _rows(outcome: Outcome, laps: dict[str, list[float]], steps: int) -> list[li
 
 
 class _Ranks(Worker):
-    """The processes of a peer: ranks that `starter` starts, or one process without it."""
+    """The processes of a peer, which `starter` starts."""
 
-    def __init__(self, peer: str, job: Job, starter: Sequence[str] = ()) -> None:
+    def __init__(self, peer: str, job: Job, starter: Sequence[str]) -> None:
         super().__init__(peer, job, "benchmarks.ranks_worker", starter)
 
     def __exit__(self, *_: Any) -> None:
-        """End the processes; ranks end by themselves, as mpiexec would leave them behind."""
+        """End the processes; they end by themselves, as a killed mpiexec may leave them behind."""
         self.end(END_SECONDS)
         super().__exit__()

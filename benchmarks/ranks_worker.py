@@ -1,8 +1,8 @@
 """A process that trains a network with others: ``python -m benchmarks.ranks_worker PEER JOB``.
 
-``mpiexec`` starts the ranks; the peer `ALONE` is one process. The first rank reads lines of its
-input: a number of epochs, and "apart" where waiting is to be timed apart from the sums. It answers
-with a line of JSON, the slowest rank's seconds and the means over ranks of the other times.
+``mpiexec`` starts the processes of each peer. The first one reads lines of its input: a number of
+epochs, and "apart" where waiting is to be timed apart from the sums. It answers with a line of
+JSON, the slowest process' seconds and the means over processes of the other shares.
 """
 
 import json
@@ -13,33 +13,20 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 import numpy as np
+from mpi4py import MPI
 
 from benchmarks.job import Job
-from benchmarks.peers_ranks import ALONE, PEERS, Lap
+from benchmarks.peers_ranks import PEERS, Lap
 
 PAUSE = 0.002  # seconds; a rank without work must not take the core of a process that is timed
-
-
-class _Alone:
-    """The communicator of one process."""
-
-    def Get_rank(self) -> int:  # as mpi4py names it
-        return 0
-
-    def gather(self, value: Any) -> list[Any]:
-        return [value]
-
-    def Barrier(self) -> None:
-        pass
 
 
 def main() -> None:
     """Answer until the input ends."""
     answers = _own_output()
     name, job = sys.argv[1], Job(**json.loads(sys.argv[2]))
-    comm = _Alone() if name == ALONE else _world()
+    comm = MPI.COMM_WORLD
     run = PEERS[name](job, comm)
-    run(1, False)
     _answer(answers, comm, run(1, False))
     for line in _lines(comm):
         epochs, *options = line.split()
@@ -47,17 +34,8 @@ def main() -> None:
         _answer(answers, comm, run(int(epochs), "apart" in options))
 
 
-def _world() -> Any:
-    from mpi4py import MPI
-
-    return MPI.COMM_WORLD
-
-
 def _lines(comm: Any) -> Iterator[str]:
     """Yield the lines that the first rank reads, in all ranks; the others sleep until one comes."""
-    if isinstance(comm, _Alone):
-        yield from sys.stdin
-        return
     if comm.Get_rank() == 0:
         others = range(1, comm.Get_size())
         for line in sys.stdin:

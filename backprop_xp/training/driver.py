@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
-from backprop_xp.training.fingerprint import digest
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
@@ -119,7 +119,7 @@ class Driver(ABC):
         if self.ranks is None:
             return
         at = self.progress
-        same = digest(to_host(at.weights).tobytes())
+        same = crc32(np.ascontiguousarray(to_host(at.weights)))  # a tenth of the time of SHA-256
         found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
         for rank, (other, _, _) in enumerate(found):
             if other != found[0][0]:

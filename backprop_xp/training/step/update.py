@@ -65,9 +65,7 @@ class UpdateRule:
         object.__setattr__(self, "structure", structure)  # a frozen dataclass has no other way
 
 
-def step_of(
-    rule: UpdateRule, theta: Array, summed: Callable[[Array], Array] | None = None
-) -> Step:
+def step_of(rule: UpdateRule, theta: Array, summed: Callable[[Array], Array] | None = None) -> Step:
     """Return the training step, a function of arrays that consumes θ and the optimiser's state.
 
     A step is the gradient of a batch (`BatchGradient`), then the update by it (`update_by`). The
