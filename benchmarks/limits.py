@@ -1,20 +1,24 @@
 """The tables of LIMITS.md; ``python -m benchmarks.limits`` writes them into the page.
 
 The prose of the page is kept. The table below each mark ``<!-- name -->`` is computed here, from
-`limits_cost` and `limits_crossings`. ``--measure`` measures a core of this machine and prints it as
-a `Machine`.
+`limits_cost`, `limits_crossings` and `limits_fabrics`. ``--measure`` measures a core of this
+machine and prints it as a `Machine`. ``--measure-ranks`` measures the all-reduce of two ranks of
+MPI and prints it as a `Link`.
 """
 
 import argparse
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import limits_cost as cost
 from benchmarks import limits_crossings as crossings
-from benchmarks.limits_cost import CASES, CORE, FLOAT, H100, H200, H200_TF32, LAUNCH
+from benchmarks import limits_fabrics as fabrics
+from benchmarks import limits_ranks as ranks
+from benchmarks.limits_cost import CASES, CORE, FLOAT, GRAPH, H100, H200, H200_TF32, LAUNCH
+from benchmarks.limits_text import Rows, number, title
 
 PAGE = Path(__file__).with_name("LIMITS.md")
 SHAPES = (
@@ -28,34 +32,6 @@ SHAPES = (
 MANY = 10_000  # networks
 SMALL, LARGE = 60_000, 10**9  # cases
 GPUS = (1, 8, 64, 1024)
-GRAPH = replace(H200, launch=LAUNCH["CUDA graph"])
-
-Rows = Iterable[Sequence[str]]
-
-
-def number(x: float, unit: str = "", digits: int = 2) -> str:
-    """Return x with a prefix and a unit; seconds from 100 on are in minutes, hours or days.
-
-    Examples
-    --------
-    >>> number(0.0000123, "s"), number(4567, "s"), number(23_860), number(math.inf)
-    ('12 µs', '1.3 h', '24,000', 'never')
-    """
-    if math.isinf(x):
-        return "never"
-    x = float(f"{x:.{digits}g}")
-    if not unit and (x == 0 or 0.01 <= x < 1e6):
-        return f"{x:,g}" if x < 1000 else f"{x:,.0f}"
-    for seconds, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if unit == "s" and x >= max(seconds, 100):
-            return f"{float(f'{x / seconds:.2g}'):g} {name}"
-    power = math.floor(math.log10(x) / 3)
-    return f"{x / 1000.0**power:.4g} {'pnµm kMGTP'[power + 4].strip()}{unit}".rstrip()
-
-
-def title(sizes: cost.Sizes, m: float) -> str:
-    """Return the name of a network and its batch, such as "784-30-10, m 10"."""
-    return f"{'-'.join(str(n) for n in sizes)}, m {m}"
 
 
 def machines() -> Rows:
@@ -69,10 +45,13 @@ def machines() -> Rows:
 def links() -> Rows:
     """Yield the rates of the links."""
     yield "link", "between", "one way", "a hop"
-    joined = (cost.NVLINK, f"up to {cost.NODE} GPUs"), (cost.NETWORK, "more GPUs")
-    for one, between in (*joined, (cost.PCIE, "host and GPU"), (cost.DISK, "disk and host")):
+    of_gpus = f"up to {cost.NODE} GPUs"
+    joined = (cost.NVLINK, of_gpus), (cost.PCIE, f"host and GPU, {of_gpus}")
+    more = (cost.NETWORK, "more GPUs"), (cost.ETHERNET, "more GPUs")
+    others = (cost.DISK, "disk and host"), (cost.RANKS, "two ranks of MPI on one machine")
+    for one, between in (*joined, *more, *others):
         hop = number(one.hop, "s") if one.hop else "not counted"
-        yield one.name, between, number(one.rate, "B/s"), hop
+        yield one.name, between, number(one.rate, "B/s", 3), hop
 
 
 def intensities() -> Rows:
@@ -224,6 +203,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     for table in (
         *(machines, links, intensities, parts, launch_costs, widths, transfers, memory),
         *(all_reduces, takeovers, stacks, epochs, fleets),
+        *fabrics.TABLES,
     )
 }
 
@@ -250,8 +230,12 @@ def main() -> None:
     """Write the tables into the page, or measure a core."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure a core of this machine")
-    if parser.parse_args().measure:
+    parser.add_argument("--measure-ranks", action="store_true", help="measure two ranks of MPI")
+    given = parser.parse_args()
+    if given.measure:
         print(cost.measured())
+    elif given.measure_ranks:
+        print(ranks.measured())
     else:
         PAGE.write_text(filled(PAGE.read_text("utf-8")), "utf-8")
 

@@ -67,10 +67,16 @@ H200_TF32 = replace(H200, name="H200, TF32", peak=989e12 / 2)
 # from `measured`: a core of an AMD EPYC, NumPy 2.4, one BLAS thread
 CORE = Machine("one core", 79e9, 30e9, 25e9, 0.94e-6, waits=True)
 
-# data sheet: 900 GB/s both ways; 33.7 µs for the 14 hops of 8 A100, NVIDIA/nccl-tests issue 123
-NVLINK = Link("NVLink 4", 450e9, 33.7e-6 / 14)
-NETWORK = Link("InfiniBand NDR", 400e9 / 8, 5e-6)  # data sheet; the hop is an assumption
-PCIE = Link("PCIe 5 x16", 64e9)  # data sheet: 128 GB/s both ways
+GRAPH = replace(H200, launch=LAUNCH["CUDA graph"])
+
+# rates: data sheets, one way. Hops: `hwLat` of a ring in NVIDIA/nccl, src/graph/tuning.cc, for the
+# protocol LL128 on NVLink and on InfiniBand behind it, for Simple elsewhere
+NVLINK = Link("NVLink 4", 450e9, 1.9e-6)  # 900 GB/s both ways, through NVSwitch
+NETWORK = Link("InfiniBand NDR", 400e9 / 8, 4.0e-6)
+PCIE = Link("PCIe 5 x16", 64e9, 5.7e-6)  # 128 GB/s both ways
+ETHERNET = Link("100 GbE", 100e9 / 8, 9.6e-6)
+# from `limits_ranks.measured`: 2 ranks of MPICH 5.0 on the AMD EPYC of `CORE`, in shared memory
+RANKS = Link("two ranks, measured", 9.7e9, 1.9e-6)
 DISK = Link("NVMe disk", 7e9)  # assumption: one disk on PCIe 4 x4
 NODE = 8  # GPUs that NVLink joins, DGX and HGX H200
 PROCESSORS, TILE = 132, 128  # of H100 and H200 SXM; rows and columns of a product's tile, assumed
@@ -204,14 +210,14 @@ def tree_seconds(link: Link, P: float, G: int) -> float:
     return 2 * FLOAT * P / link.rate + 2 * math.ceil(math.log2(G)) * link.hop if G > 1 else 0.0
 
 
-def all_reduce_seconds(P: float, G: int) -> float:
+def all_reduce_seconds(P: float, G: int, network: Link = NETWORK) -> float:
     """Return min(ring, tree) seconds, over the slowest link of G GPUs."""
-    return min(way(link_of(G), P, G) for way in (ring_seconds, tree_seconds))
+    return min(way(link_of(G, network), P, G) for way in (ring_seconds, tree_seconds))
 
 
-def link_of(G: int) -> Link:
-    """Return the slowest link in a ring of G GPUs."""
-    return NVLINK if G <= NODE else NETWORK
+def link_of(G: int, network: Link = NETWORK) -> Link:
+    """Return the slowest link in a ring of G GPUs; `network` joins machines of 8 GPUs."""
+    return NVLINK if G <= NODE else network
 
 
 def epoch_seconds(machine: Machine, sizes: Sizes, m: int, cases: float, G: int = 1) -> float:

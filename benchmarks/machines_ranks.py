@@ -2,9 +2,9 @@
 
 Beside the ranks, as many independent processes train a network of their own each, with as many
 cases in a batch as a rank has. They do the work of the ranks without the sum. PyTorch's DDP trains
-the network of the ranks on the same batches. ``mpiexec`` starts the processes of all three, and each
-has one thread of the BLAS. The peers take turns, the slowest process counts, and the start of a
-training does not count.
+the network of the ranks on the same batches. ``mpiexec`` starts the processes of all three. Each
+process has one thread of the BLAS. The peers take turns, the slowest process counts, and the start
+of a training does not count.
 """
 
 import argparse

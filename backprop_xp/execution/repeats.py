@@ -3,7 +3,7 @@
 A step computes some results twice, such as σ(z^L) for its errors and for its scores. An operation
 with the same inputs gives the same bits. So a repeated operation becomes a copy of its first
 result, readers of the copy read the first result, and operations whose results nobody reads are
-left out.
+left out. A function in place is called as often as the step calls it.
 """
 
 import math
@@ -75,7 +75,7 @@ class _Contents:
             return self._first(x, target.memory)
 
         on_first = instruction.on(first, instruction.target)
-        if not is_whole(target, self._memories):
+        if not is_whole(target, self._memories) or instruction.kind == "in place":
             self._write(target.memory, next(self._new))
             return on_first
         content = self._made.setdefault(self._key(instruction, target), next(self._new))
@@ -175,7 +175,7 @@ def _needed(
     read, needed = set(kept), list[Instruction]()
     for one in reversed(instructions):
         target = memories.view(one.target)
-        if target.memory not in read:
+        if target.memory not in read and one.kind != "in place":
             continue
         needed.append(one)
         if is_whole(target, memories):

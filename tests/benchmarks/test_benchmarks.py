@@ -6,13 +6,14 @@ import importlib.util
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from needs import some_of
+from needs import every, some_of
 
 from benchmarks import disk, documents, summary, tables, train
 from benchmarks.__main__ import main
@@ -104,6 +105,26 @@ def test_a_command_writes_its_results(key, tmp_path):
     for text in (written, json.dumps(content)):  # neither names of folders nor of the machine
         assert str(tmp_path) not in text
         assert str(ROOT) not in text
+
+
+@every
+def test_ranks_are_timed_beside_independent_processes(tmp_path):
+    needs("mpi4py")
+    if not shutil.which("mpiexec"):
+        pytest.skip("mpiexec is not there")
+    done = benchmark("machines", "--part", "ranks", "--repeat", "1", "--json", tmp_path / "a.json")
+    assert done.returncode == 0, done.stderr
+    for result in json.loads((tmp_path / "a.json").read_text())["results"]:
+        assert {"backprop_xp", "processes"} <= set(result["peers"])
+        assert not result["warnings"]  # the ranks and DDP do the same work
+        (apart,), (waiting,) = result["laps"]["summing apart"], result["laps"]["waiting"]
+        assert 0 < waiting < apart < 1
+
+
+def test_ranks_need_mpiexec(monkeypatch, capsys):
+    monkeypatch.setenv("PATH", "")
+    assert main(["machines", "--part", "ranks"]) == 2
+    assert "needs mpiexec and mpi4py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("key", some_of(["train sgd cpu 6,4,3", "stack cpu", "scale cpu"], 3))

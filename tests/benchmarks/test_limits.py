@@ -1,6 +1,7 @@
 """The page of limits: its tables are the module's, its formulas laws, its crossings equalities."""
 
 import math
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import every, needs
 
 import backprop_xp as bp
-from benchmarks import limits, limits_cost, limits_crossings
-from benchmarks.limits_cost import CASES, CORE, H200, NETWORK, NVLINK, PCIE
+from benchmarks import limits, limits_cost, limits_crossings, limits_fabrics, limits_ranks
+from benchmarks.limits_cost import CASES, CORE, ETHERNET, H200, NETWORK, NVLINK, PCIE
 
 SMALLEST = CASES[0]  # ((784, 30, 10), 10)
 UNITS = st.integers(1, 2000)
@@ -214,15 +216,67 @@ def test_what_the_page_says_of_its_tables():
     for sizes, m in CASES:
         shares, P = limits_cost.shares(H200, sizes, m), limits_cost.parameter_count(sizes)
         assert shares["launches"] > shares["arithmetic"] + shares["memory"]
-        for G, link in ((8, NVLINK), (64, NETWORK), (1024, NETWORK)):
-            hops = 2 * (G - 1) * link.hop
-            assert hops > limits_cost.ring_bytes(P, G) / link.rate
+        for G in (64, 1024):
+            hops = 2 * (G - 1) * NETWORK.hop
+            assert hops > limits_cost.ring_bytes(P, G) / NETWORK.rate
         assert limits_cost.tree_seconds(NETWORK, P, 1024) < limits_cost.ring_seconds(
             NETWORK, P, 1024
         )
     assert limits.MANY * limits_cost.step_memory(*CASES[-1]) > H200.memory
     assert H200.memory < limits.LARGE * 4 * 784
     assert all(part.flops < part.bytes for part in (*limits_cost.PARTS, *limits_cost.OPTIMISERS))
+
+
+def test_what_the_page_says_of_many_machines():
+    def overtaken(rows):
+        return np.array([[float(x) for x in row[-2:]] for row in list(rows)[1:]]).T
+
+    weak, strong = overtaken(limits_fabrics.weak()), overtaken(limits_fabrics.strong())
+    assert 1 < min(weak[0]) < 2
+    assert 4 < max(weak[0]) < 5
+    assert [math.ceil(of(strong[0])) for of in (min, max)] == [6, 23]
+    assert [math.ceil(of(strong[1])) for of in (min, max)] == [4, 9]
+    for sizes, _ in CASES:
+        on = [limits_fabrics.strong_speed_up(NETWORK, sizes, 65_536, G) for G in (64, 1024)]
+        assert on[1] < 1.25 * on[0]
+
+
+@given(GPUS)
+def test_bytes_of_a_ring_take_as_long_as_its_hops_at_the_balance(G):
+    balance = limits_fabrics.numbers_at_balance(NETWORK, G)
+    hops = 2 * (G - 1) * NETWORK.hop
+    assert limits_cost.ring_bytes(balance, G) / NETWORK.rate == pytest.approx(hops, **CLOSE)
+
+
+@pytest.mark.parametrize("sizes", [sizes for sizes, _ in CASES])
+@pytest.mark.parametrize("link", [NVLINK, NETWORK, ETHERNET])
+def test_the_sum_takes_as_long_as_the_step_at_the_overtaking(sizes, link):
+    G = limits_fabrics.gpus_at_overtaking(link, sizes, 65_536)
+    step = limits_fabrics.step_of(sizes, 65_536 / G)
+    together = limits_cost.ring_seconds(link, limits_cost.parameter_count(sizes), G)
+    assert step == pytest.approx(together, rel=1e-6)
+
+
+@pytest.mark.parametrize(("sizes", "m"), CASES)
+def test_one_gpu_scales_to_itself(sizes, m):
+    assert limits_fabrics.weak_efficiency(NETWORK, sizes, m, 1) == 1
+    assert limits_fabrics.strong_speed_up(NETWORK, sizes, m, 1) == 1
+
+
+@given(st.floats(1e8, 1e12), st.floats(1e-7, 1e-4), GPUS)
+def test_the_rate_and_the_hop_of_a_ring_are_found_from_its_times(rate, hop, G):
+    link = limits_cost.Link("of a ring", rate, hop)
+    times = [limits_cost.ring_seconds(link, P, G) for P in limits_ranks.SIZES]
+    found = limits_ranks.fitted(limits_ranks.SIZES, times, G)
+    assert (found.rate, found.hop) == pytest.approx((rate, hop), rel=1e-3)
+
+
+@every
+def test_two_ranks_are_measured():
+    needs("mpi4py")
+    if not shutil.which("mpiexec"):
+        pytest.skip("mpiexec is not there")
+    assert limits_ranks.measured().startswith("Link(name='two ranks, measured', rate=")
 
 
 def test_numbers_are_short():

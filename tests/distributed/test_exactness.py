@@ -67,6 +67,31 @@ def test_one_sum_of_the_gradient_in_each_step():
     assert on_ranks(2, work) == [((3 + 4) * 4, 4)] * 2
 
 
+@pytest.mark.parametrize("options", [{}, {"batch_size": 50, "optimizer": bp.Adam(0.01)}])
+def test_the_gradient_is_summed_where_it_stays(options):
+    class Alone(bp.distributed.Ranks):
+        rank, size = 0, 1
+
+        def __init__(self):
+            super().__init__()
+            self.places = set()
+
+        def sum(self, x):
+            assert type(x) is np.ndarray
+            if x.dtype == np.float32:  # costs are float64
+                self.places.add((x.ctypes.data, x.flags.c_contiguous, x.flags.writeable))
+            return x
+
+        def gathered(self, value):
+            return [value]
+
+    ranks = Alone()
+    run = trained(options, ranks, 3, lambda x: x.astype(np.float32) if x.dtype.kind == "f" else x)
+    assert len(ranks.places) == 2  # a recording for whole batches, and one for the rest
+    assert {place[1:] for place in ranks.places} == {(True, True)}
+    assert run.execution == "recorded, a sum by ranks in between"
+
+
 def test_a_divergence_is_seen_by_all_ranks():
     def work(ranks):
         try:
@@ -100,7 +125,8 @@ def test_another_theta_in_one_rank_is_an_error():
 
         return trained({"callbacks": [Change()]}, ranks)
 
-    with pytest.raises(bp.OptionError, match=r"train\(reduce\), rank 1.*another theta after epoch 1"):
+    said = r"train\(reduce\), rank 1.*another theta after epoch 1"
+    with pytest.raises(bp.OptionError, match=said):
         on_ranks(2, work)
 
 

@@ -15,7 +15,7 @@ from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.execution import numpy_replay
 from backprop_xp.execution.numpy_replay import Recording
 from backprop_xp.execution.steps import over_batches
-from backprop_xp.execution.tape import NotReplayable, leaves, mapped
+from backprop_xp.execution.tape import NotReplayable, in_place, leaves, mapped
 from backprop_xp.losses import LOSSES
 from backprop_xp.training.trainer import Trainer
 
@@ -247,6 +247,42 @@ def test_a_part_of_the_carry_beside_it_is_refused():
     # it would have changed before anyone looks at it
     with pytest.raises(NotReplayable):
         Recording(lambda a, _, x: (a * x, (a,)), np.ones(2), None, (np.ones(2),))
+
+
+@pytest.mark.parametrize("planned", [False, True])
+@pytest.mark.parametrize("again", [lambda x: np.multiply(x, 2, out=x), lambda x: 2 * x])
+def test_a_function_in_place_is_called_by_each_replay_and_not_by_the_recording(again, planned):
+    def run(pure):
+        seen = []
+
+        def outside(x):
+            assert type(x) is np.ndarray
+            seen.append((x.ctypes.data, x.copy()))
+            return again(x)
+
+        def step(carry, numbers, x):
+            found = in_place(outside, x + carry[0])
+            in_place(outside, x + carry[0])  # nobody reads it
+            return (carry[0] + numbers["a"] * found,), (found - 1,)
+
+        steps = over_batches(lambda *_: step, np, pure=pure, planned=planned and pure)
+        carry, numbers = (np.ones(3),), [{"a": np.array([0.5])}] * 4
+        batches = np.arange(12.0).reshape(4, 3)
+        return (*steps(carry, numbers, None, batches), seen)
+
+    loop, tape = run(False), run(True)
+    assert len(tape[2]) == 8
+    assert len({at for at, _ in tape[2][::2]}) == 1
+    assert_same([[*leaves(found[:2]), *(x for _, x in found[2])] for found in (loop, tape)])
+
+
+def test_a_constant_has_no_function_in_place():
+    def step(carry, numbers, x):
+        in_place(lambda x: x, np.ones_like(x))
+        return carry, (x + 1,)
+
+    with pytest.raises(NotReplayable, match="constant"):
+        Recording(step, (np.ones(3),), {"a": np.ones(1)}, [np.ones(3)])
 
 
 def test_nothing_that_came_in_is_changed_by_a_recording():
