@@ -26,7 +26,14 @@ from backprop_xp.estimators.ensemble_parameters import (
     per_architecture,
 )
 from backprop_xp.estimators.ensemble_targets import Targets
-from backprop_xp.estimators.ensemble_training import Cases, Trained, Training, sampled, trained
+from backprop_xp.estimators.ensemble_training import (
+    Cases,
+    Trained,
+    Training,
+    sampled,
+    started,
+    trained,
+)
 from backprop_xp.estimators.table_steps import column_kinds, fitted_inputs
 from backprop_xp.estimators.user_tables import checked_table, names_of
 from backprop_xp.files.ensemble_model import EnsembleModel, Member
@@ -36,6 +43,7 @@ from backprop_xp.preprocessing.table import Table, is_frame
 
 with suppress(ImportError):
     from sklearn.utils import check_consistent_length, check_random_state
+    from sklearn.utils.parallel import Parallel, delayed
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 __all__ = ["BaseEnsemble"]
@@ -61,6 +69,7 @@ class BaseEnsemble(Configured):
     categorical_features: Any
     random_state: Any
     dtype: str
+    n_jobs: int | None
     verbose: bool
     _model: EnsembleModel
 
@@ -211,7 +220,6 @@ class BaseEnsemble(Configured):
         random: np.random.RandomState,
     ) -> list[Trained]:
         """Train a stack for each architecture."""
-        stacks = []
         size = batch_size_for(self.batch_size, len(cases.X))
         training = Training(
             epochs_for(self.epochs, -(-len(cases.X) // size)),
@@ -223,11 +231,13 @@ class BaseEnsemble(Configured):
         )
         hidden = tuple(int(one) for one in np.atleast_1d(self.hidden_layer_sizes))
         counts = per_architecture(self)
+        starts = []
         for embedding, count, of_one in zip(self.embedding_sizes, counts, ranges, strict=True):
-            if count == 0:
-                continue
-            plan = sampled(count, int(embedding), hidden, of_one, random)
-            stacks.append(trained(plan, cases, held, training, random))
+            if count:
+                plan = sampled(count, int(embedding), hidden, of_one, random)
+                starts.append(started(plan, cases, len(held), training.dtype, random))
+        tasks = (delayed(trained)(start, cases, held, training) for start in starts)
+        stacks: list[Trained] = Parallel(n_jobs=self.n_jobs)(tasks)
         return stacks
 
     def _select(

@@ -18,7 +18,7 @@ from backprop_xp.network.network import Network
 from backprop_xp.optimizers.adam import AdamW
 from backprop_xp.training.train import train
 
-__all__ = ["Cases", "Plan", "Trained", "Training", "sampled", "trained"]
+__all__ = ["Cases", "Plan", "Start", "Trained", "Training", "sampled", "started", "trained"]
 
 LAST_RATE: Final = 0.01  # the share of the learning rate that is left at the end
 
@@ -40,6 +40,24 @@ class Plan(NamedTuple):
     learning_rate: NDArray[np.float64]
     weight_decay: NDArray[np.float64]
     dropout: NDArray[np.float64]
+
+
+class Start(NamedTuple):
+    """A stack before its training.
+
+    Attributes
+    ----------
+    plan : Plan
+    network : Network
+    theta : array (K, P)
+    seed : int
+        Of the order of the cases, and of dropout.
+    """
+
+    plan: Plan
+    network: Network
+    theta: HostArray
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -147,13 +165,17 @@ def sampled(
     return Plan(embedding, tuple(hidden), rates, decays, random.uniform(*dropout, count))
 
 
-def trained(
-    plan: Plan,
-    cases: Cases,
-    held: Sequence[HeldOut],
-    training: Training,
-    random: np.random.RandomState,
-) -> Trained:
+def started(
+    plan: Plan, cases: Cases, folds: int, dtype: str, random: np.random.RandomState
+) -> Start:
+    """Return the start of a plan's stack, with all random numbers that its training takes."""
+    net = network_for(cases.features, plan.embedding, plan.hidden, cases.units, cases.classes)
+    count = folds * len(plan.learning_rate)
+    theta = start_of(net, cases.features, count, dtype, random)
+    return Start(plan, net, theta, int(random.randint(2**31 - 1)))
+
+
+def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Training) -> Trained:
     """Return the stack of a plan's candidates after the best epoch of each.
 
     Rates fall by a cosine to 1 %. Training ends early where no network has had a lower loss for
@@ -161,17 +183,14 @@ def trained(
 
     Parameters
     ----------
-    plan : Plan
+    start : Start
     cases : Cases
     held : sequence of HeldOut
         One for each fold.
     training : Training
-    random : RandomState
     """
-    net = network_for(cases.features, plan.embedding, plan.hidden, cases.units, cases.classes)
+    plan, net, theta, seed = start
     folds, each = len(held), len(plan.learning_rate)
-    theta = start_of(net, cases.features, folds * each, training.dtype, random)
-    seed = int(random.randint(2**31 - 1))
     steps = training.epochs * -(-len(cases.X) // training.batch_size)
     of_each = [np.tile(x, folds) for x in (plan.learning_rate, plan.weight_decay, plan.dropout)]
     w: Any = cases.w
