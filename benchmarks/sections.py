@@ -7,9 +7,9 @@ __all__ = ["SHOWS", "sentence"]
 _RATIO: Final = "× is the time over that of backprop_xp: above 1 is slower"
 SHOWS: Final = {
     "train": f"Each peer trains the same network on the same batches for an epoch; {_RATIO}.",
-    "fit": "scikit-learn's estimator beside the one of the same name here, whose costs agree epoch "
-    f"by epoch; {_RATIO}.",
-    "search": "scikit-learn's search beside the one that trains its candidates as a stack, with the "
+    "fit": "scikit-learn's estimator beside the estimator of the same name here; their costs agree "
+    f"epoch by epoch; {_RATIO}.",
+    "search": "scikit-learn's search beside a search whose candidates train as a stack, with the "
     f"same scores; {_RATIO}.",
     "stack": "Many small networks of the same sizes train at once; the peers do the same work by "
     f"vmap, in a loop, or one by one; {_RATIO}.",
@@ -23,7 +23,8 @@ SHOWS: Final = {
     "machines": "Several threads or processes that train together, beside as many independent "
     "processes on the same work; 1 is no loss.",
     "import": "The first line of a program, beside the imports of other packages.",
-    "disk": "Training on a file that is larger than the memory it takes, beside training in memory.",
+    "disk": "Training on a file, with far less memory than the file is large, beside training in "
+    "memory.",
     "gpu": "Tests of a GPU, and its benchmarks beside their peers, as many as fitted into the "
     f"budget; {_RATIO}.",
 }
@@ -35,6 +36,6 @@ def sentence(key: str) -> str:
     Examples
     --------
     >>> sentence("disk cpu")
-    'Training on a file that is larger than the memory it takes, beside training in memory.'
+    'Training on a file, with far less memory than the file is large, beside training in memory.'
     """
     return SHOWS[key.partition(" ")[0]]
