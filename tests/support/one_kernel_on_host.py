@@ -11,6 +11,14 @@ import shutil
 import subprocess
 
 import numpy as np
+from fused_on_host import NumpyLibrary
+from training_steps import numbers_of
+
+from backprop_xp.execution.cuda.one_kernel import plan
+from backprop_xp.execution.cuda.one_kernel.single import tidied
+from backprop_xp.execution.recordings import record
+from backprop_xp.training.step.scored import scored_steps
+from backprop_xp.training.step.update import UpdateRule, step_of
 
 PLAIN = "#define SHARED(type, offset) ((type*)(shared + (offset)))\n"
 WATCHED = """
@@ -64,12 +72,12 @@ WATCH = """
   words = all.data(); now = 0; races = 0;
 """
 END = """
-extern "C" long on_host(void** arrays, long long* longs, const int* threads) {
+extern "C" long on_host(long blocks, void** arrays, long long* longs, const int* threads) {
   order = threads;
   std::vector<char> memory(%(bytes)d + 16);
   shared = memory.data();
   %(watch)s
-  for (network = 0; network < longs[1]; ++network) {
+  for (network = longs[2]; network < longs[2] + blocks; ++network) {
     memset(shared, 0xff, %(bytes)d);
     backprop_xp_one_kernel(%(arguments)s);
     %(again)s
@@ -80,10 +88,10 @@ extern "C" long on_host(void** arrays, long long* longs, const int* threads) {
 
 
 def built(source, arrays, numbers, shared_bytes, folder, *, watched=False):
-    """Return the function of arrays, longs and the order of threads; it returns the races."""
+    """Return the function of blocks, arrays, longs and threads in order; it returns the races."""
     types = {"bool": "bool", "int32": "int", "float32": "float", "float64": "double"}
     arguments = [f"({types[one.dtype.name]}*)arrays[{n}]" for n, one in enumerate(arrays)]
-    arguments += [f"longs[{n}]" for n in range(3 + numbers)]
+    arguments += [f"longs[{n}]" for n in range(4 + numbers)]
     end = END % {
         "bytes": shared_bytes,
         "arguments": ", ".join(arguments),
@@ -102,11 +110,11 @@ def built(source, arrays, numbers, shared_bytes, folder, *, watched=False):
     function = ctypes.CDLL(str(path)).on_host
     function.restype = ctypes.c_long
 
-    def run(arrays, longs, threads):
+    def run(blocks, arrays, longs, threads):
         pointers = (ctypes.c_void_p * len(arrays))(*(x.ctypes.data for x in arrays))
         values = (ctypes.c_longlong * len(longs))(*longs)
         order = np.ascontiguousarray(threads, np.int32)
-        return function(pointers, values, ctypes.c_void_p(order.ctypes.data))
+        return function(ctypes.c_long(blocks), pointers, values, ctypes.c_void_p(order.ctypes.data))
 
     return run
 
@@ -119,3 +127,45 @@ def orders(threads):
         "backwards": np.arange(threads)[::-1],
         "shuffled": shuffled,
     }
+
+
+class HostLibrary(NumpyLibrary):
+    """A `OneKernelLibrary` whose launches are loops over networks and threads."""
+
+    def __init__(self, folder, *, most_bytes=227 * 1024, order="shuffled", watched=True):
+        self.folder, self.most_bytes = folder, most_bytes
+        self.order, self.watched = order, watched
+        self.launches, self.races = 0, 0
+
+    def limits(self):
+        return self.most_bytes, 4
+
+    def one_kernel(self, source, name, threads, shared_bytes):
+        assert f" {name}(" in source
+
+        def run(blocks, arguments):
+            arrays = [x for x in arguments if isinstance(x, np.ndarray)]
+            longs = [int(x) for x in arguments if not isinstance(x, np.ndarray)]
+            assert all(x.flags.c_contiguous for x in arrays)
+            assert longs[2] + blocks <= longs[1]
+            function = built(
+                source, arrays, len(longs) - 4, shared_bytes, self.folder, watched=self.watched
+            )
+            self.races += function(blocks, arrays, longs, orders(threads)[self.order])
+            self.launches += 1
+
+        return run
+
+
+def refused(*_):
+    raise AssertionError("the step is not one kernel")
+
+
+def plan_for(net, optimizer, m, dtype="float32", *, most_bytes=227 * 1024, gathers=False):
+    """Return the plan of the scored step of a network on batches of m labelled cases."""
+    rule, theta = UpdateRule(net, optimizer, labelled=True), net.init(seed=0, dtype=dtype)
+    step = scored_steps(lambda like: step_of(rule, like), rule)(theta)
+    X, y = np.full((m, net.sizes[0]), 0.5, dtype), np.full((net.sizes[-1], m), 0.5, dtype)
+    batch = (X, y, np.array(1 / m, dtype), np.zeros(m, "int32"))
+    given = (theta, optimizer.init(theta)), numbers_of(optimizer, theta).next(), batch
+    return plan.plan_of(tidied(record(step, *given, runs_here=False)), most_bytes, gathers=gathers)

@@ -27,6 +27,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.arrays.random_streams import generator
 from backprop_xp.errors import OptionError
+from backprop_xp.execution.steps import takes_one_kernel
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.networks import Networks, rows_of_networks
@@ -295,7 +296,8 @@ def _shuffled_blocks(
 
 def _block(cases: Cases, rows: Array | None, size: int, weights: HostArray | None) -> Block:
     xp = namespace(cases.X)
-    source = cases.X if rows is not None and gathers_rows(cases.X) else None
+    in_steps = gathers_rows(cases.X) or takes_one_kernel(xp)
+    source = cases.X if rows is not None and in_steps else None
     gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
     X, y, w, labels = gather(cases.X, cases.Y, rows)
     if weights is not None:
