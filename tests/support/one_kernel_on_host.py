@@ -2,7 +2,7 @@
 
 A second build watches each word of shared memory: by whom and since which barrier it was read and
 written. It counts the races, numbers that two threads touch between two barriers, one of them
-writing.
+writing, and the numbers beyond the bytes of the plan.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 
 import numpy as np
-from fused_on_host import NumpyLibrary
+from fused_on_host import C_TYPES, NumpyLibrary
 from training_steps import numbers_of
 
 from backprop_xp.execution.cuda.one_kernel import plan
@@ -23,8 +23,9 @@ from backprop_xp.training.step.update import UpdateRule, step_of
 PLAIN = "#define SHARED(type, offset) ((type*)(shared + (offset)))\n"
 WATCHED = """
 struct Word { long written, read; int writer, reader; };
-static Word* words; static long now; static long races;
-static void touched(long at, int thread, bool writes) {
+static Word* words; static long now, races, bytes;
+static void touched(long at, int size, int thread, bool writes) {
+  if (at < 0 || at + size > bytes) { ++races; return; }
   Word& w = words[at];
   if (w.written == now && w.writer != thread) ++races;
   if (writes) {
@@ -37,8 +38,8 @@ static void touched(long at, int thread, bool writes) {
 }
 template <class T> struct Ref {
   T* p; long at; int thread;
-  operator T() const { touched(at, thread, false); return *p; }
-  const Ref& operator=(T x) const { touched(at, thread, true); *p = x; return *this; }
+  operator T() const { touched(at, sizeof(T), thread, false); return *p; }
+  const Ref& operator=(T x) const { touched(at, sizeof(T), thread, true); *p = x; return *this; }
   const Ref& operator=(const Ref& x) const { return *this = (T)x; }
 };
 template <class T> struct Pointer {
@@ -68,18 +69,19 @@ static const int* order; static char* shared; static long long network; static l
 """
 WATCH = """
   static std::vector<Word> all;
-  all.assign(%d, Word{-1, -1, 0, 0});
+  bytes = %d; all.assign(bytes, Word{-1, -1, 0, 0});
   words = all.data(); now = 0; races = 0;
 """
 END = """
-extern "C" long on_host(long blocks, void** arrays, long long* longs, const int* threads) {
+extern "C" long on_host%(number)d(
+    long blocks, void** arrays, long long* longs, const int* threads) {
   order = threads;
   std::vector<char> memory(%(bytes)d + 16);
   shared = memory.data();
   %(watch)s
   for (network = longs[2]; network < longs[2] + blocks; ++network) {
     memset(shared, 0xff, %(bytes)d);
-    backprop_xp_one_kernel(%(arguments)s);
+    program%(number)d::backprop_xp_one_kernel(%(arguments)s);
     %(again)s
   }
   return %(races)s;
@@ -87,27 +89,37 @@ extern "C" long on_host(long blocks, void** arrays, long long* longs, const int*
 """
 
 
-def built(source, arrays, numbers, shared_bytes, folder, *, watched=False):
-    """Return the function of blocks, arrays, longs and threads in order; it returns the races."""
-    types = {"bool": "bool", "int32": "int", "float32": "float", "float64": "double"}
-    arguments = [f"({types[one.dtype.name]}*)arrays[{n}]" for n, one in enumerate(arrays)]
-    arguments += [f"longs[{n}]" for n in range(4 + numbers)]
-    end = END % {
-        "bytes": shared_bytes,
-        "arguments": ", ".join(arguments),
-        "watch": WATCH % (shared_bytes + 16) if watched else "",
-        "again": "++now;" if watched else "",
-        "races": "races" if watched else "0",
-    }
-    head = HOST % ((WATCHED, "++now") if watched else (PLAIN, "void()"))
-    text = head + source + end
+def built(kernels, folder, *, watched=False):
+    """Return a function for each kernel, of blocks, arrays, longs and threads in order.
+
+    A kernel is its source, its arrays or others of their dtypes, how many numbers of a step there
+    are, and its bytes of shared memory. The functions return the races.
+    """
+    text = HOST % ((WATCHED, "++now") if watched else (PLAIN, "void()"))
+    for number, (source, arrays, numbers, shared_bytes) in enumerate(kernels):
+        arguments = [f"({C_TYPES[one.dtype.name]}*)arrays[{n}]" for n, one in enumerate(arrays)]
+        arguments += [f"longs[{n}]" for n in range(4 + numbers)]
+        given = {
+            "number": number,
+            "bytes": shared_bytes,
+            "arguments": ", ".join(arguments),
+            "watch": WATCH % shared_bytes if watched else "",
+            "again": "++now;" if watched else "",
+            "races": "races" if watched else "0",
+        }
+        text += f"#undef THREADS\nnamespace program{number} {{\n{source}}}\n{END % given}"
     path = folder / f"{hashlib.sha1(text.encode()).hexdigest()}.so"  # noqa: S324  a name
     if not path.exists():
         cpp = path.with_suffix(".cpp")
         cpp.write_text(text)
         options = ["-O1", "-std=c++17", "-ffp-contract=off", "-shared", "-fPIC", "-w"]
         subprocess.run([shutil.which("g++"), *options, cpp, "-o", path], check=True)
-    function = ctypes.CDLL(str(path)).on_host
+    library = ctypes.CDLL(str(path))
+    return [_function(library, number) for number in range(len(kernels))]
+
+
+def _function(library, number):
+    function = getattr(library, f"on_host{number}")
     function.restype = ctypes.c_long
 
     def run(blocks, arrays, longs, threads):
@@ -148,9 +160,8 @@ class HostLibrary(NumpyLibrary):
             longs = [int(x) for x in arguments if not isinstance(x, np.ndarray)]
             assert all(x.flags.c_contiguous for x in arrays)
             assert longs[2] + blocks <= longs[1]
-            function = built(
-                source, arrays, len(longs) - 4, shared_bytes, self.folder, watched=self.watched
-            )
+            kernel = source, arrays, len(longs) - 4, shared_bytes
+            (function,) = built([kernel], self.folder, watched=self.watched)
             self.races += function(blocks, arrays, longs, orders(threads)[self.order])
             self.launches += 1
 

@@ -160,7 +160,7 @@ def races_without(made, number, folder):
     arrays = [np.full(max(int(np.prod(one.view.shape)) * 2, 1), 0.5, one.view.dtype)
               for one in made.given]  # fmt: skip
     count = sum(one.of == "number" for one in made.given)
-    function = built(text, arrays, count, made.shared_bytes, folder, watched=True)
+    (function,) = built([(text, arrays, count, made.shared_bytes)], folder, watched=True)
     return function(1, arrays, [2, 1, 0, 0, *[0] * count], orders(made.threads)["shuffled"])
 
 

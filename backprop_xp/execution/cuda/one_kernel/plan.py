@@ -191,11 +191,12 @@ class _Planner:
         return self.memories.view(x) if number is None else float(number)
 
     def _reduction(self, name: str, entry: Instruction) -> list[Phase]:
-        x, options = entry.inputs[0], dict(entry.options)
-        axis = options.pop("axis", 0 if entry.kind == "reduce" else None)
+        (x, *given), options = entry.inputs, dict(entry.options)
+        axis = given.pop(0) if given else 0 if entry.kind == "reduce" else None
+        axis = options.pop("axis", axis)
         options.pop("keepdims", None)
         options.pop("dtype", None)  # the target has it
-        if options or len(entry.inputs) > 1:
+        if options or given:
             raise Unfit(f"a reduction with {', '.join(options) or 'more arguments'}")
         axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         of = tuple(sorted(each % x.ndim for each in axes))

@@ -24,7 +24,7 @@ typedef long long whole;
 #define SHARED(type, offset) ((type*)(shared + (offset)))
 #define RUN(segment) segment(given, shared, network, step, (int)threadIdx.x)
 #define BARRIER __syncthreads()
-#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS)
+#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 2)
 #define BEGIN \\
   extern __shared__ __align__(16) char shared[]; \\
   const whole network = first_network + blockIdx.x;
