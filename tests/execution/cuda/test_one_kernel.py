@@ -6,12 +6,15 @@ the bits are the same, and the numbers are those of NumPy. A shadow build sees r
 
 import importlib
 import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
 from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from needs import every, needs, some_of
 from one_kernel_on_host import HostLibrary, built, orders, plan_for, refused
 from surface import CLASSES, ITEMS, on_numpy
@@ -23,6 +26,7 @@ from backprop_xp.execution import steps
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.execution.cuda.one_kernel import pieces, plan
+from backprop_xp.execution.cuda.one_kernel.banks import turns_of
 from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
 from backprop_xp.execution.cuda.one_kernel.source import NAME, source_of
 from backprop_xp.execution.cuda.switches import ONE_KERNEL
@@ -188,9 +192,47 @@ def test_a_step_that_does_not_fit_runs_otherwise_with_the_reason(folder):
     assert "bytes of shared memory, of 500" in reasons[0]
 
 
-def test_the_step_of_the_issue_fits_into_48_kilobytes():
-    made = plan_for(bp.Network([64, 32, 10], "tanh", "softmax", "cross_entropy"), bp.SGD(0.1), 32)
+def test_the_step_of_the_issue_has_few_barriers_and_no_conflict_of_banks():
+    net = bp.Network([64, 32, 10], "tanh", "softmax", "cross_entropy")
+    made = plan_for(net, bp.SGD(0.1), 32, gathers=True)
     assert made.shared_bytes <= 48 * 1024
+    assert len(made.segments) <= 9  # scores take none of their own
+    assert turns(made) <= 2
+    without_room = plan_for(net, bp.SGD(0.1), 32, gathers=True, most_bytes=made.shared_bytes - 1)
+    assert without_room.shared_bytes < made.shared_bytes
+    assert turns(without_room) == 32
+
+
+def turns(made):
+    phases = [phase for segment in made.segments for phase in segment]
+    return max(each for phase in phases for each in turns_of(phase).values())
+
+
+@given(
+    cycles=st.integers(0, 10**9),
+    steps=st.integers(1, 10**4),
+    networks=st.integers(1, 10**5),
+    processors=st.integers(1, 200),
+)
+@settings(max_examples=50)
+def test_launches_are_short_and_do_every_step_of_every_network_in_order(
+    cycles, steps, networks, processors
+):
+    cut = list(islice(pieces.pieces(cycles, steps, networks, processors), 100))
+    done = {}
+    for of_steps, group in cut:
+        key = (group.start, group.stop)
+        assert of_steps.start == done.get(key, 0)
+        done[key] = of_steps.stop
+        rounds = -(-(group.stop - group.start) // processors)
+        count = of_steps.stop - of_steps.start
+        seconds = rounds * count * cycles / pieces.CLOCK
+        assert seconds <= pieces.MOST_SECONDS or rounds == count == 1
+    if len(cut) < 100:
+        groups = sorted(done)
+        assert [stop for _, stop in groups] == [*(start for start, _ in groups[1:]), networks]
+        assert groups[0][0] == 0
+        assert set(done.values()) == {steps}
 
 
 def test_half_precision_is_refused():

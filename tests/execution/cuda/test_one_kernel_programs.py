@@ -6,8 +6,7 @@ from contextlib import suppress
 import numpy as np
 import program_cases
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from needs import some_of
 from one_kernel_on_host import built, orders
 
 from backprop_xp.execution.cuda.one_kernel import plan
@@ -69,9 +68,17 @@ class Program:
         return races, found
 
 
-@settings(max_examples=2, phases=[Phase.generate], deadline=None)  # each compiles
-@given(programs=st.lists(program_cases.OPERATIONS, min_size=10, max_size=20))
-def test_any_operations(programs, tmp_path):
+def programs_of(number):
+    """Return some programs, as `program_cases.step_of` takes them."""
+    rng = np.random.default_rng(number)
+    whole, places = rng.integers(0, 100, (8, 14, 3)), rng.integers(0, 7, (8, 14, 1))
+    all_of = np.concatenate([whole, places], axis=-1).tolist()
+    return [each[:length] for each, length in zip(all_of, rng.integers(0, 15, 8), strict=True)]
+
+
+@pytest.mark.parametrize("number", some_of(range(32), 32))
+def test_any_operations(number, tmp_path):
+    programs = programs_of(number)
     given, made = program_cases.arguments(STEPS), []
     for operations in programs:
         with suppress(plan.Unfit):  # a matrix is added to its own transpose: one in a hundred

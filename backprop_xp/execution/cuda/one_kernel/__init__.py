@@ -6,6 +6,8 @@
     order          operations for the outputs alone, as early as they can be
     single         the step of one network, recorded from the arrays of a stack
     phases         a recorded operation as a loop that the threads share
+    banks          rows of matrices apart, so that the threads of a warp read at once
+    barriers       where a phase needs one
     plan           a tape as phases between barriers, and their places in shared memory
     source         a plan as the source of one CUDA kernel
     pieces         a block of steps as launches of at most 50 ms

@@ -1,19 +1,20 @@
 """A plan: the phases of a step between barriers, and the places of their arrays in shared memory.
 
-A phase runs as early as it can: after the last barrier that it needs. A barrier is needed where a
-phase reads or writes what another thread wrote, or writes what another thread read.
+Pieces of memory share bytes where one is used no more when the other is first used.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.cuda.fusion import as_number, program_of
 from backprop_xp.execution.cuda.kernel import C_TYPES, REDUCTIONS, Kernel
+from backprop_xp.execution.cuda.one_kernel.banks import padded, turns_of
+from backprop_xp.execution.cuda.one_kernel.barriers import segments_of
 from backprop_xp.execution.cuda.one_kernel.phases import (
     Copy,
     Elementwise,
@@ -75,7 +76,9 @@ class Plan:
     def cycles(self) -> int:
         """Cycles of a step of one network that is alone on its multiprocessor, roughly."""
         rounds = (
-            -(-phase.items // self.threads) * phase.cycles
+            -(-phase.items // self.threads)
+            * phase.cycles
+            * max(turns_of(phase).values(), default=1)
             for segment in self.segments
             for phase in segment
         )
@@ -101,9 +104,12 @@ def plan_of(recorded: RecordedStep, most_bytes: int, *, gathers: bool = False) -
     """
     planner = _Planner(recorded, gathers)
     phases = planner.phases()
-    segments = _segments(phases, planner.threads)
-    offsets, size = _layout(segments, planner)
-    if size > most_bytes:
+    for now, sizes in (padded(phases, planner.fixed), (phases, dict[int, int]())):
+        segments = segments_of(now, planner.threads)
+        offsets, size = _layout(segments, planner, sizes)
+        if size <= most_bytes:
+            break
+    else:
         raise Unfit(f"a network takes {size:,} bytes of shared memory, of {most_bytes:,}")
     return Plan(
         segments, offsets, tuple(planner.given), tuple(planner.constants), size,
@@ -164,6 +170,14 @@ class _Planner:
         stores = [self._store(number, view) for number, view in self.outs]
         self._check(loads + made + stores)
         return [*loads, *made, *stores]
+
+    @property
+    def fixed(self) -> set[int]:
+        """The pieces of memory with a given layout: those of the device, and of the carry."""
+        in_device = ("out", "source", "batch")
+        return self.outside | self.kept | {
+            one.view.memory for one in self.given if one.of in in_device
+        }  # fmt: skip
 
     def _phases_of(self, entry: Kernel | Instruction) -> list[Phase]:
         if isinstance(entry, Kernel):
@@ -247,65 +261,15 @@ class _Planner:
                     raise Unfit("an array is written by several threads, or is an argument")
 
 
-class _Numbers:
-    """The numbers that a phase touches, by their piece of memory."""
-
-    def __init__(self, phase: Phase, threads: int) -> None:
-        self.reads: dict[int, dict[int, int]] = {}
-        self.of: list[tuple[int, Any, Any, bool]] = []
-        for access in phase.accesses():
-            view = access.view
-            base = np.zeros((), np.int64) + view.offset // view.dtype.itemsize
-            for axis, (size, step) in enumerate(zip(view.shape, view.strides, strict=True)):
-                shape = [1] * len(view.shape)
-                shape[axis] = size
-                base = base + (np.arange(size) * (step // view.dtype.itemsize)).reshape(shape)
-            items = None if access.items is None else access.items % threads
-            self.of.append(
-                (view.memory, np.broadcast_to(base, view.shape).ravel(), items, access.writes)
-            )
-
-    def order_after(self, other: "_Numbers") -> int:
-        """Return 0: no order is needed; 1: the same threads do both in order; 2: a barrier."""
-        need = 0
-        for memory, places, items, writes in self.of:
-            for memory2, places2, items2, writes2 in other.of:
-                if memory != memory2 or not (writes or writes2):
-                    continue
-                common, at, at2 = np.intersect1d(places, places2, return_indices=True)
-                if not common.size:
-                    continue
-                if items is None or items2 is None or np.any(items[at] != items2[at2]):
-                    return 2
-                need = 1
-        return need
-
-
-def _segments(phases: Sequence[Phase], threads: int) -> tuple[tuple[Phase, ...], ...]:
-    """Return the phases in segments, each as early as the order of numbers lets it be."""
-    known = [_Numbers(phase, threads) for phase in phases]
-    levels: list[int] = []
-    for number, mine in enumerate(known):
-        level = 0
-        for before in range(number):
-            need = mine.order_after(known[before])
-            if need:
-                level = max(level, levels[before] + need - 1)
-        levels.append(level)
-    made: list[list[Phase]] = [[] for _ in range(max(levels, default=0) + 1)]
-    for phase, level in zip(phases, levels, strict=True):
-        made[level].append(phase)
-    return tuple(map(tuple, made))
-
-
-def _layout(segments: Sequence[Sequence[Phase]], planner: _Planner) -> tuple[dict[int, int], int]:
+def _layout(
+    segments: Sequence[Sequence[Phase]], planner: _Planner, sizes_of: Mapping[int, int]
+) -> tuple[dict[int, int], int]:
     """Return the place of each piece of shared memory, and the bytes of all.
 
-    Pieces share bytes where the one is last used in a segment before the first use of the other.
+    `sizes_of` has the bytes of pieces that are larger than their arrays. Pieces share bytes where
+    the one is last used in a segment before the first use of the other.
     """
-    outside = planner.outside | {
-        one.view.memory for one in planner.given if one.of in ("out", "source")
-    } | {one.view.memory for one in planner.given if one.of == "batch"}  # fmt: skip
+    outside = planner.fixed - planner.kept
     lives: dict[int, list[int]] = {}
     for number, segment in enumerate(segments):
         for phase in segment:
@@ -315,7 +279,8 @@ def _layout(segments: Sequence[Sequence[Phase]], planner: _Planner) -> tuple[dic
                     life[1] = number
     for memory in planner.kept:
         lives[memory] = [0, len(segments)]
-    sizes = {memory: -(-_bytes(planner.memories.arrays[memory]) // 16) * 16 for memory in lives}
+    arrays = planner.memories.arrays
+    sizes = {m: -(-sizes_of.get(m, _bytes(arrays[m])) // 16) * 16 for m in lives}
     offsets: dict[int, int] = {}
     for memory in sorted(lives, key=lambda each: (-sizes[each], each)):
         first, last = lives[memory]
