@@ -107,7 +107,8 @@ def built(kernels, folder, *, watched=False):
             "again": "++now;" if watched else "",
             "races": "races" if watched else "0",
         }
-        text += f"#undef THREADS\nnamespace program{number} {{\n{source}}}\n{END % given}"
+        text += f"#undef THREADS\n#undef BLOCKS\nnamespace program{number} {{\n{source}}}\n"
+        text += END % given
     path = folder / f"{hashlib.sha1(text.encode()).hexdigest()}.so"  # noqa: S324  a name
     if not path.exists():
         cpp = path.with_suffix(".cpp")

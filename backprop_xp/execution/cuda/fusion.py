@@ -17,7 +17,7 @@ from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
 from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["Program", "as_number", "fits_a_kernel", "program_of", "sums_units"]
+__all__ = ["MOST_UNITS", "Program", "as_number", "fits_a_kernel", "program_of", "sums_units"]
 
 MOST_UNITS = 64  # that a single thread sums
 

@@ -196,7 +196,8 @@ def test_the_step_of_the_issue_has_few_barriers_and_no_conflict_of_banks():
     net = bp.Network([64, 32, 10], "tanh", "softmax", "cross_entropy")
     made = plan_for(net, bp.SGD(0.1), 32, gathers=True)
     assert made.shared_bytes <= 48 * 1024
-    assert len(made.segments) <= 9  # scores take none of their own
+    assert len(made.segments) <= 13
+    assert made.cycles < 12_000
     assert turns(made) <= 2
     without_room = plan_for(net, bp.SGD(0.1), 32, gathers=True, most_bytes=made.shared_bytes - 1)
     assert without_room.shared_bytes < made.shared_bytes

@@ -46,7 +46,7 @@ def assembled(source, architecture):
 
 
 @pytest.mark.parametrize("case", some_of(CASES, 27))
-def test_no_register_is_spilled_and_two_blocks_fit(case):
+def test_no_register_is_spilled_and_the_blocks_fit(case):
     net, optimizer, dtype, architecture = case.split()
     net, m = NETS[net]
     made = plan_for(net, OPTIMIZERS[optimizer], m, dtype, gathers=True)
@@ -57,10 +57,10 @@ def test_no_register_is_spilled_and_two_blocks_fit(case):
         pytest.skip("this NVRTC does not say what it assembles")
     assert SPILLED.findall(log) == [("0", "0")]
     (registers,) = map(int, re.findall(r"Used (\d+) registers", log))
-    assert 2 * made.threads * -(-registers // 8) * 8 <= REGISTERS
+    assert made.blocks * made.threads * -(-registers // 8) * 8 <= REGISTERS
     assert " smem" not in log  # no shared memory beside the bytes of the launch, the plan's
     if case.startswith("issue SGD float32"):
-        assert made.shared_bytes <= 40 * 1024  # five blocks of a multiprocessor of an H200
+        assert made.blocks == 4
 
 
 @pytest.mark.parametrize("architecture", SHARED)

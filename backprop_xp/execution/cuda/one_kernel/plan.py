@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.fusion import as_number, program_of
+from backprop_xp.execution.cuda.fusion import MOST_UNITS, as_number, program_of
 from backprop_xp.execution.cuda.kernel import C_TYPES, REDUCTIONS, Kernel
 from backprop_xp.execution.cuda.one_kernel.banks import padded, turns_of
 from backprop_xp.execution.cuda.one_kernel.barriers import segments_of
@@ -29,7 +29,9 @@ from backprop_xp.execution.unread import contents
 
 __all__ = ["Given", "Plan", "Unfit", "plan_of"]
 
-SHORT = 64  # numbers that one thread reduces
+LARGEST, RESERVED = 228 * 1024, 1024  # bytes of shared memory of an H200, and kept by each block
+MOST_BLOCKS = 4  # more of them leave too few registers for a thread
+SHORT = 16  # numbers that one thread reduces
 FUNCTIONS = {"sum": "add", "max": "maximum", "amax": "maximum", "min": "minimum"}
 OUTSIDE = ("number", "constant", "batch")  # read where they are, in the memory of the device
 
@@ -60,8 +62,6 @@ class Plan:
         Arrays in the memory of the device.
     constants : tuple of ndarray
     shared_bytes, threads : int
-    gathers : bool
-        Whether the first array of the batch holds row numbers.
     """
 
     segments: tuple[tuple[Phase, ...], ...]
@@ -70,7 +70,12 @@ class Plan:
     constants: tuple[HostArray, ...]
     shared_bytes: int
     threads: int
-    gathers: bool
+
+    @property
+    def blocks(self) -> int:
+        """Thread blocks that a large multiprocessor is to hold, which bounds their registers."""
+        by_shared_memory = LARGEST // (self.shared_bytes + RESERVED)
+        return max(min(by_shared_memory, MOST_BLOCKS), 1)
 
     @property
     def cycles(self) -> int:
@@ -86,7 +91,9 @@ class Plan:
 
 
 def plan_of(recorded: RecordedStep, most_bytes: int, *, gathers: bool = False) -> Plan:
-    """Return the plan of a step of one network.
+    """Return the faster plan of a step of one network, by its cycles.
+
+    Sums over units are made by one thread for each case, or in phases of their own.
 
     Parameters
     ----------
@@ -102,23 +109,30 @@ def plan_of(recorded: RecordedStep, most_bytes: int, *, gathers: bool = False) -
     Unfit
         An operation or a dtype that no phase holds, or too many bytes.
     """
-    planner = _Planner(recorded, gathers)
+    plans, reason = list[Plan](), Unfit()
+    for most_units in (MOST_UNITS, 1):
+        try:
+            plans.append(_planned(_Planner(recorded, gathers, most_units), most_bytes))
+        except Unfit as unfit:
+            reason = unfit
+    if not plans:
+        raise reason
+    return min(plans, key=lambda plan: plan.cycles)
+
+
+def _planned(planner: "_Planner", most_bytes: int) -> Plan:
     phases = planner.phases()
     for now, sizes in (padded(phases, planner.fixed), (phases, dict[int, int]())):
         segments = segments_of(now, planner.threads)
         offsets, size = _layout(segments, planner, sizes)
         if size <= most_bytes:
-            break
-    else:
-        raise Unfit(f"a network takes {size:,} bytes of shared memory, of {most_bytes:,}")
-    return Plan(
-        segments, offsets, tuple(planner.given), tuple(planner.constants), size,
-        planner.threads, gathers,
-    )  # fmt: skip
+            given, constants = tuple(planner.given), tuple(planner.constants)
+            return Plan(segments, offsets, given, constants, size, planner.threads)
+    raise Unfit(f"a network takes {size:,} bytes of shared memory, of {most_bytes:,}")
 
 
 class _Planner:
-    def __init__(self, recorded: RecordedStep, gathers: bool) -> None:
+    def __init__(self, recorded: RecordedStep, gathers: bool, most_units: int) -> None:
         self.recorded, self.gathers = recorded, gathers
         self.memories = Memories()
         self.given: list[Given] = []
@@ -136,7 +150,9 @@ class _Planner:
         kept = {one.view.memory for one in self.given if one.of == "carry"}
         self.kept = kept
         read_after = kept | {view.memory for _, view in self.outs}
-        program = program_of(recorded.instructions, read_after, self.memories)
+        program = program_of(
+            recorded.instructions, read_after, self.memories, most_units=most_units
+        )
         self.entries = program.entries
         most = max([math.prod(e.shape if isinstance(e, Kernel) else e.target.shape)
                     for e in self.entries] or [1])  # fmt: skip

@@ -24,7 +24,7 @@ typedef long long whole;
 #define SHARED(type, offset) ((type*)(shared + (offset)))
 #define RUN(segment) segment(given, shared, network, step, (int)threadIdx.x)
 #define BARRIER __syncthreads()
-#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, 2)
+#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
 #define BEGIN \\
   extern __shared__ __align__(16) char shared[]; \\
   const whole network = first_network + blockIdx.x;
@@ -83,7 +83,7 @@ class _Source:
             "  whole step = 0;\n  RUN(load_carry); BARRIER;\n"
             "  for (; step < steps; ++step) {\n" + runs + "\n  }\n  RUN(store_carry);\n}\n"
         )
-        head = f"#define THREADS {plan.threads}\n{HEAD}"
+        head = f"#define THREADS {plan.threads}\n#define BLOCKS {plan.blocks}\n{HEAD}"
         return "\n".join([head, struct, *self.layouts.values(), *segments, kernel])
 
     def _strides(self) -> list[str]:
