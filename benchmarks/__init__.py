@@ -5,6 +5,7 @@
 ``stack``     many small networks at once
 ``predict``   a forward pass
 ``scale``     time and memory by width, depth, batch, cases and stack
+``machines``  training on more than one core
 ``threads``   training with the threads that the library chooses, with all and with one
 ``import``    how long ``import backprop_xp`` takes
 ``disk``      training on a file that is larger than memory

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 
 import benchmarks
 from backprop_xp import BackpropError
-from benchmarks import disk, fit, gpu, imports, predict, scale, search, stack, threads, train
+from benchmarks import (
+    disk,
+    fit,
+    gpu,
+    imports,
+    machines,
+    predict,
+    scale,
+    search,
+    stack,
+    threads,
+    train,
+)
 from benchmarks.documents import Unwritable
 from benchmarks.options import Parser, Refused
 from benchmarks.tabular import command as tables
@@ -20,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks", description=(benchmarks.__doc__ or "").split("\n")[0]
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (train, fit, search, stack, predict, scale, threads, imports, disk, gpu, tables):
+    training = (train, fit, search, stack, machines)
+    for module in (*training, predict, scale, threads, imports, disk, gpu, tables):
         module.add_command(commands)
     given = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -145,13 +145,15 @@ class Worker:
         Ended
             As for `answer`.
         """
+        self.begin(times)
+        return self.answer(within)
+
+    def begin(self, times: int) -> None:
+        """Let the process do the work so many times; `answer` returns its answer."""
         if self._process.stdin is not None:
-            try:
+            with suppress(BrokenPipeError):  # `answer` raises with the reason
                 self._process.stdin.write(f"{times}\n")
                 self._process.stdin.flush()
-            except BrokenPipeError:
-                pass  # `answer` raises with the reason
-        return self.answer(within)
 
 
 def interleave(

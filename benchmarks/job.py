@@ -18,7 +18,7 @@ class Job:
 
     Attributes
     ----------
-    task : {"train", "fit", "search", "stack", "starts", "threads", "predict"}
+    task : {"train", "fit", "search", "stack", "starts", "threads", "machines", "predict"}
     sizes : list of int
     batch_size, cases, threads : int
         `cases` is a multiple of `batch_size`, so that all peers make the same number of steps.

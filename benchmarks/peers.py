@@ -50,6 +50,10 @@ PEERS = {
         "all threads": ("peers_threads", "taking_all"),
         "one thread": ("peers_threads", "choosing"),
     },
+    "machines": {
+        OWN: ("peers_machines", "train"),
+        COMPILED: ("peers_machines", "train_compiled"),
+    },
     "predict": {
         OWN: ("peers_own", "forward"),
         "bp.predict": ("peers_own", "predict"),

@@ -40,7 +40,7 @@ def draw_bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> No
     panels : dict
         The ratios by the name of the peer, by the name of the job; this library's ratio is 1.
     """
-    figure, axes = _figure(len(panels), columns=min(len(panels), 2), row_height=2.9)
+    figure, axes = figure_with(len(panels), columns=min(len(panels), 2), row_height=2.9)
     for axis, (name, ratios) in zip(axes, panels.items(), strict=True):
         colours = [COLOURS.get(peer, OTHER) for peer in ratios]
         bars = axis.barh(list(ratios), list(ratios.values()), color=colours)
@@ -53,13 +53,13 @@ def draw_bars(path: Path, title: str, panels: dict[str, dict[str, float]]) -> No
         axis.set_title(name)
     figure.suptitle(title)
     figure.supxlabel(f"time as a multiple of {OWN}'s (less is faster)")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_curves(path: Path, title: str, rows: list[list[Curve]]) -> None:
     """Draw a row of panels for each measure and a column for each sweep."""
     columns = max(len(row) for row in rows)
-    figure, axes = _figure(len(rows) * columns, columns, row_height=3.1)
+    figure, axes = figure_with(len(rows) * columns, columns, row_height=3.1)
     for i, row in enumerate(rows):
         for axis, curve in zip(axes[i * columns :], row, strict=False):
             for peer, values in curve.lines.items():
@@ -72,7 +72,7 @@ def draw_curves(path: Path, title: str, rows: list[list[Curve]]) -> None:
             _plain_ticks(axis, curve.x)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle(title)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _plain_ticks(axis: Any, x: Sequence[float]) -> None:
@@ -86,7 +86,7 @@ def _plain_ticks(axis: Any, x: Sequence[float]) -> None:
         one.set_minor_locator(NullLocator())
 
 
-def _figure(panels: int, columns: int, row_height: float) -> tuple[Any, Any]:
+def figure_with(panels: int, columns: int, row_height: float) -> tuple[Any, Any]:
     """Return a figure, 1200 pixels wide, and its panels row by row."""
     from matplotlib.figure import Figure
 
@@ -100,5 +100,6 @@ def _figure(panels: int, columns: int, row_height: float) -> tuple[Any, Any]:
     return figure, axes[:panels]
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write a figure to a file."""
     figure.savefig(path)

@@ -8,6 +8,7 @@ other modules of the package ask it for the namespace of an array.
     backend           the namespace, the device and the dtype of an array; to and from the host
     moves             arrays from one library or device to another
     devices           devices by name, and the devices of this machine
+    several_devices   devices of one library that share work
     cupy_diagnosis    why CuPy cannot be used, and what to do
     tf32              the precision of matrix products on NVIDIA GPUs
     memory_errors     one out-of-memory error for all libraries

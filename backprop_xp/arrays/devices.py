@@ -4,7 +4,7 @@
 ``cpu``        NumPy
 ``cuda``       CuPy on an NVIDIA GPU (``cuda:1``: the second)
 ``torch:cpu``  PyTorch, likewise ``torch:cuda``, ``torch:cuda:1``
-``jax:cpu``    JAX, likewise ``jax:cuda``
+``jax:cpu``    JAX, likewise ``jax:cuda``, ``jax:cpu:1``
 ``auto``       the device that BACKPROP_XP_DEVICE names; else ``cuda`` if usable; else ``cpu``
 =============  ==================================
 
@@ -39,6 +39,7 @@ __all__ = [
     "Device",
     "DeviceStatus",
     "compiles_by_default",
+    "count_of",
     "devices",
     "select_device",
 ]
@@ -254,12 +255,14 @@ def devices() -> list[DeviceStatus]:
             found.append(DeviceStatus(name, False, f"{came}. {advice}", advice))
             continue
         found.append(DeviceStatus(first.name, available=True))
-        found += [DeviceStatus(f"{name}:{i}", available=True) for i in range(1, _count(first))]
+        found += [DeviceStatus(f"{name}:{i}", available=True) for i in range(1, count_of(first))]
     return found
 
 
-def _count(device: Device) -> int:
+def count_of(device: Device) -> int:
     """Return the number of devices of the same library and kind as `device`."""
+    if device.name == "jax:cpu":
+        return len(importlib.import_module("jax").devices("cpu"))
     if not device.name.endswith(":0"):
         return 1
     if array_api_compat.is_cupy_namespace(device.xp):
@@ -275,14 +278,15 @@ def _open(name: str, why: str) -> Device:
         if isinstance(name, str)
         else None
     )
-    if match is None or (match[2] == "cpu" and match[3]):
+    if match is None or (match[2] == "cpu" and match[3] and match[1] != "jax"):
         known = ["auto", "cpu", "cuda", "cuda:1", "torch:cpu", "torch:cuda", "jax:cpu", "jax:cuda"]
         meant = str(name).lower().replace("gpu", "cuda")
         raise DeviceError(
             "device", repr(name), f"one of {', '.join(known)}", nearest_name(meant, known)
         )
     library, kind, index = match[1], match[2], int(match[3] or 0)
-    full_name = f"{library + ':' if library else ''}{kind}{f':{index}' if kind == 'cuda' else ''}"
+    numbered = f"{kind}:{index}" if kind == "cuda" or index else kind
+    full_name = f"{library}:{numbered}" if library else numbered
     opener = {"torch": _open_torch, "jax": _open_jax, None: _open_own}[library]
     xp, handle = opener(full_name, kind, index)
     return Device(full_name, why, xp, handle)

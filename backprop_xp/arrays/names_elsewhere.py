@@ -144,7 +144,10 @@ TAKEN_BY: Final[Mapping[str, str]] = {
 
 _SHUFFLED = "Each epoch has another order of the cases, which follows from the seed"
 _SCHEDULED = "Pass a schedule as the learning rate, such as bp.SGD(bp.schedules.Step(0.1, ...))"
-_THREADS = "The variable OMP_NUM_THREADS, joblib and threadpoolctl set the number of threads"
+_THREADS = (
+    "Pass jobs= to bp.train for the threads of a stack; the variable OMP_NUM_THREADS, joblib and "
+    "threadpoolctl limit them, and set those of products"
+)
 _ROWS_IN_CHUNKS = "Leave it out: validation takes its rows in chunks that fit into the memory"
 DONE_OTHERWISE: Final[Mapping[str, str]] = {
     "append": "A resumed run writes the rows before its checkpoint too",

@@ -24,7 +24,7 @@ import array_api_compat
 
 from backprop_xp.arrays.backend import compiles, is_on_cpu, namespace
 
-__all__ = ["FLOPS_PER_THREAD", "largest_product", "limited_threads"]
+__all__ = ["FLOPS_PER_THREAD", "largest_product", "limited_threads", "threads_of"]
 
 # Of the largest product of a step, for each thread. OpenBLAS 0.3.31, float32, two cores (AMD EPYC).
 # Steps on an idle machine, time with two threads over time with one (benchmarks/RESULTS.md):
@@ -72,6 +72,21 @@ def limited_threads(theta: Any, sizes: Sequence[int], cases: int) -> AbstractCon
     return threads.limited(worth)
 
 
+def threads_of(theta: Any) -> int:
+    """Return the threads that θ's library would now use for a product; 1 on JAX and on a GPU.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> threads_of(np.zeros(3)) >= 1
+    True
+    """
+    xp = namespace(theta)
+    if compiles(xp) or not is_on_cpu(theta):
+        return 1
+    return (_TORCH if array_api_compat.is_torch_namespace(xp) else _BLAS).now()
+
+
 @dataclass
 class _Limit:
     """A limit that holds now, with the numbers of threads to restore after it."""
@@ -96,6 +111,13 @@ class _Threads(ABC):
 
     def look_up(self) -> None:  # noqa: B027  most libraries are known
         """Find the libraries, before the first limit."""
+
+    def now(self) -> int:
+        """Return the largest of the numbers, at least 1."""
+        with self._lock:
+            if not self._limits:
+                self.look_up()
+            return max([1, *self.numbers()])
 
     @abstractmethod
     def numbers(self) -> list[int]:

@@ -21,11 +21,9 @@ from backprop_xp.estimators.table_scores import (
     number_scores,
 )
 from backprop_xp.files.ensemble_model import EnsembleModel
-from backprop_xp.files.model_file import read_notes
 
 __all__ = ["TableModel", "classes_of", "source_columns", "table_model", "targets_of"]
 
-NOTE: Final = "table"
 _ROWS: Final = 2000  # by which the importance of columns is measured, at most
 _LEAST: Final = 1e-15  # probability of the right class in the loss
 
@@ -45,13 +43,9 @@ class TableModel:
     decided: Mapping[str, Any]
 
     def notes(self, data: str) -> dict[str, str]:
-        """Return the texts of the model file: the name of the data, and the decisions."""
+        """Return the texts of the model file: the names of the data and of the target."""
         target = self.decided["target"]["columns"][0]["name"]
-        return {
-            "data": json.dumps(data),
-            "target": json.dumps(target),
-            NOTE: json.dumps(self.decided),
-        }
+        return {"data": json.dumps(data), "target": json.dumps(target)}
 
     def read(self, path: str, *, with_target: bool, header: bool | None = None) -> MixedTable:
         """Return another table, read the way the first one was read.
@@ -107,15 +101,11 @@ def table_model(path: str, ensemble: EnsembleModel) -> TableModel:
     ModelFileError
         The file has none, or they cannot be used.
     """
-    came, expected = "an ensemble without the columns of a table", "a file of backprop-xp train"
-    try:
-        decided = json.loads(read_notes(path).get(NOTE, "null"))
-    except (ValueError, RecursionError):
-        decided = None
-    if not isinstance(decided, dict):
+    if ensemble.decided is None:
+        came, expected = "an ensemble without the columns of a table", "a file of backprop-xp train"
         advice = "Load it by bp.load and call its predict"
         raise ModelFileError(path, came, expected, advice)
-    return TableModel(ensemble, decided)
+    return TableModel(ensemble, ensemble.decided)
 
 
 def classes_of(table: MixedTable) -> NDArray[Any] | None:

@@ -2,7 +2,7 @@
 
 import base64
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -38,20 +38,23 @@ _HEAD: Final = """\
 :root {{ color-scheme: light dark; }}
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
   padding: 0 1rem; }}
-h1, p, figcaption, td:first-child {{ overflow-wrap: anywhere; }}
+h1, p, figcaption, th:first-child {{ overflow-wrap: anywhere; }}
 table {{ border-collapse: collapse; margin: 1rem 0; }}
 th, td {{ padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8886;
   vertical-align: bottom; }}
 td {{ white-space: nowrap; }}
-th:first-child, td:first-child {{ text-align: left; white-space: normal; background: Canvas;
-  position: sticky; left: 0; min-width: min(12rem, 36vw); max-width: min(24rem, 40vw); }}
+th:first-child {{ text-align: left; background: Canvas; position: sticky; left: 0;
+  min-width: min(12rem, 36vw); max-width: min(24rem, 40vw); }}
+th[scope=row] {{ font-weight: normal; }}
 .wide {{ overflow-x: auto; }}
 figure {{ margin: 1.5rem 0; }}
 img {{ max-width: 100%; background: white; }}
 figcaption {{ max-width: 44rem; }}
+@media (prefers-color-scheme: dark) {{ img {{ filter: invert(.93) hue-rotate(180deg); }} }}
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 """
 
@@ -65,6 +68,7 @@ def report(
     rows: NDArray[np.int64],
     scores: TableScores,
     importance: Mapping[str, float] | None,
+    split: Sequence[str] = (),
 ) -> str:
     """Return the page, in ASCII; it loads nothing, and every text in it is escaped.
 
@@ -82,13 +86,16 @@ def report(
     scores : TableScores
     importance : mapping or None
         What the loss gains where a column is mixed up.
+    split : sequence of str
+        Lines that say how the rows were held out.
     """
     title = escape(f"{', '.join(table.target_names)} from {name}")
-    parts = [_HEAD.format(title=title), *(f"<p>{escape(x)}</p>" for x in _about(model, table))]
+    about = [*table.summary().splitlines(), *split, _ensemble(model)]
+    parts = [_HEAD.format(title=title), *(f"<p>{escape(line)}</p>" for line in about)]
     beside = "by the class shares" if isinstance(scores, ClassScores) else "by the mean"
-    head = ["", f"on {rows_of(scores.rows)}", f"{beside} alone"]
+    head = ["score", f"on {rows_of(scores.rows)}", f"{beside} alone"]
     lines = [(_in_html(label), value, without) for label, value, without in figures(scores)]
-    parts += ["<h2>Scores</h2>", _table(head, lines)]
+    parts += ["<h2>Scores</h2>", _table("Scores", head, lines)]
     if isinstance(scores, ClassScores):
         parts += ["<h2>Rows of each class, by predicted class</h2>", _confusion(scores)]
     if importance:
@@ -98,30 +105,37 @@ def report(
             "Columns that hold the same information share it."
         )
         head = ["column", "gain"]
-        parts += [f"<h2>Columns</h2>\n<p>{text}</p>", _table(head, gains(importance))]
+        parts += [f"<h2>Columns</h2>\n<p>{text}</p>", _table("Columns", head, gains(importance))]
     parts += _pictures(model, table, rows, importance)
-    return with_references("\n".join([*parts, "</body>\n</html>\n"]))
+    return with_references("\n".join([*parts, "</main>\n</body>\n</html>\n"]))
 
 
-def _about(model: TableModel, table: MixedTable) -> list[str]:
+def _ensemble(model: TableModel) -> str:
     members = model.ensemble.members
     of_each = "; ".join(
         f"{len(one.weights)} of {'-'.join(map(str, one.network.sizes))}" for one in members
     )
-    count = len(model.ensemble.weights)
-    return [*table.summary().splitlines(), f"{ensemble_of(count).capitalize()}: {of_each}"]
+    return f"{ensemble_of(len(model.ensemble.weights)).capitalize()}: {of_each}"
 
 
 def _in_html(label: str) -> str:
     return label.replace("R^2", "R²")
 
 
-def _table(head: list[str], rows: Any) -> str:
-    def line(tag: str, cells: Any) -> str:
-        return f"<tr>{''.join(f'<{tag}>{escape(str(cell))}</{tag}>' for cell in cells)}</tr>"
+def _table(label: str, head: list[str], rows: Any) -> str:
+    """Return a table that scrolls sideways, by the keyboard too."""
 
-    body = "\n".join(line("td", row) for row in rows)
-    return f'<div class="wide"><table>\n{line("th", head)}\n{body}\n</table></div>'
+    def cell(tag: str, x: object) -> str:
+        return f"<{tag}>{escape(str(x))}</{tag.split(maxsplit=1)[0]}>"
+
+    first = "".join(cell('th scope="col"', x) for x in head)
+    others = (
+        cell('th scope="row"', name) + "".join(cell("td", x) for x in cells)
+        for name, *cells in rows
+    )
+    body = "\n".join(f"<tr>{line}</tr>" for line in others)
+    region = f'<div class="wide" role="region" tabindex="0" aria-label="{label}">'
+    return f"{region}<table>\n<tr>{first}</tr>\n{body}\n</table></div>"
 
 
 def _confusion(scores: ClassScores) -> str:
@@ -129,7 +143,7 @@ def _confusion(scores: ClassScores) -> str:
         (_cut(name), *(f"{n:,}" for n in counts))
         for name, counts in zip(scores.classes, scores.confusion, strict=True)
     ]
-    return _table(["", *map(_cut, scores.classes)], rows)
+    return _table("Predicted classes", ["class", *map(_cut, scores.classes)], rows)
 
 
 def _pictures(

@@ -52,27 +52,33 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     table, groups, order, by = table_to_train(options)
     split = rows_of_split(table, options.held_out, options.seed, groups=groups, order=order)
     _check_held_out(options, split)
-    _say_table(options, table, split, by, say)
+    first, *others = table.summary().splitlines()
+    of_split = _lines_of(options, table, split, by)
+    say(f"data      {Path(options.data).name}: {first}")
+    for line in (*others, *of_split):
+        say(f"          {line}")
     say(f"device    {device}")
     begun = time.perf_counter()
     fitted = _fit(options, table, split, groups, ordered=order is not None)
-    say(f"training  {options.networks} candidates in {time.perf_counter() - begun:.1f} s")
+    took = time.perf_counter() - begun
+    model = TableModel(_of_table(saving.ensemble_of(fitted), table), table.decided)
+    _write_model(options, model)  # before lines that a closed pipe may refuse
+    say(f"training  {options.networks} candidates in {took:.1f} s")
     say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
-    model = TableModel(_with_names(saving.ensemble_of(fitted), table), table.decided)
     scores = importance = None
     if len(split.held_out):
         scores = model.scores(table, split.held_out)
         importance = model.importance(table, split.held_out, options.seed)
         for line in (*score_lines(scores), *importance_lines(importance, scores)):
             say(line)
-    _write_model(options, model)
     say(f"written   {options.model}")
     if options.json is not None and scores is not None:
         content = {**scores.to_json(), "importance": importance}
         write_atomically(options.json, (json.dumps(content, indent=1) + "\n").encode())
         say(f"written   {options.json}")
     if options.report is not None and scores is not None:
-        page = report(Path(options.data).name, model, table, split.held_out, scores, importance)
+        shown = Path(options.data).name, model, table, split.held_out
+        page = report(*shown, scores, importance, of_split)
         write_atomically(options.report, page.encode())
         say(f"written   {options.report}")
 
@@ -84,20 +90,18 @@ def _check_held_out(options: TableOptions, split: Rows) -> None:
             raise OptionError(f"--{name}", came, expected, "Such as --held-out 0.2")
 
 
-def _say_table(options: TableOptions, table: MixedTable, split: Rows, by: str, say: Say) -> None:
-    first, *others = table.summary().splitlines()
-    say(f"data      {Path(options.data).name}: {first}")
-    for line in others:
-        say(f"          {line}")
+def _lines_of(options: TableOptions, table: MixedTable, split: Rows, by: str) -> list[str]:
+    """Return how the rows are held out, and the classes that rows held out alone have."""
     how = f", the last by {in_a_line(by)}" if options.order is not None else ""
     how = f", by {in_a_line(by)}" if options.group is not None else how
-    say(f"          {rows_of(len(split.train))} to train on, {len(split.held_out):,} held out{how}")
+    lines = [f"{rows_of(len(split.train))} to train on, {len(split.held_out):,} held out{how}"]
     if table.class_names is not None and len(split.held_out):
         y = np.asarray(table.Y)
         alone = sorted(set(y[split.held_out].tolist()) - set(y[split.train].tolist()))
         for label in alone:
             name = in_a_line(table.class_names[label])
-            say(f"          the class {name} is in rows held out alone")
+            lines.append(f"the class {name} is in rows held out alone")
+    return lines
 
 
 def _fit(
@@ -140,11 +144,10 @@ def _fit(
     return estimator.fit(table.rows(rows), y[rows], groups=of, eval_set=eval_set)
 
 
-def _with_names(ensemble: Any, table: MixedTable) -> EnsembleModel:
-    """Return the ensemble with the names of the columns, by which it takes data frames."""
-    named: EnsembleModel = replace(
-        ensemble, meaning=replace(ensemble.meaning, feature_names=table.names)
-    )
+def _of_table(ensemble: Any, table: MixedTable) -> EnsembleModel:
+    """Return the ensemble with the names and the decisions by which it takes data frames."""
+    meaning = replace(ensemble.meaning, feature_names=table.names)
+    named: EnsembleModel = replace(ensemble, meaning=meaning, decided=table.decided)
     return named
 
 

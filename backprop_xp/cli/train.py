@@ -17,7 +17,8 @@ from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.network_choice import Task, task_for
 from backprop_xp.cli.pictures import Trained, check_pictures, figure_of, record_for
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
-from backprop_xp.cli.training_data import is_file, training_data
+from backprop_xp.cli.training_data import TrainingData, is_file, training_data
+from backprop_xp.datasets.mixed.source import is_table
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import save
@@ -51,8 +52,7 @@ def train_job(options: TrainOptions, say: Say) -> None:
     pictures = () if no_pictures else options.pictures
     device = select_device(options.device)
     _check_dtype(options.dtype, device)
-    split = options.held_out, options.seed
-    data = training_data(options.data, options.target, *split, options.header)
+    data = _data(options)
     task = task_for(data, options.hidden_sizes, options.activation, options.loss)
     check_pictures(pictures, task)
     record = record_for(pictures, task)
@@ -75,6 +75,20 @@ def train_job(options: TrainOptions, say: Say) -> None:
     for picture in pictures:
         learning_curve.save_figure(figure_of(picture.name, trained), picture.path)
         say(f"written   {picture.path}")
+
+
+def _data(options: TrainOptions) -> TrainingData:
+    """Return the data; an error about a text or a gap names the ensemble, which takes it."""
+    split = options.held_out, options.seed
+    try:
+        return training_data(options.data, options.target, *split, options.header)
+    except DataError as error:
+        where, came, expected, advice = error.parts
+        if expected != "a finite number" or not is_table(options.data):
+            raise
+        which = "--single" if options.single else "the options of one network"
+        instead = f"Leave {which} out, as the ensemble takes texts, dates and gaps; or "
+        raise DataError(where, came, expected, instead + advice[0].lower() + advice[1:]) from None
 
 
 def _check_dtype(dtype: str, device: Device) -> None:

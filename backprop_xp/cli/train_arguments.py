@@ -125,7 +125,9 @@ _TARGET_HELP: Final = (
     "the target's array in an .npz file (default: Y)"
 )
 _ID_HELP: Final = "columns that name the rows; predict carries them to its file"
-_MISSING_HELP: Final = "signs of a missing value (default: an empty cell, NA, ? and others)"
+_MISSING_HELP: Final = (
+    "all signs of a missing value beside an empty cell, in place of NA, ?, null and the like"
+)
 _DATES_HELP: Final = "format of dates that are not like 2024-05-31, such as %%d.%%m.%%Y"
 _TASK_HELP: Final = (
     "classes or numbers (default: classes for texts, truth values, two values and up to 10 "

@@ -13,6 +13,7 @@ from backprop_xp.arrays.random_streams import generator
 from backprop_xp.cli.evaluation import are_labels
 from backprop_xp.cli.model_notes import ModelNotes
 from backprop_xp.datasets.csv_file import first_rows
+from backprop_xp.datasets.mixed.source import is_table
 from backprop_xp.datasets.tables import read_table
 from backprop_xp.errors import DataError, OptionError, check_is_file
 
@@ -81,17 +82,24 @@ def is_file(name: str) -> bool:
     Raises
     ------
     OptionError
-        DATA is neither a data set's name nor a file's name in .csv or .npz.
+        DATA is neither a data set's name nor a file's name in .csv or .npz, which one network
+        takes.
     MissingFileError
         There is no such file, or it is a folder or a pipe.
     """
     if name in datasets.NAMES:
         return False
-    if Path(name).suffix.lower() in (".csv", ".npz"):
+    suffix = Path(name).suffix.lower()
+    if suffix in (".csv", ".npz"):
         check_is_file(Path(name), "DATA", "a .csv or .npz file", f"{name!r}, ")
         return True
-    known = f"one of {', '.join(datasets.NAMES)}, or a file whose name ends in .csv or .npz"
-    raise OptionError("DATA", repr(name), known, nearest_name(name, datasets.NAMES))
+    known = f"one of {', '.join(datasets.NAMES)}, or a file such as table.csv or table.npz"
+    advice = nearest_name(name, datasets.NAMES)
+    if is_table(name):
+        advice = "Leave the options of one network out, or save the table as .csv"
+    elif suffix:
+        advice = "Save the table as 'CSV UTF-8'"
+    raise OptionError("DATA", repr(name), known, advice)
 
 
 def training_data(

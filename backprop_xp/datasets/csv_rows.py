@@ -114,7 +114,8 @@ def _rows_of_one_length(stream: TextIO, dialect: _Dialect, file: Path) -> _Rows:
                 f"Complete or delete the line, or delete line {top} if it is a title. The known "
                 f"separators are {', '.join(SEPARATORS.values())}"
             )
-            raise DataError(f"{file.name}, line {line}", f"{len(cells)} cells", expected, advice)
+            came = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+            raise DataError(f"{file.name}, line {line}", came, expected, advice)
         yield line, cells
 
 

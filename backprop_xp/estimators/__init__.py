@@ -30,6 +30,7 @@
     ensemble_targets      classes as labels, scaled numbers, and back
     ensemble_folds        the rows that are held out
     ensemble_members      selection among trained candidates, and a table of all
+    encoded_rows          rows of a table that become inputs when they are needed
     ensemble_training     candidates with sampled hyperparameters, a stack for each architecture
     ensemble_networks     the network of an architecture, and its start
     ensemble_best_epochs  the best epoch of each network, by its loss on held-out rows

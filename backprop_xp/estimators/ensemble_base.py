@@ -15,6 +15,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.errors import DataError, OptionError, ParameterError
 from backprop_xp.estimators.configured import Configured
+from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
 from backprop_xp.estimators.ensemble_folds import Split, splits_of
 from backprop_xp.estimators.ensemble_members import described, member_of, selected
@@ -25,15 +26,24 @@ from backprop_xp.estimators.ensemble_parameters import (
     per_architecture,
 )
 from backprop_xp.estimators.ensemble_targets import Targets
-from backprop_xp.estimators.ensemble_training import Cases, Trained, Training, sampled, trained
-from backprop_xp.estimators.table_steps import Inputs, column_kinds, fitted_inputs
+from backprop_xp.estimators.ensemble_training import (
+    Cases,
+    Trained,
+    Training,
+    sampled,
+    started,
+    trained,
+)
+from backprop_xp.estimators.table_steps import column_kinds, fitted_inputs
 from backprop_xp.estimators.user_tables import checked_table, names_of
 from backprop_xp.files.ensemble_model import EnsembleModel, Member
 from backprop_xp.files.meaning import Meaning
+from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import Table, is_frame
 
 with suppress(ImportError):
     from sklearn.utils import check_consistent_length, check_random_state
+    from sklearn.utils.parallel import Parallel, delayed
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 __all__ = ["BaseEnsemble"]
@@ -59,6 +69,7 @@ class BaseEnsemble(Configured):
     categorical_features: Any
     random_state: Any
     dtype: str
+    n_jobs: int | None
     verbose: bool
     _model: EnsembleModel
 
@@ -161,11 +172,10 @@ class BaseEnsemble(Configured):
         kinds = column_kinds(table, dtypes, self.categorical_features, "fit")
         split = splits_of(self, targets, w, groups, eval_set, random)
         rows = split.rows
-        inputs = fitted_inputs(_rows(table, rows), kinds, self.bins, random, "fit")
-        x = inputs.step.apply(table).numbers()
-        held = self._held(split, x, targets, w, eval_set, inputs)
+        inputs = fitted_inputs(table.rows(rows), kinds, self.bins, random, "fit")
+        held = self._held(split, table, targets, w, eval_set, inputs.step)
         cases = Cases(
-            x[rows],
+            EncodedRows(table.rows(rows), inputs.step),
             targets.Y[rows],
             split.case_weights(self._training_weights(y, w)),
             0 if targets.classes is None else max(len(targets.classes), 2),
@@ -185,19 +195,22 @@ class BaseEnsemble(Configured):
     def _held(
         self,
         split: Split,
-        x: HostArray,
+        table: Table,
         targets: Targets,
         w: HostArray,
         eval_set: Any,
-        inputs: Inputs,
+        step: Step,
     ) -> list[HeldOut]:
         """Return the held-out rows of each fold."""
         if eval_set is None:
-            return [HeldOut(x[rows], targets.Y[rows], w[rows]) for rows in split.held]
+            return [
+                HeldOut(EncodedRows(table.rows(rows), step), targets.Y[rows], w[rows])
+                for rows in split.held
+            ]
         other, y = _pair(eval_set)
         table, _ = self._table(other, reset=False)
         Y = self._known_targets(y, targets)
-        return [HeldOut(inputs.step.apply(table).numbers(), Y, np.ones(len(Y)))]
+        return [HeldOut(EncodedRows(table, step), Y, np.ones(len(Y)))]
 
     def _stacks(
         self,
@@ -207,7 +220,6 @@ class BaseEnsemble(Configured):
         random: np.random.RandomState,
     ) -> list[Trained]:
         """Train a stack for each architecture."""
-        stacks = []
         size = batch_size_for(self.batch_size, len(cases.X))
         training = Training(
             epochs_for(self.epochs, -(-len(cases.X) // size)),
@@ -219,11 +231,13 @@ class BaseEnsemble(Configured):
         )
         hidden = tuple(int(one) for one in np.atleast_1d(self.hidden_layer_sizes))
         counts = per_architecture(self)
+        starts = []
         for embedding, count, of_one in zip(self.embedding_sizes, counts, ranges, strict=True):
-            if count == 0:
-                continue
-            plan = sampled(count, int(embedding), hidden, of_one, random)
-            stacks.append(trained(plan, cases, held, training, random))
+            if count:
+                plan = sampled(count, int(embedding), hidden, of_one, random)
+                starts.append(started(plan, cases, len(held), training.dtype, random))
+        tasks = (delayed(trained)(start, cases, held, training) for start in starts)
+        stacks: list[Trained] = Parallel(n_jobs=self.n_jobs)(tasks)
         return stacks
 
     def _select(
@@ -317,7 +331,3 @@ def _pair(eval_set: Any) -> tuple[Any, Any]:
         came = type(eval_set).__name__
         raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
     return eval_set[0], eval_set[1]
-
-
-def _rows(table: Table, rows: HostArray) -> Table:
-    return Table(tuple(block[rows] for block in table.blocks), table.names, table.start)

@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.callbacks.progress import Progress
+from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_networks import gain_of
 from backprop_xp.estimators.ensemble_selection import losses
 from backprop_xp.network.network import Network
@@ -22,12 +23,13 @@ class HeldOut:
 
     Attributes
     ----------
-    X : array (m, n_in)
+    X : EncodedRows
+        m rows.
     y : array (m,) of int, or (m, n_out)
     w : array (m,)
     """
 
-    X: HostArray
+    X: EncodedRows
     y: HostArray
     w: HostArray
 
@@ -44,6 +46,8 @@ class BestEpochs:
         C, the number of networks of a fold. Networks follow one another fold by fold, K in all.
     patience : int
         The epochs in a row without a lower loss of any network, after which training ends.
+    dtype : str
+        Of the inputs on held-out rows.
     classes : bool
         Whether targets are labels.
 
@@ -64,9 +68,16 @@ class BestEpochs:
     built_in: ClassVar[bool] = True
 
     def __init__(
-        self, net: Network, held: Sequence[HeldOut], each: int, patience: int, *, classes: bool
+        self,
+        net: Network,
+        held: Sequence[HeldOut],
+        each: int,
+        patience: int,
+        dtype: str,
+        *,
+        classes: bool,
     ) -> None:
-        self._inputs = [one.X * gain_of(net) for one in held]
+        self._inputs = [one.X.inputs(gain_of(net), dtype) for one in held]
         self._held, self._each = held, each
         self._patience, self._classes = patience, classes
         count = len(held) * each

@@ -73,6 +73,10 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     device : str or Device, optional
         The device that trains and predicts, by default the CPU.
     dtype : {"float32", "float64"}
+    n_jobs : int, optional
+        The architectures that are trained at the same time, by joblib: in processes, unless
+        ``joblib.parallel_config`` says otherwise. None is 1, and −1 as many as there are cores. The
+        ensemble does not depend on it.
     verbose : bool
         Whether to show the progress of each stack, as ``train(progress=True)`` does.
 
@@ -144,6 +148,7 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
         random_state: Any = None,
         device: Any = None,
         dtype: str = "float32",
+        n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
         self._keep(locals())

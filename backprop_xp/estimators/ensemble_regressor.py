@@ -75,6 +75,7 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEnsemble):
         random_state: Any = None,
         device: Any = None,
         dtype: str = "float32",
+        n_jobs: int | None = None,
         verbose: bool = False,
     ) -> None:
         self._keep(locals())

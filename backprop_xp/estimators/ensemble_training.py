@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.devices import Device
 from backprop_xp.errors import DivergenceError
+from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import BestEpochs, HeldOut
 from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
 from backprop_xp.estimators.stopping import ctrl_c_raises
@@ -17,7 +18,7 @@ from backprop_xp.network.network import Network
 from backprop_xp.optimizers.adam import AdamW
 from backprop_xp.training.train import train
 
-__all__ = ["Cases", "Plan", "Trained", "Training", "sampled", "trained"]
+__all__ = ["Cases", "Plan", "Start", "Trained", "Training", "sampled", "started", "trained"]
 
 LAST_RATE: Final = 0.01  # the share of the learning rate that is left at the end
 
@@ -41,13 +42,32 @@ class Plan(NamedTuple):
     dropout: NDArray[np.float64]
 
 
+class Start(NamedTuple):
+    """A stack before its training.
+
+    Attributes
+    ----------
+    plan : Plan
+    network : Network
+    theta : array (K, P)
+    seed : int
+        Of the order of the cases, and of dropout.
+    """
+
+    plan: Plan
+    network: Network
+    theta: HostArray
+    seed: int
+
+
 @dataclass(frozen=True)
 class Cases:
     """The rows to train on.
 
     Attributes
     ----------
-    X : array (m, n_in)
+    X : EncodedRows
+        m rows.
     Y : array (m,) of int, or (m, n_out)
     w : array (m,), or (folds, m) with 0 where a fold is held out; None where all rows are equal
     classes : int
@@ -56,7 +76,7 @@ class Cases:
         The feature of each column.
     """
 
-    X: HostArray
+    X: EncodedRows
     Y: HostArray
     w: HostArray | None
     classes: int
@@ -145,13 +165,17 @@ def sampled(
     return Plan(embedding, tuple(hidden), rates, decays, random.uniform(*dropout, count))
 
 
-def trained(
-    plan: Plan,
-    cases: Cases,
-    held: Sequence[HeldOut],
-    training: Training,
-    random: np.random.RandomState,
-) -> Trained:
+def started(
+    plan: Plan, cases: Cases, folds: int, dtype: str, random: np.random.RandomState
+) -> Start:
+    """Return the start of a plan's stack, with all random numbers that its training takes."""
+    net = network_for(cases.features, plan.embedding, plan.hidden, cases.units, cases.classes)
+    count = folds * len(plan.learning_rate)
+    theta = start_of(net, cases.features, count, dtype, random)
+    return Start(plan, net, theta, int(random.randint(2**31 - 1)))
+
+
+def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Training) -> Trained:
     """Return the stack of a plan's candidates after the best epoch of each.
 
     Rates fall by a cosine to 1 %. Training ends early where no network has had a lower loss for
@@ -159,25 +183,24 @@ def trained(
 
     Parameters
     ----------
-    plan : Plan
+    start : Start
     cases : Cases
     held : sequence of HeldOut
         One for each fold.
     training : Training
-    random : RandomState
     """
-    net = network_for(cases.features, plan.embedding, plan.hidden, cases.units, cases.classes)
+    plan, net, theta, seed = start
     folds, each = len(held), len(plan.learning_rate)
-    theta = start_of(net, cases.features, folds * each, training.dtype, random)
-    seed = int(random.randint(2**31 - 1))
     steps = training.epochs * -(-len(cases.X) // training.batch_size)
     of_each = [np.tile(x, folds) for x in (plan.learning_rate, plan.weight_decay, plan.dropout)]
     w: Any = cases.w
     by_folds = w is not None and w.ndim == 2
     if by_folds:
         w = np.repeat(w, each, axis=0)
-    X = (cases.X * gain_of(net)).astype(training.dtype)
-    best = BestEpochs(net, held, each, training.patience, classes=bool(cases.classes))
+    X = cases.X.inputs(gain_of(net), training.dtype)
+    best = BestEpochs(
+        net, held, each, training.patience, training.dtype, classes=bool(cases.classes)
+    )
     while len(best.alive):
         rate, decay, dropout = (x[best.alive] for x in of_each)
         try:

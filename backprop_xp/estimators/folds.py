@@ -20,7 +20,7 @@ try:
 except ImportError:
     pass  # without scikit-learn there is no estimator, and so no call
 
-__all__ = ["Fitted", "fitted_on", "is_ours"]
+__all__ = ["Fitted", "fitted_on", "is_ours", "seeds_of"]
 
 
 @dataclass
@@ -48,6 +48,7 @@ def fitted_on(
     X: Any,
     y: Any,
     fit_params: Mapping[str, Any],
+    seed: int | None = None,
 ) -> list[Fitted | None]:
     """Return the estimators that are fitted in stacks; None for each that has to be fitted alone.
 
@@ -60,15 +61,30 @@ def fitted_on(
         The cases of the fold to train on.
     fit_params : dict
         The parameters of the method `fit`.
+    seed : int, optional
+        The seed of candidates whose `random_state` is None; `seeds_of` draws it.
     """
     found: list[Fitted | None] = [None] * len(candidates)
-    made = {at: one for at, p in enumerate(candidates) if (one := _with(base, p)) is not None}
-    random = _Streams()
+    made = _made(base, candidates)
+    random = _Streams(seed)
     for places in _by_steps_before(candidates, made):
         estimators = [made[at] for at in places]
         for at, one in zip(places, _together(estimators, X, y, fit_params, random), strict=True):
             found[at] = one
     return found
+
+
+def seeds_of(base: Any, candidates: Sequence[Mapping[str, Any]], folds: int) -> list[int | None]:
+    """Return a seed for each fold, from NumPy's global stream; None where no candidate needs it."""
+    states = [_last_step(one).random_state for one in _made(base, candidates).values()]
+    if all(state is not None for state in states):
+        return [None] * folds
+    return [np.random.randint(2**31 - 1) for _ in range(folds)]  # noqa: NPY002
+
+
+def _made(base: Any, candidates: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
+    """Return the estimators that are of here, by the places of their candidates."""
+    return {at: one for at, p in enumerate(candidates) if (one := _with(base, p)) is not None}
 
 
 def _with(base: Any, params: Mapping[str, Any]) -> Any:
@@ -105,15 +121,13 @@ def _identity(x: Any) -> str:
 class _Streams:
     """The random numbers of a fold where `random_state` is None: all candidates share them."""
 
-    def __init__(self) -> None:
-        self._start: np.random.RandomState | None = None
+    def __init__(self, seed: int | None) -> None:
+        self._start = None if seed is None else np.random.RandomState(seed)
 
     def of(self, mlp: Any) -> np.random.RandomState | None:
         """Return a new stream, equal for all candidates; None where the estimator has its own."""
         if mlp.random_state is not None:
             return None
-        if self._start is None:
-            self._start = np.random.RandomState(np.random.randint(2**31 - 1))  # noqa: NPY002
         return deepcopy(self._start)
 
 

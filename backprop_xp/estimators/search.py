@@ -28,9 +28,10 @@ try:
     from sklearn.utils import indexable
     from sklearn.utils._param_validation import Interval
     from sklearn.utils.metaestimators import _safe_split
+    from sklearn.utils.parallel import Parallel, delayed
     from sklearn.utils.validation import _check_method_params
 
-    from backprop_xp.estimators.folds import Fitted, fitted_on, is_ours
+    from backprop_xp.estimators.folds import Fitted, fitted_on, is_ours, seeds_of
 
     CONSTRAINTS: dict[str, list[Any]] = {
         **BaseSearchCV._parameter_constraints,  # noqa: SLF001  subclasses extend it
@@ -76,9 +77,13 @@ class StackedSearchCV(BaseSearchCV):
         candidates of the grid.
     scoring : str, callable, list, tuple or dict, optional
         One scorer of scikit-learn, or several. Default: the estimator's `score`.
-    n_jobs, pre_dispatch
-        Accepted, and not used: folds are trained in turn, and the products of a stack use the
-        threads that its sizes deserve.
+    n_jobs : int, optional
+        The folds that are trained at the same time, by joblib: in processes, unless
+        ``joblib.parallel_config`` says otherwise. None is 1, and −1 as many as there are cores. The
+        scores do not depend on it. A process has its share of the cores for the groups of its
+        stacks (`train`, ``jobs``).
+    pre_dispatch : int or str
+        The folds whose data are sent to the processes ahead, as in `GridSearchCV`.
     refit : bool, str or callable
         Whether to fit the best candidate on all cases; with several scorers the name of the one
         that decides. A function chooses from ``cv_results_`` the index of the best candidate.
@@ -249,34 +254,19 @@ class StackedSearchCV(BaseSearchCV):
         routed: Any,
     ) -> list[dict[str, Any]]:
         """Return the scores of each candidate on each fold, a candidate's folds in a row."""
-        out: dict[tuple[int, int], dict[str, Any]] = {}
-        for fold, (train, test) in enumerate(folds):
-            fit_params = _check_method_params(X, params=routed.estimator.fit, indices=train)
-            X_train, y_train = _safe_split(base, X, y, train)
-            fitted = fitted_on(base, candidates, X_train, y_train, fit_params)
-            for place, one in enumerate(fitted):
-                result = _fit_and_score(
-                    _as_fitted(clone(base), one),
-                    X,
-                    y,
-                    scorer=scorers,
-                    train=train,
-                    test=test,
-                    verbose=self.verbose,
-                    parameters=candidates[place],
-                    fit_params=routed.estimator.fit,
-                    score_params=routed.scorer.score,
-                    return_train_score=self.return_train_score,
-                    return_n_test_samples=True,
-                    return_times=True,
-                    split_progress=(fold, len(folds)),
-                    candidate_progress=(place, len(candidates)),
-                    error_score=self.error_score,
-                )
-                if one is not None:
-                    result["fit_time"] = one.seconds
-                out[place, fold] = result
-        return [out[key] for key in sorted(out)]
+        seeds = seeds_of(base, candidates, len(folds))
+        how = {
+            "verbose": self.verbose,
+            "return_train_score": self.return_train_score,
+            "error_score": self.error_score,
+        }
+        scored = Parallel(n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)(
+            delayed(_scored_on)(
+                base, candidates, (number, len(folds), *fold), seed, scorers, X, y, routed, how
+            )
+            for number, (fold, seed) in enumerate(zip(folds, seeds, strict=True))
+        )
+        return [of_fold[place] for place in range(len(candidates)) for of_fold in scored]
 
     def _choose(self, results: Mapping[str, Any], decisive: Any) -> None:
         """Set the best candidate, unless there are several scorers and none that decides."""
@@ -295,6 +285,49 @@ class StackedSearchCV(BaseSearchCV):
         self.refit_time_ = time.time() - start
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
+
+
+def _scored_on(
+    base: Any,
+    candidates: list[dict[str, Any]],
+    fold: tuple[int, int, Any, Any],
+    seed: int | None,
+    scorers: Any,
+    X: Any,
+    y: Any,
+    routed: Any,
+    how: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Return the scores of each candidate on a fold.
+
+    The fold is its number, the number of all, and the rows to train on and to test on.
+    """
+    number, count, train, test = fold
+    fit_params = _check_method_params(X, params=routed.estimator.fit, indices=train)
+    X_train, y_train = _safe_split(base, X, y, train)
+    fitted = fitted_on(base, candidates, X_train, y_train, fit_params, seed)
+    results = []
+    for place, one in enumerate(fitted):
+        result = _fit_and_score(
+            _as_fitted(clone(base), one),
+            X,
+            y,
+            scorer=scorers,
+            train=train,
+            test=test,
+            parameters=candidates[place],
+            fit_params=routed.estimator.fit,
+            score_params=routed.scorer.score,
+            return_n_test_samples=True,
+            return_times=True,
+            split_progress=(number, count),
+            candidate_progress=(place, len(candidates)),
+            **how,
+        )
+        if one is not None:
+            result["fit_time"] = one.seconds
+        results.append(result)
+    return results
 
 
 def _as_fitted(estimator: Any, fitted: "Fitted | None") -> Any:

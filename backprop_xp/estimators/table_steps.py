@@ -7,15 +7,17 @@ on the rows that come here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import DataError, DTypeError, OptionError
+from backprop_xp.errors import DataError, OptionError
 from backprop_xp.estimators.damped_one_hot_encoder import damped_one_hot
 from backprop_xp.estimators.noisy_quantile_transformer import NOISE, quantile_mapping
+from backprop_xp.estimators.user_tables import dates_refused
 from backprop_xp.preprocessing.as_text import AsText, texts_of
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
@@ -76,11 +78,17 @@ def column_kinds(table: Table, dtypes: Sequence[Any], categorical: Any, where: s
     else:
         chosen = _indices(categorical, table.names, n)
     for j, column in enumerate(columns):
-        if column.dtype.kind not in "biufOU":
-            came = f"dtype {column.dtype} in column {table.names[j] if table.names else j}"
-            advice = "Turn a date into numbers, such as the year, the month and the weekday"
-            raise DTypeError(f"{where}(X)", came, "numbers, truth values and texts", advice)
+        came = f"dtype {column.dtype}" if column.dtype.kind not in "biufOU" else _date_in(column)
+        if came:
+            raise dates_refused(came, table.names[j] if table.names else j, where)
     return [CATEGORY if j in chosen else kind for j, kind in enumerate(kinds)]
+
+
+def _date_in(column: HostArray) -> str:
+    """Return the type of a date in a column of objects; "" where there is none."""
+    types = set(map(type, column)) if column.dtype.kind == "O" else set()
+    names = sorted(one.__name__ for one in types if issubclass(one, date | timedelta))
+    return f"a {names[0]}" if names else ""
 
 
 def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:

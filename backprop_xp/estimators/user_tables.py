@@ -1,10 +1,11 @@
 """A table of the user after scikit-learn's checks: columns of numbers, or of anything."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from backprop_xp.errors import DTypeError
 from backprop_xp.files.input_rows import whole_table
 from backprop_xp.preprocessing.table import Table, is_frame
 
@@ -12,7 +13,9 @@ with suppress(ImportError):
     from sklearn.utils import check_array
     from sklearn.utils.validation import validate_data
 
-__all__ = ["checked_numbers", "checked_table", "names_of"]
+__all__ = ["checked_numbers", "checked_table", "dates_refused", "names_of"]
+
+_OF_DATES: Final = ("date", "time", "period", "duration")  # dtypes of pandas and Polars
 
 
 def checked_numbers(estimator: Any, X: Any, *, reset: bool) -> Table:
@@ -49,10 +52,34 @@ def checked_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     ------
     ValueError, TypeError
         X is empty or sparse, or has other columns than in `fit`.
+    DTypeError
+        A column of a data frame holds dates.
     """
+    _refuse_dates(X, "fit" if reset else "predict")
     check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return whole_table(X, names_of(estimator) if is_frame(X) else ())
+
+
+def _refuse_dates(X: Any, where: str) -> None:
+    """Refuse dates in a data frame, before checks that speak of dtypes without a column."""
+    for name, dtype in zip(X.columns, X.dtypes, strict=True) if is_frame(X) else ():
+        if str(dtype).lower().startswith(_OF_DATES):
+            raise dates_refused(f"dtype {dtype}", name, where)
+
+
+def dates_refused(came: str, column: object, where: str) -> DTypeError:
+    """Return the error for a column of dates.
+
+    Examples
+    --------
+    >>> print(dates_refused("dtype datetime64[us]", "when", "fit"))  # doctest: +ELLIPSIS
+    fit(X): got dtype datetime64[us] in column when; expected numbers, truth values and texts. ...
+    """
+    reader = "read_mixed(X)" if where == "fit" else "read_like(X, table.decided)"
+    advice = f"datasets.{reader} makes numbers of dates: pass the rows() of its table"
+    expected = "numbers, truth values and texts"
+    return DTypeError(f"{where}(X)", f"{came} in column {column}", expected, advice)
 
 
 def names_of(estimator: Any) -> tuple[str, ...]:

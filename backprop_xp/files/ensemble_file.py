@@ -15,11 +15,12 @@ from backprop_xp.files.model_contents import KEY, PREPROCESSING, model_contents,
 from backprop_xp.network.columns import check_theta
 from backprop_xp.preprocessing.step import check_counts
 
-__all__ = ["VERSION", "ensemble_contents", "ensemble_from", "is_ensemble"]
+__all__ = ["VERSION", "decided_from", "ensemble_contents", "ensemble_from", "is_ensemble"]
 
 VERSION = 3  # of the format
 _MEMBERS = "members"
 _WEIGHTS = "weights"
+_TABLE = "table"  # the note that holds how the table of training was read
 _MOST = 1024  # members of a file, which may come from a stranger
 
 
@@ -46,6 +47,8 @@ def ensemble_contents(
     about : mapping
         The parts of the description that hold the meaning.
     """
+    if model.decided is not None:
+        notes = {_TABLE: json.dumps(model.decided), **(notes or {})}
     tensors: dict[str, HostArray] = {}
     members, texts = [], dict[str, str]()
     for number, member in enumerate(model.members):
@@ -56,6 +59,21 @@ def ensemble_contents(
         members.append({n: x for n, x in described.items() if n != "format_version"})
     description = {**about, "format_version": VERSION, _MEMBERS: members}
     return tensors, {**texts, KEY: json.dumps(description)}
+
+
+def decided_from(texts: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """Return how the table of training was read, from the texts of a file; None if none tells it.
+
+    Examples
+    --------
+    >>> decided_from({"table": '{"columns": []}'}), decided_from({"data": "rents.csv"})
+    ({'columns': []}, None)
+    """
+    try:
+        decided = json.loads(texts.get(_TABLE, "null"))
+    except (ValueError, RecursionError):
+        return None
+    return decided if isinstance(decided, dict) else None
 
 
 def ensemble_from(

@@ -1,6 +1,6 @@
 """An ensemble: networks of several architectures, each with a weight, that predict together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
@@ -11,13 +11,20 @@ from backprop_xp.activations import Identity
 from backprop_xp.arrays.backend import Array, HostArray, dtype_name, to_host
 from backprop_xp.arrays.devices import Device
 from backprop_xp.arrays.moves import move
-from backprop_xp.errors import MissingMethodError, OptionError
+from backprop_xp.errors import (
+    DataError,
+    DTypeError,
+    MissingMethodError,
+    OptionError,
+    ShapeError,
+)
 from backprop_xp.files.input_rows import InputRows
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.network.decisions import decided, probabilities
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
 from backprop_xp.preprocessing.step import Step
+from backprop_xp.preprocessing.table import WHERE, is_frame
 
 __all__ = ["EnsembleModel", "Member", "weighted_mean"]
 
@@ -55,6 +62,9 @@ class EnsembleModel:
         One for each architecture.
     meaning : Meaning
         The columns, the preprocessing and the classes.
+    decided : dict or None
+        How the table of training was read, as `MixedTable.decided`; None where it was no table of
+        ``backprop-xp train``. A data frame with the columns of that table is read the same way.
 
     Examples
     --------
@@ -67,6 +77,7 @@ class EnsembleModel:
 
     members: tuple[Member, ...]
     meaning: Meaning
+    decided: Mapping[str, Any] | None = None
 
     @property
     def classes(self) -> HostArray | None:
@@ -127,11 +138,12 @@ class EnsembleModel:
         ----------
         X : array, list or data frame (m, n)
             Rows as in training. A data frame may have its columns in any order, and further ones.
+            Where `decided` is known, a frame may hold the table as it comes, with dates and texts.
 
         Raises
         ------
         DataError, ShapeError, DTypeError
-            As `Model.predict`.
+            As `Model.predict`, and as `datasets.read_like` for a frame as it comes.
 
         Examples
         --------
@@ -219,17 +231,39 @@ class EnsembleModel:
 
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the outputs of all networks, for classes their probabilities, (K, m, n)."""
+        classes, flat = self.classes, self.meaning.flat
+        try:
+            blocks = [
+                np.concatenate([_outputs_of(one, x, classes, flat) for one in self.members])
+                for x in self._blocks(self._as_in_training(X))
+            ]
+        except (DataError, DTypeError, ShapeError) as error:
+            if self.decided is None or error.parts[0] != WHERE:
+                raise
+            _, came, expected, _ = error.parts
+            advice = "Read a table as it comes by datasets.read_like(X, model.decided)"
+            raise type(error)(WHERE, came, expected, f"{advice}, and pass its rows()") from None
+        return np.concatenate(blocks, axis=1)
+
+    def _blocks(self, X: Any) -> Iterator[HostArray]:
+        """Yield the networks' inputs for some rows after others."""
         first = self.members[0]
         dtype = dtype_name(first.theta.dtype)
         n, n_in = self.meaning.columns(first.network), first.network.sizes[0]
         rows = InputRows(X, self.meaning, n, n_in, dtype)
-        classes, flat = self.classes, self.meaning.flat
-        blocks = []
         for start in range(0, max(rows.shape[0], 1), _ROWS):
-            x = rows[start : start + _ROWS].astype(dtype)
-            outputs = [_outputs_of(one, x, classes, flat) for one in self.members]
-            blocks.append(np.concatenate(outputs))
-        return np.concatenate(blocks, axis=1)
+            yield rows[start : start + _ROWS].astype(dtype)
+
+    def _as_in_training(self, X: Any) -> Any:
+        """Return the rows of a frame that has the columns of the table that was read."""
+        if self.decided is None or not is_frame(X):
+            return X
+        from backprop_xp.datasets.mixed import read_like  # which most calls do without
+
+        present = set(map(str, X.columns))
+        if not present.issuperset(str(one["name"]) for one in self.decided["columns"]):
+            return X
+        return read_like(X, self.decided).rows()
 
 
 def _outputs_of(member: Member, x: HostArray, classes: Any, flat: bool) -> NDArray[Any]:

@@ -7,6 +7,7 @@ to the network as they are. A file of an ensemble has version 3. All other files
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -25,7 +26,12 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.errors import DTypeError
 from backprop_xp.files import safetensors_file
-from backprop_xp.files.ensemble_file import ensemble_contents, ensemble_from, is_ensemble
+from backprop_xp.files.ensemble_file import (
+    decided_from,
+    ensemble_contents,
+    ensemble_from,
+    is_ensemble,
+)
 from backprop_xp.files.ensemble_model import EnsembleModel
 from backprop_xp.files.formats import check_format
 from backprop_xp.files.meaning import Meaning, meaning_from, written
@@ -206,7 +212,7 @@ def load(
             ensemble: Any = ensemble_from(
                 described, tensors, own or {}, where, lambda one: _meaning(described, tensors, one)
             )
-            moved_to: Any = ensemble.on(chosen)
+            moved_to: Any = replace(ensemble, decided=decided_from(texts)).on(chosen)
             return moved_to  # type: ignore[no-any-return]
         net = network_from(described, tensors, own or {}, where)
         theta = tensors["theta"]

@@ -70,6 +70,12 @@ class Table:
         columns = self.columns()
         return Table.of([columns[j] for j in places], names, self.start) if places else self.none()
 
+    def rows(self, chosen: slice | NDArray[np.integer[Any]]) -> "Table":
+        """Return the table of the chosen rows."""
+        first = chosen.start or 0 if isinstance(chosen, slice) else 0
+        blocks = tuple(block[chosen] for block in self.blocks)
+        return Table(blocks, self.names, self.start + first)
+
     def none(self) -> "Table":
         """Return the table of the same rows without a column."""
         return Table((np.empty((self.shape[0], 0)),), (), self.start)

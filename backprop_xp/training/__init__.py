@@ -24,8 +24,9 @@ The path of `train`:
    function scores outputs.
 7. `Driver.run` calls ``on_train_start`` of the callbacks, then `Loop.train`, then ``on_train_end``.
 8. `Loop` begins an epoch with ``on_epoch_start``. `data.batches` cuts the cases into batches, and
-   joins batches to blocks. `Loop` hands each block to `Trainer.block`, which puts the scores into
-   an `EpochRecord` on the device. A callback with ``on_batch_end`` makes each block a single batch,
+   joins batches to blocks. `Loop` hands the blocks to `Trainer.blocks`, one by one; for a stack in
+   groups several at once, so that threads seldom wait for each other. The scores go into an
+   `EpochRecord` on the device. A callback with ``on_batch_end`` makes each block a single batch,
    and is called after it.
 9. After a block `Loop` looks for Ctrl-C. It then leaves the epoch as it is, without an entry in the
    history, and goes on with ``on_train_end``.
@@ -53,7 +54,9 @@ The modules, in the order in which one reads them:
     looks              how many epochs are trained until the host reads their scores
     lbfgs              minimisation by SciPy, one iteration in place of an epoch
     resume             the start of a run from a checkpoint, where the arguments are the same
-    trainer            training on a block of batches, by groups of networks in a large stack
+    trainer            training on blocks of batches, by groups of networks in a large stack
+    workers            the functions and the device by which a thread trains its groups
+    parallel           pieces of work in several threads, and their errors
     evaluation         cost and accuracy of other data than the training's, for the user
     scoring            cost and accuracy on the device
     epoch_record       the scores of an epoch, read on the host once at its end

@@ -25,6 +25,7 @@ from backprop_xp.training.step.numbers import StepNumbers
 from backprop_xp.training.step.update import UpdateRule
 from backprop_xp.training.task import Task
 from backprop_xp.training.trainer import Trainer
+from backprop_xp.training.workers import Workers, jobs_of
 
 __all__ = ["Driver"]
 
@@ -64,7 +65,10 @@ class Driver(ABC):
         from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 
         snapshot = snapshot_to_resume(task, options, self.callbacks)
-        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size)
+        jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
+        workers = Workers(self.rule, task.theta, jobs, task.devices)
+        guard.callback(workers.close)
+        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size, workers)
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
         self.progress = TrainingProgress(

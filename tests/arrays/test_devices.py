@@ -282,6 +282,7 @@ def test_devices_lists_every_gpu(gpu, monkeypatch):
         "torch:cpu",
         "torch:cuda:0",
         "jax:cpu",
+        "jax:cpu:1",
         "jax:cuda:0",
         "jax:cuda:1",
     ]

@@ -78,6 +78,9 @@ COMMANDS = {
         *("threads", "--sizes", "6,4,3", "--batch-size", "5", "--cases", "12", "--epochs", "1"),
         *("--repeat", "1", "--threads", "1", "--load", "1"),
     ],
+    "machines jobs": [
+        *("machines", "--jobs", "2", "--epochs", "1", "--repeat", "1", "--steps", "recorded"),
+    ],
     "import": ["import", "--repeat", "1", "--peers", "numpy"],
     "disk cpu": ["disk", "--gigabytes", "0.001", "--memory-gigabytes", "0.0005", "--repeat", "1"],
 }

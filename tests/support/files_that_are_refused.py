@@ -81,6 +81,21 @@ REFUSED = {
         {},
         ["column 1 ('when')", "dates='%m/%d/%Y'", "or dates='%d/%m/%Y'"],
     ),
+    "dates with the half of a day": (
+        lines("when,y", lambda i: (f"1/{i + 13}/2024 {i % 12 + 1}:30 PM", i + 0.5)),
+        {},
+        ["line 2, column 1 ('when')", """(--dates "%m/%d/%Y %I:%M %p")""", "--categories when"],
+    ),
+    "dates that recur": (
+        lines("when,y", lambda i: (f"{i % 3 + 13}.05.2024", i + 0.5), count=60),
+        {},
+        ["line 2, column 1 ('when')", "'13.05.2024'", '--dates "%d.%m.%Y"'],
+    ),
+    "months of many years": (
+        lines("when,y", lambda i: (f"{2000 + i // 12}-{i % 12 + 1:02}", i + 0.5), count=60),
+        {},
+        ["line 2, column 1 ('when')", "'2000-01'", '--dates "%Y-%m"', "--categories when"],
+    ),
     "amounts of money": (
         lines("price,y", lambda i: (f'"$1,{i:03}.50"', i + 0.5)),
         {},

@@ -158,12 +158,12 @@ def test_a_network_that_has_left_takes_no_part_in_later_steps(monkeypatch):
     from backprop_xp.training import trainer
 
     counts = []
-    kept = trainer.Trainer._group
+    kept = trainer._trained
     monkeypatch.setattr(
-        trainer.Trainer,
-        "_group",
-        lambda self, block, theta, *of: (
-            counts.append(theta.shape[0]) or kept(self, block, theta, *of)
+        trainer,
+        "_trained",
+        lambda steps, carry, *of, **by: (
+            counts.append(carry[0].shape[0]) or kept(steps, carry, *of, **by)
         ),
     )
     trained("plain", [Leave(EPOCHS)])

@@ -110,13 +110,13 @@ def test_a_run_that_goes_on(counted):
 
 
 def test_blocks_of_full_batches_are_one_call(monkeypatch, counted):
-    sizes, block = [], Trainer.block
+    sizes, blocks = [], Trainer.blocks
 
     def noted(self, given, *others):
-        sizes.append(given.batches)
-        return block(self, given, *others)
+        sizes.append(sum(block.batches for block in given))
+        return blocks(self, given, *others)
 
-    monkeypatch.setattr(Trainer, "block", noted)
+    monkeypatch.setattr(Trainer, "blocks", noted)
     bp.train(CLASSES, X, LABELS, epochs=EPOCHS, batch_size=None)
     assert sum(sizes) == EPOCHS
     assert max(sizes) > 8
@@ -194,7 +194,7 @@ def test_a_look_that_takes_longer_than_expected_ends_early(monkeypatch, counted)
 def test_the_host_reads_nothing_between_two_looks(xp, monkeypatch, counted):
     events = []
     for owner, name, event in (
-        (Trainer, "block", "block"),
+        (Trainer, "blocks", "block"),
         (EpochRecord, "epochs", "read"),
         (EpochRecord, "batch_costs", "read"),
     ):

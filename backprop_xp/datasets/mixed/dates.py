@@ -26,8 +26,12 @@ _OFFSET: Final = "(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
 _ISO: Final = re.compile(rf"({_DATE})(?:[T ]{_TIME}{_OFFSET})?")
 _NUMERIC: Final = re.compile(
     r"([0-9]{1,4})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
-    r"(?:[T ]([0-9]{1,2}:[0-9]{2})(:[0-9]{2})?)?"
+    r"(?:[T ]([0-9]{1,2}:[0-9]{2})(:[0-9]{2})?( ?[AaPp][Mm])?)?"
 )
+_MONTHS: Final = {  # of a year
+    "%Y-%m": re.compile("[12][0-9]{3}-(0[1-9]|1[0-2])"),
+    "%m/%Y": re.compile("(0?[1-9]|1[0-2])/[12][0-9]{3}"),
+}
 
 
 def day_of(cell: str, form: str) -> float:
@@ -79,17 +83,21 @@ def parts_of(day: float) -> tuple[float, float, float, float]:
 
 
 def is_other_date(cell: str) -> bool:
-    """Tell whether a cell is a date that is not ISO, such as 31.12.2024 or Jan 5, 2020.
+    """Tell whether a cell is a date that is no ISO date, such as 31.12.2024 or Jan 5, 2020.
 
     Examples
     --------
     >>> is_other_date("31.12.2024"), is_other_date("Jan 5, 2020"), is_other_date("2024-12-31")
     (True, True, False)
+    >>> is_other_date("1/2/2024 1:30 PM"), is_other_date("2024-12")  # a month
+    (True, True)
     >>> is_other_date("may be"), is_other_date("1.5")
     (False, False)
     """
     if _NUMERIC.fullmatch(cell) is not None:
         return _ISO.fullmatch(cell) is None
+    if any(one.fullmatch(cell) for one in _MONTHS.values()):
+        return True
     return cell[:1].isalpha() and any(map(str.isdecimal, cell)) and is_value(cell)
 
 
@@ -100,9 +108,14 @@ def formats_of(cell: str) -> list[str]:
     --------
     >>> formats_of("31.12.2024"), formats_of("1/2/24")
     (['%d.%m.%Y'], ['%m/%d/%y', '%d/%m/%y'])
+    >>> formats_of("1/31/2024 1:30 PM"), formats_of("2024-12")
+    (['%m/%d/%Y %I:%M %p'], ['%Y-%m'])
     """
     found = _NUMERIC.fullmatch(cell)
     if found is None:
+        months = [form for form, one in _MONTHS.items() if one.fullmatch(cell)]
+        if months:
+            return months
         known = ("%b %d, %Y", "%b %d %Y", "%B %d, %Y", "%b-%Y", "%b %Y", "%a, %b %d, %Y")
         return [form for form in known if _has_format(cell, form)]
     mark, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
@@ -111,7 +124,10 @@ def formats_of(cell: str) -> list[str]:
         orders.reverse()
     if len(found[1]) == 4:
         orders = ["%Y{0}%m{0}%d"]
-    time = (" %H:%M" + (":%S" if found[6] else "")) if found[5] else ""
+    half = found[7] or ""  # of a day
+    hour = "%I" if half else "%H"
+    time = f" {hour}:%M" + ":%S" * bool(found[6]) if found[5] else ""
+    time += " " * half.startswith(" ") + "%p" * bool(half)
     forms = [order.format(mark) + time for order in orders]
     return [form for form in forms if _has_format(cell.replace("T", " "), form)]
 

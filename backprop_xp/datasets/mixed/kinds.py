@@ -210,7 +210,7 @@ def refuse_near_kinds(
 def _refuse_amounts_and_dates(
     column: Column, profile: Profile, place: Place, otherwise: str
 ) -> None:
-    if profile.has_few():
+    if profile.has_few() and not _are_days(column, profile):
         return
     cell = next(cells for _, cells, _ in column.present() if cells)[0]
     where = place(int(np.argmin(column.gaps())), column.position, column.name)
@@ -241,6 +241,11 @@ def _refuse_amounts_and_dates(
         came = f"{shown(cell)}, a date that is not written as 2024-05-31"
         advice = f"Pass {forms or 'its format as dates (--dates)'}; or {otherwise}"
         raise DataError(where, came, "a known format of dates", advice)
+
+
+def _are_days(column: Column, profile: Profile) -> bool:
+    """Tell whether all cells are days of one format, which no codes of categories are."""
+    return profile.fits(OTHER_DATE) and any("%d" in form for form in _formats_of_all(column))
 
 
 def _common_unit(column: Column) -> str:

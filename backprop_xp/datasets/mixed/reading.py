@@ -29,7 +29,7 @@ _WHERE = "read_mixed"
 @checks_keywords(
     date_format="Its name here is 'dates'",
     index_col="Its name here is 'ids', or 'ignore' for a column that is left out",
-    na_values="Its name here is 'missing'",
+    na_values="Its name here is 'missing', and it replaces the usual signs",
     parse_dates="ISO dates are found; pass another format as 'dates'",
     sep="The first line tells the separator; a line such as sep=: above the table names another",
     usecols="Pass the columns to leave out as 'ignore'",
@@ -84,8 +84,8 @@ def read_mixed(
     ignore, ids : str, int or sequence
         Columns to leave out; and columns that name the rows, which are no features.
     missing : str or sequence of str, optional
-        The signs of a missing value, beside an empty cell. Default: the usual ones, such as NA and
-        ``?``.
+        All signs of a missing value, beside an empty cell. They take the place of the usual ones,
+        such as NA and ``?``, so that a text NA can be a value; pandas' ``na_values`` adds to them.
     dates : str, optional
         The format of dates that are not ISO, as ``datetime.strptime`` takes it: ``"%d.%m.%Y"``.
     task : {"classes", "numbers", "labels"}, optional

@@ -60,6 +60,10 @@ class Cases:
         w = self.weights
         return Cases(X, Y, self.n_out, self.labelled, w if w is None or w.ndim == 1 else w[group])
 
+    def moved(self, move: Callable[[Array], Array]) -> "Cases":
+        """Return the cases with X and Y on the device of `move`."""
+        return replace(self, X=move(self.X), Y=move(self.Y))
+
 
 @dataclass(frozen=True)
 class FileCases:
@@ -106,6 +110,10 @@ class FileCases:
         if self.weights is None or self.weights.ndim == 1:
             return self
         return replace(self, weights=self.weights[group])
+
+    def moved(self, move: Callable[[Array], Array]) -> "FileCases":
+        """Return the cases, whose rows go to the device of `move` when they are read."""
+        return replace(self, load=lambda *given: self.load(*given).moved(move))
 
     def shuffled(self, rows: int, seed: int, epoch: int) -> Iterator[Cases]:
         """Yield all cases in the order of an epoch (`file_order`), `rows` at a time."""

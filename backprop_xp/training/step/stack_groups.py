@@ -12,15 +12,17 @@ from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
 __all__ = ["COMPILED_BYTES", "CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
 
-CPU_BYTES = 4 * 2**20
+CPU_BYTES = 1_700_000
 COMPILED_BYTES = 340_000
 DEVICE_BYTES = 2**30
 
 
 def groups_of(
-    theta: Array, sizes: tuple[int, ...], batch_size: int, *, compiled: bool = False
+    theta: Array, sizes: tuple[int, ...], batch_size: int, *, compiled: bool = False, least: int = 1
 ) -> list[slice]:
     """Return the groups of the networks in θ (K, P), as equal slices but for a shorter last one.
+
+    There are at least so many groups as `least` asks for, where there are as many networks.
 
     Examples
     --------
@@ -29,7 +31,7 @@ def groups_of(
     [slice(0, 86, None), slice(86, 172, None), slice(172, 256, None)]
     """
     count, most = theta.shape[0], most_at_once(theta, sizes, batch_size, compiled=compiled)
-    size = -(-count // -(-count // most))
+    size = -(-count // max(-(-count // most), min(least, count)))
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
