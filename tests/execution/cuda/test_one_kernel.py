@@ -54,7 +54,7 @@ def use(monkeypatch, library, *, otherwise=None):
 
 
 @pytest.mark.parametrize(
-    "case", some_of([f"{name}; {dtype}" for name in ITEMS for dtype in FLOATS], 81)
+    "case", some_of([f"{name}; {dtype}" for name in ITEMS for dtype in FLOATS], 141)
 )
 def test_the_kernel_is_the_step_and_has_no_race(case, folder, monkeypatch):
     name, dtype = case.split("; ")
@@ -288,7 +288,7 @@ def test_the_attributes_of_the_device_have_their_names_in_cupy():
     assert runtime.cudaDevAttrMultiProcessorCount == 16
 
 
-@pytest.mark.parametrize("name", some_of(ITEMS, 40))
+@pytest.mark.parametrize("name", some_of(ITEMS, 71))
 def test_the_way_of_cupy_gives_the_numbers_of_numpy(name, folder, monkeypatch):
     host = HostLibrary(folder, watched=False)
 
