@@ -28,6 +28,7 @@ from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.execution.cuda.one_kernel import pieces, plan
 from backprop_xp.execution.cuda.one_kernel.banks import turns_of
 from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
+from backprop_xp.execution.cuda.one_kernel.phases import Elementwise
 from backprop_xp.execution.cuda.one_kernel.source import NAME, source_of
 from backprop_xp.execution.cuda.switches import ONE_KERNEL
 from backprop_xp.training.step import compiled, scored
@@ -202,6 +203,19 @@ def test_the_step_of_the_issue_has_few_barriers_and_no_conflict_of_banks():
     without_room = plan_for(net, bp.SGD(0.1), 32, gathers=True, most_bytes=made.shared_bytes - 1)
     assert without_room.shared_bytes < made.shared_bytes
     assert turns(without_room) == 32
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_scores_share_the_exponentials_of_the_step(dtype):
+    made = plan_for(CLASSES, bp.SGD(0.1), 6, dtype)
+    kernels = [
+        phase.kernel
+        for segment in made.segments
+        for phase in segment
+        if isinstance(phase, Elementwise)
+    ]
+    names = [node.name for kernel in kernels for node in kernel.nodes]
+    assert (names.count("exp"), names.count("log"), names.count("tanh")) == (1, 1, 1)
 
 
 def turns(made):
