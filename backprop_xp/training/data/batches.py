@@ -50,6 +50,7 @@ BLOCK_BYTES = 2**24  # inputs and noise: the C library maps larger memory anew f
 OUTPUT_BYTES = 2**19
 COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
+ONE_KERNEL_OUTPUT_BYTES = 2**29  # which it scores, and does not keep
 COMPILED_BLOCK_ROWS = 2**16  # more rows than BLOCK_ROWS, since compiled steps gather their own
 
 
@@ -220,7 +221,7 @@ def epochs_of_blocks(
     if compiles(xp):
         most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
     if not is_on_cpu(cases.X):
-        most_bytes = DEVICE_OUTPUT_BYTES
+        most_bytes = ONE_KERNEL_OUTPUT_BYTES if takes_one_kernel(xp) else DEVICE_OUTPUT_BYTES
     rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
     rows = batch_size if one_by_one else rows
     if given is not None:

@@ -71,9 +71,11 @@ def test_the_kernel_is_the_step_and_has_no_race(case, folder, monkeypatch):
         np.testing.assert_allclose(found[key], of, 2000 * eps, 200 * eps, err_msg=key)
 
 
-def test_a_step_that_does_not_fit_is_trained_as_without(folder, monkeypatch):
+@pytest.mark.parametrize("lead", [(), (3,)], ids=["shared", "own"])
+def test_a_step_that_does_not_fit_is_trained_as_without(lead, folder, monkeypatch):
     def train():
-        X, y = np.arange(30.0).reshape(10, 3) / 30, np.arange(10) % 3
+        X = np.random.default_rng(0).normal(size=(*lead, 10, 3))
+        y = np.arange(10) % 3
         return bp.train(CLASSES, X, y, epochs=2, batch_size=4, stack=3, seed=1)
 
     expected, library = train(), HostLibrary(folder, most_bytes=500)
