@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backprop_xp.execution.cuda.switches import ONE_KERNEL
+from backprop_xp.execution.cuda.switches import ONE_KERNEL, STEP_GRAPH
 from benchmarks import predict, stack, train
 from benchmarks.budget import Budget
 from benchmarks.interleave import ROOT, time_peers
@@ -78,6 +78,7 @@ PARTS: tuple[Timed | Suite, ...] = (
     *(Timed(_training(network, "sgd"), GRAPHS) for network in (L, S, M, XL)),
     *(Timed(_stack(n, cases), VMAPS) for n, cases in ((64, 3200), (1000, 3200), (10_000, 640))),
     Suite(("tests/laws", "tests/training"), ONE_KERNEL),
+    Suite(("tests/laws", "tests/training"), STEP_GRAPH),
     *(
         Timed(
             Job("predict", sizes, 10_000, 10_000),

@@ -32,7 +32,6 @@ __all__ = [
     "dtype_name",
     "from_host",
     "from_host_like",
-    "gathers_rows",
     "has_dtype",
     "ignore_overflow",
     "is_array",
@@ -376,15 +375,3 @@ def compiled(function: F, xp: Namespace) -> F:
 def compiles(xp: Namespace) -> bool:
     """Tell whether steps are compiled, which takes seconds."""
     return bool(array_api_compat.is_jax_namespace(xp))
-
-
-def gathers_rows(source: Array) -> bool:
-    """Tell whether each step gathers the rows of its own batch from `source`.
-
-    JAX gathers in its compiled loop. On a CPU each batch is gathered into the memory of the last
-    batch, and is still in the cache when the step reads it. On a GPU one gather for many batches
-    is faster than one gather for each.
-    """
-    xp = namespace(source)
-    in_cache = array_api_compat.is_numpy_namespace(xp) or array_api_compat.is_torch_namespace(xp)
-    return compiles(xp) or (bool(in_cache) and is_on_cpu(source))

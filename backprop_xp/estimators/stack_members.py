@@ -35,6 +35,7 @@ NUMBERS: Final[tuple[str, ...]] = (
     "max_norm",
 )
 """The arguments of `train` that may differ along a stack."""
+GROUPS: Final = 4  # of a stack, which train at the same time on several cores
 SHARED: Final = ("net", "batch_size", "seed", "device", "dtype")
 """The arguments of `train` that are equal along a stack."""
 
@@ -147,13 +148,13 @@ def stacks_of(members: Sequence[Member]) -> list[list[Member]]:
 
 
 def _cut(stack: list[Member]) -> list[list[Member]]:
-    """Return equal parts of a stack whose working arrays fit into the memory of a group."""
+    """Return equal parts of a stack, each of at most `GROUPS` groups."""
     given = stack[0].arguments
     theta, device = to_host(given["theta"]), given["device"]
     dtype = dtype_name(theta.dtype if given["dtype"] is None else given["dtype"])
     like = from_host(theta, device.xp, device.handle, dtype)
     size = given["batch_size"] or stack[0].fit.cases.count
-    most, count = most_at_once(like, given["net"].sizes, size), len(stack)
+    most, count = GROUPS * most_at_once(like, given["net"].sizes, size), len(stack)
     each = -(-count // -(-count // most))
     return [stack[start : start + each] for start in range(0, count, each)]
 

@@ -6,12 +6,20 @@ from typing import Any, TypeAlias
 
 import array_api_compat
 
-from backprop_xp.arrays.backend import Namespace, compiles
+from backprop_xp.arrays.backend import Array, Namespace, compiles, is_on_cpu, namespace
+from backprop_xp.execution.cuda.switches import (
+    FUSED_KERNELS,
+    ONE_KERNEL,
+    STEP_GRAPH,
+    is_asked_for,
+    is_on,
+)
 from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
 
 __all__ = [
     "compiled_over_batches",
+    "gathers_rows",
     "one_kernel_over_batches",
     "over_batches",
     "takes_one_kernel",
@@ -76,6 +84,21 @@ def over_batches(
     return loop(make_step(), xp)
 
 
+def gathers_rows(source: Array) -> bool:
+    """Tell whether each step gathers the rows of its own batch from `source`.
+
+    JAX gathers in its compiled loop, and CuPy in the graph of a step (`cuda.step_graph`), where it
+    is asked for. On a CPU each batch is gathered into the memory of the last batch, and is still in
+    the cache when the step reads it. Elsewhere on a GPU one gather for many batches is faster than
+    one gather for each.
+    """
+    xp = namespace(source)
+    if array_api_compat.is_cupy_namespace(xp):
+        return is_on(FUSED_KERNELS) and is_asked_for(STEP_GRAPH)
+    in_cache = array_api_compat.is_numpy_namespace(xp) or array_api_compat.is_torch_namespace(xp)
+    return compiles(xp) or (bool(in_cache) and is_on_cpu(source))
+
+
 def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any]) -> Steps:
     """Return `over_batches` for NumPy, with steps that numba compiles (`compiled`).
 
@@ -95,8 +118,6 @@ def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[
 
 def takes_one_kernel(xp: Namespace) -> bool:
     """Tell whether a block of steps is to be one kernel, which also gathers the rows of a batch."""
-    from backprop_xp.execution.cuda.switches import ONE_KERNEL, is_asked_for
-
     return bool(array_api_compat.is_cupy_namespace(xp)) and is_asked_for(ONE_KERNEL)
 
 
@@ -121,7 +142,6 @@ def one_kernel_over_batches(make_step: MakeStep, otherwise: Steps, rule: Hashabl
 def _on_cupy(make_step: MakeStep, xp: Namespace, rule: Hashable) -> Steps:
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
     from backprop_xp.execution.cuda.replay import FusedReplayer
-    from backprop_xp.execution.cuda.switches import FUSED_KERNELS, is_on
 
     steps: Steps = loop(make_step(), xp)
     return FusedReplayer(make_step, steps, CupyLibrary(), rule) if is_on(FUSED_KERNELS) else steps

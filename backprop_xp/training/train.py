@@ -12,6 +12,7 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT
 from backprop_xp.arrays.devices import Device
 from backprop_xp.callbacks.checkpoint import claimed_folders
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import OptionError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
@@ -116,6 +117,7 @@ def train(
     progress: bool = False,
     jobs: int | None = None,
     resume: Any = None,
+    reduce: Ranks | None = None,
 ) -> Run[Any]:
     """Train a network, or a stack of networks at once, and return a `Run`.
 
@@ -232,10 +234,10 @@ def train(
         training goes on.
     jobs : int, optional
         The threads, ≥ 1, that train the groups of a large stack on a CPU, by default as many as the
-        array library would use for a product. So OMP_NUM_THREADS, joblib and threadpoolctl limit
-        them. Each uses one thread of BLAS. Groups follow from sizes alone, and any number of jobs
-        gives the same bits. NumPy and PyTorch profit from jobs; JAX, a GPU and parts of your own
-        run as one.
+        array library would use for a product, but at most 8 where steps are not compiled. So
+        OMP_NUM_THREADS, joblib and threadpoolctl limit them. Each uses one thread of BLAS. Groups
+        follow from sizes alone, and any number of jobs gives the same bits. NumPy and PyTorch
+        profit from jobs; JAX, a GPU and parts of your own run as one.
     resume : path or Checkpoint, optional
         The checkpoint to resume: a file, a folder or a `Checkpoint`. A folder stands for the file
         of its last epoch. The folder of a `Checkpoint` may still be empty: then a new run begins.
@@ -243,6 +245,14 @@ def train(
         result is bit-identical to the result of a run that was never stopped. All other arguments
         and the data must be as they were. The numbers in `theta` are not used: θ is the
         checkpoint's.
+
+    reduce : Ranks, optional
+        The processes that train as one, such as `distributed.MPI`. Each of them calls `train` with
+        the same arguments, and computes the gradient of its share of each batch; the sum of these
+        gradients is the gradient of the batch. Batches, means and norms are those of all cases, and
+        θ is the θ of one process, up to rounding. Callbacks that write to files or to the screen
+        are called in the first process alone; your own are called in all. A stop by a callback, or
+        by Ctrl-C, holds for all processes, at the end of its epoch.
 
     Returns
     -------
@@ -307,6 +317,7 @@ def train(
         progress=progress,
         jobs=jobs,
         resume=resume,
+        reduce=reduce,
     )
     if state is not None and theta is None:
         advice = "Pass run.theta of the run that state is of"

@@ -5,11 +5,12 @@ threads work while they compute. On several devices each worker has a device, an
 the groups; θ, the state and the scores come back to the first device.
 """
 
+import importlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import array_api_compat
 
@@ -22,6 +23,7 @@ from backprop_xp.arrays.backend import (
     namespace,
     without_derivatives,
 )
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.execution.tape import mapped
 from backprop_xp.training.parallel import GivenUp, Threads
 from backprop_xp.training.step.compiled import Functions, functions_of, is_built_in
@@ -30,6 +32,9 @@ from backprop_xp.training.step.update import UpdateRule
 __all__ = ["Worker", "Workers", "jobs_of"]
 
 T = TypeVar("T")
+# Jobs by default with recorded steps. For 32 networks of [64, 32, 10] a call of NumPy takes 8 µs.
+# Python's lock is held for 0.5 µs between two: 16 threads would wait for it most of the time.
+MOST_RECORDED: Final = 8
 
 
 class Worker:
@@ -42,9 +47,13 @@ class Worker:
         An example of θ on the first device.
     device : object or None
         The worker's device, of θ's library; None for the device of `theta`.
+    ranks : Ranks, optional
+        The processes that share each batch.
     """
 
-    def __init__(self, rule: UpdateRule, theta: Array, device: Any = None) -> None:
+    def __init__(
+        self, rule: UpdateRule, theta: Array, device: Any = None, ranks: Ranks | None = None
+    ) -> None:
         self._xp, self._home = namespace(theta), device_of(theta)
         self._device = None if device == self._home else device
         self._built_in = is_built_in(rule.net, rule.optimizer)
@@ -54,7 +63,7 @@ class Worker:
         if self._device is not None:
             self._like = array_api_compat.to_device(theta, device)
         with context_of(self._xp, device_of(self._like)):
-            self.functions: Functions = functions_of(rule, self._like)
+            self.functions: Functions = functions_of(rule, self._like, ranks)
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
@@ -66,9 +75,19 @@ class Worker:
         ):
             yield
 
-    def here(self, tree: Any) -> Any:
-        """Return a tree of arrays on the worker's device."""
-        return tree if self._device is None else mapped(self._moved, tree)
+    def settle(self) -> None:
+        """Wait for the work of this thread on the worker's device, before another one reads it.
+
+        PyTorch and JAX wait by themselves where an array moves.
+        """
+        if array_api_compat.is_cupy_array(self._like):
+            importlib.import_module("cupy").cuda.get_current_stream().synchronize()
+
+    def here(self, tree: Any, *, again: bool = True) -> Any:
+        """Return a tree of arrays on the worker's device; `again` where they may come again."""
+        if self._device is None:
+            return tree
+        return mapped(self._kept if again else self._moved, tree)
 
     def here_each(self, trees: list[Any]) -> list[Any]:
         """Return trees on the worker's device; the same tree is moved once."""
@@ -78,19 +97,23 @@ class Worker:
         return [moved[id(one)] for one in trees]
 
     def home(self, tree: Any) -> Any:
-        """Return a tree of arrays on the first device."""
+        """Return a tree of arrays on the first device, where no thread works."""
         return tree if self._device is None else mapped(self._moved_home, tree)
 
     def forget(self) -> None:
         """Forget the moved arrays that did not come again since the last call."""
         self._before, self._now = self._now, {}
 
-    def _moved(self, x: Array) -> Array:
+    def _kept(self, x: Array) -> Array:
         found = self._now.get(id(x), self._before.get(id(x)))
         if found is None:  # the original is kept too, so that no other array takes its id
-            found = x, array_api_compat.to_device(x, self._device)
+            found = x, self._moved(x)
         self._now[id(x)] = found
         return found[1]
+
+    def _moved(self, x: Array) -> Array:
+        moved: Array = array_api_compat.to_device(x, self._device)
+        return moved
 
     def _moved_home(self, x: Array) -> Array:
         with context_of(self._xp, self._home):
@@ -110,6 +133,8 @@ class Workers:
         Workers on one device, each in a thread; as many threads work on several devices.
     devices : sequence of object
         The devices of θ's library, the first one included; empty for the device of `theta`.
+    ranks : Ranks, optional
+        The processes that share each batch: they have one worker each.
 
     Attributes
     ----------
@@ -122,17 +147,24 @@ class Workers:
     """
 
     def __init__(
-        self, rule: UpdateRule, theta: Array, jobs: int = 1, devices: Sequence[Any] = ()
+        self,
+        rule: UpdateRule,
+        theta: Array,
+        jobs: int = 1,
+        devices: Sequence[Any] = (),
+        ranks: Ranks | None = None,
     ) -> None:
         self._rule, self._theta = rule, theta
         self._devices = devices if len(devices) > 1 else ()
         self._threads = Threads(jobs)
-        self._workers = [Worker(rule, theta)]
+        self._workers = [Worker(rule, theta, ranks=ranks)]
         self.first = self._workers[0].functions
         self.least, self.said = max(len(devices), 1), ""
 
     def each(self, count: int, task: Callable[[Worker, int, GivenUp], T]) -> list[T]:
         """Return the results of ``task(worker, group, given_up)`` for each of so many groups.
+
+        They are trees of arrays, and come back to the first device.
 
         Raises
         ------
@@ -151,17 +183,21 @@ class Workers:
         self.said = f"{len(queues)} {'devices' if self._devices else 'jobs'}"
         self.said = self.said if len(queues) > 1 else ""
 
-        def work(group: int, number: int, given_up: GivenUp) -> T:
+        def work(group: int, number: int, given_up: GivenUp) -> tuple[Worker, T]:
             worker = self._workers[number]
             if not number:
-                return task(worker, group, given_up)
+                return worker, task(worker, group, given_up)
             with worker.in_thread():
-                return task(worker, group, given_up)
+                result = task(worker, group, given_up)
+                worker.settle()
+            return worker, result
 
+        if self._devices:
+            self._workers[0].settle()
         results = self._threads.run(queues, work)
         for worker in self._workers:
             worker.forget()
-        return [results[group] for group in range(count)]
+        return [worker.home(result) for worker, result in results.values()]
 
     def close(self) -> None:
         """End the threads."""
@@ -195,4 +231,5 @@ def jobs_of(rule: UpdateRule, theta: Array, asked: int | None, threads: int, dev
         why = "a GPU does one group after another; name several in device="
     if why and (asked or 1) > 1:
         warnings.warn(f"train(jobs): {asked} jobs run as one: {why}", stacklevel=2)
-    return 1 if why else asked or threads
+    by_itself = threads if rule.compiled else min(threads, MOST_RECORDED)
+    return 1 if why else asked or by_itself

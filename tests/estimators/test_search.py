@@ -207,13 +207,13 @@ def test_without_a_random_state_candidates_share_the_start_of_a_fold(trained):
     assert search.best_estimator_.random_state is None
 
 
-def test_a_stack_larger_than_the_memory_of_a_group_is_cut(trained, monkeypatch):
+def test_a_stack_of_more_than_four_groups_is_cut(trained, monkeypatch):
     from backprop_xp.training.step import stack_groups
 
     one = stack_groups.CPU_BYTES // stack_groups.most_at_once(np.zeros(51), (4, 6, 3), 100)
-    monkeypatch.setattr(stack_groups, "CPU_BYTES", int(2.5 * one))
+    monkeypatch.setattr(stack_groups, "CPU_BYTES", one)  # groups of one network
     check_same(classifier(), {"alpha": np.logspace(-3, 0, 7)}, *IRIS, scoring="neg_log_loss")
-    assert [size for size, _ in trained] == [2, 2, 2, 1] * 3
+    assert [size for size, _ in trained] == [4, 3] * 3
 
 
 # ---------------------------------------------------------------------------------------------

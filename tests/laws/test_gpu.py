@@ -14,7 +14,12 @@ from surface import ITEMS, results
 
 import backprop_xp as bp
 from backprop_xp.execution.cuda import cupy_arrays, replay
-from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, FUSED_KERNELS
+from backprop_xp.execution.cuda.switches import (
+    CUDA_GRAPHS,
+    FUSED_KERNELS,
+    ONE_KERNEL,
+    STEP_GRAPH,
+)
 from backprop_xp.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
@@ -36,13 +41,13 @@ def cupy():
 def watched(cupy, monkeypatch):
     """Let CuPy refuse to wait for the device while blocks of batches are trained on."""
     allow_synchronize = importlib.import_module("cupyx").allow_synchronize
-    block = Trainer.block
+    blocks = Trainer.blocks
 
     def unread(self, *given):
         with allow_synchronize(False):
-            return block(self, *given)
+            return blocks(self, *given)
 
-    monkeypatch.setattr(Trainer, "block", unread)
+    monkeypatch.setattr(Trainer, "blocks", unread)
 
 
 def all_of(item, put, dtype, device=None):
@@ -70,7 +75,14 @@ def test_numpy_plain_and_fused_agree(name, dtype, cupy, watched, monkeypatch):
             np.testing.assert_allclose(found[key], of, **CLOSE[dtype], err_msg=message)
 
 
+def only(monkeypatch, *variables):
+    """Ask for these ways of execution that are off by default, and for no other."""
+    for variable in (ONE_KERNEL, STEP_GRAPH):
+        monkeypatch.setenv(variable, str(int(variable in variables)))
+
+
 def test_training_takes_the_program(cupy, monkeypatch):
+    only(monkeypatch)
     launched = []
     run = replay.FusedRecording.run
 
@@ -86,8 +98,10 @@ def test_training_takes_the_program(cupy, monkeypatch):
     assert launched == [(11, 10)] * 2  # one epoch as it is; one captured, and launched
 
 
+@pytest.mark.parametrize("by_step", [False, True])
 @pytest.mark.parametrize("dtype", ["float16", *CLOSE])
-def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
+def test_a_graph_is_its_steps_to_the_bit(dtype, by_step, cupy, watched, monkeypatch):
+    only(monkeypatch, *[STEP_GRAPH] * by_step)
     rng = np.random.default_rng(0)
     X, Y = rng.random((999, 20)).astype(dtype), rng.integers(0, 10, 999)
     net = bp.Network([20, 30, 10], hidden="relu")
@@ -105,7 +119,8 @@ def test_a_graph_is_its_steps_to_the_bit(dtype, cupy, watched, monkeypatch):
             net, X, Y, device="cuda", batch_size=3, epochs=4, optimizer=optimizer, l2=1e-3
         )
         found[wanted] = run.theta.get(), np.array(run.history["cost"])
-        assert len(captured) == (2 if wanted == "1" else 0)  # 64 steps, and what is left of 333
+        graphs = 1 if by_step else 2  # one for each step; 64 steps, and what is left of 333
+        assert len(captured) == (graphs if wanted == "1" else 0)
     for plain, launched in zip(found["0"], found["1"], strict=True):
         np.testing.assert_array_equal(launched, plain)
 

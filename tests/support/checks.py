@@ -125,7 +125,7 @@ def train_an_epoch(item: Item, put: Put) -> list[Any]:
         noise = noise_of_epoch(item.net.sizes, 0, 0, theta, networks)
         shapes = [tuple(x.shape) for x in (theta, *state)]
         for block in epochs_of_blocks(cases, size, 0, trainer.output_bytes)(0):
-            theta, state = trainer.block(block, theta, state, noise, record)
+            theta, state = trainer.blocks([block], theta, state, noise, record)
         assert [tuple(x.shape) for x in (theta, *state)] == shapes
         scores = [*record._scores, trainer.scores(theta, cases)]
     return [theta, *state, *(each.cost for each in scores), *record._penalties]

@@ -29,14 +29,14 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
     From an epoch's first block to the reading of its costs no value may be read.
     """
     is_cupy_array = array_api_compat.is_cupy_array
-    block, costs, scores = Trainer.block, EpochRecord.batch_costs, Trainer.scores
+    blocks, costs, scores = Trainer.blocks, EpochRecord.batch_costs, Trainer.scores
 
     def is_one(x: Any) -> bool:
         return isinstance(x, DeviceArray) or is_cupy_array(x)
 
     def unread_from_here(*args: Any) -> Any:
         recorder.now().readable = False
-        return block(*args)
+        return blocks(*args)
 
     def readable_from_here(*args: Any) -> Any:
         recorder.now().readable = True
@@ -55,7 +55,7 @@ def as_cupy(*, wide: bool = False, fused: bool = False) -> Iterator[recorder.Rec
         patch.object(loading, "fits", lambda *_: True),
         patch.object(driver, "device_bytes", lambda _: None),  # of a pool that is not there
         patch.dict(os.environ, {FUSED_KERNELS: str(int(fused))}),
-        patch.object(Trainer, "block", unread_from_here),
+        patch.object(Trainer, "blocks", unread_from_here),
         patch.object(EpochRecord, "batch_costs", readable_from_here),
         patch.object(Trainer, "scores", unread_scores),
         recorder.recording(wide=wide) as record,

@@ -153,7 +153,7 @@ class HostLibrary(NumpyLibrary):
     def limits(self):
         return self.most_bytes, 4
 
-    def one_kernel(self, source, name, threads, shared_bytes):
+    def from_source(self, source, name, threads, shared_bytes):
         assert f" {name}(" in source
 
         def run(blocks, arguments):

@@ -1,7 +1,10 @@
 """A run says how its steps were run, and why not faster."""
 
+import shutil
+
 import numpy as np
 import pytest
+from blocks_on_host import HostLibrary
 from fused_on_host import NumpyLibrary
 from needs import needs
 
@@ -9,7 +12,7 @@ import backprop_xp as bp
 from backprop_xp.activations import Sigmoid
 from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
 from backprop_xp.execution.cuda.replay import FusedReplayer
-from backprop_xp.execution.cuda.switches import CUDA_GRAPHS
+from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, STEP_GRAPH
 from backprop_xp.execution.plain_loop import execution_of
 
 X = np.random.default_rng(0).standard_normal((40, 5))
@@ -113,3 +116,15 @@ def test_a_graph_that_is_given_up(monkeypatch):
 def test_what_is_no_single_kernel_says_why():
     steps = OneKernel(lambda _: reads, plainly, NumpyLibrary())
     assert taken(steps) == "not one kernel, because a number is read, or written by its index"
+
+
+def test_a_step_as_a_graph(monkeypatch, tmp_path):
+    if shutil.which("g++") is None:
+        pytest.skip("there is no g++")
+    monkeypatch.setenv(STEP_GRAPH, "1")
+    steps = FusedReplayer(lambda _: step, plainly, HostLibrary(tmp_path, bodies=False))
+    assert taken(steps) == "step graph"
+    monkeypatch.setenv(CUDA_GRAPHS, "0")
+    assert taken(steps) == f"kernels, because {CUDA_GRAPHS} is 0"
+    steps = FusedReplayer(lambda _: reads, plainly, HostLibrary(tmp_path, bodies=False))
+    assert taken(steps, source=np.ones((4, 2))).startswith("plain, because a number is read")

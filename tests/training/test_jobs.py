@@ -148,12 +148,12 @@ def test_the_lack_of_memory_of_the_lowest_group(groups, monkeypatch):
     for jobs in (1, 2, 3):
         calls = []
 
-        def here(self, tree, calls=calls):
+        def here(self, tree, *, again=True, calls=calls):
             if isinstance(tree, tuple) and len(tree) == 2:
                 calls.append(tree[0][0, 0])
                 if len(tree[0]) and tree[0][0, 0] != START[0, 0]:  # any group but the first
                     raise MemoryError(f"Unable to allocate {tree[0][0, 0]}")
-            return kept(self, tree)
+            return kept(self, tree, again=again)
 
         monkeypatch.setattr(workers.Worker, "here", here)
         before = threading.active_count()

@@ -71,14 +71,14 @@ def test_an_infinite_theta_whose_costs_are_finite(at, counted):
 @pytest.mark.parametrize("batch_size", [None, 4])
 @pytest.mark.parametrize("at", [1, 4, 7, 20])
 def test_a_lack_of_memory(at, batch_size, monkeypatch, counted):
-    block = Trainer.block
+    blocks = Trainer.blocks
 
     def lacking(self, given, *others):
-        if self._numbers.state()["step"] + given.batches > at:
+        if self._numbers.state()["step"] + sum(block.batches for block in given) > at:
             raise MemoryError
-        return block(self, given, *others)
+        return blocks(self, given, *others)
 
-    monkeypatch.setattr(Trainer, "block", lacking)
+    monkeypatch.setattr(Trainer, "blocks", lacking)
     chosen = {"batch_size": batch_size, "epochs": EPOCHS, "stack": 2}
     both_failed(bp.OutOfMemoryError, CLASSES, X, LABELS, counted, **chosen)
 
@@ -93,22 +93,22 @@ def test_another_number_out_of_range(counted):
 @pytest.mark.parametrize("batch_size", [None, 4])
 @pytest.mark.parametrize("call", [1, 2, 3, 5, 9])
 def test_ctrl_c_ends_the_run_after_the_block(call, batch_size, monkeypatch, counted):
-    block, calls = Trainer.block, []
+    blocks, calls = Trainer.blocks, []
 
     def pressed(self, *given):
-        done = block(self, *given)
-        calls.append(given[0].batches)
+        done = blocks(self, *given)
+        calls.append(sum(block.batches for block in given[0]))
         if len(calls) == call:
             os.kill(os.getpid(), signal.SIGINT)
         return done
 
-    monkeypatch.setattr(Trainer, "block", pressed)
+    monkeypatch.setattr(Trainer, "blocks", pressed)
     chosen = {"batch_size": batch_size, "dtype": "float64", "optimizer": bp.SGD(0.1, 0.9)}
     run = bp.train(CLASSES, X, LABELS, epochs=10**5, **chosen)
     assert run.stopped.startswith("interrupted")
     assert len(calls) == call
     assert len(run.history["cost"] if run.history else []) == run.epoch
-    monkeypatch.setattr(Trainer, "block", block)
+    monkeypatch.setattr(Trainer, "blocks", blocks)
     alone = bp.train(CLASSES, X, LABELS, epochs=run.epoch, callbacks=[Watching()], **chosen)
     if run.history:
         assert run.history["cost"] == alone.history["cost"]
@@ -117,15 +117,15 @@ def test_ctrl_c_ends_the_run_after_the_block(call, batch_size, monkeypatch, coun
 
 
 def test_ctrl_c_in_a_look_that_diverges_leaves_a_good_theta(monkeypatch, counted):
-    block = Trainer.block
+    blocks = Trainer.blocks
 
     def pressed(self, *given):
-        done = block(self, *given)
+        done = blocks(self, *given)
         if self._numbers.state()["step"] > 9:
             os.kill(os.getpid(), signal.SIGINT)
         return done
 
-    monkeypatch.setattr(Trainer, "block", pressed)
+    monkeypatch.setattr(Trainer, "blocks", pressed)
     data = np.full((4, 1), 1.0), np.full((4, 1), 1e9)
     chosen = {"optimizer": bp.SGD(lambda step: 1e300 if step == 7 else 1e-3), "batch_size": None}
     run = bp.train(LINEAR, *data, np.array([1.0, 0.0]), epochs=99, **chosen)

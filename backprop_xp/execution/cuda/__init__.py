@@ -8,10 +8,13 @@
     cupy_arrays    CuPy's part of a program: views, kernels, products, captured launches
     cublas         matrix products that a CUDA graph may hold
     graphs         many steps as one launch
+    step_graph     one step as a graph, launched for each batch, with a counter on the device
+    case_sums      bias gradients as one kernel of sums
     kept           what a training leaves for the next one: recordings and graphs
     one_kernel/    a block of steps as one launch, a thread block for each network
     nvtx           named ranges for a profiler
     switches       environment variables that turn these ways on or off
 
-Read `fusion` first, then `kernel` and `replay`, then `cupy_arrays`; `one_kernel/` last.
+Read `fusion` first, then `kernel` and `replay`, then `cupy_arrays`; `step_graph` and `one_kernel/`
+last.
 """

@@ -113,6 +113,11 @@ class CupyLibrary:
         """Return the arrays concatenated along their first axis."""
         return self._cupy.concatenate(arrays)
 
+    def address(self, x: Any) -> int:
+        """Return the address of the first number of `x`."""
+        address: int = x.data.ptr
+        return address
+
     def limits(self) -> tuple[int, int]:
         """Return the most bytes of shared memory of a block, and the multiprocessors."""
         runtime = self._cupy.cuda.runtime
@@ -124,7 +129,7 @@ class CupyLibrary:
         most_bytes, processors = (runtime.deviceGetAttribute(kind, device) for kind in kinds)
         return most_bytes, processors
 
-    def one_kernel(
+    def from_source(
         self, source: str, name: str, threads: int, shared_bytes: int
     ) -> Callable[..., None]:
         """Return ``launch(blocks, arguments)`` of a kernel, compiled from its source."""

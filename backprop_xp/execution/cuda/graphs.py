@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.execution.tape import leaves, mapped
@@ -23,7 +23,9 @@ __all__ = [
     "MOST_STEPS",
     "Capturing",
     "Graphed",
+    "Outs",
     "bytes_of",
+    "captured",
 ]
 
 MOST_STEPS: Final = 64  # per graph: more steps save little, and cost memory and time to capture
@@ -33,6 +35,7 @@ TRIES: Final = 2  # of a capture, which the work of another library may spoil on
 
 Outs: TypeAlias = tuple[Any, ...]
 Run: TypeAlias = Callable[..., tuple[Any, Outs]]
+R = TypeVar("R")
 
 
 class Capturing(Protocol):
@@ -122,7 +125,9 @@ class Graphed:
         if key not in self._graphs:
             while len(self._graphs) >= MOST_GRAPHS:
                 del self._graphs[next(iter(self._graphs))]
-            self._graphs[key] = self._tried(len(numbers), carry, distinct, batches)
+            self._graphs[key], self.without = captured(
+                lambda: self._captured(len(numbers), carry, distinct, batches)
+            )
         graph, library = self._graphs[key], self._library
         if graph is None:
             return self._run(carry, numbers, *batches)
@@ -139,25 +144,6 @@ class Graphed:
             library.assign(given, own)
         return carry, tuple(None if x is None else library.copy(x) for x in graph.outs)
 
-    def _tried(
-        self, count: int, carry: Any, distinct: Sequence[Any], batches: Sequence[Any]
-    ) -> _Graph | None:
-        """Return the graph; None, with a warning, where it cannot be captured or held."""
-        for left in reversed(range(TRIES)):
-            try:
-                with _undisturbed():
-                    return self._captured(count, carry, distinct, batches)
-            except (RuntimeError, MemoryError) as error:
-                if isinstance(error, MemoryError):
-                    forget()
-                if not left:
-                    self.without = f"a capture failed ({type(error).__name__}: {error})"
-        text = (
-            f"no CUDA graph, the kernels are launched one by one, which is slower: {self.without}"
-        )
-        warnings.warn(text, stacklevel=2)
-        return None
-
     def _captured(
         self, count: int, carry: Any, distinct: Sequence[Any], batches: Sequence[Any]
     ) -> _Graph:
@@ -172,6 +158,22 @@ class Graphed:
             of_steps *= count
         launch, (_, outs) = library.capture(lambda: self._run(self._carry, of_steps, *blocks))
         return _Graph(launch, numbers, blocks, outs)
+
+
+def captured(capture: Callable[[], R]) -> tuple[R | None, str]:
+    """Return ``capture()`` and an empty text; None and the reason, with a warning, if it fails."""
+    why = ""
+    for _ in range(TRIES):
+        try:
+            with _undisturbed():
+                return capture(), ""
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError):
+                forget()
+            why = f"a capture failed ({type(error).__name__}: {error})"
+    text = f"no CUDA graph, the kernels are launched one by one, which is slower: {why}"
+    warnings.warn(text, stacklevel=2)
+    return None, why
 
 
 def bytes_of(arrays: Iterable[Any]) -> int:

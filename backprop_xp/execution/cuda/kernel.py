@@ -8,11 +8,11 @@ calls functions that C++ and CUDA have under the same names.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-__all__ = ["Kernel", "Node", "is_known"]
+__all__ = ["BLOCKWISE", "Kernel", "Node", "is_known"]
 
 Shape: TypeAlias = tuple[int, ...]
 Line: TypeAlias = str
@@ -49,6 +49,15 @@ REDUCTIONS = ("add", "maximum", "minimum")
 C_TYPES = {"bool": "bool", "int32": "int", "float16": "float", "float32": "float"} | {
     "float64": "double"
 }
+
+# The head of a source whose threads work together in blocks. A barrier ends each `TOGETHER`, which
+# can be replaced by a loop over the threads of a block.
+BLOCKWISE: Final = """\
+typedef long long whole;
+#ifndef TOGETHER
+#define TOGETHER(...) { { const int thread = threadIdx.x; __VA_ARGS__ } __syncthreads(); }
+#endif
+"""
 
 
 def is_known(name: str, kind: str, dtype: Any) -> bool:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda import graphs
+from backprop_xp.execution.cuda import graphs, step_graph
+from backprop_xp.execution.cuda.case_sums import NAME, THREADS, CaseSums, source_of, with_case_sums
 from backprop_xp.execution.cuda.fusion import Program, program_of
 from backprop_xp.execution.cuda.kept import kept_for, with_room
 from backprop_xp.execution.cuda.kernel import Kernel
-from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, is_on
+from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, STEP_GRAPH, is_asked_for, is_on
 from backprop_xp.execution.memories import Memories, View
 from backprop_xp.execution.plain_loop import Steps
 from backprop_xp.execution.recordings import Recordings, form_of, names_of, record
@@ -25,20 +26,11 @@ from backprop_xp.execution.unread import contents, like
 __all__ = ["FusedRecording", "FusedReplayer", "Library"]
 
 
-class Library(graphs.Capturing, Protocol):
+class Library(step_graph.Library, Protocol):
     """The functions of an array library that a program needs."""
 
     def setting(self) -> Hashable:
         """Return what kernels and products depend on beside their shapes and dtypes."""
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Return an uninitialised array in C order."""
-
-    def constant(self, host: HostArray) -> Any:
-        """Return the array of this library with the numbers of `host`."""
-
-    def contiguous(self, x: Any) -> Any:
-        """Return `x` itself where it lies in C order, else a copy in C order."""
 
     def view(self, base: Any, offset: int, view: View) -> Any:
         """Return a view with the shape and strides of `view`, `offset` bytes after `base`."""
@@ -76,6 +68,8 @@ class FusedRecording:
     batch : sequence of ndarray
         Arrays on the host in C order, of the shapes and dtypes to come; any numbers will do.
     library : Library
+    sums_cases : bool
+        Whether sums over cases are kernels (`case_sums`), else products with ones.
 
     Attributes
     ----------
@@ -94,6 +88,7 @@ class FusedRecording:
         numbers: Any,
         batch: Sequence[HostArray],
         library: Library,
+        sums_cases: bool = False,
     ) -> None:
         recorded, memories = record(step, carry, numbers, batch, runs_here=False), Memories()
         self._library, instructions = library, recorded.instructions
@@ -107,7 +102,8 @@ class FusedRecording:
         self._outs = form_of(recorded.out)
         written = {memories.view(each.target).memory for each in instructions}
         self._own = self._own_arrays(memories, written)
-        self._entries = [self._entry(entry, memories) for entry in self.program.entries]
+        entries = with_case_sums(self.program) if sums_cases else self.program.entries
+        self._entries = [self._entry(entry, memories) for entry in entries]
 
     def _note(self, memories: Memories, x: HostArray, place: _Place) -> None:
         view = memories.view(x)
@@ -126,7 +122,7 @@ class FusedRecording:
                 own[number] = library.constant(contents(plain_array(host)).ravel(order="K"))
         return own
 
-    def _entry(self, entry: Kernel | Instruction, memories: Memories) -> _Entry:
+    def _entry(self, entry: Kernel | Instruction | CaseSums, memories: Memories) -> _Entry:
         library = self._library
         if isinstance(entry, Kernel):
             function, given = library.kernel(entry), list(entry.places)
@@ -134,6 +130,9 @@ class FusedRecording:
                 view if view.shape else view._replace(shape=(1,), strides=(view.dtype.itemsize,))
                 for view in given
             ]
+        elif isinstance(entry, CaseSums):
+            launch, rows = library.from_source(source_of(entry.pairs), NAME, THREADS, 0), entry.rows
+            function, given = lambda *arrays: launch(rows, arrays), list(entry.places)
         else:
             function = library.call(entry)
             given = [
@@ -153,18 +152,26 @@ class FusedRecording:
         """Bytes of the arrays of its own."""
         return graphs.bytes_of(self._own.values())
 
-    def _blocks_and_outs(self, count: int, batches: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        library = self._library
-        outs = [None if x is None else library.empty((count, *x[0]), x[1]) for x in self._outs]
-        return [library.contiguous(x) for x in batches], outs
+    def empty_outs(self, count: int) -> list[Any]:
+        """Return uninitialised arrays for the outs of some steps."""
+        empty = self._library.empty
+        return [None if x is None else empty((count, *x[0]), x[1]) for x in self._outs]
 
     def run(self, carry: Any, numbers: Sequence[Any], *batches: Any) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after a step for each batch, and the outs of all steps.
 
         The arrays of the carry, which lie in C order, are written.
         """
+        contiguous = self._library.contiguous
+        blocks, outs = with_room(
+            lambda: (list(map(contiguous, batches)), self.empty_outs(len(numbers)))
+        )
+        self.into(outs, carry, numbers, *blocks)
+        return carry, tuple(outs)
+
+    def into(self, outs: Sequence[Any], carry: Any, numbers: Sequence[Any], *blocks: Any) -> None:
+        """Take a step for each batch, which writes the carry and the outs, arrays in C order."""
         library = self._library
-        blocks, outs = with_room(lambda: self._blocks_and_outs(len(numbers), batches))
         bases = {"carry": leaves(carry), "batch": blocks, "out": outs}
         entries = []
         for function, arguments, views in self._entries:
@@ -183,12 +190,11 @@ class FusedRecording:
                     past = 0 if of == "number" else k * base.strides[0]
                     arguments[position] = library.view(base, view.offset + past, view)
                 function(*arguments)
-        return carry, tuple(outs)
 
 
 class _Graphed(NamedTuple):
     recording: FusedRecording
-    graphs: graphs.Graphed
+    graphs: graphs.Graphed | step_graph.StepGraph
 
     @property
     def nbytes(self) -> int:
@@ -233,22 +239,26 @@ class FusedReplayer:
         self, carry: Any, numbers: Sequence[Any], source: Any, *batches: Any
     ) -> tuple[Any, tuple[Any, ...]]:
         """Return the carry after all steps and their outs, as `FusedRecording.run` does."""
-        recording = None
-        if source is None:
-            given = (carry, numbers[0], tuple(x[0, ...] for x in batches))
-            form = form_of(given)
+        recording, by_step = None, is_asked_for(STEP_GRAPH)
+        if source is None or by_step:
+            given = (carry, numbers[0], step_graph.batch_of(source, batches))
+            form = (by_step, form_of(given))
             recording = self.recordings.of(form, lambda: self._recorded(form, *given))
         if recording is None:
-            why = self.recordings.reason if source is None else "rows are gathered in each step"
+            gathers = source is not None and not by_step
+            why = "rows are gathered in each step" if gathers else self.recordings.reason
             self.execution = f"plain, because {why}"
             return self._otherwise(carry, numbers, source, *batches)
         carry = mapped(self._library.contiguous, carry)
-        if not is_on(CUDA_GRAPHS):
+        if isinstance(recording.graphs, step_graph.StepGraph):
+            result, name = recording.graphs.run(carry, numbers, source, *batches), "step graph"
+        elif is_on(CUDA_GRAPHS):
+            result, name = recording.graphs.run(carry, numbers, *batches), "graphs"
+        else:
             self.execution = f"kernels, because {CUDA_GRAPHS} is 0"
             return recording.recording.run(carry, numbers, *batches)
-        result = recording.graphs.run(carry, numbers, *batches)
         without = recording.graphs.without
-        self.execution = f"kernels, because {without}" if without else "graphs"
+        self.execution = f"kernels, because {without}" if without else name
         return result
 
     def _recorded(self, form: Hashable, carry: Any, numbers: Any, batch: Any) -> _Graphed:
@@ -256,6 +266,8 @@ class FusedReplayer:
         return self._kept.of(key, lambda: self._record(*mapped(like, (carry, numbers, batch))))
 
     def _record(self, carry: Any, numbers: Any, batch: Any) -> _Graphed:
-        step = self._make_step(leaves(carry)[0])
-        recording = FusedRecording(step, carry, numbers, batch, self._library)
+        step, by_step = self._make_step(leaves(carry)[0]), is_asked_for(STEP_GRAPH)
+        recording = FusedRecording(step, carry, numbers, batch, self._library, by_step)
+        if by_step:
+            return _Graphed(recording, step_graph.StepGraph(recording, self._library))
         return _Graphed(recording, graphs.Graphed(recording.run, self._library))

@@ -3,12 +3,21 @@
 import os
 from typing import Final
 
-__all__ = ["CUDA_GRAPHS", "FUSED_KERNELS", "NVTX", "ONE_KERNEL", "is_asked_for", "is_on"]
+__all__ = [
+    "CUDA_GRAPHS",
+    "FUSED_KERNELS",
+    "NVTX",
+    "ONE_KERNEL",
+    "STEP_GRAPH",
+    "is_asked_for",
+    "is_on",
+]
 
 CUDA_GRAPHS: Final = "BACKPROP_XP_GRAPHS"
 FUSED_KERNELS: Final = "BACKPROP_XP_FUSED"
 NVTX: Final = "BACKPROP_XP_NVTX"
 ONE_KERNEL: Final = "BACKPROP_XP_ONE_KERNEL"
+STEP_GRAPH: Final = "BACKPROP_XP_STEP_GRAPH"
 
 
 def is_on(variable: str) -> bool:

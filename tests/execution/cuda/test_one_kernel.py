@@ -275,7 +275,7 @@ class FakeKernel:
 def test_how_cupy_is_asked(size):
     library = CupyLibrary.__new__(CupyLibrary)
     library._cupy = type("Cupy", (), {"RawKernel": FakeKernel})
-    library.one_kernel("text", NAME, 64, size)(5, [1, 2])
+    library.from_source("text", NAME, 64, size)(5, [1, 2])
     kernel = FakeKernel.made.pop()
     assert (kernel.source, kernel.name) == ("text", NAME)
     assert kernel.launches == [((5,), (64,), (1, 2), size)]
@@ -308,13 +308,13 @@ def test_the_attributes_of_the_device_have_their_names_in_cupy():
 def test_the_way_of_cupy_gives_the_numbers_of_numpy(name, folder, monkeypatch):
     host = HostLibrary(folder, watched=False)
 
-    def one_kernel(_, *kernel):
-        run = host.one_kernel(*kernel)
+    def from_source(_, *kernel):
+        run = host.from_source(*kernel)
         return lambda blocks, arguments: run(blocks, [plain(x) for x in arguments])
 
     monkeypatch.setenv(ONE_KERNEL, "1")
     monkeypatch.setattr(DeviceLibrary, "limits", lambda _: host.limits())
-    monkeypatch.setattr(DeviceLibrary, "one_kernel", one_kernel)
+    monkeypatch.setattr(DeviceLibrary, "from_source", from_source)
     forget()  # a kernel that an equal rule of another test keeps would be launched there
     on_recorder(ITEMS[name], fused=True)  # which compares all with NumPy
     forget()

@@ -44,7 +44,7 @@ class OneKernelLibrary(Protocol):
     def limits(self) -> tuple[int, int]:
         """Return the most bytes of shared memory of a block, and the multiprocessors."""
 
-    def one_kernel(
+    def from_source(
         self, source: str, name: str, threads: int, shared_bytes: int
     ) -> Callable[..., None]:
         """Return ``launch(blocks, arguments)`` of a kernel, compiled from its source."""
@@ -121,7 +121,7 @@ class OneKernel:
         most_bytes, _ = self._library.limits()
         plan = plan_of(recorded, most_bytes, gathers=source is not None)
         text = source_of(plan, own)
-        launch = self._library.one_kernel(text, NAME, plan.threads, plan.shared_bytes)
+        launch = self._library.from_source(text, NAME, plan.threads, plan.shared_bytes)
         outs = [None if x is None else (x.shape, x.dtype) for x in recorded.out]
         return _Made(plan, launch, [self._library.constant(x) for x in plan.constants], outs)
 
