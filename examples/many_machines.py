@@ -4,8 +4,8 @@
     mpiexec -n 2 python examples/many_machines.py
 
 Both print the same digest; the second command needs mpi4py. The gradient of a batch is the sum of
-the gradients of its shards, and each process computes the gradient of its share. In float64 the sums
-differ in the last bits alone.
+the gradients of its shards, and each process computes the gradient of its share. In float64 the
+sums differ in the last bits alone.
 """
 
 from importlib.util import find_spec
