@@ -14,7 +14,15 @@ arrays. Read `equations`, `activations` and `losses` first, then the rooms `netw
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from backprop_xp import activations, callbacks, equations, initializers, losses, schedules
+from backprop_xp import (
+    activations,
+    callbacks,
+    distributed,
+    equations,
+    initializers,
+    losses,
+    schedules,
+)
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.advice import missing_name
 from backprop_xp.arrays.backend import Array
@@ -135,6 +143,7 @@ __all__ = [
     "check_gradient",
     "datasets",
     "devices",
+    "distributed",
     "ensemble",
     "equations",
     "evaluate",

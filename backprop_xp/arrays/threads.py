@@ -11,6 +11,7 @@ variable OMP_NUM_THREADS, joblib and threadpoolctl have the last word.
 
 import importlib
 import math
+import os
 import sys
 import threading
 from abc import ABC, abstractmethod
@@ -49,7 +50,9 @@ def largest_product(sizes: Sequence[int], cases: int) -> int:
     return max(2 * n_in * n_out for n_in, n_out in pairwise(sizes)) * cases
 
 
-def limited_threads(theta: Any, sizes: Sequence[int], cases: int) -> AbstractContextManager[None]:
+def limited_threads(
+    theta: Any, sizes: Sequence[int], cases: int, processes: int = 1
+) -> AbstractContextManager[None]:
     """Return the context in which products take the threads that they are worth.
 
     The networks of a stack take one thread. JAX and devices other than a CPU are left alone.
@@ -62,6 +65,8 @@ def limited_threads(theta: Any, sizes: Sequence[int], cases: int) -> AbstractCon
         Units of each layer.
     cases : int
         Cases that pass through the layers at one time.
+    processes : int
+        The processes that train together on this machine, and share its cores.
     """
     xp = namespace(theta)
     if compiles(xp) or not is_on_cpu(theta):
@@ -69,7 +74,8 @@ def limited_threads(theta: Any, sizes: Sequence[int], cases: int) -> AbstractCon
     threads = _TORCH if array_api_compat.is_torch_namespace(xp) else _BLAS
     is_stack = math.prod(theta.shape[:-1]) > 1
     worth = 1 if is_stack else max(largest_product(sizes, cases) // FLOPS_PER_THREAD, 1)
-    return threads.limited(worth)
+    share = worth if processes == 1 else max((os.cpu_count() or 1) // processes, 1)
+    return threads.limited(min(worth, share))
 
 
 def threads_of(theta: Any) -> int:

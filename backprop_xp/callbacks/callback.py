@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.errors import DTypeError
 
-__all__ = ["Callback", "checked_callbacks", "is_built_in", "wants_batches"]
+__all__ = ["Callback", "checked_callbacks", "is_built_in", "wants_batches", "writes"]
 
 MOMENTS = ("on_train_start", "on_epoch_start", "on_batch_end", "on_epoch_end", "on_train_end")
 
@@ -164,6 +164,14 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
             expected = f"an object with one of {', '.join(MOMENTS)}"
             raise DTypeError("train(callbacks)", repr(one), expected, advice)
     return given
+
+
+def writes(callback: Any) -> bool:
+    """Tell whether a callback is built-in, and writes to files or to the screen.
+
+    Of several processes that train one network, only the first calls such a callback.
+    """
+    return "writes" in vars(type(callback))
 
 
 def is_built_in(callback: Any) -> bool:

@@ -74,6 +74,7 @@ class Checkpoint:
     """
 
     built_in: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,

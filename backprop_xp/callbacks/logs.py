@@ -58,6 +58,7 @@ class CSVLog:
     """
 
     built_in: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -251,6 +252,7 @@ class TensorBoardLog:
     """
 
     built_in: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
 
     def __init__(self, folder: str | os.PathLike[str], each: int = 16) -> None:
         where, expected = "TensorBoardLog", "the package tensorboard"

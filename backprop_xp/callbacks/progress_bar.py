@@ -45,6 +45,7 @@ class ProgressBar:
     """
 
     built_in: ClassVar[bool] = True
+    writes: ClassVar[bool] = True
 
     def __init__(self, cases: int) -> None:
         self._cases = cases

@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +17,12 @@ from backprop_xp.cli.messages import error_message, fail, say, wrapped
 from backprop_xp.cli.predict import PredictOptions, predict_job
 from backprop_xp.cli.table_options import TableOptions, chooses_table
 from backprop_xp.cli.train_options import TrainOptions
+from backprop_xp.distributed.mpi import MPI
 from backprop_xp.errors import BackpropError
 
 __all__ = ["main"]
+
+SECONDS_OF_RANK_0 = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +52,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             _run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return fail("interrupted", 130)
+        return _failed("interrupted", 130, options)
     except BrokenPipeError:  # the reader has stopped, as in: backprop-xp devices | head -1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -56,8 +60,21 @@ def _main(arguments: Sequence[str] | None) -> int:
         text = error_message(error, options)
         if text is None:
             raise
-        return fail(text)
+        return _failed(text, 1, options)
     return 0
+
+
+def _failed(message: str, status: int, options: argparse.Namespace) -> int:
+    """Print an error message and return the exit status; of several ranks of MPI, end all."""
+    if not getattr(options, "mpi", False) or "mpi4py.MPI" not in sys.modules:
+        return fail(message, status)
+    ranks = MPI()
+    if ranks.rank:  # an error of all ranks is printed by rank 0, which ends the others
+        time.sleep(SECONDS_OF_RANK_0)
+    fail(f"rank {ranks.rank}: {message}" if ranks.size > 1 else message, status)
+    if ranks.size > 1:
+        ranks.abort(status)
+    return status
 
 
 @contextmanager
@@ -95,6 +112,8 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _train(given: dict[str, Any]) -> None:
+    if given.get("mpi"):
+        given = {"dtype": "float64", **given}
     if chooses_table(given):
         from backprop_xp.cli.table_train import train_table_job
 

@@ -17,7 +17,7 @@ __all__ = ["ONE_NETWORK", "NamedColumns", "TableOptions", "chooses_ensemble", "c
 
 ONE_NETWORK: Final = (
     *("single", "hidden", "activation", "loss", "optimizer", "learning_rate", "momentum"),
-    *("l2", "dropout", "patience", "checkpoint", "resume", "plot"),
+    *("l2", "dropout", "patience", "checkpoint", "resume", "plot", "mpi"),
 )
 """The options that only one network has: any of them chooses it."""
 

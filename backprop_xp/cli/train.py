@@ -1,6 +1,7 @@
 """The command `train`: trains a network on data, writes a model file and pictures."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from backprop_xp.cli.pictures import Trained, check_pictures, figure_of, record_
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import TrainingData, is_file, training_data
 from backprop_xp.datasets.mixed.source import is_table
+from backprop_xp.distributed.mpi import MPI
 from backprop_xp.errors import DataError, DTypeError, OptionError
 from backprop_xp.files.model import Model
 from backprop_xp.files.model_file import save
@@ -50,7 +52,10 @@ def train_job(options: TrainOptions, say: Say) -> None:
     is_file(options.data)  # refuses an unknown name before files are named after it
     no_pictures = options.check_files()
     pictures = () if no_pictures else options.pictures
-    device = select_device(options.device)
+    ranks = MPI() if options.mpi else None
+    if ranks is not None:
+        say = _of_ranks(ranks, say)
+    device = select_device(options.device if ranks is None else ranks.place(options.device))
     _check_dtype(options.dtype, device)
     data = _data(options)
     task = task_for(data, options.hidden_sizes, options.activation, options.loss)
@@ -60,10 +65,14 @@ def train_job(options: TrainOptions, say: Say) -> None:
     if no_pictures:
         say(f"picture   left out: {no_pictures}")
     start = time.perf_counter()
-    run = _train(task, device, options, _callbacks(options, task, record))
+    run = _train(task, device, options, _callbacks(options, task, record), ranks)
     say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
+    if ranks is not None:
+        say(f"digest    {np.linalg.norm(to_host(run.theta)):.10g}, the norm of theta")
+        if not ranks.writes:
+            return
     if options.is_onnx:
         from backprop_xp.exchange import onnx_file  # which most calls do without
 
@@ -100,7 +109,22 @@ def _check_dtype(dtype: str, device: Device) -> None:
         raise OptionError("--dtype", came, error.parts[2], advice) from error
 
 
-def _train(task: Task, device: Device, options: TrainOptions, callbacks: Sequence[Any]) -> Run:
+def _of_ranks(ranks: MPI, say: Say) -> Say:
+    """Show all ranks, and return the function that shows a line in rank 0 alone."""
+    processes = ", ".join(map(str, ranks.gathered(os.getpid())))
+    if not ranks.writes:
+        return lambda _: None
+    say(f"ranks     {ranks.size} of MPI, processes {processes}")
+    return say
+
+
+def _train(
+    task: Task,
+    device: Device,
+    options: TrainOptions,
+    callbacks: Sequence[Any],
+    ranks: MPI | None,
+) -> Run:
     held_out = task.data.held_out
     return train(
         task.net,
@@ -118,6 +142,7 @@ def _train(task: Task, device: Device, options: TrainOptions, callbacks: Sequenc
         callbacks=callbacks,
         resume=next((one for one in callbacks if options.resume and _writes(one)), None),
         progress=options.progress,
+        reduce=ranks,
     )
 
 

@@ -118,6 +118,7 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     add("--dropout", type=float, **_UNSET, metavar="SHARE", help=_DROPOUT_HELP)
     add("--patience", type=int, **_UNSET, metavar="N", help=_PATIENCE_HELP)
     add("--resume", action="store_true", **_UNSET, help="go on from the last file of --checkpoint")
+    add("--mpi", action="store_true", **_UNSET, help=_MPI_HELP)
 
 
 _TARGET_HELP: Final = (
@@ -168,6 +169,10 @@ _HELD_OUT_HELP: Final = (
 )
 _GROUP_HELP: Final = "column of groups, such as a customer: a group is held out as a whole"
 _ORDER_HELP: Final = "column of numbers or dates, such as a time: the last rows are held out"
+_MPI_HELP: Final = (
+    "train in all processes that mpiexec starts, as one: mpiexec -n 4 backprop-xp train digits "
+    "--mpi. Default of --dtype: float64, with the same digest for any number of processes"
+)
 _MODEL_HELP: Final = (
     "file of the model (default: the name of DATA with .safetensors); a name in .onnx writes an "
     "ONNX file, for other programs"

@@ -33,7 +33,8 @@ EPOCHS_SMALL: Final = 200
 class TrainOptions:
     """The options of the command line; ``backprop-xp train --help`` describes them.
 
-    None stands for a default that depends on the data.
+    None stands for a default that depends on the data. `mpi` is whether the command runs in each
+    rank of MPI.
     """
 
     data: str
@@ -60,6 +61,7 @@ class TrainOptions:
     checkpoint: str | None = None
     resume: bool = False
     single: bool = False
+    mpi: bool = False
     progress: bool = False
 
     def check(self) -> None:

@@ -18,7 +18,7 @@ from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.recordings import RecordedStep
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["is_elementwise", "is_whole", "without_repeats"]
+__all__ = ["is_elementwise", "is_whole", "needed_for", "without_repeats"]
 
 Key: TypeAlias = Any  # hashable
 
@@ -36,7 +36,7 @@ def without_repeats(recorded: RecordedStep, memories: Memories) -> RecordedStep:
     contents = _Contents(memories)
     instructions = [contents.after(one) for one in recorded.instructions]
     kept = {memories.view(x).memory for x in (*recorded.carry, *recorded.out) if x is not None}
-    return recorded._replace(instructions=_needed(instructions, kept, memories))
+    return recorded._replace(instructions=needed_for(instructions, kept, memories))
 
 
 def is_elementwise(instruction: Instruction) -> bool:
@@ -122,23 +122,34 @@ class _Contents:
     def _key(self, instruction: Instruction, target: View) -> Key:
         """Return the key of an operation: equal keys give equal bits in equal layouts."""
         shape = target.shape if is_elementwise(instruction) else None
-        kept = [axis for axis, n in enumerate(target.shape) if n > 1 or shape is None]
+        leading = _leading(instruction)
+        kept = [
+            axis
+            for axis, n in enumerate(target.shape)
+            if n > 1 or (shape is None and axis >= leading)
+        ]
         layout = tuple((target.shape[axis], target.strides[axis]) for axis in kept)
-        given = self._part(instruction.inputs, shape), self._part(instruction.options, None)
+        given = (
+            self._part(instruction.inputs, shape, leading),
+            self._part(instruction.options, None),
+        )
         return (instruction.function, instruction.kind, given, layout, target.dtype)
 
-    def _part(self, tree: Any, shape: Shape | None) -> Key:
-        """Return the key of a tree of inputs; arrays as they are broadcast to `shape`, if given."""
+    def _part(self, tree: Any, shape: Shape | None, leading: int = 0) -> Key:
+        """Return the key of a tree of inputs; arrays as they are broadcast to `shape`, if given.
+
+        The first `leading` axes of arrays are left out otherwise.
+        """
         if isinstance(tree, Mapping):
             return tuple((name, self._part(x, shape)) for name, x in sorted(tree.items()))
         if isinstance(tree, tuple | list):
-            return tuple(self._part(x, shape) for x in tree)
+            return tuple(self._part(x, shape, leading) for x in tree)
         if not isinstance(tree, np.ndarray):
             return type(tree), repr(tree)
         view = self._memories.view(tree)
         content = self._content(view.memory)
         if shape is None:
-            return content, view.offset, view.shape, view.strides, view.dtype
+            return content, view.offset, view.shape[leading:], view.strides[leading:], view.dtype
         missing = len(shape) - tree.ndim
         steps = tuple(
             0 if axis < missing or tree.shape[axis - missing] == 1 else tree.strides[axis - missing]
@@ -148,10 +159,19 @@ class _Contents:
         return content, view.offset, steps, view.dtype
 
 
-def _needed(
+def _leading(instruction: Instruction) -> int:
+    """Return the number of leading axes of length 1 that a sum or a maximum does not go along."""
+    axis = instruction.options.get("axis")
+    if instruction.kind != "reduce" or not isinstance(axis, int) or axis >= 0:
+        return 0
+    shape = instruction.inputs[0].shape[:axis]
+    return next((place for place, n in enumerate(shape) if n != 1), len(shape))
+
+
+def needed_for(
     instructions: Sequence[Instruction], kept: Collection[int], memories: Memories
 ) -> list[Instruction]:
-    """Return the instructions whose results are read, or are in the `kept` pieces of memory."""
+    """Return the instructions on whose results the `kept` pieces of memory depend, in order."""
     read, needed = set(kept), list[Instruction]()
     for one in reversed(instructions):
         target = memories.view(one.target)

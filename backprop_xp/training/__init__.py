@@ -37,6 +37,12 @@ The path of `train`:
     together, and full batches of several epochs are one block (`looks`).
 11. `Driver.result` returns the `Run`.
 
+With ``reduce=`` several processes train as one. `data.shares` gives this rank its share of each
+batch; `step.summed` computes the gradient of the share, has it summed, and updates θ.
+`EpochRecord` and `Trainer.scores` sum the scores when the host reads them. After each epoch
+`Driver.agree_on_stops` compares θ, and shares a stop by a callback or Ctrl-C. In ranks other than
+the first, `Options` leaves out the callbacks that write.
+
 `Minimisation` has no epochs of batches. SciPy asks for the cost and the gradient of all cases. A
 `Trainer` computes both by the same step, whose optimiser, `Derivative`, returns ∂E/∂θ in the place
 of θ. After each iteration `Minimisation` checks the cost, calls ``on_epoch_end``, and looks for

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.advice import metric_advice
-from backprop_xp.arrays.backend import copied, with_derivatives
+from backprop_xp.arrays.backend import copied, to_host, with_derivatives
 from backprop_xp.arrays.device_memory import device_bytes
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
@@ -16,6 +16,7 @@ from backprop_xp.callbacks.early_stopping import EarlyStopping
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
+from backprop_xp.training.fingerprint import digest
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
@@ -50,7 +51,8 @@ class Driver(ABC):
 
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         self.task, self.guard, self.interrupts = task, guard, Interrupts()
-        bar = _progress_bar(task) if options.progress else None
+        shown = options.progress and (task.ranks is None or task.ranks.writes)
+        bar = _progress_bar(task) if shown else None
         told = [*options.callbacks, *([bar] if bar else [])]
         self.callbacks: Sequence[Any] = sorted(told, key=_rank_of)
         if bar is not None:
@@ -65,10 +67,17 @@ class Driver(ABC):
         from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 
         snapshot = snapshot_to_resume(task, options, self.callbacks)
-        jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
-        workers = Workers(self.rule, task.theta, jobs, task.devices)
+        self.ranks = task.ranks
+        if task.ranks is None:
+            jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
+            workers = Workers(self.rule, task.theta, jobs, task.devices)
+        else:
+            _check_one_worker(options)
+            workers = Workers(self.rule, task.theta, ranks=task.ranks)
         guard.callback(workers.close)
-        self.trainer = Trainer(task.theta, self.rule, self.numbers, task.batch_size, workers)
+        self.trainer = Trainer(
+            task.theta, self.rule, self.numbers, task.batch_size, workers, task.ranks
+        )
         theta = copied(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
         self.progress = TrainingProgress(
@@ -91,6 +100,7 @@ class Driver(ABC):
         """Train, with the calls of callbacks at the start and the end of the run."""
         with self.interrupts:
             self.tell("on_train_start")
+            self.agree_on_stops()
             if self.progress.stopped and 0 < self.progress.epoch < self.progress.epochs:
                 _warn_of_stop(self.progress)
             self.train()
@@ -98,6 +108,30 @@ class Driver(ABC):
             self.tell("on_train_end", sorted(self.callbacks, key=_place_at_end))
         if self.interrupts.noted:  # now, so that no checkpoint holds it: a resumed run goes on
             self.progress.stopped = self._interrupted()
+
+    def agree_on_stops(self) -> None:
+        """Stop in all ranks where a callback or Ctrl-C stops one of them.
+
+        Raises
+        ------
+        OptionError
+            θ of a rank differs from θ of rank 0.
+        """
+        if self.ranks is None:
+            return
+        at = self.progress
+        same = digest(to_host(at.weights).tobytes())
+        found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
+        for rank, (other, _, _) in enumerate(found):
+            if other != found[0][0]:
+                came, expected = f"another theta after epoch {at.epoch}", "theta as in rank 0"
+                advice = "Let callbacks and parts of your own do the same in all ranks"
+                raise OptionError(f"train(reduce), rank {rank}", came, expected, advice)
+        stopped = next((text for _, text, _ in found if text), None)
+        if stopped is not None and not at.stopped:
+            at.stop(stopped)
+        self.interrupts.noted = any(noted for _, _, noted in found)
+        self.ranks.ended_epoch()
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""
@@ -144,10 +178,29 @@ class Driver(ABC):
             progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
 
 
+def _check_one_worker(options: Options) -> None:
+    """Refuse several devices in a rank, and warn of several jobs.
+
+    Raises
+    ------
+    OptionError
+        `device` names several devices.
+    """
+    named: Any = options.device
+    several = isinstance(named, Sequence) and not isinstance(named, str)
+    if several and len(named) > 1:
+        came, expected = f"{len(named)} devices", "one device for each rank"
+        advice = "Start as many ranks as there are devices"
+        raise OptionError("train(device), with reduce", came, expected, advice)
+    if (options.jobs or 1) > 1:
+        why = "the sums come in the same order in all ranks"
+        warnings.warn(f"train(jobs): {options.jobs} jobs run as one: {why}", stacklevel=2)
+
+
 def _progress_bar(task: Task) -> Any:
     from backprop_xp.callbacks.progress_bar import ProgressBar  # most runs do without
 
-    return ProgressBar(task.cases.count)
+    return ProgressBar(task.count)
 
 
 def _nothing(progress: TrainingProgress) -> None:

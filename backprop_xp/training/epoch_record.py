@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, HostArray, Namespace, compiled, namespace, to_host
 from backprop_xp.callbacks.progress import History
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.training.scoring import Scores
 
 __all__ = [
@@ -76,17 +77,23 @@ class EpochRecord:
         Whether each batch is an epoch of its own, so that the record is of several epochs.
     left : ndarray (K,) of bool, or None
         The networks that have left training, whose costs count as 0.
+    ranks : Ranks or None
+        The processes that share each batch, whose scores are added up when they are read.
     """
 
     by_batch: bool = False
     left: HostArray | None = None
+    ranks: Ranks | None = None
     _scores: list[Scores] = field(default_factory=list)
     _penalties: list[Array] = field(default_factory=list)
     _sizes: list[int] = field(default_factory=list)  # of each batch
     _bad_theta: Array | None = None  # of each network
 
     def add(self, scores: Scores, penalties: Array | None, size: int) -> None:
-        """Add a block's scores, its penalties (batches, ...) or None, and the size of a batch."""
+        """Add a block's scores, its penalties (batches, ...) or None, and the size of a batch.
+
+        Where ranks share a batch, the scores are those of a share, and the size is that of all.
+        """
         self._scores.append(scores)
         self._penalties += [] if penalties is None else [penalties]
         self._sizes += [size] * scores.cost.shape[0]
@@ -111,7 +118,7 @@ class EpochRecord:
 
     def _costs(self) -> HostArray:
         """Return the cost of each batch with its penalty, (batches, ...), read on the host."""
-        costs = _host64(_joined([scores.cost for scores in self._scores]))
+        costs = self._summed(_host64(_joined([scores.cost for scores in self._scores])))
         if self._penalties:
             costs = costs + _host64(_joined(self._penalties))
         if self.left is not None:
@@ -144,8 +151,12 @@ class EpochRecord:
             total = _host64(found[0])
         else:
             total = _host64(namespace(found[0]).stack(found, axis=-1)).sum(axis=-1)
-        share: HostArray = total / sum(self._sizes)
+        share: HostArray = self._summed(total) / sum(self._sizes)
         return share
+
+    def _summed(self, scores: HostArray) -> HostArray:
+        """Return the sum of some scores over all ranks."""
+        return scores if self.ranks is None else self.ranks.total(scores)
 
 
 @lru_cache(maxsize=16)

@@ -66,7 +66,9 @@ class Guarded(ExitStack):
         self.enter_context(context(self.theta))
         task = self.task
         self.threads = threads_of(self.theta)
-        self.enter_context(limited_threads(self.theta, task.net.sizes, task.batch_size))
+        together = 1 if task.ranks is None else task.ranks.on_machine
+        sizes = task.net.sizes, task.batch_size
+        self.enter_context(limited_threads(self.theta, *sizes, together))
         self.enter_context(without_derivatives(self.theta, allowed=not self._built_in))
         self.enter_context(np.errstate(all="ignore"))  # the cost is checked after each epoch
         return self

@@ -23,6 +23,7 @@ from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.data.shares import epochs_of_shares
 from backprop_xp.training.driver import Driver
 from backprop_xp.training.epoch_record import EpochRecord, append, of_validation
 from backprop_xp.training.failures import Guarded, diverged
@@ -79,7 +80,10 @@ class Minimisation(Driver):
         super().__init__(task, options, guard, Derivative())
         self._chosen, self._minimize = chosen, _minimize()
         self._count = task.theta.shape[0] if task.theta.ndim > 1 else 1
-        (self._block,) = epochs_of_blocks(task.cases, task.cases.count, task.seed)(0)
+        given = task.cases, task.count, task.seed
+        ranks = task.ranks
+        blocks = epochs_of_blocks(*given) if ranks is None else epochs_of_shares(*given, ranks)
+        (self._block,) = blocks(0)
         self.progress.epochs *= self._count  # the networks are minimised one after another
 
     def train(self) -> None:
@@ -127,6 +131,7 @@ class Minimisation(Driver):
         def after_iteration(intermediate_result: Any) -> None:
             look(intermediate_result.x)
             self._tell_of(entries)
+            self.agree_on_stops()
             if progress.stopped or self.interrupts.noted:
                 raise StopIteration
 
@@ -220,14 +225,14 @@ class _HostCost:
             )
             self._block, numbers = block.part(group), numbers.part(group)
         self._task = task
-        self._trainer = Trainer(task.theta, rule, numbers, block.size)
+        self._trainer = Trainer(task.theta, rule, numbers, block.size, ranks=task.ranks)
         self._noise = noise_of_epoch(task.net.sizes, task.seed, 0, task.theta)
         self._last: _Evaluation | None = None
 
     def at(self, x: HostArray) -> _Evaluation:
         """Return cost, gradient and accuracy at `x`; the last evaluation is cached."""
         if self._last is None or not np.array_equal(self._last.x, x):
-            record = EpochRecord()
+            record = EpochRecord(ranks=self._task.ranks)
             theta = _like(x, self._task.theta)
             gradient, _ = self._trainer.blocks([self._block], theta, (), self._noise, record)
             costs = record.batch_costs(gradient)
@@ -250,7 +255,7 @@ class _HostCost:
         entries: dict[str, Any] = {"cost": np.asarray(at.cost), "accuracy": at.accuracy}
         if others is not None:
             scores = self._trainer.scores(_like(at.x, self._task.theta), others)
-            entries |= of_validation(scores, others.count)
+            entries |= of_validation(scores, self._task.others)
         history = History()
         append(history, {n: None if e is None else np.asarray(e) for n, e in entries.items()}, ())
         return {name: of[0] for name, of in history.items()}

@@ -7,6 +7,7 @@ Where nothing asks for the numbers of an epoch, the host reads the scores of sev
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from backprop_xp.callbacks.callback import wants_batches
 from backprop_xp.execution.cuda.nvtx import ranges
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.data.shares import epochs_of_shares
 from backprop_xp.training.driver import Driver
 from backprop_xp.training.epoch_record import (
     EpochRecord,
@@ -53,21 +55,24 @@ class Loop(Driver):
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         super().__init__(task, options, guard, optimizer)
         self._batch_callbacks = [one for one in self.callbacks if wants_batches(one)]
-        self._blocks_of = epochs_of_blocks(
-            task.cases,
-            task.batch_size,
-            task.seed,
-            self.trainer.output_bytes,
-            noise_bytes=self.trainer.noise_bytes,
-            one_by_one=bool(self._batch_callbacks),
-            epochs=self.earlier_epochs + options.epochs,
-            order=options.order,
-        )
+        sizes: Any = {
+            "output_bytes": self.trainer.output_bytes,
+            "noise_bytes": self.trainer.noise_bytes,
+            "one_by_one": bool(self._batch_callbacks),
+            "order": options.order,
+        }
+        given = task.cases, task.batch_size, task.seed
+        if task.ranks is not None:
+            self._blocks_of = epochs_of_shares(*given, task.ranks, **sizes)
+        else:
+            last = self.earlier_epochs + options.epochs
+            self._blocks_of = epochs_of_blocks(*given, **sizes, epochs=last)
         self._last_good, self._range = task.theta, ranges(task.theta)
         self._left = np.zeros(math.prod(task.stack), dtype=bool)
         self._kept_theta: tuple[Array, Array] | None = None  # the mask of those, and their θ
-        is_whole = task.batch_size >= task.cases.count and not self.trainer.noise_bytes
+        is_whole = task.batch_size >= task.count and not self.trainer.noise_bytes
         at_once = is_on_cpu(task.theta) and not compiles(namespace(task.theta))
+        at_once = at_once and task.ranks is None
         self._full_batches = self.trainer.full_batches if is_whole and at_once else 1
         self._looks = Looks(self._most_unread() if self._is_unwatched(options) else 1)
 
@@ -89,6 +94,7 @@ class Loop(Driver):
         Parts of a user's own may see that epochs are trained again.
         """
         of_own = not is_built_in(self.task.net, self.rule.optimizer) or options.order is not None
+        of_own = of_own or self.ranks is not None
         watched = self.callbacks or self.task.validation is not None or self.numbers.listens
         return not (of_own or watched)
 
@@ -129,7 +135,7 @@ class Loop(Driver):
         start = kept(progress.weights)
         self.guard.reached(start, progress.epoch)
         self.tell("on_epoch_start")
-        record = EpochRecord(left=self._left if self._left.any() else None)
+        record = EpochRecord(left=self._left if self._left.any() else None, ranks=self.ranks)
         with self._range(self._name_of_epoch()):
             whole = self._trained(self._blocks_of(self.earlier_epochs + progress.epoch), record)
         if not whole:
@@ -139,6 +145,7 @@ class Loop(Driver):
         self.numbers.after_epoch(progress.history)
         progress.schedule_memory = self.numbers.state()
         self.tell("on_epoch_end")
+        self.agree_on_stops()
 
     def _name_of_epoch(self) -> str:
         return f"epoch {self.earlier_epochs + self.progress.epoch}"
@@ -159,7 +166,7 @@ class Loop(Driver):
             progress.weights = self._with_kept(progress.weights)
             progress.batch += batches
             self.tell("on_batch_end", self._batch_callbacks)
-            if self.interrupts.noted:
+            if self.interrupts.noted and self.ranks is None:
                 return False
         progress.batch = 0
         return True
@@ -235,7 +242,7 @@ class Loop(Driver):
         entries: dict[str, np.ndarray | None] = {
             "cost": costs.mean,
             "accuracy": record.accuracy(),
-            **(of_validation(on_others, others.count) if others and on_others else {}),
+            **(of_validation(on_others, self.task.others) if others and on_others else {}),
         }
         if self._left.any():
             entries = repeated(entries, progress.history, self._left)

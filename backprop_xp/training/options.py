@@ -8,7 +8,8 @@ import numpy as np
 
 from backprop_xp.arrays.devices import Device
 from backprop_xp.arrays.scalars import check_count, check_flag
-from backprop_xp.callbacks.callback import Callback, checked_callbacks
+from backprop_xp.callbacks.callback import Callback, checked_callbacks, writes
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import Optimizer
@@ -135,6 +136,7 @@ class Options:
     progress: bool = False
     jobs: int | None = None
     resume: Any = None
+    reduce: Ranks | None = None
 
     def __post_init__(self) -> None:
         check_count(self.epochs, "train(epochs)", least=0)
@@ -156,7 +158,13 @@ class Options:
             came = f"a {type(self.state).__name__}"
             advice = "Pass run.state together with run.theta"
             raise OptionError("train(state)", came, "the state of an earlier run", advice)
-        object.__setattr__(self, "callbacks", tuple(checked_callbacks(self.callbacks)))
+        if not isinstance(self.reduce, Ranks | None):
+            came, expected = f"{self.reduce!r:.60}", "None, or the ranks that train together"
+            raise OptionError("train(reduce)", came, expected, "Such as bp.distributed.MPI()")
+        callbacks = checked_callbacks(self.callbacks)
+        if self.reduce is not None and not self.reduce.writes:
+            callbacks = [one for one in callbacks if not writes(one)]
+        object.__setattr__(self, "callbacks", tuple(callbacks))
 
 
 class Keywords(TypedDict, total=False):
@@ -189,3 +197,4 @@ class Keywords(TypedDict, total=False):
     progress: bool
     jobs: int | None
     resume: Any
+    reduce: Ranks | None

@@ -3,19 +3,29 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from importlib import import_module
 from typing import Any
 
-from backprop_xp.arrays.backend import Array, dtype_name, from_host_like, with_derivatives
+import numpy as np
+
+from backprop_xp.arrays.backend import (
+    Array,
+    dtype_name,
+    from_host_like,
+    to_host,
+    with_derivatives,
+)
 from backprop_xp.arrays.requirements import is_sparse
 from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.restored import file_to_resume, restore_callbacks, stopper
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.training.fingerprint import described
+from backprop_xp.training.fingerprint import described, digest
 from backprop_xp.training.fingerprint_of_before import TextOfBefore, text_of_before
 from backprop_xp.training.options import Options
 from backprop_xp.training.progress import TrainingProgress
@@ -41,10 +51,12 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
         The checkpoint is of another run, or of more epochs than `epochs`.
     """
     saving = [one for one in callbacks if isinstance(one, Checkpoint)]
-    if options.resume is None and not saving:
+    if task.ranks is None and options.resume is None and not saving:
         return None
-    made_with = _made_with(task, options)
     file, snapshot = file_to_resume(options.resume), task.resumed
+    made_with = _made_with(task, options)
+    if task.ranks is not None:
+        made_with = _agreed(made_with, task.ranks, task, options)
     if snapshot is not None:
         of_before = _as_before(snapshot, task, options, made_with)
         texts = {name: one.text for name, one in of_before.items()}
@@ -54,6 +66,30 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
     for one in saving:
         one.begin(made_with, callbacks, file)
     return snapshot
+
+
+def _agreed(
+    texts: Mapping[str, str], ranks: Ranks, task: Task, options: Options
+) -> Mapping[str, str]:
+    """Return the texts of rank 0, after a check that those of all ranks are equal.
+
+    Texts of rows are left out where each rank has rows of its own.
+    """
+    own = {"X", "Y", "validation(X)", "validation(Y)", "validation(weights)", "case_weights"}
+    left_out = own | {"cases"} if ranks.rows == "own" else set()
+    run = {
+        "backprop_xp": import_module(__name__.partition(".")[0]).__version__,
+        "numpy": np.__version__,
+        "rows": ranks.rows,
+        "accumulate": str(ranks.accumulate),
+        "epochs": str(options.epochs),
+        "epoch": str(task.resumed.epoch if task.resumed else 0),
+    }
+    compared = {name: text for name, text in texts.items() if name not in left_out}
+    theta = {"theta": digest(to_host(task.theta).tobytes())}
+    ranks.agree({**run, **compared, **theta}, "train(reduce)")
+    agreed: Mapping[str, str] = ranks.first(texts)
+    return agreed
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.arrays.native import constant, largest
+from backprop_xp.distributed.ranks import Share
 from backprop_xp.network.backpropagation import output_weighted_input
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_classes
@@ -71,20 +72,22 @@ class Scorer:
         self.batches: Callable[[Array, Block], Scores] = compiled(by_batch, xp)
         self._chunk: Callable[..., Scores] = compiled(partial(_score_chunk, net), xp)
 
-    def cases(self, theta: Array, cases: Cases | FileCases) -> Scores:
+    def cases(self, theta: Array, cases: Cases | FileCases, share: Share | None = None) -> Scores:
         """Return the mean cost (...) and the number of correct cases (...), chunk by chunk.
 
-        A case counts by its weight. Regularisation is left out.
+        A case counts by its weight. Regularisation is left out. Where a share of the cases is
+        given, its sums over the share.size cases of all ranks are those of the share alone.
         """
+        share = share or Share(0, cases.count, cases.count)
         xp, exists = namespace(theta), self._net.existing(theta)
         costs, correct = [], []
         networks = math.prod(theta.shape[:-1])
         row_bytes = 4 * max(self._net.sizes) * item_bytes(theta) * networks
         rows = max(min(CHUNK_ROWS, CHUNK_BYTES // row_bytes), 1)
-        for start in range(0, cases.count, rows):
-            part = cases.rows(start, min(start + rows, cases.count))
+        for start in range(share.start, share.stop, rows):
+            part = cases.rows(start, min(start + rows, share.stop))
             scores = self._chunk(theta, exists, whole_block(part))
-            costs.append(scores.cost[0, ...] * (part.count / cases.count))
+            costs.append(scores.cost[0, ...] * (part.count / share.size))
             correct.append(scores.correct)
         total = (
             None
@@ -121,7 +124,7 @@ def _score_block(net: Network, z_out: Array, block: Block, *, by_batch: bool = F
     if dtype_name(rows.dtype) == "float16":  # which counts to 65,504 alone
         rows = xp.astype(rows, xp.float32)
     shares = xp.sum(xp.astype(hits, rows.dtype) * _for_networks(rows, 1, networks), axis=cases)
-    return Scores(cost, block.size * shares)
+    return Scores(cost, block.whole_size * shares)
 
 
 def scores_of_batch(net: Network, z_out: Array, y: Array, w: Array, labels: Array | None) -> Scores:

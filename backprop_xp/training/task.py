@@ -21,6 +21,7 @@ from backprop_xp.arrays.rows import INTO_MEMORY, is_source, rows_of
 from backprop_xp.arrays.scalars import float_name
 from backprop_xp.arrays.several_devices import select_devices
 from backprop_xp.callbacks.restored import file_to_resume
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import OptionError
 from backprop_xp.files.training_state import Snapshot, read_snapshot
 from backprop_xp.network import columns, data_values
@@ -64,6 +65,12 @@ class Task:
         Whether numba compiles the steps (`execution.compiled`).
     layer_rates : tuple of float, or None
         The factor of the learning rate for each layer; None where all are 1.
+    ranks : Ranks or None
+        The processes that share each batch; None for this one alone.
+    count : int
+        The number of training cases, over all ranks where each has rows of its own.
+    others : int
+        The number of validation cases, counted so.
     devices : tuple of object
         The devices that share a stack's groups, of θ's library, θ's own device first; empty where
         the user names none.
@@ -80,6 +87,9 @@ class Task:
     resumed: Snapshot | None = None
     compiled: bool = False
     layer_rates: tuple[float, ...] | None = None
+    ranks: Ranks | None = None
+    count: int = 0
+    others: int = 0
     devices: tuple[Any, ...] = ()
 
     def in_axes(self, theta: Array) -> Array:
@@ -99,7 +109,7 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         An argument cannot be used.
     """
     check_network(net, "train", "the network, such as bp.Network([4, 3]), then X and Y")
-    rows = rows_of(X, "train(X)")
+    rows, ranks = rows_of(X, "train(X)"), options.reduce
     file = file_to_resume(options.resume)
     resumed = None if file is None else read_snapshot(file)
     rates = _layer_rates(net, options)
@@ -107,19 +117,24 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
         weights = options.case_weights, options.class_weights
-        cases = weighted(cases, *weights, net, place, "train")
+        total = ranks.total if ranks is not None and ranks.rows == "own" else None
+        cases = weighted(cases, *weights, net, place, "train", total=total)
         X_others = Y_others = w_others = others = None
         if options.validation is not None:
             where = "train(validation)"
             X_others, Y_others, w_others = _validation(options.validation)
             others = loaded(net, place.rows(X_others, f"{where}(X)"), Y_others, place, where)
-            others = weighted(others, w_others, None, net, place, where, "weights")
+            others = weighted(others, w_others, None, net, place, where, "weights", total)
         with memory_errors("train(theta)", "room for the parameters", _SMALLER):
             start = _theta(net, theta, options, place)
             if place.lead:
                 start = place.xp.reshape(start, (-1, net.parameter_count))
     _check_smoothing(options, cases)
-    size = _batch_size(options, cases)
+    count, count_of_others = (
+        0 if x is None else x.count if ranks is None else sum(ranks.counts(x.count))
+        for x in (cases, others)
+    )
+    size = _batch_size(options, cases, count)
     compared = {
         "X": _compared(X, cases),
         "Y": _compared(Y, cases),
@@ -140,6 +155,9 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         resumed,
         compiled,
         rates,
+        ranks,
+        count,
+        count_of_others,
         () if options.device is None else tuple(x.handle for x in select_devices(options.device)),
     )
 
@@ -152,7 +170,10 @@ def _place(
     The dtype is `options.dtype`, else the dtype of the checkpoint's θ in a resumed run, else the
     dtype of `theta`, else the dtype of X where X holds floats, else float32.
     """
-    chosen = None if options.device is None else select_devices(options.device)[0]
+    device = options.device
+    if options.reduce is not None and device is not None:
+        device = options.reduce.place(device)
+    chosen = None if device is None else select_devices(device)[0]
     lead = _lead(net, theta, options.stack)
     if options.dtype is not None:
         dtype = float_name(options.dtype, "train(dtype)")
@@ -232,9 +253,9 @@ def _check_smoothing(options: Options, cases: Cases | FileCases) -> None:
         raise OptionError("train(label_smoothing)", came, expected, advice)
 
 
-def _batch_size(options: Options, cases: Cases | FileCases) -> int:
+def _batch_size(options: Options, cases: Cases | FileCases, count: int) -> int:
     """Return the number of cases in a batch; refuse batches for a full-batch optimiser."""
-    asked, count = options.batch_size, cases.count
+    asked = options.batch_size
     if asked is None and isinstance(cases, FileCases):
         came, advice = "None, the full batch, for X in a file", f"Such as 128; or {INTO_MEMORY}"
         raise OptionError("train(batch_size)", came, "a number of cases", advice)

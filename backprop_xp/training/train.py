@@ -12,6 +12,7 @@ from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import Array, ArrayT
 from backprop_xp.arrays.devices import Device
 from backprop_xp.callbacks.checkpoint import claimed_folders
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.errors import OptionError
 from backprop_xp.network.network import Network
 from backprop_xp.optimizers.catalogue import find_optimizer
@@ -116,6 +117,7 @@ def train(
     progress: bool = False,
     jobs: int | None = None,
     resume: Any = None,
+    reduce: Ranks | None = None,
 ) -> Run[Any]:
     """Train a network, or a stack of networks at once, and return a `Run`.
 
@@ -244,6 +246,14 @@ def train(
         and the data must be as they were. The numbers in `theta` are not used: θ is the
         checkpoint's.
 
+    reduce : Ranks, optional
+        The processes that train as one, such as `distributed.MPI`. Each of them calls `train` with
+        the same arguments, and computes the gradient of its share of each batch; the sum of these
+        gradients is the gradient of the batch. Batches, means and norms are those of all cases, and
+        θ is the θ of one process, up to rounding. Callbacks that write to files or to the screen
+        are called in the first process alone; your own are called in all. A stop by a callback, or
+        by Ctrl-C, holds for all processes, at the end of its epoch.
+
     Returns
     -------
     Run
@@ -307,6 +317,7 @@ def train(
         progress=progress,
         jobs=jobs,
         resume=resume,
+        reduce=reduce,
     )
     if state is not None and theta is None:
         advice = "Pass run.theta of the run that state is of"

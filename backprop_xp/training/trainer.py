@@ -4,8 +4,18 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from backprop_xp.arrays.backend import Array, HostArray, compiles, item_bytes, namespace
+import numpy as np
+
+from backprop_xp.arrays.backend import (
+    Array,
+    HostArray,
+    compiles,
+    item_bytes,
+    namespace,
+    to_host,
+)
 from backprop_xp.arrays.requirements import shape_text
+from backprop_xp.distributed.ranks import Ranks, Share
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
@@ -52,6 +62,8 @@ class Trainer:
         Cases in a batch.
     workers : Workers, optional
         Train the groups of a stack; by default a worker in the main thread.
+    ranks : Ranks, optional
+        The processes that share each batch.
 
     Attributes
     ----------
@@ -70,11 +82,12 @@ class Trainer:
         numbers: StepNumbers,
         size: int,
         workers: Workers | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        sizes = rule.net.sizes
-        self._workers = Workers(rule, theta) if workers is None else workers
+        sizes, self._ranks = rule.net.sizes, ranks
+        self._workers = Workers(rule, theta, ranks=ranks) if workers is None else workers
         self._steps, self._score = self._workers.first
-        self._traced = compiles(namespace(theta))
+        self._traced = compiles(namespace(theta)) and ranks is None
         self._numbers, self._optimizer = numbers, rule.optimizer
         compiled = rule.compiled
         least = self._workers.least
@@ -152,7 +165,7 @@ class Trainer:
             carry: Carry = (theta, state)
             for one in given:
                 carry, scores, penalties = _trained(self._steps, carry, one, by_batch=by_batch)
-                record.add(scores, penalties, one.block.size)
+                record.add(scores, penalties, one.block.whole_size)
             return carry
         groups, members = self._members.groups, self._members
 
@@ -176,24 +189,45 @@ class Trainer:
         for one, of_groups in zip(given, zip(*done, strict=True), strict=True):
             each, penalties_of = zip(*of_groups, strict=True)
             penalties = None if penalties_of[0] is None else members.joined(penalties_of)
-            record.add(Scores.joined(each, members.joined), penalties, one.block.size)
+            record.add(Scores.joined(each, members.joined), penalties, one.block.whole_size)
         return theta, state
 
     def _given(self, block: Block, noise: Noise) -> _Given:
         hidden, inputs = self._numbers.uses("dropout"), self._numbers.uses("input_dropout")
-        drawn = noise(block.batches, block.size, hidden=hidden, inputs=inputs)
+        drawn = noise(block.batches, block.whole_size, hidden=hidden, inputs=inputs)
+        if block.share is not None:
+            start = min(block.share.start, block.whole_size - block.size)
+            drawn = tuple(x[..., start : start + block.size] for x in drawn)
         return _Given(block, self._numbers.block(block.batches), drawn)
 
     def scores(self, theta: Array, cases: Cases | FileCases) -> Scores:
-        """Return the mean cost, and the number of correct cases, over all cases."""
+        """Return the mean cost, and the number of correct cases, over all cases of all ranks."""
+        ranks = self._ranks
+        if ranks is None:
+            return self._scores(theta, cases)
+        share = ranks.share(cases.count)
+        if share.cases:
+            cost, correct = self._scores(theta, cases, share)
+        else:  # one case stands for the form of the scores
+            cost, correct = self._scores(theta, cases.rows(0, 1))
+
+        def total(x: Array) -> Array:
+            summed: Any = ranks.total(to_host(x) if share.cases else np.zeros(x.shape))
+            of_host: Array = summed
+            return of_host
+
+        return Scores(total(cost), None if correct is None else total(correct))
+
+    def _scores(self, theta: Array, cases: Cases | FileCases, share: Share | None = None) -> Scores:
         if not self._in_groups:
-            return self._score.cases(theta, cases)
+            return self._score.cases(theta, cases, share)
         groups = self._members.groups
 
         def task(worker: Worker, number: int, _: GivenUp) -> Scores:
             group = groups[number]
             part = worker.here(rows_of_networks(theta, group), again=False)
-            return worker.functions.score.cases(part, cases.part(group).moved(worker.here))
+            of_group = cases.part(group).moved(worker.here)
+            return worker.functions.score.cases(part, of_group, share)
 
         return Scores.joined(self._workers.each(len(groups), task), self._members.joined)
 

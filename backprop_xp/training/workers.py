@@ -23,6 +23,7 @@ from backprop_xp.arrays.backend import (
     namespace,
     without_derivatives,
 )
+from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.execution.tape import mapped
 from backprop_xp.training.parallel import GivenUp, Threads
 from backprop_xp.training.step.compiled import Functions, functions_of, is_built_in
@@ -46,9 +47,13 @@ class Worker:
         An example of θ on the first device.
     device : object or None
         The worker's device, of θ's library; None for the device of `theta`.
+    ranks : Ranks, optional
+        The processes that share each batch.
     """
 
-    def __init__(self, rule: UpdateRule, theta: Array, device: Any = None) -> None:
+    def __init__(
+        self, rule: UpdateRule, theta: Array, device: Any = None, ranks: Ranks | None = None
+    ) -> None:
         self._xp, self._home = namespace(theta), device_of(theta)
         self._device = None if device == self._home else device
         self._built_in = is_built_in(rule.net, rule.optimizer)
@@ -58,7 +63,7 @@ class Worker:
         if self._device is not None:
             self._like = array_api_compat.to_device(theta, device)
         with context_of(self._xp, device_of(self._like)):
-            self.functions: Functions = functions_of(rule, self._like)
+            self.functions: Functions = functions_of(rule, self._like, ranks)
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
@@ -128,6 +133,8 @@ class Workers:
         Workers on one device, each in a thread; as many threads work on several devices.
     devices : sequence of object
         The devices of θ's library, the first one included; empty for the device of `theta`.
+    ranks : Ranks, optional
+        The processes that share each batch: they have one worker each.
 
     Attributes
     ----------
@@ -140,12 +147,17 @@ class Workers:
     """
 
     def __init__(
-        self, rule: UpdateRule, theta: Array, jobs: int = 1, devices: Sequence[Any] = ()
+        self,
+        rule: UpdateRule,
+        theta: Array,
+        jobs: int = 1,
+        devices: Sequence[Any] = (),
+        ranks: Ranks | None = None,
     ) -> None:
         self._rule, self._theta = rule, theta
         self._devices = devices if len(devices) > 1 else ()
         self._threads = Threads(jobs)
-        self._workers = [Worker(rule, theta)]
+        self._workers = [Worker(rule, theta, ranks=ranks)]
         self.first = self._workers[0].functions
         self.least, self.said = max(len(devices), 1), ""
 

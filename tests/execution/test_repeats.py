@@ -59,6 +59,33 @@ def test_a_repeated_operation_with_another_axis_of_length_1():
     assert names(check(step)).count("exp") == 1
 
 
+@pytest.mark.parametrize("lead", [(1,), (1, 1)])
+@pytest.mark.parametrize("of", ["add", "maximum"])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_repeated_sum_with_more_axes_of_length_1(of, lead, keepdims):
+    x = np.linspace(-1, 2, 60).reshape(3, 4, 5)
+
+    def step(carry, number, x):
+        first = getattr(np, of).reduce(x, -2, keepdims=keepdims)
+        again = getattr(np, of).reduce(x.reshape(*lead, *x.shape), -2, keepdims=keepdims)
+        return carry + x, (first, np.tanh(again))
+
+    assert names(check(step, x=x)).count(of) == 1 + (of == "add")
+
+
+def test_sums_of_other_axes_are_other_operations():
+    x = np.linspace(-1, 2, 16).reshape(4, 4)
+
+    def step(carry, number, x):
+        return carry + x, tuple(
+            np.add.reduce(y, axis, keepdims=True)
+            for y in (x, x[None, ...])
+            for axis in range(-y.ndim, 0)
+        )
+
+    assert names(check(step, x=x)).count("add") == 4
+
+
 def test_a_repeated_operation_that_is_broadcast_otherwise():
     x = np.arange(4.0).reshape(2, 2)
 

@@ -24,9 +24,9 @@ from backprop_xp.arrays.backend import (
     namespace,
     to_host,
 )
-from backprop_xp.arrays.random_streams import generator
+from backprop_xp.distributed.ranks import Share
 from backprop_xp.errors import OptionError
-from backprop_xp.execution.steps import gathers_rows
+from backprop_xp.execution.steps import gathers_rows, takes_one_kernel
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.networks import Networks, rows_of_networks
@@ -35,8 +35,12 @@ __all__ = [
     "BLOCK_BYTES",
     "OUTPUT_BYTES",
     "Block",
+    "block_of",
     "block_rows",
+    "checked_order",
     "epochs_of_blocks",
+    "for_products",
+    "most_of_block",
     "spans",
     "whole_block",
 ]
@@ -49,6 +53,7 @@ BLOCK_BYTES = 2**24  # inputs and noise: the C library maps larger memory anew f
 OUTPUT_BYTES = 2**19
 COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
+ONE_KERNEL_OUTPUT_BYTES = 2**29  # which it scores, and does not keep
 COMPILED_BLOCK_ROWS = 2**16  # more rows than BLOCK_ROWS, since compiled steps gather their own
 
 
@@ -67,6 +72,9 @@ class Block(NamedTuple):
         Class labels; None where Y holds targets.
     source : array (m, n_in) or None
         The inputs that a step gathers by the row numbers in X; None where X holds inputs.
+    share : Share or None
+        The part of each batch that the block holds, where several ranks share it; w is then
+        w_c / (s w̄) for the s cases of the whole batch.
 
     Where the networks of a stack have different data, the second axis is that of the networks.
     """
@@ -76,6 +84,7 @@ class Block(NamedTuple):
     w: Array
     labels: Array | None
     source: Array | None = None
+    share: Share | None = None
 
     @property
     def batches(self) -> int:
@@ -84,8 +93,13 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The number of cases of a batch."""
+        """The number of cases of a batch; of its share where ranks share it."""
         return self.y.shape[-1]
+
+    @property
+    def whole_size(self) -> int:
+        """The number of cases of a batch, over all ranks."""
+        return self.size if self.share is None else self.share.size
 
     def repeated(self, count: int) -> "Block":
         """Return a block of the only batch `count` times, without copies of its arrays."""
@@ -96,13 +110,13 @@ class Block(NamedTuple):
             return repeated
 
         labels = None if self.labels is None else many(self.labels)
-        return Block(many(self.X), many(self.y), many(self.w), labels, self.source)
+        return Block(many(self.X), many(self.y), many(self.w), labels, self.source, self.share)
 
     def part(self, group: Networks) -> "Block":
         """Return the block of a group of the stack's networks."""
         axes = {"X": 3, "y": 3, "w": 3, "labels": 2}
         parts = {name: getattr(self, name) for name in axes}
-        own = {
+        own: dict[str, Any] = {
             name: rows_of_networks(x, group, axis=1)
             for name, x in parts.items()
             if x is not None and x.ndim > axes[name]
@@ -198,10 +212,10 @@ def epochs_of_blocks(
     OptionError
         When an epoch begins: `order` returns no permutation.
     """
-    given = None if order is None else partial(_checked_order, order, cases.count)
+    given = None if order is None else partial(checked_order, order, cases.count)
     if batch_size >= cases.count and given is None:
         all_cases = cases.rows(0, cases.count)
-        whole = whole_block(replace(all_cases, X=_for_products(all_cases.X)))
+        whole = whole_block(replace(all_cases, X=for_products(all_cases.X)))
         return lambda _: [whole]
     if isinstance(cases, FileCases):
         rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
@@ -213,14 +227,8 @@ def epochs_of_blocks(
             batch_size,
             at_once,
         )
-    xp = namespace(cases.X)
     row_bytes = noise_bytes + (0 if gathers_rows(cases.X) else cases.row_bytes)
-    most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
-    if compiles(xp):
-        most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
-    if not is_on_cpu(cases.X):
-        most_bytes = DEVICE_OUTPUT_BYTES
-    rows = block_rows(batch_size, row_bytes, output_bytes, most_bytes, most_rows)
+    rows = block_rows(batch_size, row_bytes, output_bytes, *most_of_block(cases.X))
     rows = batch_size if one_by_one else rows
     if given is not None:
         return lambda epoch: _shuffled_blocks(
@@ -236,7 +244,18 @@ def epochs_of_blocks(
     return blocks
 
 
-def _for_products(X: Array) -> Array:
+def most_of_block(X: Array) -> tuple[int, int]:
+    """Return the most bytes of outputs and the most rows of a block of rows of X in memory."""
+    most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
+    if compiles(namespace(X)):
+        most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
+    if not is_on_cpu(X):
+        of_one_kernel = takes_one_kernel(namespace(X))
+        most_bytes = ONE_KERNEL_OUTPUT_BYTES if of_one_kernel else DEVICE_OUTPUT_BYTES
+    return most_bytes, most_rows
+
+
+def for_products(X: Array) -> Array:
     """Return X, or a copy of a NumPy array whose strides BLAS does not accept.
 
     BLAS accepts neither rows nor columns with gaps or in reverse order. Their products would be
@@ -250,19 +269,20 @@ def _for_products(X: Array) -> Array:
 
 def whole_block(cases: Cases) -> Block:
     """Return all cases as a block of one batch, in their own order."""
-    return _block(cases, None, cases.count, cases.weights)
+    return block_of(cases, None, cases.count, cases.weights)
 
 
 def _blocks_of_file(parts: Iterable[Cases], batch_size: int, at_once: int) -> Iterator[Block]:
     for part in parts:
         for start, stop, size in spans(part.count, batch_size, at_once):
             batches = part.rows(start, stop)
-            yield _block(batches, None, size, batches.weights)
+            yield block_of(batches, None, size, batches.weights)
 
 
 def _order(cases: Cases, seed: int, epoch: int) -> tuple[HostArray, Array]:
     """Return the row numbers in the order of an epoch, on the host and on the device of X."""
-    return _on_device(generator(seed, "order", epoch).permutation(cases.count), cases)
+    (order,) = cases.order(seed, epoch)
+    return _on_device(order, cases)
 
 
 def _on_device(order: HostArray, cases: Cases) -> tuple[HostArray, Array]:
@@ -270,8 +290,14 @@ def _on_device(order: HostArray, cases: Cases) -> tuple[HostArray, Array]:
     return order, from_host_like(order, cases.X, "int32")
 
 
-def _checked_order(order: Callable[[int], Any], m: int, epoch: int) -> HostArray:
-    """Return the permutation (m,) that a user's function returns for an epoch."""
+def checked_order(order: Callable[[int], Any], m: int, epoch: int) -> HostArray:
+    """Return the permutation (m,) that a user's function returns for an epoch.
+
+    Raises
+    ------
+    OptionError
+        It is no permutation of 0 … m − 1.
+    """
     given = order(epoch)
     rows = to_host(given) if is_array(given) else np.asarray(given)
     whole = rows.shape == (m,) and rows.dtype.kind in "iu"
@@ -290,12 +316,26 @@ def _shuffled_blocks(
     for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]
         rows_of_block = on_device if stop - start == cases.count else on_device[start:stop]
-        yield _block(cases, rows_of_block, size, part)
+        in_kernel = takes_one_kernel(namespace(cases.X))
+        yield block_of(cases, rows_of_block, size, part, in_kernel=in_kernel)
 
 
-def _block(cases: Cases, rows: Array | None, size: int, weights: HostArray | None) -> Block:
+def block_of(
+    cases: Cases,
+    rows: Array | None,
+    size: int,
+    weights: HostArray | None,
+    *,
+    in_kernel: bool = False,
+) -> Block:
+    """Return the block of the cases with these row numbers, in batches of `size`.
+
+    `rows` is None for all cases. `weights` are those of the cases of the block; None where all are
+    equal. With `in_kernel` the steps gather their rows, also where they would not by themselves.
+    """
     xp = namespace(cases.X)
-    source = cases.X if rows is not None and gathers_rows(cases.X) else None
+    in_steps = in_kernel or gathers_rows(cases.X)
+    source = cases.X if rows is not None and in_steps else None
     gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
     X, y, w, labels = gather(cases.X, cases.Y, rows)
     if weights is not None:

@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, HostArray, item_bytes
+from backprop_xp.arrays.random_streams import generator
 from backprop_xp.arrays.rows import chunk_rows, is_source, read_rows, rows_at
-from backprop_xp.training.data.file_order import plan, read_blocks, shuffled_groups
+from backprop_xp.training.data.file_order import Group, plan, read_blocks, shuffled_groups
 from backprop_xp.training.data.networks import Networks, rows_of_networks
 
-__all__ = ["Cases", "FileCases", "of_mean_one"]
+__all__ = ["Cases", "FileCases", "Total", "of_mean_one"]
+
+Total: TypeAlias = Callable[[HostArray], HostArray]  # the sum of an array over several processes
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,13 @@ class Cases:
         Y = self.Y[..., start:stop] if self.labelled else self.Y[..., start:stop, :]
         weights = None if self.weights is None else self.weights[..., start:stop]
         return Cases(self.X[..., start:stop, :], Y, self.n_out, self.labelled, weights)
+
+    def order(self, seed: int, epoch: int, rank: int = 0) -> Iterator[HostArray]:
+        """Yield the row numbers in the order of an epoch, all at once.
+
+        Ranks with rows of their own have orders of their own.
+        """
+        yield generator(seed, "order", epoch, rank).permutation(self.count)
 
     def part(self, group: Networks) -> "Cases":
         """Return the cases of a group of the stack's networks."""
@@ -120,26 +130,35 @@ class FileCases:
         parts = [self.X, self.Y, _RowNumbers(self.count)]
         if self.weights is not None:
             parts.append(np.moveaxis(self.weights, -1, 0))
-        row_bytes = sum(_row_bytes(x) for x in (self.X, self.Y) if is_source(x))
-        groups = shuffled_groups(
-            self.count, *plan(row_bytes, chunk_rows(self.X)), seed=seed, epoch=epoch
-        )
-        for X, Y, numbers, *w in read_blocks(parts, groups, rows):
+        for X, Y, numbers, *w in read_blocks(parts, self._groups(seed, epoch), rows):
             yield self.load(X, Y, np.moveaxis(w[0], 0, -1) if w else None, numbers)
 
+    def order(self, seed: int, epoch: int, rank: int = 0) -> Iterator[HostArray]:
+        """Yield the row numbers in the order of an epoch, some at a time.
+
+        Ranks with rows of their own have orders of their own.
+        """
+        return (group.numbers for group in self._groups(seed, epoch, rank))
+
+    def _groups(self, seed: int, epoch: int, rank: int = 0) -> Iterator[Group]:
+        row_bytes = sum(_row_bytes(x) for x in (self.X, self.Y) if is_source(x))
+        lengths = plan(row_bytes, chunk_rows(self.X))
+        return shuffled_groups(self.count, *lengths, seed=seed, epoch=epoch, rank=rank)
+
     def ordered(self, rows: int, order: HostArray) -> Iterator[Cases]:
-        """Yield all cases in the given order (m,), `rows` at a time."""
-        for start in range(0, self.count, rows):
+        """Yield the cases with the row numbers `order`, in its order, `rows` at a time."""
+        for start in range(0, len(order), rows):
             numbers = order[start : start + rows]
             X, Y = (rows_at(x, numbers) if is_source(x) else x[numbers] for x in (self.X, self.Y))
             weights = None if self.weights is None else self.weights[..., numbers]
             yield self.load(X, Y, weights, numbers)
 
 
-def of_mean_one(weights: HostArray) -> HostArray:
+def of_mean_one(weights: HostArray, total: Total | None = None) -> HostArray:
     """Return weights (..., m) divided by their mean, which is above 0.
 
-    Equal weights become exactly 1.
+    Equal weights become exactly 1. Where the weights are those of one rank, `total` adds numbers up
+    over all ranks.
 
     Examples
     --------
@@ -147,6 +166,11 @@ def of_mean_one(weights: HostArray) -> HostArray:
     array([[0.5, 0.5, 1.5, 1.5],
            [1. , 1. , 1. , 1. ]])
     """
+    if total is not None:
+        of_ranks: HostArray = weights / (
+            total(weights.sum(axis=-1, keepdims=True)) / total(np.array(weights.shape[-1]))
+        )
+        return of_ranks
     up_to_one = weights / weights.max(axis=-1, keepdims=True)
     relative: HostArray = up_to_one / up_to_one.mean(axis=-1, keepdims=True)
     return relative

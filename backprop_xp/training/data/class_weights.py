@@ -8,6 +8,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
+from backprop_xp.training.data.cases import Total
 
 __all__ = ["weights_by_class"]
 
@@ -15,7 +16,11 @@ WHERE = "train(class_weights)"
 
 
 def weights_by_class(
-    class_weights: Any, labels: HostArray, classes: int, case_weights: HostArray | None
+    class_weights: Any,
+    labels: HostArray,
+    classes: int,
+    case_weights: HostArray | None,
+    total: Total | None = None,
 ) -> HostArray:
     """Return the weight of each case, class weight × case weight, (m,) or (K, m).
 
@@ -31,6 +36,8 @@ def weights_by_class(
     classes : int
     case_weights : ndarray (m,) or (K, m), or None
         ≥ 0; None for weights of 1.
+    total : callable, optional
+        Adds an array up over all ranks, where the cases are those of one rank.
 
     Raises
     ------
@@ -58,7 +65,8 @@ def weights_by_class(
         weighted: HostArray = w * of_class[labels.astype(np.int64)]
     elif isinstance(class_weights, str) and class_weights == "balanced":
         of_networks, ws = (np.broadcast_to(x, lead).reshape(-1, lead[-1]) for x in (labels, w))
-        each = [_balanced(*pair) * pair[1] for pair in zip(of_networks, ws, strict=True)]
+        pairs = zip(of_networks, ws, strict=True)
+        each = [_balanced(*pair, classes, total) * pair[1] for pair in pairs]
         weighted = np.reshape(each, lead)
     else:
         expected = "None, 'balanced', or a mapping from classes to weights"
@@ -72,13 +80,14 @@ def weights_by_class(
     return weighted
 
 
-def _balanced(labels: HostArray, w: HostArray) -> HostArray:
+def _balanced(labels: HostArray, w: HostArray, classes: int, total: Total | None) -> HostArray:
     """Return the balanced weight of the class of each case, (m,)."""
-    present, index = np.unique(labels, return_inverse=True)
-    totals = np.bincount(index, weights=w)
+    index = labels.astype(np.int64)
+    found = np.bincount(index, minlength=classes), np.bincount(index, w, minlength=classes)
+    counts, totals = found if total is None else map(total, found)
     # a class without any case of weight > 0 gets the weight 0
-    of_class = totals.sum() / (len(present) * np.where(totals > 0, totals, np.inf))
-    balanced: HostArray = of_class[index]
+    every, present = totals[counts > 0].sum(), np.count_nonzero(counts)
+    balanced: HostArray = (every / (present * np.where(totals > 0, totals, np.inf)))[index]
     return balanced
 
 

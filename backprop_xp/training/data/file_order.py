@@ -82,19 +82,20 @@ def plan(row_bytes: int, chunk: int | None = None) -> Plan:
 
 
 def shuffled_groups(
-    m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int
+    m: int, run_rows: int, runs_per_group: int, seed: int, epoch: int, rank: int = 0
 ) -> Iterator[Group]:
     """Yield the groups of an epoch, in which each of m ≥ 1 rows occurs once.
 
     The groups have equal numbers of runs, or one run less, so that no small group at the end mixes
-    badly. The memory holds the order of m / run_rows runs and of the rows of one group.
+    badly. The memory holds the order of m / run_rows runs and of the rows of one group. Ranks with
+    rows of their own have orders of their own.
 
     Examples
     --------
     >>> [group.runs for group in shuffled_groups(10, 3, 2, seed=0, epoch=0)]
     [[(3, 6), (6, 9)], [(0, 3), (9, 10)]]
     """
-    random = generator(seed, "order", epoch)
+    random = generator(seed, "order", epoch, rank)
     count = -(-m // run_rows)
     groups = -(-count // runs_per_group)
     shuffled = np.arange(count) if groups == 1 else random.permutation(count)

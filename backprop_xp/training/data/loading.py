@@ -24,7 +24,7 @@ from backprop_xp.execution.cuda.kept import forget, with_room
 from backprop_xp.network import columns, data_values
 from backprop_xp.network.columns import TargetKind
 from backprop_xp.network.network import Network
-from backprop_xp.training.data.cases import Cases, FileCases, of_mean_one
+from backprop_xp.training.data.cases import Cases, FileCases, Total, of_mean_one
 from backprop_xp.training.data.class_weights import weights_by_class
 
 __all__ = ["Place", "loaded", "weighted"]
@@ -193,10 +193,12 @@ def weighted(
     place: Place,
     where: str,
     name: str = "case_weights",
+    total: Total | None = None,
 ) -> Cases | FileCases:
     """Return the cases with weights of mean 1, case weight × class weight.
 
-    `where` is the function that errors name, such as "train", and `name` its argument.
+    `where` is the function that errors name, such as "train", and `name` its argument. Where the
+    cases are those of one rank, `total` adds numbers up over all ranks.
 
     Raises
     ------
@@ -205,7 +207,7 @@ def weighted(
     """
     weights = None
     if case_weights is not None:
-        weights = _weights_of_cases(case_weights, cases.count, place, f"{where}({name})")
+        weights = _weights_of_cases(case_weights, cases.count, place, f"{where}({name})", total)
     if class_weights is not None:
         if not cases.labelled:
             expected, advice = "class labels (m,) of integers", "Pass case_weights instead"
@@ -213,15 +215,18 @@ def weighted(
         labels = to_host(in_memory(cases.Y, f"{where}(Y)"))
         data_values.check_labels(labels, net.sizes[-1], f"{where}(Y)")
         classes = max(net.sizes[-1], 2)
-        weights = of_mean_one(weights_by_class(class_weights, labels, classes, weights))
+        given = weights_by_class(class_weights, labels, classes, weights, total)
+        weights = of_mean_one(given, total)
     return cases if weights is None else replace(cases, weights=weights)
 
 
-def _weights_of_cases(case_weights: Any, m: int, place: Place, where: str) -> HostArray:
+def _weights_of_cases(
+    case_weights: Any, m: int, place: Place, where: str, total: Total | None
+) -> HostArray:
     columns.check_weighs_cases(case_weights, where)
     weights = place.array(case_weights, where)
     columns.check_shape_of_weights(weights, place.lead, m, where)
     data_values.check_case_weights(weights, where, place.dtype)
-    host = of_mean_one(np.array(to_host(weights), dtype=np.float64))
+    host = of_mean_one(np.array(to_host(weights), dtype=np.float64), total)
     flat: HostArray = place.flat(host, 1)
     return flat

@@ -9,6 +9,7 @@
     numbers           the numbers of each step, such as the learning rate, on the device
     compiled          the step over a block of batches, compiled or replayed
     scored            steps with the scores of their batches
+    summed            steps in two parts, with a sum over several processes in between
     stack_groups      groups of networks, where a stack is large
     stack_members     the networks of a stack that are in training; some may leave
 """

@@ -16,7 +16,8 @@ from backprop_xp.arrays.backend import (
     from_host,
     namespace,
 )
-from backprop_xp.execution.steps import over_batches, warn_of_fallback
+from backprop_xp.distributed.ranks import Ranks
+from backprop_xp.execution.steps import over_batches, takes_one_kernel, warn_of_fallback
 from backprop_xp.losses import LOSSES
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
@@ -24,7 +25,13 @@ from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
-from backprop_xp.training.step.scored import CompiledSteps, RecordedSteps, ScoredSteps
+from backprop_xp.training.step.scored import (
+    CompiledSteps,
+    OneKernelSteps,
+    RecordedSteps,
+    ScoredSteps,
+)
+from backprop_xp.training.step.summed import SummedSteps, parts_of_step
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
 __all__ = ["Functions", "functions_of", "is_built_in", "scorer_of"]
@@ -45,7 +52,7 @@ class Functions(NamedTuple):
     score: Scorer
 
 
-def functions_of(rule: UpdateRule, theta: Array) -> Functions:
+def functions_of(rule: UpdateRule, theta: Array, ranks: Ranks | None = None) -> Functions:
     """Return the functions of a rule; compiled functions are cached and shared by equal rules.
 
     Equal rules may differ in the numbers of their optimisers, which are inputs of a step. A rule
@@ -57,11 +64,33 @@ def functions_of(rule: UpdateRule, theta: Array) -> Functions:
     rule : UpdateRule
     theta : array (..., P)
         An example of θ: its library, device and dtype.
+    ranks : Ranks, optional
+        The processes that sum the gradient of each batch. Steps in two parts are not compiled by
+        numba.
     """
     xp, pure = namespace(theta), is_built_in(rule.net, rule.optimizer)
+    if ranks is not None:
+        return _summed(rule, theta, ranks)
     if compiles(xp) and pure:
         return _compiled(rule, xp, device_of(theta), dtype_name(theta.dtype))
     return _made(rule, theta, pure)
+
+
+def _summed(rule: UpdateRule, theta: Array, ranks: Ranks) -> Functions:
+    xp, pure = namespace(theta), is_built_in(rule.net, rule.optimizer)
+    if rule.compiled:
+        warn_of_fallback("a sum over ranks stands between the gradient and the update")
+    if compiles(xp) and pure:
+        parts = _compiled_parts(rule, xp, device_of(theta), dtype_name(theta.dtype))
+    else:
+        parts = parts_of_step(_checked(rule), theta, pure=pure)
+    score = scorer_of(rule.net, xp)
+    return Functions(ScoredSteps(SummedSteps(*parts, ranks), score), score)
+
+
+@lru_cache(maxsize=16)
+def _compiled_parts(rule: UpdateRule, xp: Namespace, device: Any, dtype: str) -> tuple[Any, Any]:
+    return parts_of_step(rule, _example(rule, xp, device, dtype), pure=True)
 
 
 def scorer_of(net: Network, xp: Namespace) -> Scorer:
@@ -90,13 +119,22 @@ def _is_own(optimizer: Any) -> bool:
 
 @lru_cache(maxsize=16)
 def _compiled(rule: UpdateRule, xp: Namespace, device: Any, dtype: str) -> Functions:
-    return _made(rule, from_host(np.zeros(rule.net.parameter_count), xp, device, dtype), pure=True)
+    return _made(rule, _example(rule, xp, device, dtype), pure=True)
+
+
+def _example(rule: UpdateRule, xp: Namespace, device: Any, dtype: str) -> Array:
+    return from_host(np.zeros(rule.net.parameter_count), xp, device, dtype)
+
+
+def _checked(rule: UpdateRule) -> UpdateRule:
+    """Return the rule, with a check of what a user's own optimiser returns."""
+    if _is_own(rule.optimizer):
+        return rule
+    return replace(rule, optimizer=CheckedOptimizer(rule.optimizer))
 
 
 def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
-    xp, net = namespace(theta), rule.net
-    if not _is_own(rule.optimizer):
-        rule = replace(rule, optimizer=CheckedOptimizer(rule.optimizer))
+    xp, net, rule = namespace(theta), rule.net, _checked(rule)
 
     def make_step(like: Array = theta) -> Step:
         return step_of(rule, like)
@@ -112,6 +150,8 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
         Scorer(net, xp),
     )
     plainly = ScoredSteps(steps, score)
+    if pure and takes_one_kernel(xp):
+        return Functions(OneKernelSteps(make_step, rule, plainly), score)
     if not rule.compiled:
         recorded = pure and theta.ndim > 1 and isinstance(theta, np.ndarray)
         return Functions(RecordedSteps(make_step, rule, plainly) if recorded else plainly, score)

@@ -19,7 +19,7 @@ from backprop_xp.training.step.regularization import (
     shrunk,
 )
 
-__all__ = ["Carry", "Step", "UpdateRule", "step_of"]
+__all__ = ["BatchGradient", "Carry", "Step", "UpdateRule", "step_of", "update_by"]
 
 PENALTIES = {"l2": l2_penalty, "l1": l1_penalty}
 
@@ -67,7 +67,8 @@ class UpdateRule:
 def step_of(rule: UpdateRule, theta: Array) -> Step:
     """Return the training step, a function of arrays that consumes θ and the optimiser's state.
 
-    The order of its parts is the table in `regularization`.
+    A step is the gradient of a batch (`BatchGradient`), then the update by it (`update_by`). The
+    order of its parts is the table in `regularization`.
 
     Parameters
     ----------
@@ -85,24 +86,77 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
         then one for the inputs where inputs are dropped. z^L is (..., n_out, m). The penalty (...)
         is ½ l2 Σ W² + l1 Σ |W|, or None.
     """
-    net, optimizer = rule.net, rule.optimizer
-    gradient = Gradient(net, theta, rule.labelled)
-    decayed = None if rule.decay_biases else net.is_weight(theta)
-    of_weights = getattr(optimizer, "of_weights", ())
-    by_layer = None if rule.layer_rates is None else net.of_layers(rule.layer_rates, theta)
+    gradient, update = BatchGradient(rule, theta), update_by(rule, theta)
 
     def step(
         carry: Carry, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
     ) -> tuple[Carry, tuple[Array, Array | None]]:
-        theta, state = carry
-        activations, a_in, penalty = net.activations, X.mT, None
-        given = numbers.regularisation
+        z_out, dE_dtheta = gradient(carry[0], numbers, X, y, w, *noise)
+        (theta, state), penalty = update(carry, numbers, dE_dtheta)
+        if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
+            gradient.forget()
+        return (theta, state), (z_out, penalty)
+
+    return step
+
+
+class BatchGradient:
+    """The first part of a step: z^L and ∂E/∂θ of a batch, with dropout.
+
+    It is called with θ in place of a step's carry, and returns z^L (..., n_out, m) and ∂E/∂θ
+    (..., P) without penalties. The next call overwrites ∂E/∂θ, except after `forget`.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+    theta : array (..., P)
+        An example of θ: its library, device and dtype.
+    """
+
+    def __init__(self, rule: UpdateRule, theta: Array) -> None:
+        self._activations = rule.net.activations
+        self._gradient = Gradient(rule.net, theta, rule.labelled)
+
+    def __call__(
+        self, theta: Array, numbers: Numbers, X: Array, y: Array, w: Array, *noise: Array
+    ) -> tuple[Array, Array]:
+        """Return z^L and ∂E/∂θ."""
+        activations, a_in, given = self._activations, X.mT, numbers.regularisation
         if "input_dropout" in given:
             a_in = dropped_inputs(a_in, noise[-1], given["input_dropout"])
             noise = noise[:-1]
         if "dropout" in given:
             activations = dropped(activations, noise, given["dropout"])
-        z_out, dE_dtheta = gradient(theta, activations, a_in, y, w)
+        return self._gradient(theta, activations, a_in, y, w)
+
+    def forget(self) -> None:
+        """Take new memory for the next gradient: the optimiser keeps the array of the last one."""
+        self._gradient.forget()
+
+
+def update_by(rule: UpdateRule, theta: Array) -> Callable[..., tuple[Carry, Array | None]]:
+    """Return the second part of a step: penalties, clipping, optimiser, shrinkage, max-norm.
+
+    Parameters
+    ----------
+    rule : UpdateRule
+    theta : array (..., P)
+        An example of θ: its library, device and dtype.
+
+    Returns
+    -------
+    callable
+        ``update((theta, state), numbers, dE_dtheta)`` returns ``(theta, state), penalty``. All
+        arrays are consumed.
+    """
+    net, optimizer = rule.net, rule.optimizer
+    decayed = None if rule.decay_biases else net.is_weight(theta)
+    of_weights = getattr(optimizer, "of_weights", ())
+    by_layer = None if rule.layer_rates is None else net.of_layers(rule.layer_rates, theta)
+
+    def update(carry: Carry, numbers: Numbers, dE_dtheta: Array) -> tuple[Carry, Array | None]:
+        theta, state = carry
+        given, penalty = numbers.regularisation, None
         for name, penalty_of in PENALTIES.items():
             if name in given:
                 part, derivative = penalty_of(theta, _for_decayed(given[name], decayed))
@@ -116,13 +170,11 @@ def step_of(rule: UpdateRule, theta: Array) -> Step:
         if by_layer is not None:
             of_optimizer["learning_rate"] = of_optimizer["learning_rate"] * by_layer
         theta, state = optimizer.update(theta, state, dE_dtheta, **of_optimizer)
-        if theta is dE_dtheta or any(kept is dE_dtheta for kept in state):
-            gradient.forget()
         if "shrinkage" in given or "max_norm" in given:
             theta = _kept_small(net.sizes, theta, state, given, decayed)
-        return (theta, state), (z_out, penalty)
+        return (theta, state), penalty
 
-    return step
+    return update
 
 
 def _for_decayed(number: Array, decayed: Array | None) -> Array:

@@ -179,13 +179,13 @@ class TestOrders:
         assert list(order_of(xp, again(5))) == later
 
     def test_that_of_the_next_epoch_is_made_behind_the_last_block(self, xp, monkeypatch):
-        made, generator = [], module.generator
+        made, order = [], Cases.order
 
-        def noting(seed, purpose, epoch):
+        def noting(self, seed, epoch):
             made.append(epoch)
-            return generator(seed, purpose, epoch)
+            return order(self, seed, epoch)
 
-        monkeypatch.setattr(module, "generator", noting)
+        monkeypatch.setattr(Cases, "order", noting)
         blocks_of = epochs_of_blocks(cases(xp), 4, 0, epochs=2)
         of_first = iter(blocks_of(0))
         next(of_first), next(of_first)

@@ -1,0 +1,168 @@
+"""Ranks of MPI, in processes that ``mpiexec`` starts."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from needs import every, needs
+from rank_cases import OTHERS_TO_A_COST, trained
+
+import backprop_xp as bp
+
+needs("mpi4py")
+MPIEXEC, PS, PGREP = (shutil.which(name) or "" for name in ("mpiexec", "ps", "pgrep"))
+if not (MPIEXEC and PS and PGREP):
+    pytest.skip("mpiexec, ps or pgrep is not there", allow_module_level=True)
+
+PROGRAM = Path(__file__).parents[1] / "support" / "mpi_training.py"
+ROOT = Path(__file__).parents[2]
+DEADLINE = 30
+pytestmark = pytest.mark.xdist_group("mpi")  # ranks that wait take a core each
+
+
+def started(size, *arguments, program=(sys.executable, str(PROGRAM)), **options):
+    return subprocess.Popen(
+        [MPIEXEC, "-n", str(size), *program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def ended(process, seconds):
+    """Return status, output and errors; end the whole group where it does not end in time."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process.returncode, out, err
+
+
+def left_over():
+    """Return the processes of a training that are still there."""
+    found = subprocess.run([PS, "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in found.stdout.splitlines() if PROGRAM.name in line]
+
+
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=every)])
+def test_ranks_of_mpi_train_as_one_process(size):
+    status, out, err = ended(started(size, "cases"), 300)
+    assert status == 0, err
+    for name, difference in json.loads(out).items():
+        assert difference <= (1e-6 if name in OTHERS_TO_A_COST else 1e-10), name
+
+
+SAID = {
+    "raise": r"rank 1 of 2, process \d+:.*a fault of rank 1",
+    "kill": r"PID \d+|signal 9|SIGKILL|Killed",
+    "hang": r"rank 1 is at .*mpi_training.py, line \d+: time.sleep\(600\)",
+    "exit": r"rank 0, process \d+: waited 3 s for the others. rank 1 ",
+}
+
+
+@pytest.mark.parametrize("fault", [*list(SAID)[:3], pytest.param("exit", marks=every)])
+def test_a_fault_of_a_rank_ends_all(fault):
+    process = started(2, fault)
+    status, out, err = ended(process, DEADLINE)
+    assert status != 0
+    assert re.search(SAID[fault], out + err, re.DOTALL), out + err
+    until = time.monotonic() + 5
+    while left_over() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left_over() == []
+
+
+@every
+def test_kills_at_random_moments_change_nothing(tmp_path):
+    """A job that is killed 20 times has θ of the job that was not, to the bit."""
+    assert ended(started(2, "resume", tmp_path / "whole"), 60)[0] == 0
+    expected = np.load(tmp_path / "whole" / "theta.npy")
+    moments, killed = np.random.default_rng(0), 0
+    for number in range(100):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        while True:
+            process = started(2, "resume", folder)
+            try:
+                status, _, err = ended_after(process, moments.uniform(1, 2.5))
+            except subprocess.TimeoutExpired:
+                killed += 1
+                continue
+            assert status == 0, err
+            break
+        assert np.load(folder / "theta.npy").tobytes() == expected.tobytes()
+        if killed >= 20:
+            return
+    pytest.fail(f"{killed} kills")
+
+
+def ended_after(process, seconds):
+    """Return as `ended`; kill a rank after some seconds, and raise TimeoutExpired."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        found = subprocess.run(
+            [PGREP, "-f", PROGRAM.name], capture_output=True, text=True, check=False
+        )
+        ranks = [int(n) for n in found.stdout.split() if int(n) != process.pid]
+        for rank in ranks[-1:]:
+            os.kill(rank, signal.SIGKILL)
+        status, out, err = ended(process, DEADLINE)
+        if status:
+            raise
+        return status, out, err  # it had ended by itself
+    return process.returncode, out, err
+
+
+@every
+def test_the_command_prints_the_digest_of_one_process(tmp_path):
+    program = sys.executable, "-m", "backprop_xp"
+    given = "train", "digits", "--mpi", "--epochs", "5", "--plot", ""
+    digests = set()
+    for size in (1, 2, 3):
+        status, out, err = ended(started(size, *given, program=program, cwd=tmp_path), 120)
+        assert status == 0, err
+        digests.add(next(line for line in out.splitlines() if line.startswith("digest")))
+        assert out.count("result") == 1
+    assert len(digests) == 1
+
+
+@every
+def test_the_example_prints_the_digest_of_one_process():
+    program = sys.executable, str(ROOT / "examples" / "many_machines.py")
+    alone = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert "digest" in alone
+    assert ended(started(2, program=program), 120)[:2] == (0, alone)
+
+
+def test_one_rank_alone_needs_no_mpiexec():
+    ranks = bp.distributed.MPI()
+    assert (ranks.rank, ranks.size, ranks.writes) == (0, 1, True)
+    run = trained({"dropout": 0.2}, ranks, 3)
+    assert run.theta.tobytes() == trained({"dropout": 0.2}, None, 3).theta.tobytes()
+    assert "a sum by MPI in between" in run.execution
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rows": "mine"}, r"MPI\(rows\): got 'mine'; expected 'common' or 'own'"),
+        ({"accumulate": 0}, r"MPI\(accumulate\)"),
+        ({"deadline": 0}, r"MPI\(deadline\)"),
+        ({"deadlines": 3}, r"MPI\(deadlines\)"),
+    ],
+)
+def test_arguments_out_of_range(options, said):
+    with pytest.raises(bp.BackpropError, match=said):
+        bp.distributed.MPI(**options)
