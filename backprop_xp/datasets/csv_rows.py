@@ -91,6 +91,7 @@ def _rows_of_one_length(stream: TextIO, dialect: _Dialect, file: Path) -> _Rows:
     pieces = _Pieces(stream, dialect, file)
     reader = csv.reader(pieces, delimiter=dialect.separator, strict=True)
     width = top = empty = 0
+    more = False  # than the first row
     while True:
         line = pieces.line + 1
         try:
@@ -110,12 +111,16 @@ def _rows_of_one_length(stream: TextIO, dialect: _Dialect, file: Path) -> _Rows:
         if len(cells) != width:
             separator = _separator_name(dialect.separator)
             expected = f"{width}, as in line {top}, with {separator} between cells"
+            # as R writes the names of rows
+            unnamed = len(cells) == width + 1 and not more
+            begin = f", or begin it with {separator} if the first column has no name" * unnamed
             advice = (
-                f"Complete or delete the line, or delete line {top} if it is a title. The known "
-                f"separators are {', '.join(SEPARATORS.values())}"
+                f"Complete or delete the line, or delete line {top} if it is a title{begin}. The "
+                f"known separators are {', '.join(SEPARATORS.values())}"
             )
             came = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
             raise DataError(f"{file.name}, line {line}", came, expected, advice)
+        more = line > top
         yield line, cells
 
 

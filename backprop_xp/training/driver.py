@@ -71,7 +71,8 @@ class Driver(ABC):
         if task.ranks is None:
             jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
             workers = Workers(self.rule, task.theta, jobs, task.devices)
-        else:  # whose sums come in the same order in each of them
+        else:
+            _check_one_worker(options)
             workers = Workers(self.rule, task.theta, ranks=task.ranks)
         guard.callback(workers.close)
         self.trainer = Trainer(
@@ -175,6 +176,25 @@ class Driver(ABC):
             if progress.stopped != before:
                 progress.stopped_by = one if progress.stopped else None
             progress.epoch, progress.batch, progress.epochs = place  # a callback only reads them
+
+
+def _check_one_worker(options: Options) -> None:
+    """Refuse several devices in a rank, and warn of several jobs.
+
+    Raises
+    ------
+    OptionError
+        `device` names several devices.
+    """
+    named: Any = options.device
+    several = isinstance(named, Sequence) and not isinstance(named, str)
+    if several and len(named) > 1:
+        came, expected = f"{len(named)} devices", "one device for each rank"
+        advice = "Start as many ranks as there are devices"
+        raise OptionError("train(device), with reduce", came, expected, advice)
+    if (options.jobs or 1) > 1:
+        why = "the sums come in the same order in all ranks"
+        warnings.warn(f"train(jobs): {options.jobs} jobs run as one: {why}", stacklevel=2)
 
 
 def _progress_bar(task: Task) -> Any:

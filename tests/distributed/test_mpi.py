@@ -23,6 +23,7 @@ if not (MPIEXEC and PS and PGREP):
     pytest.skip("mpiexec, ps or pgrep is not there", allow_module_level=True)
 
 PROGRAM = Path(__file__).parents[1] / "support" / "mpi_training.py"
+ROOT = Path(__file__).parents[2]
 DEADLINE = 30
 pytestmark = pytest.mark.xdist_group("mpi")  # ranks that wait take a core each
 
@@ -135,6 +136,14 @@ def test_the_command_prints_the_digest_of_one_process(tmp_path):
         digests.add(next(line for line in out.splitlines() if line.startswith("digest")))
         assert out.count("result") == 1
     assert len(digests) == 1
+
+
+@every
+def test_the_example_prints_the_digest_of_one_process():
+    program = sys.executable, str(ROOT / "examples" / "many_machines.py")
+    alone = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert "digest" in alone
+    assert ended(started(2, program=program), 120)[:2] == (0, alone)
 
 
 def test_one_rank_alone_needs_no_mpiexec():

@@ -244,6 +244,13 @@ READ = {
         [0.0],
         "target y: 3 classes, 1 (4), 2 (4), 3 (4)",
     ),
+    "classes that are codes": (
+        lines("x,y", lambda i: (i / 4, ("01", "02", "10")[i % 3])),
+        {},
+        "1 column: 1 number",
+        [0.0],
+        "target y: 3 classes, 01 (4), 02 (4), 10 (4)",
+    ),
     "classes of minus one and one": (
         lines("x,y", lambda i: (i / 4, (-1, 1)[i % 2])),
         {},

@@ -96,6 +96,31 @@ REFUSED = {
         {},
         ["line 2, column 1 ('when')", "'2000-01'", '--dates "%Y-%m"', "--categories when"],
     ),
+    "minus signs at the end": (
+        lines("x,y", lambda i: (f"{i}.5-" if i % 3 == 1 else f"{i}.5", i + 0.5), count=40),
+        {},
+        ["line 3, column 1 ('x')", "'1.5-', a number before its sign", "Write -1.5;"],
+    ),
+    "groups of two digits": (
+        lines("x,y", lambda i: (f'"{i + 1},23,{i:03}"', i + 0.5), count=40),
+        {},
+        ["line 2, column 1 ('x')", "'1,23,000', a number in groups of two", "Remove the commas;"],
+    ),
+    "names of rows without a name": (
+        "x,y\n" + lines("", lambda i: (i + 1, i / 4, i + 0.5)),
+        {},
+        ["line 2: got 3 cells", "or begin it with a comma if the first column has no name"],
+    ),
+    "one column, of which no part is the target": (
+        lines("x y", lambda i: (i, i + 0.5), sep=" "),
+        {"target": "y"},
+        ["line 1 is one cell, 'x y'", "Separate cells"],
+    ),
+    "one number": (
+        lines("x,y", lambda i: (i / 4, 500)),
+        {},
+        ["line 2, column 2 ('y')", "'500' in each row", "two different values or more"],
+    ),
     "amounts of money": (
         lines("price,y", lambda i: (f'"$1,{i:03}.50"', i + 0.5)),
         {},

@@ -67,7 +67,7 @@ def trained(options, reduce=None, epochs=20, convert=lambda x: x):
 def difference(run, other):
     """Return the largest difference of θ and the history, relative to the largest of θ."""
     theta, expected = (np.asarray(each.theta, np.float64) for each in (run, other))
-    assert run.epoch == other.epoch or np.array_equal(run.epoch, other.epoch)
+    assert np.array_equal(run.epoch, other.epoch)
     assert list(run.history) == list(other.history)
     costs = max(
         np.abs(np.subtract(run.history[name], other.history[name])).max() for name in run.history

@@ -16,7 +16,7 @@ from backprop_xp.datasets.mixed.values import Place, numbers_of
 from backprop_xp.datasets.mixed.written_numbers import COMMA, POINT, is_signed, is_written, unit_of
 from backprop_xp.errors import DataError
 
-__all__ = ["Feature", "category", "feature_of", "number", "refuse_near_kinds"]
+__all__ = ["Feature", "are_codes", "category", "feature_of", "number", "refuse_near_kinds"]
 
 _ALL_DIFFERENT: Final = "all different"
 _NEARLY: Final = 0.95  # the share of different texts in a column that tells rows apart
@@ -84,7 +84,7 @@ def feature_of(
 
 def category(column: Column, profile: Profile) -> Feature:
     """Return a column that the caller calls a category; 1 and 1.0 are one level."""
-    numeric = profile.fits(POINT) and not _are_codes(column, profile)
+    numeric = profile.fits(POINT) and not are_codes(column, profile)
     return Feature(ColumnPlan(column.name, column.position, CATEGORY, POINT * numeric))
 
 
@@ -104,7 +104,7 @@ def number(column: Column, profile: Profile, mark: str | None, place: Place) -> 
 
 
 def _number(column: Column, profile: Profile, mark: str, place: Place) -> Feature:
-    if _are_codes(column, profile):
+    if are_codes(column, profile):
         return _text(column, profile)
     plan = ColumnPlan(column.name, column.position, NUMBER, mark)
     numbers = numbers_of(column, plan, place)
@@ -138,7 +138,7 @@ def _one_value(column: Column) -> str:
     return f"one value, {shown(next(iter(next(column.parts()))))}"
 
 
-def _are_codes(column: Column, profile: Profile) -> bool:
+def are_codes(column: Column, profile: Profile) -> bool:
     """Tell whether whole numbers are codes of one length, such as 01234, some of which begin by 0.
 
     Zeros and ones alone are numbers.
@@ -217,21 +217,8 @@ def _refuse_amounts_and_dates(
     if profile.fits(AMOUNT) or (profile.nearly_fits(AMOUNT) and is_signed(cell)):
         cell, row = profile.misfit(POINT)
         where = place(row, column.position, column.name)
-        came, expected = f"{shown(cell)}, a number with a sign", "numbers without signs"
-        advice = f"Remove the signs; or pass {otherwise}"
-        if is_written(cell, COMMA):
-            came = f"{shown(cell)}, a decimal comma among numbers with a decimal point"
-            expected, advice = (
-                "one decimal mark in a column",
-                f"Write one mark; or pass {otherwise}",
-            )
-        if cell.startswith("("):
-            came, expected = (
-                f"{shown(cell)}, a number in brackets",
-                "a minus sign, if it is below 0",
-            )
-            advice = f"Write -{cell[1:-1]}; or pass {otherwise}"
-        raise DataError(where, came, expected, advice)
+        what, expected, advice = _about_amount(cell)
+        raise DataError(where, f"{shown(cell)}, {what}", expected, f"{advice}; or pass {otherwise}")
     unit = _common_unit(column)
     if unit:
         came, expected = f"{shown(cell)}, a number with the unit {unit!r}", "numbers without a unit"
@@ -241,6 +228,20 @@ def _refuse_amounts_and_dates(
         came = f"{shown(cell)}, a date that is not written as 2024-05-31"
         advice = f"Pass {forms or 'its format as dates (--dates)'}; or {otherwise}"
         raise DataError(where, came, "a known format of dates", advice)
+
+
+def _about_amount(cell: str) -> tuple[str, str, str]:
+    """Return what an amount is, what is expected in its place, and what to write."""
+    if is_written(cell, COMMA):
+        what = "a decimal comma among numbers with a decimal point"
+        return what, "one decimal mark in a column", "Write one mark"
+    if cell.startswith("("):
+        return "a number in brackets", "a minus sign, if it is below 0", f"Write -{cell[1:-1]}"
+    if cell.endswith("-"):
+        return "a number before its sign", "the minus sign first", f"Write -{cell[:-1]}"
+    if cell.count(COMMA) > 1 and cell.replace(COMMA, "").replace(POINT, "").isdecimal():
+        return "a number in groups of two digits", "groups of three", "Remove the commas"
+    return "a number with a sign", "numbers without signs", "Remove the signs"
 
 
 def _are_days(column: Column, profile: Profile) -> bool:

@@ -131,6 +131,8 @@ def read_mixed(
     choices = {"dates": dates, "task": task, "header": header, "decimal": decimal}
     options = checked(target, lists, missing, choices)
     found = opened(source, _WHERE)
+    if len(found.columns) == 1 and options.target != ():
+        raise _no_features(found, {})
     is_header, profiles = _name_columns(found, options)
     lines = found.lines_of_rows(is_header)
 

@@ -10,7 +10,7 @@ from backprop_xp.arrays.advice import nearest_name
 from backprop_xp.datasets.cells import shown
 from backprop_xp.datasets.mixed.column import Column
 from backprop_xp.datasets.mixed.dates import ISO
-from backprop_xp.datasets.mixed.kinds import refuse_near_kinds
+from backprop_xp.datasets.mixed.kinds import are_codes, refuse_near_kinds
 from backprop_xp.datasets.mixed.options import option
 from backprop_xp.datasets.mixed.plan import (
     CATEGORY,
@@ -91,7 +91,8 @@ def _column_plan(
 ) -> ColumnPlan:
     column, profile, mark = one
     name, position = column.name, column.position
-    if mark is not None and profile.fits(mark) and not column.levels:
+    texts = column.levels or (task != NUMBERS and are_codes(column, profile))
+    if mark is not None and profile.fits(mark) and not texts:
         return ColumnPlan(name, position, NUMBER, mark)
     if profile.fits(TRUTH):
         return ColumnPlan(name, position, TRUTH_VALUE)
@@ -161,8 +162,8 @@ def _check_classes(
     where = place(int(np.argmin(column.gaps())), column.position, column.name)
     if len(classes) < 2:
         came = f"{shown(classes[0])} in each row"
-        advice = "Name another target (--target), or add rows of another class"
-        raise DataError(where, came, "two classes or more", advice)
+        advice = "Name another target (--target), or add rows with another value"
+        raise DataError(where, came, "two different values or more", advice)
     if task is None and not one.profile.fits(TRUTH):
         _check_case(classes, where)
     if task is None and len(classes) > 2 and 2 * len(classes) > rows and len(classes) > 10:

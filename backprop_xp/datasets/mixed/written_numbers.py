@@ -40,7 +40,8 @@ def _pattern(decimal: str) -> str:
 _WRITTEN: Final = {mark: re.compile(_SIGN + _pattern(mark)) for mark in (POINT, COMMA)}
 _WHOLE: Final = re.compile("[+-]?[0-9]+")
 _SIGNED: Final = re.compile(
-    rf"\([0-9.,{_SPACES}]+\)|"
+    rf"\([0-9.,{_SPACES}]+\)|[0-9][0-9.,{_SPACES}]*-|"
+    rf"{_SIGN}[0-9]{{1,2}}(?:,[0-9]{{2}})+,[0-9]{{3}}(?:\.[0-9]*)?|"
     rf"[<>≤≥~≈]=? ?{_SIGN}[0-9.,][0-9.,{_SPACES}]*|"
     rf"{_SIGN} ?{_CURRENCY} ?[+-]?[0-9][0-9.,{_SPACES}]*|"
     rf"{_SIGN}[0-9.,][0-9.,{_SPACES}]*?[ \u00a0\u202f]?(?:{_CURRENCY}|%|EUR|USD|GBP|CHF)"
@@ -138,7 +139,9 @@ def is_whole(cell: str) -> bool:
 
 
 def is_signed(cell: str) -> bool:
-    """Tell whether a cell is a number in brackets, or with a sign of currency or comparison or %.
+    """Tell whether a cell is a number with a sign of currency, of comparison or %.
+
+    Numbers in brackets, before their minus sign, or in groups of two digits count, too.
 
     Examples
     --------
@@ -148,6 +151,8 @@ def is_signed(cell: str) -> bool:
     (True, True, False)
     >>> is_signed("$1,234.50"), is_signed("12,5 %"), is_signed("12"), is_signed("$ off")
     (True, True, False, False)
+    >>> is_signed("5.1-"), is_signed("1,23,456"), is_signed("1,234")
+    (True, True, False)
     """
     return _SIGNED.fullmatch(cell) is not None
 
