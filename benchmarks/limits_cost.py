@@ -195,17 +195,17 @@ def step_memory(sizes: Sizes, m: float, K: float = 1, state: int = 0) -> float:
     return FLOAT * K * ((2 + state) * parameter_count(sizes) + 3 * m * sum(sizes[1:]))
 
 
-def ring_bytes(P: float, G: int) -> float:
+def ring_bytes(P: float, G: float) -> float:
     """Return the bytes that each of G GPUs sends to sum P numbers in a ring, 2 (G − 1)/G · 4 P."""
     return 2 * (G - 1) / G * FLOAT * P
 
 
-def ring_seconds(link: Link, P: float, G: int) -> float:
+def ring_seconds(link: Link, P: float, G: float) -> float:
     """Return the seconds of a ring, 2 (G − 1) (4 P / (G rate) + hop): P / G numbers a message."""
     return ring_bytes(P, G) / link.rate + 2 * (G - 1) * link.hop
 
 
-def tree_seconds(link: Link, P: float, G: int) -> float:
+def tree_seconds(link: Link, P: float, G: float) -> float:
     """Return the seconds of a streaming binary tree, 2 · 4 P / rate + 2 ⌈log₂ G⌉ hop."""
     return 2 * FLOAT * P / link.rate + 2 * math.ceil(math.log2(G)) * link.hop if G > 1 else 0.0
 
