@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 __all__ = ["Deadline"]
@@ -119,11 +119,12 @@ class Deadline:
             return
         hang = {rank: found.get(rank, "does not answer") for rank in others}
         said = "; ".join(f"rank {rank} {at}" for rank, at in hang.items() if at is not None)
-        print(
-            f"rank {self._comm.Get_rank()}, process {os.getpid()}: waited {self.seconds:.0f} s for "
-            f"the others. {said or 'All of them wait'}. All ranks are ended. Pass a larger "
-            "deadline to MPI() where a step takes so long.",
-            file=sys.stderr,
-            flush=True,
-        )
+        with suppress(OSError):  # nobody reads the errors any longer
+            print(
+                f"rank {self._comm.Get_rank()}, process {os.getpid()}: waited {self.seconds:.0f} s "
+                f"for the others. {said or 'All of them wait'}. All ranks are ended. Pass a larger "
+                "deadline to MPI() where a step takes so long.",
+                file=sys.stderr,
+                flush=True,
+            )
         self._comm.Abort(1)

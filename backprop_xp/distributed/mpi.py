@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -163,8 +164,9 @@ class MPI(Ranks):
         --------
         >>> MPI().abort(3)  # doctest: +SKIP
         """
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody reads them any longer
+            sys.stdout.flush()
+            sys.stderr.flush()
         self._comm.Abort(status)
 
     def _summed_on_device(self, x: Array) -> Array:
@@ -188,11 +190,13 @@ def _end_all_by_errors(comm: Any) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         rank = f"rank {comm.Get_rank()} of {comm.Get_size()}"
-        print(f"{rank}, process {os.getpid()}:", file=sys.stderr)
-        before(kind, error, trace)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        comm.Abort(1)
+        try:
+            print(f"{rank}, process {os.getpid()}:", file=sys.stderr)
+            before(kind, error, trace)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # also where nobody reads the errors any longer
+            comm.Abort(1)
 
     end_all.ends_all_ranks = True  # type: ignore[attr-defined]
     sys.excepthook = end_all
