@@ -120,9 +120,8 @@ class Driver(ABC):
         if self.ranks is None:
             return
         at = self.progress
-        same = crc32(
-            np.ascontiguousarray(to_host(at.weights)).data
-        )  # a tenth of the time of SHA-256
+        # a tenth of the time of SHA-256
+        same = crc32(np.ascontiguousarray(to_host(at.weights)).data)
         found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
         for rank, (other, _, _) in enumerate(found):
             if other != found[0][0]:

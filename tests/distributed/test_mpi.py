@@ -52,7 +52,7 @@ def ended(process, seconds):
 def left_over():
     """Return the processes of a training that are still there."""
     found = subprocess.run([PS, "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if PROGRAM.name in line]
+    return [line for line in found.stdout.splitlines() if str(PROGRAM) in line]  # not of another checkout
 
 
 @pytest.mark.parametrize("size", [2, pytest.param(3, marks=every)])
