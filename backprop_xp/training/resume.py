@@ -80,7 +80,8 @@ def _agreed(
     run = {
         "backprop_xp": import_module(__name__.partition(".")[0]).__version__,
         "numpy": np.__version__,
-        "rows": ranks.rows,
+        "Y of classes": str(task.cases.labelled),
+        "validation(Y) of classes": str(task.validation and task.validation.labelled),
         "accumulate": str(ranks.accumulate),
         "epochs": str(options.epochs),
         "epoch": str(task.resumed.epoch if task.resumed else 0),

@@ -1,5 +1,6 @@
 """Ranks of MPI, in processes that ``mpiexec`` starts."""
 
+import importlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from needs import every, needs
 from rank_cases import OTHERS_TO_A_COST, trained
 
 import backprop_xp as bp
+from backprop_xp.distributed import mpi
 
 needs("mpi4py")
 MPIEXEC, PS, PGREP = (shutil.which(name) or "" for name in ("mpiexec", "ps", "pgrep"))
@@ -137,6 +140,16 @@ def test_the_command_prints_the_digest_of_one_process(tmp_path):
     assert len(digests) == 1
 
 
+def test_an_error_of_the_command_in_one_rank_ends_all(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "epoch-000001.safetensors").touch()  # read by the rank that writes alone
+    program = sys.executable, "-m", "backprop_xp"
+    given = "train", "xor", "--mpi", "--epochs", "1", "--plot", "", "--checkpoint", "run"
+    status, out, err = ended(started(2, *given, program=program, cwd=tmp_path), DEADLINE)
+    assert status == 1
+    assert "error: rank 0: Checkpoint(folder): got 'run'" in out + err
+
+
 def test_one_rank_alone_needs_no_mpiexec():
     ranks = bp.distributed.MPI()
     assert (ranks.rank, ranks.size, ranks.writes) == (0, 1, True)
@@ -157,3 +170,14 @@ def test_one_rank_alone_needs_no_mpiexec():
 def test_arguments_out_of_range(options, said):
     with pytest.raises(bp.BackpropError, match=said):
         bp.distributed.MPI(**options)
+
+
+def test_mpi4py_without_an_mpi_names_the_command(monkeypatch):
+    def none(name):
+        if name == "mpi4py.MPI":
+            raise RuntimeError("cannot load MPI library\nlibmpi.so: no such file")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(mpi, "importlib", SimpleNamespace(import_module=none))
+    with pytest.raises(bp.MissingExtraError, match=r"cannot load MPI.*pip install mpich"):
+        bp.distributed.MPI()
