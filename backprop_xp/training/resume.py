@@ -20,7 +20,7 @@ from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.restored import file_to_resume, restore_callbacks, stopper
-from backprop_xp.distributed.ranks import Ranks
+from backprop_xp.distributed.ranks import Ranks, gathered_at
 from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings
@@ -71,9 +71,10 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
 def _agreed(
     texts: Mapping[str, str], ranks: Ranks, task: Task, options: Options
 ) -> Mapping[str, str]:
-    """Return the texts of rank 0, after a check that those of all ranks are equal.
+    """Return the texts of all ranks, after a check that they are equal.
 
-    Texts of rows are left out where each rank has rows of its own.
+    Where each rank has rows of its own, their texts are not compared; a text of rank 0 then gets
+    the digest of the others.
     """
     own = {"X", "Y", "validation(X)", "validation(Y)", "validation(weights)", "case_weights"}
     left_out = own | {"cases"} if ranks.rows == "own" else set()
@@ -89,8 +90,14 @@ def _agreed(
     compared = {name: text for name, text in texts.items() if name not in left_out}
     theta = {"theta": digest(to_host(task.theta).tobytes())}
     ranks.agree({**run, **compared, **theta}, "train(reduce)")
-    agreed: Mapping[str, str] = ranks.first(texts)
-    return agreed
+    found = gathered_at("the texts of all arguments", dict(texts), ranks)
+    of_all = {name: [one[name] for one in found] for name in texts}
+    return {
+        name: each[0]
+        if len(set(each)) == 1
+        else f"{each[0]}, other ranks {digest(repr(each[1:]).encode())}"
+        for name, each in of_all.items()
+    }
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
