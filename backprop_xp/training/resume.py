@@ -91,13 +91,15 @@ def _agreed(
     theta = {"theta": digest(to_host(task.theta).tobytes())}
     ranks.agree({**run, **compared, **theta}, "train(reduce)")
     found = gathered_at("the texts of all arguments", dict(texts), ranks)
-    of_all = {name: [one[name] for one in found] for name in texts}
-    return {
-        name: each[0]
-        if len(set(each)) == 1
-        else f"{each[0]}, other ranks {digest(repr(each[1:]).encode())}"
-        for name, each in of_all.items()
-    }
+    return {name: _joined([one[name] for one in found]) for name in texts}
+
+
+def _joined(of_ranks: Sequence[str]) -> str:
+    """Return the text of rank 0, and the digest of the others where one differs."""
+    first, *others = of_ranks
+    if all(one == first for one in others):
+        return first
+    return f"{first}, other ranks {digest(repr(others).encode())}"
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
