@@ -13,6 +13,7 @@ from benchmarks.documents import check_document, write_section
 from benchmarks.interleave import Outcome, different_work
 from benchmarks.job import Job
 from benchmarks.peers import OWN
+from benchmarks.sections import sentence
 from benchmarks.summary import Figures, summarise
 from benchmarks.tables import Table
 
@@ -106,7 +107,7 @@ def write(report: Report, given: argparse.Namespace) -> int:
     if given.markdown:
         notes = "\n".join(f"- {note}" for note in report.notes)
         tables = (table.markdown() for table in report.tables)
-        parts = [f"## {report.title}", f"{_where()}.", *tables, notes]
+        parts = [f"## {report.title}", sentence(report.key), f"{_where()}.", *tables, notes]
         body = "\n\n".join(part for part in parts if part)
         write_section(given.markdown, report.key, body, "# Results\n")
     missing = any(OWN in result.get("left_out", {}) for result in report.results)

@@ -1,13 +1,14 @@
 """Train one network in several processes, on one machine or many, with θ of a single process.
 
     python examples/many_machines.py
-    mpiexec -n 2 python examples/many_machines.py --mpi
+    mpiexec -n 2 python examples/many_machines.py
 
-Both print the same digest: the gradient of a batch is the sum of the gradients of its shards, and
-each process computes the gradient of its share. In float64 the sums differ in the last bits alone.
+Both print the same digest; the second command needs mpi4py. The gradient of a batch is the sum of
+the gradients of its shards, and each process computes the gradient of its share. In float64 the
+sums differ in the last bits alone.
 """
 
-import sys
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -16,7 +17,7 @@ import backprop_xp as bp
 
 def main() -> None:
     """Train on the digits, and print the cost and the norm of θ from the first process."""
-    ranks = bp.distributed.MPI() if "--mpi" in sys.argv[1:] else None
+    ranks = bp.distributed.MPI() if find_spec("mpi4py") else None
     X, Y = bp.datasets.digits()
     net = bp.Network([64, 32, 10])
     run = bp.train(

@@ -25,6 +25,8 @@ from backprop_xp.files.ensemble_model import EnsembleModel
 __all__ = ["TableModel", "classes_of", "source_columns", "table_model", "targets_of"]
 
 _ROWS: Final = 2000  # by which the importance of columns is measured, at most
+_LEAST_ROWS: Final = 200
+_PREDICTIONS: Final = 100_000  # of rows, for one order of all columns
 _LEAST: Final = 1e-15  # probability of the right class in the loss
 
 
@@ -73,10 +75,14 @@ class TableModel:
     ) -> dict[str, float]:
         """Return what the loss gains when a column is mixed up, the largest first.
 
-        The loss is the log loss of classes, or the root mean squared error.
+        The loss is the log loss of classes, or the root mean squared error. It is that of at most
+        2,000 rows; of fewer where there are more than 50 columns, each of which takes a prediction
+        of these rows.
         """
-        if len(rows) > _ROWS:
-            rows = np.random.default_rng(seed).permutation(rows)[:_ROWS]
+        groups = source_columns(self.decided)
+        most = min(max(_PREDICTIONS // max(len(groups), 1), _LEAST_ROWS), _ROWS)
+        if len(rows) > most:
+            rows = np.random.default_rng(seed).permutation(rows)[:most]
         y, model = targets_of(table)[rows], self.ensemble
         if model.classes is not None:
             known = np.isin(y, model.classes)
@@ -89,8 +95,10 @@ class TableModel:
             of_right = model.predict_proba(x)[np.arange(len(y)), place]
             return float(-np.log(np.maximum(of_right, _LEAST)).mean())
 
-        groups = source_columns(self.decided)
-        return permutation_importance(loss, table.rows(rows), groups, seed=seed) if len(y) else {}
+        if not len(y):
+            return {}
+        repeats = 3 if len(groups) * _ROWS <= _PREDICTIONS else 1
+        return permutation_importance(loss, table.rows(rows), groups, repeats=repeats, seed=seed)
 
 
 def table_model(path: str, ensemble: EnsembleModel) -> TableModel:

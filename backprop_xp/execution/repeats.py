@@ -18,7 +18,7 @@ from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.recordings import RecordedStep
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["is_elementwise", "is_whole", "without_repeats"]
+__all__ = ["is_elementwise", "is_whole", "needed_for", "without_repeats"]
 
 Key: TypeAlias = Any  # hashable
 
@@ -36,7 +36,7 @@ def without_repeats(recorded: RecordedStep, memories: Memories) -> RecordedStep:
     contents = _Contents(memories)
     instructions = [contents.after(one) for one in recorded.instructions]
     kept = {memories.view(x).memory for x in (*recorded.carry, *recorded.out) if x is not None}
-    return recorded._replace(instructions=_needed(instructions, kept, memories))
+    return recorded._replace(instructions=needed_for(instructions, kept, memories))
 
 
 def is_elementwise(instruction: Instruction) -> bool:
@@ -168,10 +168,10 @@ def _leading(instruction: Instruction) -> int:
     return next((place for place, n in enumerate(shape) if n != 1), len(shape))
 
 
-def _needed(
+def needed_for(
     instructions: Sequence[Instruction], kept: Collection[int], memories: Memories
 ) -> list[Instruction]:
-    """Return the instructions whose results are read, or are in the `kept` pieces of memory."""
+    """Return the instructions on whose results the `kept` pieces of memory depend, in order."""
     read, needed = set(kept), list[Instruction]()
     for one in reversed(instructions):
         target = memories.view(one.target)

@@ -17,7 +17,14 @@ from backprop_xp.execution.cuda.switches import (
 from backprop_xp.execution.numpy_replay import Replayer
 from backprop_xp.execution.plain_loop import Steps, loop
 
-__all__ = ["compiled_over_batches", "gathers_rows", "over_batches", "warn_of_fallback"]
+__all__ = [
+    "compiled_over_batches",
+    "gathers_rows",
+    "one_kernel_over_batches",
+    "over_batches",
+    "takes_one_kernel",
+    "warn_of_fallback",
+]
 
 MakeStep: TypeAlias = Callable[..., Callable[..., Any]]
 
@@ -109,18 +116,35 @@ def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[
     return Compiled(make_step, otherwise, programs, warn_of_fallback)
 
 
-def _on_cupy(make_step: MakeStep, xp: Namespace, rule: Hashable) -> Steps:
+def takes_one_kernel(xp: Namespace) -> bool:
+    """Tell whether a block of steps is to be one kernel, which also gathers the rows of a batch."""
+    return bool(array_api_compat.is_cupy_namespace(xp)) and is_asked_for(ONE_KERNEL)
+
+
+def one_kernel_over_batches(make_step: MakeStep, otherwise: Steps, rule: Hashable) -> Steps:
+    """Return `over_batches` for CuPy, with a block of steps as one kernel (`cuda.one_kernel`).
+
+    Parameters
+    ----------
+    make_step : callable
+        As `over_batches` takes it, with a pure step.
+    otherwise : callable
+        Runs steps that do not fit, on batches without row numbers; called as the result is.
+    rule : hashable
+        Equal rules have the same step, and share their kernels.
+    """
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
     from backprop_xp.execution.cuda.one_kernel.launch import OneKernel
+
+    return OneKernel(make_step, otherwise, CupyLibrary(), _warn_of_many_kernels, rule)
+
+
+def _on_cupy(make_step: MakeStep, xp: Namespace, rule: Hashable) -> Steps:
+    from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
     from backprop_xp.execution.cuda.replay import FusedReplayer
 
     steps: Steps = loop(make_step(), xp)
-    library = CupyLibrary()
-    if is_on(FUSED_KERNELS):
-        steps = FusedReplayer(make_step, steps, library, rule)
-    if is_asked_for(ONE_KERNEL):
-        steps = OneKernel(make_step, steps, library, _warn_of_many_kernels, rule)
-    return steps
+    return FusedReplayer(make_step, steps, CupyLibrary(), rule) if is_on(FUSED_KERNELS) else steps
 
 
 def _warn_of_many_kernels(why: str) -> None:

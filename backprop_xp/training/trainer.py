@@ -137,9 +137,10 @@ class Trainer:
         """Yield the blocks in windows: a group trains on a window before the next group begins.
 
         A window takes some `looks.LOOK_SECONDS`, and at most `WINDOW_BYTES` or one block. Each
-        block is a window where a stack has no groups, or with `one_by_one`.
+        block is a window where a stack has no groups, or with `one_by_one`; and with ranks, whose
+        sums come in the same order although their times differ.
         """
-        if one_by_one or not self._in_groups:
+        if one_by_one or not self._in_groups or self._ranks is not None:
             yield from ([block] for block in blocks)
             return
         window, most, held = list[Block](), self._looks.begin(), 0

@@ -1,5 +1,7 @@
 """Ranks that share batches train as one process does."""
 
+import itertools
+
 import numpy as np
 import pytest
 from needs import every
@@ -7,8 +9,10 @@ from rank_cases import EVERY, OTHERS_TO_A_COST, difference, trained
 from ranks import on_ranks
 
 import backprop_xp as bp
-from backprop_xp.training import driver
+from backprop_xp.training import driver, trainer
+from backprop_xp.training.data import batches
 from backprop_xp.training.options import Options
+from backprop_xp.training.step import stack_groups
 
 SIZES = [2, pytest.param(3, marks=every)]
 
@@ -155,4 +159,27 @@ def test_networks_leave_the_stacks_of_all_ranks(size):
     expected = trained(options, epochs=40)
     assert len(set(expected.epoch.tolist())) > 1
     for run in on_ranks(size, lambda ranks: trained(options, ranks, 40)):
+        assert difference(run, expected) <= 1e-10
+
+
+def test_ranks_that_take_other_times_sum_the_groups_in_the_same_order(monkeypatch):
+    number = itertools.count()
+
+    class Uneven(trainer.Looks):
+        """Each rank trains on another number of blocks at once."""
+
+        def __init__(self, most):
+            super().__init__(most)
+            self.blocks = 1 + next(number) % 5
+
+        def begin(self, *_):
+            return self.blocks
+
+    monkeypatch.setattr(trainer, "Looks", Uneven)
+    monkeypatch.setattr(stack_groups, "most_at_once", lambda *_, **__: 2)
+    monkeypatch.setattr(batches, "BLOCK_ROWS", 1)  # a batch is a block
+    rates = np.array([0.01, 0.05, 0.1, 0.2, 0.3])
+    options = {"stack": 5, "optimizer": bp.SGD(rates), "batch_size": 8}
+    expected = trained(options)
+    for run in on_ranks(3, lambda ranks: trained(options, ranks)):
         assert difference(run, expected) <= 1e-10

@@ -26,6 +26,7 @@ if not (MPIEXEC and PS and PGREP):
     pytest.skip("mpiexec, ps or pgrep is not there", allow_module_level=True)
 
 PROGRAM = Path(__file__).parents[1] / "support" / "mpi_training.py"
+ROOT = Path(__file__).parents[2]
 DEADLINE = 30
 pytestmark = pytest.mark.xdist_group("mpi")  # ranks that wait take a core each
 
@@ -148,6 +149,14 @@ def test_an_error_of_the_command_in_one_rank_ends_all(tmp_path):
     status, out, err = ended(started(2, *given, program=program, cwd=tmp_path), DEADLINE)
     assert status == 1
     assert "error: rank 0: Checkpoint(folder): got 'run'" in out + err
+
+
+@every
+def test_the_example_prints_the_digest_of_one_process():
+    program = sys.executable, str(ROOT / "examples" / "many_machines.py")
+    alone = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    assert "digest" in alone
+    assert ended(started(2, program=program), 120)[:2] == (0, alone)
 
 
 def test_one_rank_alone_needs_no_mpiexec():

@@ -9,7 +9,6 @@ from rank_cases import data, trained
 from ranks import on_ranks
 
 import backprop_xp as bp
-from backprop_xp.distributed.deadline import Deadline
 from backprop_xp.training.interrupts import Interrupts
 
 X, Y, *_ = data()
@@ -131,39 +130,3 @@ def test_ctrl_c_while_the_ranks_agree_ends_all_after_the_next_epoch(monkeypatch)
         return run.epoch, run.stopped
 
     assert on_ranks(2, work) == [(3, "interrupted after 3 epochs")] * 2
-
-
-class Library:
-    """What a deadline asks mpi4py.MPI."""
-
-    THREAD_MULTIPLE = 3
-
-    def Query_thread(self):
-        return 0
-
-    def Is_finalized(self):
-        return True
-
-
-class Comm:
-    def Get_size(self):
-        return 2
-
-
-def test_a_wait_that_fails_is_no_wait():
-    deadline = Deadline(Library(), Comm(), 5.0)
-    with pytest.raises(ValueError, match="no pickle"), deadline.waiting():
-        raise ValueError("no pickle")
-    assert deadline._since is None
-
-
-def test_between_two_trainings_the_deadline_is_the_first():
-    deadline = Deadline(Library(), Comm(), None)
-    found = []
-    for _ in range(2):
-        deadline.began()
-        found.append(deadline.seconds)
-        deadline.ended_epoch()
-        found.append(deadline.seconds)
-    deadline.began()
-    assert [*found, deadline.seconds] == [600, 30, 600, 30, 600]

@@ -3,6 +3,17 @@
 import numpy as np
 from hypothesis import strategies as st
 
+
+def product(x, y):
+    """Return x y by BLAS."""
+    return x @ y
+
+
+def product_by_terms(x, y):
+    """Return x y of (2, 2) matrices, each number a sum of two products in order."""
+    return x[:, :1] * y[:1, :] + x[:, 1:] * y[1:, :]
+
+
 UNARY = [
     np.negative,
     np.abs,
@@ -20,7 +31,7 @@ BINARY = [
     np.maximum,
     lambda x, y: np.where(x > y, x, y),
     lambda x, y: (x > y).astype(x.dtype),
-    lambda x, y: x @ y,
+    product,
     lambda x, y: x[:, :1] * y,
     lambda x, y: x[:1, :] - y.mT,
     lambda x, y: np.ones_like(x) - y,
@@ -31,9 +42,9 @@ OPERATIONS = st.lists(
 )
 
 
-def step_of(operations, unary=tuple(UNARY)):
+def step_of(operations, unary=tuple(UNARY), binary=tuple(BINARY)):
     """Return the step of a program, whose carry is two matrices and a number for each column."""
-    functions = (*unary, *BINARY)
+    functions = (*unary, *binary)
 
     def step(carry, numbers, x):
         (a, b, c), values = carry, [x * 1, numbers * x, *carry[:2]]

@@ -17,7 +17,7 @@ from backprop_xp.execution.cuda.kernel import Kernel, Node, is_known
 from backprop_xp.execution.memories import Memories, Shape, View
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["Program", "as_number", "program_of"]
+__all__ = ["MOST_UNITS", "Program", "as_number", "fits_a_kernel", "program_of", "sums_units"]
 
 MOST_UNITS = 64  # that a single thread sums
 
@@ -91,6 +91,11 @@ def program_of(
     return Program([entry for entry in entries if not _idle(entry)], memories)
 
 
+def fits_a_kernel(instruction: Instruction, memories: Memories) -> bool:
+    """Tell whether a kernel can hold the operation, as `program_of` decides it by default."""
+    return _Operation.of(instruction, memories, MOST_UNITS, ones_are_products=False) is not None
+
+
 def _idle(entry: Entry) -> bool:
     return isinstance(entry, Kernel) and not entry.writes
 
@@ -116,7 +121,7 @@ class _Operation(NamedTuple):
         kind, inputs, target = instruction.kind, instruction.inputs, instruction.target
         if kind == "convert":
             name = "convert"
-        elif not ones_are_products and _sums_units(instruction):
+        elif not ones_are_products and sums_units(instruction):
             name, kind, inputs = "add", "reduce", inputs[1:]
         elif kind == "reduce":
             named = {**instruction.options}
@@ -151,7 +156,7 @@ def _input(x: Any, memories: Memories) -> Any:
     return memories.view(x) if is_known("convert", "convert", x.dtype) else None
 
 
-def _sums_units(instruction: Instruction) -> bool:
+def sums_units(instruction: Instruction) -> bool:
     """Tell whether the instruction is a product with a row of ones, a sum over units."""
     if instruction.function is not np.matmul:
         return False

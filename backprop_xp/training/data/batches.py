@@ -26,7 +26,7 @@ from backprop_xp.arrays.backend import (
 )
 from backprop_xp.distributed.ranks import Share
 from backprop_xp.errors import OptionError
-from backprop_xp.execution.steps import gathers_rows
+from backprop_xp.execution.steps import gathers_rows, takes_one_kernel
 from backprop_xp.network.columns import one_hot
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.networks import Networks, rows_of_networks
@@ -53,6 +53,7 @@ BLOCK_BYTES = 2**24  # inputs and noise: the C library maps larger memory anew f
 OUTPUT_BYTES = 2**19
 COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
+ONE_KERNEL_OUTPUT_BYTES = 2**29  # which it scores, and does not keep
 COMPILED_BLOCK_ROWS = 2**16  # more rows than BLOCK_ROWS, since compiled steps gather their own
 
 
@@ -248,7 +249,10 @@ def most_of_block(X: Array) -> tuple[int, int]:
     most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
     if compiles(namespace(X)):
         most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
-    return most_bytes if is_on_cpu(X) else DEVICE_OUTPUT_BYTES, most_rows
+    if not is_on_cpu(X):
+        of_one_kernel = takes_one_kernel(namespace(X))
+        most_bytes = ONE_KERNEL_OUTPUT_BYTES if of_one_kernel else DEVICE_OUTPUT_BYTES
+    return most_bytes, most_rows
 
 
 def for_products(X: Array) -> Array:
@@ -312,17 +316,26 @@ def _shuffled_blocks(
     for start, stop, size in spans(cases.count, batch_size, rows):
         part = None if weights is None else weights[..., start:stop]
         rows_of_block = on_device if stop - start == cases.count else on_device[start:stop]
-        yield block_of(cases, rows_of_block, size, part)
+        in_kernel = takes_one_kernel(namespace(cases.X))
+        yield block_of(cases, rows_of_block, size, part, in_kernel=in_kernel)
 
 
-def block_of(cases: Cases, rows: Array | None, size: int, weights: HostArray | None) -> Block:
+def block_of(
+    cases: Cases,
+    rows: Array | None,
+    size: int,
+    weights: HostArray | None,
+    *,
+    in_kernel: bool = False,
+) -> Block:
     """Return the block of the cases with these row numbers, in batches of `size`.
 
     `rows` is None for all cases. `weights` are those of the cases of the block; None where all are
-    equal.
+    equal. With `in_kernel` the steps gather their rows, also where they would not by themselves.
     """
     xp = namespace(cases.X)
-    source = cases.X if rows is not None and gathers_rows(cases.X) else None
+    in_steps = in_kernel or gathers_rows(cases.X)
+    source = cases.X if rows is not None and in_steps else None
     gather = _gatherer(xp, size, cases.n_out, cases.labelled, source is None)
     X, y, w, labels = gather(cases.X, cases.Y, rows)
     if weights is not None:

@@ -17,7 +17,7 @@ from backprop_xp.arrays.backend import (
     namespace,
 )
 from backprop_xp.distributed.ranks import Ranks
-from backprop_xp.execution.steps import over_batches, warn_of_fallback
+from backprop_xp.execution.steps import over_batches, takes_one_kernel, warn_of_fallback
 from backprop_xp.losses import LOSSES
 from backprop_xp.network.network import Network
 from backprop_xp.network.parameters import piece_lengths
@@ -25,7 +25,12 @@ from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
 from backprop_xp.training.scoring import Scorer
-from backprop_xp.training.step.scored import CompiledSteps, RecordedSteps, ScoredSteps
+from backprop_xp.training.step.scored import (
+    CompiledSteps,
+    OneKernelSteps,
+    RecordedSteps,
+    ScoredSteps,
+)
 from backprop_xp.training.step.summed import SummedSteps, parts_of_step
 from backprop_xp.training.step.update import Step, UpdateRule, step_of
 
@@ -145,6 +150,8 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
         Scorer(net, xp),
     )
     plainly = ScoredSteps(steps, score)
+    if pure and takes_one_kernel(xp):
+        return Functions(OneKernelSteps(make_step, rule, plainly), score)
     if not rule.compiled:
         recorded = pure and theta.ndim > 1 and isinstance(theta, np.ndarray)
         return Functions(RecordedSteps(make_step, rule, plainly) if recorded else plainly, score)

@@ -14,8 +14,10 @@ from backprop_xp.arrays.backend import (
     Array,
     HostArray,
     broadcasts_to,
+    copied,
     dtype_name,
     from_host_like,
+    namespace,
 )
 from backprop_xp.errors import OptionError, ShapeError
 from backprop_xp.optimizers.protocol import Optimizer
@@ -62,6 +64,35 @@ def parts_of(numbers: list[Numbers], group: Networks) -> list[Numbers]:
 
 def _part(x: Array, group: Networks) -> Array:
     return x if x.ndim == 0 else rows_of_networks(x, group)
+
+
+def _of_one_shape(numbers: list[Numbers]) -> list[Numbers]:
+    """Return the numbers of some steps, all (K, 1) where a schedule returns (K, 1) at one of them.
+
+    A schedule may return a single number at one step, and a number for each network at another.
+    """
+    whole: tuple[dict[str, Array], ...] = ({}, {})  # numbers that have two shapes, as (K, 1)
+    for each in numbers:
+        if each is not numbers[0]:
+            for found, of, first in zip(whole, each, numbers[0], strict=True):
+                pairs = ((name, of[name], first[name]) for name in of.keys() & first)
+                found |= {n: x if x.ndim else y for n, x, y in pairs if x.ndim != y.ndim}
+    if not any(whole):
+        return numbers
+
+    def shaped(name: str, x: Array, found: dict[str, Array]) -> Array:
+        like = found.get(name, x)
+        return x if x.ndim == like.ndim else copied(namespace(x).broadcast_to(x, like.shape))
+
+    return [
+        Numbers(
+            *(
+                {name: shaped(name, x, found) for name, x in of.items()}
+                for found, of in zip(whole, each, strict=True)
+            )
+        )
+        for each in numbers
+    ]
 
 
 def _same(made: Numbers, before: Numbers) -> bool:
@@ -129,11 +160,11 @@ class StepNumbers:
         return numbers if self._group is None else numbers.part(self._group)
 
     def block(self, count: int) -> list[Numbers]:
-        """Return the numbers of the next `count` steps."""
+        """Return the numbers of the next `count` steps, each number in one shape."""
         if count and not self._scheduled and getattr(self._optimizer, "never_change", False):
             self._step += count - 1
             return [self.next()] * count
-        return [self.next() for _ in range(count)]
+        return _of_one_shape([self.next() for _ in range(count)])
 
     def part(self, group: slice) -> "StepNumbers":
         """Return the numbers of a group of the stack's networks, with a step counter of their own.

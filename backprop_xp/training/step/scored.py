@@ -9,13 +9,23 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.execution.plain_loop import execution_of
-from backprop_xp.execution.steps import compiled_over_batches, over_batches
+from backprop_xp.execution.steps import (
+    compiled_over_batches,
+    one_kernel_over_batches,
+    over_batches,
+)
 from backprop_xp.training.data.batches import Block
 from backprop_xp.training.scoring import Scorer, Scores, scores_of_batch
 from backprop_xp.training.step.numbers import Numbers
 from backprop_xp.training.step.update import Carry, Step, UpdateRule
 
-__all__ = ["CompiledSteps", "RecordedSteps", "ScoredSteps"]
+__all__ = [
+    "CompiledSteps",
+    "OneKernelSteps",
+    "RecordedSteps",
+    "ScoredSteps",
+    "scored_steps",
+]
 
 MANY_OUTPUTS = 2**13  # of a batch; fewer outputs are scored faster when all steps are done
 
@@ -83,7 +93,7 @@ class CompiledSteps(ScoredSteps):
         self, make_step: Callable[..., Step], rule: UpdateRule, plainly: ScoredSteps
     ) -> None:
         self._rule, self._plainly = rule, plainly
-        self.steps = self._over_batches(_made_scored(make_step, rule))
+        self.steps = self._over_batches(scored_steps(make_step, rule))
 
     def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
         otherwise: Any = self._otherwise
@@ -111,7 +121,8 @@ class CompiledSteps(ScoredSteps):
             return carry, self._plainly.scores(cost.z_out, block, by_batch=by_batch), penalties
         if correct is not None and not by_batch:
             correct = namespace(cost).sum(correct, axis=0, dtype=correct.dtype)
-        return carry, Scores(cost[:, 0, ...], correct), penalties
+        each = (block.batches, *carry[0].shape[:-1])
+        return carry, Scores(namespace(cost).reshape(cost, each), correct), penalties
 
     def keeps_outputs(self, outputs: int) -> bool:  # noqa: ARG002  steps of any size are compiled
         """Tell whether the outputs of a block are kept, for batches of so many outputs."""
@@ -125,6 +136,14 @@ class CompiledSteps(ScoredSteps):
         steps = self._plainly.steps
         carry, (z_out, penalties) = steps(carry, numbers, source, X, y, w, *noise)
         return carry, (_Unscored(z_out, execution_of(steps)), None, penalties)
+
+
+class OneKernelSteps(CompiledSteps):
+    """Steps of one kernel on CuPy, in which a network scores its own outputs."""
+
+    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
+        otherwise: Any = self._otherwise
+        return one_kernel_over_batches(make_scored, otherwise, self._rule)
 
 
 class _Unscored(NamedTuple):
@@ -174,7 +193,9 @@ class RecordedSteps(CompiledSteps):
         return outputs < MANY_OUTPUTS
 
 
-def _made_scored(make_step: Callable[..., Step], rule: UpdateRule) -> Callable[..., Any]:
+def scored_steps(make_step: Callable[..., Step], rule: UpdateRule) -> Callable[..., Any]:
+    """Return ``make(theta)``, which makes the step of a rule with the scores of its batch."""
+
     def make_scored(*like: Array) -> Callable[..., Any]:
         return partial(_scored, make_step(*like), rule)
 

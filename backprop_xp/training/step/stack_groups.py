@@ -12,6 +12,10 @@ from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
 __all__ = ["COMPILED_BYTES", "CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
 
+# µs per network and step, recorded, on a core with 1 MB of cache (AMD EPYC), with other load:
+# 64 networks of [64, 32, 10], batch 32, in groups of 16, 32, 64: 9.3, 9.5, 11.5;
+# 1,000 networks of [6, 2, 1], 64 cases, in groups of 250, 500, 1,000: 0.59, 0.56, 0.49.
+# Both are two groups now, so that two cores have work.
 CPU_BYTES = 1_700_000
 COMPILED_BYTES = 340_000
 DEVICE_BYTES = 2**30

@@ -333,6 +333,25 @@ def test_a_block_has_the_numbers_of_its_steps(optimizer, l2):
     assert (len({id(numbers) for numbers in found}) == 1) == constant
 
 
+@pytest.mark.parametrize("first", ["one", "own"])
+def test_a_number_has_one_shape_within_a_block(first, xp):
+    """A schedule may return one number at some steps, and one for each network at others."""
+
+    def varied(step):
+        return 0.5 if (step < 3) == (first == "one") else np.array([0.5, 0.25, 0.125])
+
+    theta = xp.array(np.zeros((3, 2)), "float32")
+    settings = numbers_of(SGD(varied, 0.5), theta, varied, clip_norm=0.1)
+    block = settings.block(5)
+    for step, (of_optimizer, own) in enumerate(block):
+        expected = np.broadcast_to(np.reshape(varied(step), (-1, 1)), (3, 1))
+        for x in (of_optimizer["learning_rate"], own["l2"]):
+            assert (dtype_name(x.dtype), device_of(x)) == ("float32", xp.device)
+            np.testing.assert_array_equal(xp.host(x), expected)
+        assert of_optimizer["momentum"].shape == own["clip_norm"].shape == ()
+    assert settings.block(0) == []
+
+
 def test_a_state_that_was_taken_does_not_change():
     class Counting:
         """A schedule of a user that writes into its own state."""

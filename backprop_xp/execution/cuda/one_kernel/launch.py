@@ -1,30 +1,26 @@
 """The kernel of a plan in place of the recorded step, for all networks of a stack.
 
-A stack is trained by what a single network is trained by: the step is recorded for θ (P,), and
-block k of the grid runs it on θ[k]. An array has an axis for the networks where it has one more
-than for a single network: matrices in a batch, numbers without axes.
+Block k of the grid runs the step of a single network (`single`) on θ[k].
 """
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.backend import HostArray, namespace
+from backprop_xp.arrays.native import rows as rows_at
 from backprop_xp.execution.cuda.kept import kept_for
+from backprop_xp.execution.cuda.one_kernel.pieces import pieces
 from backprop_xp.execution.cuda.one_kernel.plan import Plan, Unfit, plan_of
-from backprop_xp.execution.cuda.one_kernel.source import NAME, Form, source_of
-from backprop_xp.execution.plain_loop import Steps, execution_of
-from backprop_xp.execution.recordings import Form as FormOfTree
-from backprop_xp.execution.recordings import form_of, names_of, record
+from backprop_xp.execution.cuda.one_kernel.single import own_axes, recorded_network
+from backprop_xp.execution.cuda.one_kernel.source import NAME, source_of
+from backprop_xp.execution.plain_loop import Steps
+from backprop_xp.execution.recordings import Form, form_of, names_of
 from backprop_xp.execution.tape import NotReplayable, leaves, mapped
-from backprop_xp.execution.unread import unread
 
-__all__ = ["MOST_SECONDS", "OneKernel", "OneKernelLibrary", "steps_at_once"]
-
-MOST_SECONDS: Final = 0.05  # of a launch, so that a display or Ctrl-C waits no longer
-CLOCK: Final = 1e9  # cycles per second of a slow GPU
+__all__ = ["OneKernel", "OneKernelLibrary"]
 
 
 class OneKernelLibrary(Protocol):
@@ -61,12 +57,6 @@ class _Made(NamedTuple):
     outs: list[tuple[tuple[int, ...], Any] | None]
 
 
-def steps_at_once(plan: Plan, networks: int, processors: int) -> int:
-    """Return the steps of a launch that takes at most `MOST_SECONDS`, by rough counts of cycles."""
-    rounds = -(-networks // processors)
-    return max(int(MOST_SECONDS * CLOCK / (plan.cycles * rounds)), 1)
-
-
 class OneKernel:
     """Steps on a GPU: each form of batch is one kernel that trains a network in each thread block.
 
@@ -75,7 +65,7 @@ class OneKernel:
     make_step : callable
         ``make_step(theta)`` returns a step for NumPy, where θ is a NumPy array of one network.
     otherwise : callable
-        Runs steps that do not fit; called as this object is.
+        Runs steps that do not fit, on batches without row numbers; called as this object is.
     library : OneKernelLibrary
     tell : callable, optional
         Called with the reason once for each form that does not fit.
@@ -99,8 +89,8 @@ class OneKernel:
         self._make_step, self._otherwise = make_step, otherwise
         self._library, self._tell = library, tell
         self._rule, self._kept = rule, kept_for(rule)
-        self._made: dict[FormOfTree, _Made | None] = {}
-        self.reasons: dict[FormOfTree, str] = {}
+        self._made: dict[Form, _Made | None] = {}
+        self.reasons: dict[Form, str] = {}
         self.execution = "plain"
 
     def __call__(
@@ -118,29 +108,16 @@ class OneKernel:
                 self._tell(str(reason))
         made = self._made[form]
         if made is None:
-            result = self._otherwise(carry, numbers, source, *batches)
-            otherwise = execution_of(self._otherwise)
-            self.execution = f"{otherwise}; not one kernel, because {self.reasons[form]}"
-            return result
+            self.execution = f"not one kernel, because {self.reasons[form]}"
+            if source is not None:
+                batches = (_gathered(source, batches[0]), *batches[1:])
+            return self._otherwise(carry, numbers, None, *batches)
         self.execution = "one kernel"
         return self._run(made, carry, numbers, source, batches)
 
     def _make(self, carry: Any, numbers: Any, source: Any, batch: Sequence[Any]) -> _Made:
-        stacked = leaves(carry)[0].ndim > 1
-        own = _own(carry, numbers, source, batch)
-        rows = batch[0].shape[-1] if source is not None else 0
-        single = [
-            mapped(lambda x: unread(x.shape[1:] if stacked else x.shape, x.dtype), carry),
-            mapped(lambda x: unread((), x.dtype), numbers),
-            tuple(
-                unread((rows, source.shape[-1]), source.dtype)
-                if source is not None and not number
-                else unread(x.shape[1:] if own["batch", number] else x.shape, x.dtype)
-                for number, x in enumerate(batch)
-            ),
-        ]
-        step = self._make_step(leaves(single[0])[0])
-        recorded = record(step, *single, runs_here=False)
+        own = own_axes(carry, numbers, source, batch)
+        recorded = recorded_network(self._make_step, own, carry, numbers, source, batch)
         most_bytes, _ = self._library.limits()
         plan = plan_of(recorded, most_bytes, gathers=source is not None)
         text = source_of(plan, own)
@@ -153,73 +130,58 @@ class OneKernel:
     ) -> tuple[Any, tuple[Any, ...]]:
         library, count = self._library, len(numbers)
         carry = mapped(library.contiguous, carry)
-        theta = leaves(carry)[0]
-        lead = tuple(theta.shape[:-1])
-        networks = math.prod(lead)
+        lead = tuple(leaves(carry)[0].shape[:-1])
         outs = [
             None if x is None else library.empty((count, *lead, *x[0]), x[1]) for x in made.outs
         ]
-        blocks = [library.contiguous(x) for x in batches]
-        by_leaf = list(zip(*map(leaves, numbers), strict=True))
-        same = [all(x is of[0] for x in of) for of in by_leaf]
-        stacks = [
-            None if of[0] is None else library.stack(of[:1] if once else of)
-            for of, once in zip(by_leaf, same, strict=True)
+        arrays, by_step = self._arrays(made, carry, numbers, source, batches, outs)
+        networks, (_, processors) = math.prod(lead), library.limits()
+        rows = 0 if source is None else source.shape[-2]
+        from_step_to_step = [
+            math.prod(x.shape[1:]) * each
+            for one, x, each in zip(made.plan.given, arrays, by_step, strict=True)
+            if one.of == "number"
         ]
-        _, processors = library.limits()
-        at_once = steps_at_once(made.plan, networks, processors)
-        fixed = {"carry": leaves(carry), "constant": made.constants, "source": [source]}
-        if source is not None:
-            fixed["source"] = [library.contiguous(source)]
-        for start in range(0, count, at_once):
-            stop = min(start + at_once, count)
-            part = slice(start, stop)
-            now = {
-                **fixed,
-                "batch": [x[part, ...] for x in blocks],
-                "out": [None if x is None else x[part, ...] for x in outs],
-                "number": [
-                    x if x is None or once else x[part, ...]
-                    for x, once in zip(stacks, same, strict=True)
-                ],
-            }
-            arrays = [now[one.of][one.number] for one in made.plan.given]
-            steps_of = [
-                0 if same[one.number] else math.prod(by_leaf[one.number][0].shape)
-                for one in made.plan.given
-                if one.of == "number"
-            ]
-            rows = 0 if source is None else source.shape[-2]
-            longs = [np.int64(x) for x in (stop - start, networks, rows, *steps_of)]
-            made.launch(networks, [*arrays, *longs])
+        for steps, group in pieces(made.plan.cycles, count, networks, processors):
+            now = [x[steps, ...] if each else x for x, each in zip(arrays, by_step, strict=True)]
+            longs = [steps.stop - steps.start, networks, group.start, rows, *from_step_to_step]
+            made.launch(group.stop - group.start, [*now, *map(np.int64, longs)])
         return carry, tuple(outs)
 
+    def _arrays(
+        self,
+        made: _Made,
+        carry: Any,
+        numbers: Sequence[Any],
+        source: Any,
+        batches: Sequence[Any],
+        outs: Sequence[Any],
+    ) -> tuple[list[Any], list[bool]]:
+        """Return the arrays of the kernel, and whether the first axis of each counts the steps."""
+        library = self._library
+        by_leaf = list(zip(*map(leaves, numbers), strict=True))
+        once = [all(x is of[0] for x in of) for of in by_leaf]
+        given = {
+            "carry": leaves(carry),
+            "constant": made.constants,
+            "source": [None if source is None else library.contiguous(source)],
+            "batch": [library.contiguous(x) for x in batches],
+            "out": outs,
+            "number": [
+                None if of[0] is None else library.stack(of[:1] if same else of)
+                for of, same in zip(by_leaf, once, strict=True)
+            ],
+        }
+        arrays = [given[one.of][one.number] for one in made.plan.given]
+        by_step = [
+            one.of in ("batch", "out") or (one.of == "number" and not once[one.number])
+            for one in made.plan.given
+        ]
+        return arrays, by_step
 
-def _own(carry: Any, numbers: Any, source: Any, batch: Sequence[Any]) -> Form:
-    """Return whether each array has an axis for the networks, by its tree and number.
 
-    Raises
-    ------
-    Unfit
-        An array has another number of axes than one network, or a stack of one axis, gives it.
-    """
-    theta, *state = leaves(carry)
-    if theta.ndim > 2 or any(x.shape[: theta.ndim - 1] != theta.shape[:-1] for x in state):
-        raise Unfit(f"the stack has the shape {theta.shape[:-1]}")
-    networks = theta.shape[0] if theta.ndim == 2 else 0
-    own: Form = {}
-    for number, x in enumerate(leaves(numbers)):
-        if x is not None:
-            own["number", number] = x.ndim > 0
-            if x.shape not in ((), (networks, 1)):
-                raise Unfit(f"a number has the shape {x.shape}")
-    for number, x in enumerate(batch):
-        rows_of_source = source is not None and not number
-        labels = x.dtype.kind != "f"
-        axes = 1 if labels else 2
-        own["batch", number] = x.ndim > axes and not rows_of_source
-        if x.ndim > axes + 1 or (own["batch", number] and x.shape[0] != networks):
-            raise Unfit(f"an array of the batch has the shape {x.shape}")
-    if source is not None:
-        own["source", 0] = source.ndim > 2
-    return own
+def _gathered(source: Any, places: Any) -> Any:
+    """Return the rows (count, ..., size, n) of a source at the row numbers (count, size)."""
+    xp, (*lead, _, n) = namespace(source), source.shape
+    taken = rows_at(source, xp.reshape(places, (-1,)))
+    return xp.moveaxis(xp.reshape(taken, (*lead, *places.shape, n)), -3, 0)

@@ -27,6 +27,8 @@ __all__ = [
 ]
 
 Bind: TypeAlias = Callable[[View, str], str]  # the line that declares an array under a name
+# whole loops would be unrolled, into more registers than a thread has
+OF_UNITS, OF_SUMS = "#pragma unroll 2", "#pragma unroll 4"
 TILES = ((4, 4), (4, 2), (2, 4), (2, 2), (2, 1), (1, 2), (1, 1))
 
 
@@ -94,7 +96,10 @@ class Elementwise:
         names = [f"x{n}" for n in range(len(self.kernel.reads))]
         names += [f"y{n}" for n in range(len(self.kernel.writes))]
         bound = [bind(view, name) for view, name in zip(self.kernel.places, names, strict=True)]
-        return [*bound, *_loop(self.items, "i", self.kernel.body().splitlines())]
+        body: list[str] = []
+        for line in self.kernel.body().splitlines():
+            body += [OF_UNITS, line] if line.startswith("for (") else [line]
+        return [*bound, *_loop(self.items, "i", body)]
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,8 @@ class Product:
         sums = [(n, k) for n in range(r) for k in range(c)]
         body += [f"{kind} s{n}_{k} = 0;" for n, k in sums]
         inner = [*loads, *(f"s{n}_{k} += a{n} * b{k};" for n, k in sums)]
-        body += [f"for (int k = 0; k < {self.inner}; ++k) {{", *_indented(inner), "}"]
+        head = f"for (int k = 0; k < {self.inner}; ++k) {{"
+        body += [OF_SUMS, head, *_indented(inner), "}"]
         down_by, along_by = strides_of(self.out)
         for n, k in sums:
             guards = [

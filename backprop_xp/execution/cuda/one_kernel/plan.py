@@ -1,19 +1,20 @@
 """A plan: the phases of a step between barriers, and the places of their arrays in shared memory.
 
-A phase runs as early as it can: after the last barrier that it needs. A barrier is needed where a
-phase reads or writes what another thread wrote, or writes what another thread read.
+Pieces of memory share bytes where one is used no more when the other is first used.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.cuda.fusion import as_number, program_of
+from backprop_xp.execution.cuda.fusion import MOST_UNITS, as_number, program_of
 from backprop_xp.execution.cuda.kernel import C_TYPES, REDUCTIONS, Kernel
+from backprop_xp.execution.cuda.one_kernel.banks import padded, turns_of
+from backprop_xp.execution.cuda.one_kernel.barriers import segments_of
 from backprop_xp.execution.cuda.one_kernel.phases import (
     Copy,
     Elementwise,
@@ -28,7 +29,9 @@ from backprop_xp.execution.unread import contents
 
 __all__ = ["Given", "Plan", "Unfit", "plan_of"]
 
-SHORT = 64  # numbers that one thread reduces
+LARGEST, RESERVED = 228 * 1024, 1024  # bytes of shared memory of an H200, and kept by each block
+MOST_BLOCKS = 4  # more of them leave too few registers for a thread
+SHORT = 16  # numbers that one thread reduces
 FUNCTIONS = {"sum": "add", "max": "maximum", "amax": "maximum", "min": "minimum"}
 OUTSIDE = ("number", "constant", "batch")  # read where they are, in the memory of the device
 
@@ -59,8 +62,6 @@ class Plan:
         Arrays in the memory of the device.
     constants : tuple of ndarray
     shared_bytes, threads : int
-    gathers : bool
-        Whether the first array of the batch holds row numbers.
     """
 
     segments: tuple[tuple[Phase, ...], ...]
@@ -69,13 +70,20 @@ class Plan:
     constants: tuple[HostArray, ...]
     shared_bytes: int
     threads: int
-    gathers: bool
+
+    @property
+    def blocks(self) -> int:
+        """Thread blocks that a large multiprocessor is to hold, which bounds their registers."""
+        by_shared_memory = LARGEST // (self.shared_bytes + RESERVED)
+        return max(min(by_shared_memory, MOST_BLOCKS), 1)
 
     @property
     def cycles(self) -> int:
         """Cycles of a step of one network that is alone on its multiprocessor, roughly."""
         rounds = (
-            -(-phase.items // self.threads) * phase.cycles
+            -(-phase.items // self.threads)
+            * phase.cycles
+            * max(turns_of(phase).values(), default=1)
             for segment in self.segments
             for phase in segment
         )
@@ -83,7 +91,9 @@ class Plan:
 
 
 def plan_of(recorded: RecordedStep, most_bytes: int, *, gathers: bool = False) -> Plan:
-    """Return the plan of a step of one network.
+    """Return the faster plan of a step of one network, by its cycles.
+
+    Sums over units are made by one thread for each case, or in phases of their own.
 
     Parameters
     ----------
@@ -99,20 +109,30 @@ def plan_of(recorded: RecordedStep, most_bytes: int, *, gathers: bool = False) -
     Unfit
         An operation or a dtype that no phase holds, or too many bytes.
     """
-    planner = _Planner(recorded, gathers)
+    plans, reason = list[Plan](), Unfit()
+    for most_units in (MOST_UNITS, 1):
+        try:
+            plans.append(_planned(_Planner(recorded, gathers, most_units), most_bytes))
+        except Unfit as unfit:
+            reason = unfit
+    if not plans:
+        raise reason
+    return min(plans, key=lambda plan: plan.cycles)
+
+
+def _planned(planner: "_Planner", most_bytes: int) -> Plan:
     phases = planner.phases()
-    segments = _segments(phases, planner.threads)
-    offsets, size = _layout(segments, planner)
-    if size > most_bytes:
-        raise Unfit(f"a network takes {size:,} bytes of shared memory, of {most_bytes:,}")
-    return Plan(
-        segments, offsets, tuple(planner.given), tuple(planner.constants), size,
-        planner.threads, gathers,
-    )  # fmt: skip
+    for now, sizes in (padded(phases, planner.fixed), (phases, dict[int, int]())):
+        segments = segments_of(now, planner.threads)
+        offsets, size = _layout(segments, planner, sizes)
+        if size <= most_bytes:
+            given, constants = tuple(planner.given), tuple(planner.constants)
+            return Plan(segments, offsets, given, constants, size, planner.threads)
+    raise Unfit(f"a network takes {size:,} bytes of shared memory, of {most_bytes:,}")
 
 
 class _Planner:
-    def __init__(self, recorded: RecordedStep, gathers: bool) -> None:
+    def __init__(self, recorded: RecordedStep, gathers: bool, most_units: int) -> None:
         self.recorded, self.gathers = recorded, gathers
         self.memories = Memories()
         self.given: list[Given] = []
@@ -130,7 +150,9 @@ class _Planner:
         kept = {one.view.memory for one in self.given if one.of == "carry"}
         self.kept = kept
         read_after = kept | {view.memory for _, view in self.outs}
-        program = program_of(recorded.instructions, read_after, self.memories)
+        program = program_of(
+            recorded.instructions, read_after, self.memories, most_units=most_units
+        )
         self.entries = program.entries
         most = max([math.prod(e.shape if isinstance(e, Kernel) else e.target.shape)
                     for e in self.entries] or [1])  # fmt: skip
@@ -165,6 +187,14 @@ class _Planner:
         self._check(loads + made + stores)
         return [*loads, *made, *stores]
 
+    @property
+    def fixed(self) -> set[int]:
+        """The pieces of memory with a given layout: those of the device, and of the carry."""
+        in_device = ("out", "source", "batch")
+        return self.outside | self.kept | {
+            one.view.memory for one in self.given if one.of in in_device
+        }  # fmt: skip
+
     def _phases_of(self, entry: Kernel | Instruction) -> list[Phase]:
         if isinstance(entry, Kernel):
             return [Elementwise(entry)]
@@ -191,11 +221,12 @@ class _Planner:
         return self.memories.view(x) if number is None else float(number)
 
     def _reduction(self, name: str, entry: Instruction) -> list[Phase]:
-        x, options = entry.inputs[0], dict(entry.options)
-        axis = options.pop("axis", 0 if entry.kind == "reduce" else None)
+        (x, *given), options = entry.inputs, dict(entry.options)
+        axis = given.pop(0) if given else 0 if entry.kind == "reduce" else None
+        axis = options.pop("axis", axis)
         options.pop("keepdims", None)
         options.pop("dtype", None)  # the target has it
-        if options or len(entry.inputs) > 1:
+        if options or given:
             raise Unfit(f"a reduction with {', '.join(options) or 'more arguments'}")
         axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         of = tuple(sorted(each % x.ndim for each in axes))
@@ -246,65 +277,15 @@ class _Planner:
                     raise Unfit("an array is written by several threads, or is an argument")
 
 
-class _Numbers:
-    """The numbers that a phase touches, by their piece of memory."""
-
-    def __init__(self, phase: Phase, threads: int) -> None:
-        self.reads: dict[int, dict[int, int]] = {}
-        self.of: list[tuple[int, Any, Any, bool]] = []
-        for access in phase.accesses():
-            view = access.view
-            base = np.zeros((), np.int64) + view.offset // view.dtype.itemsize
-            for axis, (size, step) in enumerate(zip(view.shape, view.strides, strict=True)):
-                shape = [1] * len(view.shape)
-                shape[axis] = size
-                base = base + (np.arange(size) * (step // view.dtype.itemsize)).reshape(shape)
-            items = None if access.items is None else access.items % threads
-            self.of.append(
-                (view.memory, np.broadcast_to(base, view.shape).ravel(), items, access.writes)
-            )
-
-    def order_after(self, other: "_Numbers") -> int:
-        """Return 0: no order is needed; 1: the same threads do both in order; 2: a barrier."""
-        need = 0
-        for memory, places, items, writes in self.of:
-            for memory2, places2, items2, writes2 in other.of:
-                if memory != memory2 or not (writes or writes2):
-                    continue
-                common, at, at2 = np.intersect1d(places, places2, return_indices=True)
-                if not common.size:
-                    continue
-                if items is None or items2 is None or np.any(items[at] != items2[at2]):
-                    return 2
-                need = 1
-        return need
-
-
-def _segments(phases: Sequence[Phase], threads: int) -> tuple[tuple[Phase, ...], ...]:
-    """Return the phases in segments, each as early as the order of numbers lets it be."""
-    known = [_Numbers(phase, threads) for phase in phases]
-    levels: list[int] = []
-    for number, mine in enumerate(known):
-        level = 0
-        for before in range(number):
-            need = mine.order_after(known[before])
-            if need:
-                level = max(level, levels[before] + need - 1)
-        levels.append(level)
-    made: list[list[Phase]] = [[] for _ in range(max(levels, default=0) + 1)]
-    for phase, level in zip(phases, levels, strict=True):
-        made[level].append(phase)
-    return tuple(map(tuple, made))
-
-
-def _layout(segments: Sequence[Sequence[Phase]], planner: _Planner) -> tuple[dict[int, int], int]:
+def _layout(
+    segments: Sequence[Sequence[Phase]], planner: _Planner, sizes_of: Mapping[int, int]
+) -> tuple[dict[int, int], int]:
     """Return the place of each piece of shared memory, and the bytes of all.
 
-    Pieces share bytes where the one is last used in a segment before the first use of the other.
+    `sizes_of` has the bytes of pieces that are larger than their arrays. Pieces share bytes where
+    the one is last used in a segment before the first use of the other.
     """
-    outside = planner.outside | {
-        one.view.memory for one in planner.given if one.of in ("out", "source")
-    } | {one.view.memory for one in planner.given if one.of == "batch"}  # fmt: skip
+    outside = planner.fixed - planner.kept
     lives: dict[int, list[int]] = {}
     for number, segment in enumerate(segments):
         for phase in segment:
@@ -314,7 +295,8 @@ def _layout(segments: Sequence[Sequence[Phase]], planner: _Planner) -> tuple[dic
                     life[1] = number
     for memory in planner.kept:
         lives[memory] = [0, len(segments)]
-    sizes = {memory: -(-_bytes(planner.memories.arrays[memory]) // 16) * 16 for memory in lives}
+    arrays = planner.memories.arrays
+    sizes = {m: -(-sizes_of.get(m, _bytes(arrays[m])) // 16) * 16 for m in lives}
     offsets: dict[int, int] = {}
     for memory in sorted(lives, key=lambda each: (-sizes[each], each)):
         first, last = lives[memory]

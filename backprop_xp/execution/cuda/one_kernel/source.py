@@ -10,9 +10,10 @@ import math
 from backprop_xp.execution.cuda.kernel import C_TYPES
 from backprop_xp.execution.cuda.one_kernel.phases import place_of, strides_of
 from backprop_xp.execution.cuda.one_kernel.plan import Given, Plan
+from backprop_xp.execution.cuda.one_kernel.single import Own
 from backprop_xp.execution.memories import View
 
-__all__ = ["NAME", "Form", "parameter", "source_of"]
+__all__ = ["NAME", "parameter", "source_of"]
 
 NAME = "backprop_xp_one_kernel"
 HEAD = """\
@@ -23,12 +24,12 @@ typedef long long whole;
 #define SHARED(type, offset) ((type*)(shared + (offset)))
 #define RUN(segment) segment(given, shared, network, step, (int)threadIdx.x)
 #define BARRIER __syncthreads()
-#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS)
-#define BEGIN extern __shared__ __align__(16) char shared[]; const whole network = blockIdx.x;
+#define KERNEL extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS)
+#define BEGIN \\
+  extern __shared__ __align__(16) char shared[]; \\
+  const whole network = first_network + blockIdx.x;
 #endif
 """
-
-Form = dict[tuple[str, int], bool]  # whether each array has an axis for the networks
 
 
 def parameter(one: Given) -> str:
@@ -36,23 +37,24 @@ def parameter(one: Given) -> str:
     return f"{one.of}{one.number}"
 
 
-def source_of(plan: Plan, own: Form) -> str:
+def source_of(plan: Plan, own: Own) -> str:
     """Return the source of the kernel `NAME`.
 
     Its parameters are the arrays of ``plan.given``, then as 64-bit integers the steps, the
-    networks, the rows of the source, and for each number the places from a step to the next.
+    networks of the stack, the network of the first thread block, the rows of the source, and for
+    each number the places from a step to the next.
 
     Parameters
     ----------
     plan : Plan
-    own : mapping
+    own : Own
         Whether each array has an axis for the networks, by its tree and number.
     """
     return _Source(plan, own).text()
 
 
 class _Source:
-    def __init__(self, plan: Plan, own: Form) -> None:
+    def __init__(self, plan: Plan, own: Own) -> None:
         self.plan, self.own = plan, own
         self.outside = {one.view.memory: one for one in plan.given if one.of != "carry"}
         self.layouts: dict[tuple[tuple[int, ...], tuple[int, ...]], str] = {}
@@ -71,7 +73,7 @@ class _Source:
         segments += [self._function("load_carry", loads), self._function("store_carry", stores)]
         runs = "\n".join(f"    RUN(segment_{n}); BARRIER;" for n in range(len(plan.segments)))
         names = [parameter(one) for one in plan.given]
-        longs = ["steps", "networks", "source_rows", *self._strides()]
+        longs = ["steps", "networks", "first_network", "source_rows", *self._strides()]
         fields = [f"{self._pointer(one)}{parameter(one)}" for one in plan.given]
         fields += [f"whole {name}" for name in longs]
         struct = "struct Given {\n" + "".join(f"  {each};\n" for each in fields) + "};\n"
@@ -81,7 +83,7 @@ class _Source:
             "  whole step = 0;\n  RUN(load_carry); BARRIER;\n"
             "  for (; step < steps; ++step) {\n" + runs + "\n  }\n  RUN(store_carry);\n}\n"
         )
-        head = f"#define THREADS {plan.threads}\n{HEAD}"
+        head = f"#define THREADS {plan.threads}\n#define BLOCKS {plan.blocks}\n{HEAD}"
         return "\n".join([head, struct, *self.layouts.values(), *segments, kernel])
 
     def _strides(self) -> list[str]:
