@@ -130,12 +130,13 @@ class Deadline:
             return
         hang = {rank: found.get(rank, "does not answer") for rank in others}
         said = "; ".join(f"rank {rank} {at}" for rank, at in hang.items() if at is not None)
-        print(
-            f"rank {self._comm.Get_rank()}, process {os.getpid()}: waited {self.seconds:.0f} s for "
-            f"the others. {said or _ALL_WAIT}. All ranks are ended. Pass a larger "
-            "deadline to MPI() where a step takes so long.",
-            file=sys.stderr,
-        )
+        with suppress(OSError):  # nobody reads the errors any longer
+            print(
+                f"rank {self._comm.Get_rank()}, process {os.getpid()}: waited {self.seconds:.0f} s "
+                f"for the others. {said or _ALL_WAIT}. All ranks are ended. Pass a larger deadline "
+                "to MPI() where a step takes so long.",
+                file=sys.stderr,
+            )
         end_all(self._comm, 1)
 
 

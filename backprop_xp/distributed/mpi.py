@@ -214,11 +214,13 @@ def _end_all_by_errors(comm: Any) -> None:
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         rank = f"rank {comm.Get_rank()} of {comm.Get_size()}"
-        with redirect_stderr(StringIO()) as said:
-            before(kind, error, trace)
-        text = f"{rank}, process {os.getpid()}:\n{said.getvalue()}"
-        print(text, end="", file=sys.stderr)  # at once: no line of another rank comes in between
-        end_all(comm, 1)
+        try:
+            with redirect_stderr(StringIO()) as said:
+                before(kind, error, trace)
+            text = f"{rank}, process {os.getpid()}:\n{said.getvalue()}"
+            print(text, end="", file=sys.stderr)  # at once: another rank prints before or after it
+        finally:  # also where nobody reads the errors any longer
+            end_all(comm, 1)
 
     end_all_by.ends_all_ranks = True  # type: ignore[attr-defined]
     sys.excepthook = end_all_by

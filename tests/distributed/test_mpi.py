@@ -86,6 +86,18 @@ def test_a_fault_of_a_rank_ends_all(fault):
     assert left_over() == []
 
 
+@pytest.mark.parametrize("fault", ["hang", pytest.param("raise", marks=every)])
+def test_ranks_end_where_nobody_reads_their_errors(fault):
+    process = started(2, fault)
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(DEADLINE) != 0
+    until = time.monotonic() + 5
+    while left_over() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert left_over() == []
+
+
 @every
 def test_kills_at_random_moments_change_nothing(tmp_path):
     """A job that is killed 20 times has θ of the job that was not, to the bit."""
