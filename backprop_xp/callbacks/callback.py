@@ -167,11 +167,11 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def writes(callback: Any) -> bool:
-    """Tell whether a callback is built-in, and writes to files or to the screen.
+    """Tell whether a callback is built-in, or of a subclass, and writes to files or to the screen.
 
     Of several processes that train one network, only the first calls such a callback.
     """
-    return "writes" in vars(type(callback))
+    return any("writes" in vars(one) and "built_in" in vars(one) for one in type(callback).__mro__)
 
 
 def is_built_in(callback: Any) -> bool:

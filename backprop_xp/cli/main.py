@@ -17,7 +17,7 @@ from backprop_xp.cli.messages import error_message, fail, say, wrapped
 from backprop_xp.cli.predict import PredictOptions, predict_job
 from backprop_xp.cli.table_options import TableOptions, chooses_table
 from backprop_xp.cli.train_options import TrainOptions
-from backprop_xp.distributed.mpi import MPI
+from backprop_xp.distributed.deadline import end_all
 from backprop_xp.errors import BackpropError
 
 __all__ = ["main"]
@@ -68,12 +68,13 @@ def _failed(message: str, status: int, options: argparse.Namespace) -> int:
     """Print an error message and return the exit status; of several ranks of MPI, end all."""
     if not getattr(options, "mpi", False) or "mpi4py.MPI" not in sys.modules:
         return fail(message, status)
-    ranks = MPI()
-    if ranks.rank:  # an error of all ranks is printed by rank 0, which ends the others
+    world = sys.modules["mpi4py.MPI"].COMM_WORLD  # MPI() would wait for the other ranks
+    rank, size = world.Get_rank(), world.Get_size()
+    if rank:  # an error of all ranks is printed by rank 0, which ends the others
         time.sleep(SECONDS_OF_RANK_0)
-    fail(f"rank {ranks.rank}: {message}" if ranks.size > 1 else message, status)
-    if ranks.size > 1:
-        ranks.abort(status)
+    fail(f"rank {rank}: {message}" if size > 1 else message, status)
+    if size > 1:
+        end_all(world, status)
     return status
 
 

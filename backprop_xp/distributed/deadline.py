@@ -14,13 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-__all__ = ["Deadline"]
+__all__ = ["Deadline", "end_all"]
 
 FIRST_SECONDS: Final = 600.0
 LEAST_SECONDS: Final = 30.0
 TIMES: Final = 10.0
 QUESTION, ANSWER = 32_101, 32_102  # tags of messages
 ANSWER_SECONDS: Final = 3.0
+READ_SECONDS: Final = 0.3
+_ALL_WAIT: Final = (
+    "All of them wait, for different sums: call train in all ranks, in the same order, with the "
+    "same arguments"
+)
 
 
 class Deadline:
@@ -32,8 +37,8 @@ class Deadline:
         ``mpi4py.MPI``.
     comm : mpi4py.MPI.Intracomm
     seconds : float or None
-        None for 600 in the first epoch; then ten times the longest time between two sums of the
-        first epoch, at least 30.
+        None for 600 in the first epoch of a training, and between two trainings; then ten times
+        the longest time between two sums of the first epoch, at least 30.
     """
 
     def __init__(self, library: Any, comm: Any, seconds: float | None) -> None:
@@ -63,11 +68,17 @@ class Deadline:
             self._thread.start()
         self._main = threading.get_ident()
         self._since = time.monotonic()
-        yield
-        now = time.monotonic()
-        if self._last is not None and not self._epochs:
-            self._slowest = max(self._slowest, now - self._last)
-        self._since, self._last = None, now
+        try:
+            yield
+        finally:
+            now = time.monotonic()
+            if self._last is not None and not self._epochs:
+                self._slowest = max(self._slowest, now - self._last)
+            self._since, self._last = None, now
+
+    def began(self) -> None:
+        """Note the start or the end of a training: what comes next has the first deadline."""
+        self._last, self._slowest, self._epochs = None, 0.0, 0
 
     def ended_epoch(self) -> None:
         """Note the end of an epoch."""
@@ -122,9 +133,17 @@ class Deadline:
         with suppress(OSError):  # nobody reads the errors any longer
             print(
                 f"rank {self._comm.Get_rank()}, process {os.getpid()}: waited {self.seconds:.0f} s "
-                f"for the others. {said or 'All of them wait'}. All ranks are ended. Pass a larger "
-                "deadline to MPI() where a step takes so long.",
+                f"for the others. {said or _ALL_WAIT}. All ranks are ended. Pass a larger deadline "
+                "to MPI() where a step takes so long.",
                 file=sys.stderr,
-                flush=True,
             )
-        self._comm.Abort(1)
+        end_all(self._comm, 1)
+
+
+def end_all(comm: Any, status: int) -> None:
+    """End all ranks with a status ≠ 0, after a moment in which mpiexec reads what they printed."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # there is none, or it is closed
+            stream.flush()
+    time.sleep(READ_SECONDS)
+    comm.Abort(status)

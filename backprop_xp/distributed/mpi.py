@@ -1,8 +1,11 @@
 """Ranks of MPI, by mpi4py."""
 
+import importlib
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import redirect_stderr
+from io import StringIO
 from types import TracebackType
 from typing import Any
 
@@ -12,8 +15,9 @@ import numpy as np
 from backprop_xp.arrays.advice import checks_keywords, needs_extra
 from backprop_xp.arrays.backend import Array, from_host_like, to_host
 from backprop_xp.arrays.devices import select_device
-from backprop_xp.distributed.deadline import Deadline
+from backprop_xp.distributed.deadline import Deadline, end_all
 from backprop_xp.distributed.ranks import Ranks
+from backprop_xp.errors import MissingExtraError
 from backprop_xp.schedules.ranges import ABOVE_0, check_range
 
 __all__ = ["MPI"]
@@ -24,8 +28,9 @@ class MPI(Ranks):
     """The processes of a communicator of MPI, which train one network together.
 
     Start the program with ``mpiexec -n 4 python program.py``. Each process calls `train` with the
-    same arguments and ``reduce=bp.distributed.MPI()``. A sum over ranks has equal bits in all of
-    them, and in each run with the same number of ranks.
+    same arguments and ``reduce=bp.distributed.MPI()``. All of them make it: the first one waits for
+    the last. A sum over ranks has equal bits in all of them, and in each run with the same number
+    of ranks.
 
     The processes wait for each other. So an error that nothing catches, in any rank, is printed
     with the number of its rank, and ends all of them. Where a process is killed, ``mpiexec`` ends
@@ -42,8 +47,8 @@ class MPI(Ranks):
         less memory.
     deadline : number, optional
         The seconds > 0 that a rank waits for the others, until all are ended. By default 600
-        seconds in the first epoch, and then ten times the longest time between two sums, but at
-        least 30 seconds.
+        seconds in the first epoch of a training, and between two trainings. From the second epoch
+        on it is ten times the longest time between two sums, but at least 30 seconds.
     comm : mpi4py.MPI.Intracomm, optional
         By default ``mpi4py.MPI.COMM_WORLD``.
 
@@ -63,7 +68,7 @@ class MPI(Ranks):
     Raises
     ------
     MissingExtraError
-        mpi4py is not installed.
+        mpi4py is not installed, or finds no MPI.
     OptionError
         An argument is out of its range.
 
@@ -87,18 +92,20 @@ class MPI(Ranks):
         if deadline is not None:
             check_range("MPI(deadline)", deadline, ABOVE_0)
         with needs_extra("mpi", "MPI()", "no mpi4py", "mpi4py, and an MPI such as mpich"):
-            from mpi4py import MPI as library  # noqa: N811
+            importlib.import_module("mpi4py")
+        library = _library()
         self._library = library
         self._comm = library.COMM_WORLD if comm is None else comm
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
-        on_machine = self._comm.Split_type(library.COMM_TYPE_SHARED)
+        if self.size > 1:
+            _end_all_by_errors(self._comm)
+        self._deadline = Deadline(library, self._comm, deadline)
+        with self._deadline.waiting():
+            on_machine = self._comm.Split_type(library.COMM_TYPE_SHARED)
         self.local_rank, self.on_machine = on_machine.Get_rank(), on_machine.Get_size()
         on_machine.Free()
         self.transport = "MPI"
-        self._deadline = Deadline(library, self._comm, deadline)
         self._on_device: Any = None
-        if self.size > 1:
-            _end_all_by_errors(self._comm)
 
     def sum(self, x: Array) -> Array:
         """Return the sum of `x` over the ranks, with equal bits in all ranks; `x` is consumed.
@@ -129,6 +136,16 @@ class MPI(Ranks):
         with self._deadline.waiting():
             found: list[Any] = self._comm.allgather(value)
         return found
+
+    def agree(self, texts: Mapping[str, str], where: str) -> None:
+        """Check as `Ranks.agree`, with the deadline of the first epoch.
+
+        Examples
+        --------
+        >>> MPI().agree({"seed": "0"}, "train(reduce)")  # doctest: +SKIP
+        """
+        self._deadline.began()
+        super().agree(texts, where)
 
     def ended_epoch(self) -> None:
         """Note the end of an epoch: the deadline follows from the times of the first.
@@ -164,10 +181,7 @@ class MPI(Ranks):
         --------
         >>> MPI().abort(3)  # doctest: +SKIP
         """
-        with suppress(OSError):  # nobody reads them any longer
-            sys.stdout.flush()
-            sys.stderr.flush()
-        self._comm.Abort(status)
+        end_all(self._comm, status)
 
     def _summed_on_device(self, x: Array) -> Array:
         from backprop_xp.distributed.cuda_sums import sum_on_device
@@ -180,23 +194,33 @@ class MPI(Ranks):
         return summed
 
 
+def _library() -> Any:
+    """Return ``mpi4py.MPI``, which loads an MPI."""
+    try:
+        return importlib.import_module("mpi4py.MPI")
+    except (ImportError, RuntimeError) as error:  # a RuntimeError where there is none
+        came = f"mpi4py, but no MPI that it can load ({' '.join(str(error).split())})"
+        advice = "Run: python -m pip install mpich; or load the MPI of the cluster"
+        raise MissingExtraError("MPI()", came, "an MPI such as mpich", advice) from error
+
+
 def _end_all_by_errors(comm: Any) -> None:
     """Let an error that nothing catches end all ranks, after it is printed with its rank."""
     before = sys.excepthook
     if getattr(before, "ends_all_ranks", False):
         return
 
-    def end_all(
+    def end_all_by(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         rank = f"rank {comm.Get_rank()} of {comm.Get_size()}"
         try:
-            print(f"{rank}, process {os.getpid()}:", file=sys.stderr)
-            before(kind, error, trace)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            with redirect_stderr(StringIO()) as said:
+                before(kind, error, trace)
+            text = f"{rank}, process {os.getpid()}:\n{said.getvalue()}"
+            print(text, end="", file=sys.stderr)  # at once: another rank prints before or after it
         finally:  # also where nobody reads the errors any longer
-            comm.Abort(1)
+            end_all(comm, 1)
 
-    end_all.ends_all_ranks = True  # type: ignore[attr-defined]
-    sys.excepthook = end_all
+    end_all_by.ends_all_ranks = True  # type: ignore[attr-defined]
+    sys.excepthook = end_all_by

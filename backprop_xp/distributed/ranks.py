@@ -11,7 +11,7 @@ from backprop_xp.arrays.backend import Array, HostArray
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.errors import OptionError
 
-__all__ = ["ROWS", "Ranks", "Share"]
+__all__ = ["ROWS", "Ranks", "Share", "gathered_at"]
 
 ROWS = ("common", "own")
 
@@ -185,16 +185,19 @@ class Ranks(ABC):
     def agree(self, texts: Mapping[str, str], where: str) -> None:
         """Check that the texts of all ranks are equal, name by name.
 
+        A training calls it before any other sum over ranks, and after its last one.
+
         Raises
         ------
         OptionError
             A text differs from the text of rank 0, in all ranks. The error names the first rank.
+            Or a rank is at another place of its program.
 
         Examples
         --------
         >>> ranks.agree({"seed": "0"}, "train(reduce)")  # doctest: +SKIP
         """
-        first, *others = self.gathered(dict(texts))
+        first, *others = gathered_at("the start or the end of a training", dict(texts), self)
         for rank, found in enumerate(others, start=1):
             for name in sorted({*first, *found}, key=[*first, *found].index):
                 expected, came = first.get(name), found.get(name)
@@ -214,7 +217,7 @@ class Ranks(ABC):
         >>> ranks.counts(100)  # doctest: +SKIP
         [100, 98]
         """
-        return self.gathered(count) if self.rows == "own" else [count]
+        return gathered_at("a count of cases", count, self) if self.rows == "own" else [count]
 
     def share(self, count: int) -> Share:
         """Return the cases that this rank scores, of `count` cases that it has.
@@ -226,4 +229,30 @@ class Ranks(ABC):
         """
         if self.rows == "common":
             return Share.of(count, self.rank, self.size)
-        return Share(0, count, sum(self.gathered(count)))
+        return Share(0, count, sum(gathered_at("scores of cases", count, self)))
+
+
+def gathered_at(moment: str, value: Any, ranks: Ranks) -> list[Any]:
+    """Return the values of all ranks, after a check that all of them are at the same moment.
+
+    Raises
+    ------
+    OptionError
+        A rank is at another moment than this one. The error names the first such rank.
+
+    Examples
+    --------
+    >>> gathered_at("the end of epoch 2", ranks.rank, ranks)  # doctest: +SKIP
+    [0, 1]
+    """
+    found = ranks.gathered((moment, value))
+    for rank, one in enumerate(found):
+        other = one[0] if isinstance(one, tuple) and len(one) == 2 else "another call"
+        if other != moment:
+            raise OptionError(
+                f"train(reduce), rank {rank}",
+                f"{other!s:.100}",
+                f"{moment}, as in rank {ranks.rank}",
+                "Call train in all ranks, in the same order, and catch no error of one rank alone",
+            )
+    return [of_rank for _, of_rank in found]

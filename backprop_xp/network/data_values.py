@@ -1,6 +1,7 @@
 """The values of data, checked once before training: finite, in range, labels that exist."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -134,8 +135,12 @@ def check_labels(Y: Any, n_out: int, where: str, numbers: Any = None) -> None:
     )
 
 
-def check_case_weights(w: Any, where: str, dtype: str) -> None:
+def check_case_weights(
+    w: Any, where: str, dtype: str, total: Callable[[Any], Any] | None = None
+) -> None:
     """Refuse case weights that are negative, not finite, or zero throughout.
+
+    Where the cases are those of one rank, `total` adds numbers up over all ranks.
 
     Raises
     ------
@@ -146,6 +151,7 @@ def check_case_weights(w: Any, where: str, dtype: str) -> None:
     if (host < 0).any():
         came = f"a weight of {host.min()}"
         raise DataError(where, came, "weights >= 0", "Leave cases out with weight 0")
-    if (host.max(axis=-1) == 0).any():
+    largest = host.max(axis=-1)
+    if ((largest if total is None else total(largest)) == 0).any():
         expected = "at least one above 0 for each network"
         raise DataError(where, "weights that are all 0", expected, "Pass None for 1/m each")

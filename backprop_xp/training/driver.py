@@ -14,6 +14,7 @@ from backprop_xp.arrays.device_memory import device_bytes
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.early_stopping import EarlyStopping
+from backprop_xp.distributed.ranks import gathered_at
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
@@ -67,7 +68,7 @@ class Driver(ABC):
         from backprop_xp.training.resume import restore_snapshot, snapshot_to_resume
 
         snapshot = snapshot_to_resume(task, options, self.callbacks)
-        self.ranks = task.ranks
+        self.ranks, self._interrupts_all = task.ranks, False
         if task.ranks is None:
             jobs = jobs_of(self.rule, task.theta, options.jobs, guard.threads, len(task.devices))
             workers = Workers(self.rule, task.theta, jobs, task.devices)
@@ -106,8 +107,14 @@ class Driver(ABC):
             self.train()
             self.guard.reached(self.progress.weights, self.progress.epoch)
             self.tell("on_train_end", sorted(self.callbacks, key=_place_at_end))
-        if self.interrupts.noted:  # now, so that no checkpoint holds it: a resumed run goes on
+            self._agree_on_end()
+        if self.interrupted:  # now, so that no checkpoint holds it: a resumed run goes on
             self.progress.stopped = self._interrupted()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ends the run; of several ranks, whether they have agreed on it."""
+        return self.interrupts.noted if self.ranks is None else self._interrupts_all
 
     def agree_on_stops(self) -> None:
         """Stop in all ranks where a callback or Ctrl-C stops one of them.
@@ -122,7 +129,8 @@ class Driver(ABC):
         at = self.progress
         # a tenth of the time of SHA-256
         same = crc32(np.ascontiguousarray(to_host(at.weights)).data)
-        found = self.ranks.gathered((same, at.stopped, self.interrupts.noted))
+        moment = f"the end of epoch {at.epoch}"
+        found = gathered_at(moment, (same, at.stopped, self.interrupts.noted), self.ranks)
         for rank, (other, _, _) in enumerate(found):
             if other != found[0][0]:
                 came, expected = f"another theta after epoch {at.epoch}", "theta as in rank 0"
@@ -131,8 +139,24 @@ class Driver(ABC):
         stopped = next((text for _, text, _ in found if text), None)
         if stopped is not None and not at.stopped:
             at.stop(stopped)
-        self.interrupts.noted = any(noted for _, _, noted in found)
+        self._interrupts_all = any(noted for _, _, noted in found)
         self.ranks.ended_epoch()
+
+    def _agree_on_end(self) -> None:
+        """Check that all ranks return the same θ, which `EarlyStopping` may take from an epoch.
+
+        Raises
+        ------
+        OptionError
+        """
+        if self.ranks is None:
+            return
+        at = self.progress
+        found = {
+            "epoch of theta": f"{np.asarray(at.taken).tolist()}, {at.left.tolist()}",
+            "theta after training": digest(to_host(at.weights).tobytes()),
+        }
+        self.ranks.agree(found, "train(reduce)")
 
     def result(self) -> Run:
         """Return the run, with a copy of θ."""

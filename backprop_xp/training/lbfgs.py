@@ -132,11 +132,11 @@ class Minimisation(Driver):
             look(intermediate_result.x)
             self._tell_of(entries)
             self.agree_on_stops()
-            if progress.stopped or self.interrupts.noted:
+            if progress.stopped or self.interrupted:
                 raise StopIteration
 
         look(row.copy())
-        if network.number and self.interrupts.noted:  # while an earlier one was minimised
+        if network.number and self.interrupted:  # while an earlier one was minimised
             return entries, "interrupted"
         result = self._minimize(
             network.cost_and_gradient,

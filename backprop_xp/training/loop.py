@@ -79,7 +79,7 @@ class Loop(Driver):
     def train(self) -> None:
         """Train up to the last epoch, or until a callback or Ctrl-C stops training."""
         progress = self.progress
-        while progress.epoch < progress.epochs and not (progress.stopped or self.interrupts.noted):
+        while progress.epoch < progress.epochs and not (progress.stopped or self.interrupted):
             first = progress.epoch
             count = min(self._looks.begin(), progress.epochs - first)
             if count == 1:

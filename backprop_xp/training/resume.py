@@ -20,7 +20,7 @@ from backprop_xp.arrays.rows import in_memory, rows_of
 from backprop_xp.arrays.scalars import check_count
 from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.restored import file_to_resume, restore_callbacks, stopper
-from backprop_xp.distributed.ranks import Ranks
+from backprop_xp.distributed.ranks import Ranks, gathered_at
 from backprop_xp.errors import CheckpointWarning
 from backprop_xp.files.safetensors_file import interpreting
 from backprop_xp.files.training_state import Snapshot, check_settings
@@ -71,16 +71,18 @@ def snapshot_to_resume(task: Task, options: Options, callbacks: Sequence[Any]) -
 def _agreed(
     texts: Mapping[str, str], ranks: Ranks, task: Task, options: Options
 ) -> Mapping[str, str]:
-    """Return the texts of rank 0, after a check that those of all ranks are equal.
+    """Return the texts of all ranks, after a check that they are equal.
 
-    Texts of rows are left out where each rank has rows of its own.
+    Where each rank has rows of its own, their texts are not compared; a text of rank 0 then gets
+    the digest of the others.
     """
     own = {"X", "Y", "validation(X)", "validation(Y)", "validation(weights)", "case_weights"}
     left_out = own | {"cases"} if ranks.rows == "own" else set()
     run = {
         "backprop_xp": import_module(__name__.partition(".")[0]).__version__,
         "numpy": np.__version__,
-        "rows": ranks.rows,
+        "Y of classes": str(task.cases.labelled),
+        "validation(Y) of classes": str(task.validation and task.validation.labelled),
         "accumulate": str(ranks.accumulate),
         "epochs": str(options.epochs),
         "epoch": str(task.resumed.epoch if task.resumed else 0),
@@ -88,8 +90,16 @@ def _agreed(
     compared = {name: text for name, text in texts.items() if name not in left_out}
     theta = {"theta": digest(to_host(task.theta).tobytes())}
     ranks.agree({**run, **compared, **theta}, "train(reduce)")
-    agreed: Mapping[str, str] = ranks.first(texts)
-    return agreed
+    found = gathered_at("the texts of all arguments", dict(texts), ranks)
+    return {name: _joined([one[name] for one in found]) for name in texts}
+
+
+def _joined(of_ranks: Sequence[str]) -> str:
+    """Return the text of rank 0, and the digest of the others where one differs."""
+    first, *others = of_ranks
+    if all(one == first for one in others):
+        return first
+    return f"{first}, other ranks {digest(repr(others).encode())}"
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:

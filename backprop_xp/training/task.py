@@ -114,15 +114,18 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
     resumed = None if file is None else read_snapshot(file)
     rates = _layer_rates(net, options)
     place = _place(net, rows.like, theta, options, resumed)
+    X_others = Y_others = w_others = others = None
+    if options.validation is not None:
+        X_others, Y_others, w_others = _validation(options.validation)
+    if ranks is not None:
+        ranks.agree(_given(options, place, w_others), "train(reduce)")
     with context_of(place.xp, place.device):
         cases = loaded(net, rows, Y, place, "train")
         weights = options.case_weights, options.class_weights
         total = ranks.total if ranks is not None and ranks.rows == "own" else None
         cases = weighted(cases, *weights, net, place, "train", total=total)
-        X_others = Y_others = w_others = others = None
         if options.validation is not None:
             where = "train(validation)"
-            X_others, Y_others, w_others = _validation(options.validation)
             others = loaded(net, place.rows(X_others, f"{where}(X)"), Y_others, place, where)
             others = weighted(others, w_others, None, net, place, where, "weights", total)
         with memory_errors("train(theta)", "room for the parameters", _SMALLER):
@@ -160,6 +163,22 @@ def prepared(net: Network, X: Any, Y: Any, theta: Any, options: Options) -> Task
         count_of_others,
         () if options.device is None else tuple(x.handle for x in select_devices(options.device)),
     )
+
+
+def _given(options: Options, place: Place, w_others: Any) -> Mapping[str, str]:
+    """Return as texts the arguments from which sums over the ranks' own rows follow."""
+    arrays = {
+        "case_weights": options.case_weights,
+        "validation": options.validation,
+        "validation(weights)": w_others,
+    }
+    by_class = options.class_weights
+    return {
+        "rows": getattr(options.reduce, "rows", ""),
+        "stack": f"{list(place.lead)}",
+        "class_weights": "a mapping" if isinstance(by_class, Mapping) else repr(by_class),
+        **{name: "None" if x is None else "given" for name, x in arrays.items()},
+    }
 
 
 def _place(

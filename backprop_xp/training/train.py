@@ -250,9 +250,9 @@ def train(
         The processes that train as one, such as `distributed.MPI`. Each of them calls `train` with
         the same arguments, and computes the gradient of its share of each batch; the sum of these
         gradients is the gradient of the batch. Batches, means and norms are those of all cases, and
-        θ is the θ of one process, up to rounding. Callbacks that write to files or to the screen
-        are called in the first process alone; your own are called in all. A stop by a callback, or
-        by Ctrl-C, holds for all processes, at the end of its epoch.
+        θ is the θ of one process, up to rounding. Callbacks that write to files or to the screen,
+        and subclasses of them, are called in the first process alone; your own are called in all. A
+        stop by a callback, or by Ctrl-C, holds for all processes, at the end of its epoch.
 
     Returns
     -------

@@ -44,3 +44,21 @@ def test_it_is_ten_times_the_longest_time_between_two_sums(times, expected, monk
 
 def test_a_given_one_stays(monkeypatch):
     assert after([0, 1, 2, 21], monkeypatch, given=5) == 5
+
+
+def test_between_two_trainings_it_is_the_first():
+    made, found = Deadline(LIBRARY, RANKS, None), []
+    for _ in range(2):
+        made.began()
+        found.append(made.seconds)
+        made.ended_epoch()
+        found.append(made.seconds)
+    made.began()
+    assert [*found, made.seconds] == [600, 30, 600, 30, 600]
+
+
+def test_a_wait_that_fails_is_over():
+    made = Deadline(LIBRARY, RANKS, 5.0)
+    with pytest.raises(ValueError, match="no pickle"), made.waiting():
+        raise ValueError("no pickle")
+    assert made._since is None

@@ -103,6 +103,35 @@ def test_own_rows_resume(tmp_path):
     assert resumed[0].history == expected[0].history
 
 
+@pytest.mark.parametrize("changed", [0, 1])
+def test_own_rows_of_any_rank_must_be_those_of_the_checkpoint(tmp_path, changed):
+    X, Y, *_ = data()
+    net = bp.Network([7, 3], output="softmax", loss="cross_entropy")
+
+    def work(shift=0, **options):
+        def on(ranks):
+            rows = X[ranks.rank :: 2] + shift * (ranks.rank == changed)
+            return bp.train(net, rows, Y[ranks.rank :: 2], epochs=2, reduce=ranks, **options)
+
+        return on_ranks(2, on, rows="own")
+
+    work(callbacks=[bp.Checkpoint(tmp_path / "run")])
+    with pytest.raises(bp.OptionError, match=r"train\(resume\): got X="):
+        work(shift=1, resume=tmp_path / "run")
+
+
+def test_a_subclass_of_a_callback_that_writes_is_called_in_the_first_rank(tmp_path):
+    class Own(bp.Checkpoint):
+        pass
+
+    def work(ranks):
+        return trained({"callbacks": [Own(tmp_path / "run")]}, ranks, 3)
+
+    first, second = on_ranks(2, work)
+    assert first.theta.tobytes() == second.theta.tobytes()
+    assert len(list((tmp_path / "run").iterdir())) == 2
+
+
 def test_only_the_first_rank_writes(tmp_path, capsys):
     def work(ranks):
         callbacks = [bp.CSVLog(tmp_path / f"{ranks.rank}.csv"), Count()]

@@ -1,5 +1,6 @@
 """Ranks of MPI, in processes that ``mpiexec`` starts."""
 
+import importlib
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from needs import every, needs
 from rank_cases import OTHERS_TO_A_COST, trained
 
 import backprop_xp as bp
+from backprop_xp.distributed import mpi
 
 needs("mpi4py")
 MPIEXEC, PS, PGREP = (shutil.which(name) or "" for name in ("mpiexec", "ps", "pgrep"))
@@ -52,7 +55,8 @@ def ended(process, seconds):
 def left_over():
     """Return the processes of a training that are still there."""
     found = subprocess.run([PS, "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if str(PROGRAM) in line]  # not of another checkout
+    of_this_checkout = str(PROGRAM)
+    return [line for line in found.stdout.splitlines() if of_this_checkout in line]
 
 
 @pytest.mark.parametrize("size", [2, pytest.param(3, marks=every)])
@@ -150,6 +154,16 @@ def test_the_command_prints_the_digest_of_one_process(tmp_path):
     assert len(digests) == 1
 
 
+def test_an_error_of_the_command_in_one_rank_ends_all(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "epoch-000001.safetensors").touch()  # read by the rank that writes alone
+    program = sys.executable, "-m", "backprop_xp"
+    given = "train", "xor", "--mpi", "--epochs", "1", "--plot", "", "--checkpoint", "run"
+    status, out, err = ended(started(2, *given, program=program, cwd=tmp_path), DEADLINE)
+    assert status == 1
+    assert "error: rank 0: Checkpoint(folder): got 'run'" in out + err
+
+
 @every
 def test_the_example_prints_the_digest_of_one_process():
     program = sys.executable, str(ROOT / "examples" / "many_machines.py")
@@ -178,3 +192,14 @@ def test_one_rank_alone_needs_no_mpiexec():
 def test_arguments_out_of_range(options, said):
     with pytest.raises(bp.BackpropError, match=said):
         bp.distributed.MPI(**options)
+
+
+def test_mpi4py_without_an_mpi_names_the_command(monkeypatch):
+    def none(name):
+        if name == "mpi4py.MPI":
+            raise RuntimeError("cannot load MPI library\nlibmpi.so: no such file")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(mpi, "importlib", SimpleNamespace(import_module=none))
+    with pytest.raises(bp.MissingExtraError, match=r"cannot load MPI.*pip install mpich"):
+        bp.distributed.MPI()

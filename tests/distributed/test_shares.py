@@ -82,6 +82,8 @@ OPTIONS = {
     "balanced": {"class_weights": "balanced"},
     "dropout": {"dropout": 0.2, "clip_norm": 0.5, "momentum": 0.5},
     "full batch": {"batch_size": None},
+    "a rank of weights 0": {"case_weights": np.repeat([0.0, 2.0], 48)},
+    "a rank of a class of weight 0": {"class_weights": {0: 0.0, 2: 0.0}},
 }
 
 
@@ -91,7 +93,10 @@ def test_own_rows_train_as_one_process_on_the_same_batches(name):
     X, Y, X_others, Y_others = data()
     net, of_others = bp.Network([7, 9, 3], "tanh", "softmax", "cross_entropy"), np.arange(31)
     parts, weights = np.split(np.arange(96), 2), np.linspace(0.5, 2, 96)
+    if name == "a rank of a class of weight 0":
+        Y[:48] = 0
     options = {"epochs": 4, "batch_size": 16, "seed": 3, **OPTIONS[name]}
+    weights = options.pop("case_weights", weights)
     options["optimizer"] = bp.SGD(0.1, options.pop("momentum", 0.0))
 
     def run_on(rows, others, **more):
@@ -136,3 +141,15 @@ def test_ranks_of_own_rows_may_have_few_and_many():
     )
     assert runs[0].theta.tobytes() == runs[1].theta.tobytes()
     assert runs[0].history == runs[1].history
+
+
+@pytest.mark.parametrize(
+    "options", [{"case_weights": np.zeros(50)}, {"class_weights": dict.fromkeys(range(3), 0.0)}]
+)
+def test_weights_that_are_0_in_all_ranks_are_refused(options):
+    X, Y, *_ = data()
+    net = bp.Network([7, 3], output="softmax", loss="cross_entropy")
+    with pytest.raises(bp.BackpropError, match=r"_weights\)"):
+        on_ranks(
+            2, lambda ranks: bp.train(net, X[:50], Y[:50], reduce=ranks, **options), rows="own"
+        )

@@ -72,7 +72,8 @@ def weights_by_class(
         expected = "None, 'balanced', or a mapping from classes to weights"
         advice = "Such as {0: 1.0, 1: 5.0}; pass weights of cases as case_weights="
         raise OptionError(WHERE, f"{class_weights!r:.100}", expected, advice)
-    if not weighted.max(axis=-1).all():
+    largest = weighted.max(axis=-1)
+    if not (largest if total is None else total(largest)).all():
         expected = "at least one case with a weight above 0, for each network"
         raise OptionError(
             WHERE, f"{class_weights!r:.100}", expected, "Give a class that occurs a weight above 0"

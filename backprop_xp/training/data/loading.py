@@ -226,7 +226,7 @@ def _weights_of_cases(
     columns.check_weighs_cases(case_weights, where)
     weights = place.array(case_weights, where)
     columns.check_shape_of_weights(weights, place.lead, m, where)
-    data_values.check_case_weights(weights, where, place.dtype)
+    data_values.check_case_weights(weights, where, place.dtype, total)
     host = of_mean_one(np.array(to_host(weights), dtype=np.float64), total)
     flat: HostArray = place.flat(host, 1)
     return flat
