@@ -18,6 +18,7 @@ from backprop_xp.distributed.ranks import gathered_at
 from backprop_xp.errors import CheckpointWarning, OptionError
 from backprop_xp.optimizers.protocol import Optimizer
 from backprop_xp.training.failures import Guarded
+from backprop_xp.training.fingerprint import digest
 from backprop_xp.training.interrupts import Interrupts
 from backprop_xp.training.optimizer_state import OptimizerState
 from backprop_xp.training.options import Options
