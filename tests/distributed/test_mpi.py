@@ -52,11 +52,10 @@ def ended(process, seconds):
     return process.returncode, out, err
 
 
-def left_over():
-    """Return the processes of a training that are still there."""
+def left_over(folder):
+    """Return the processes of a training with this argument that are still there."""
     found = subprocess.run([PS, "-eo", "args"], capture_output=True, text=True, check=True)
-    of_this_checkout = str(PROGRAM)
-    return [line for line in found.stdout.splitlines() if of_this_checkout in line]
+    return [line for line in found.stdout.splitlines() if str(folder) in line]
 
 
 @pytest.mark.parametrize("size", [2, pytest.param(3, marks=every)])
@@ -76,27 +75,27 @@ SAID = {
 
 
 @pytest.mark.parametrize("fault", [*list(SAID)[:3], pytest.param("exit", marks=every)])
-def test_a_fault_of_a_rank_ends_all(fault):
-    process = started(2, fault)
+def test_a_fault_of_a_rank_ends_all(fault, tmp_path):
+    process = started(2, fault, tmp_path)
     status, out, err = ended(process, DEADLINE)
     assert status != 0
     assert re.search(SAID[fault], out + err, re.DOTALL), out + err
     until = time.monotonic() + 5
-    while left_over() and time.monotonic() < until:
+    while left_over(tmp_path) and time.monotonic() < until:
         time.sleep(0.1)
-    assert left_over() == []
+    assert left_over(tmp_path) == []
 
 
 @pytest.mark.parametrize("fault", ["hang", pytest.param("raise", marks=every)])
-def test_ranks_end_where_nobody_reads_their_errors(fault):
-    process = started(2, fault)
+def test_ranks_end_where_nobody_reads_their_errors(fault, tmp_path):
+    process = started(2, fault, tmp_path)
     process.stdout.close()
     process.stderr.close()
     assert process.wait(DEADLINE) != 0
     until = time.monotonic() + 5
-    while left_over() and time.monotonic() < until:
+    while left_over(tmp_path) and time.monotonic() < until:
         time.sleep(0.1)
-    assert left_over() == []
+    assert left_over(tmp_path) == []
 
 
 @every
@@ -111,7 +110,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
         while True:
             process = started(2, "resume", folder)
             try:
-                status, _, err = ended_after(process, moments.uniform(1, 2.5))
+                status, _, err = ended_after(process, moments.uniform(1, 2.5), folder)
             except subprocess.TimeoutExpired:
                 killed += 1
                 continue
@@ -123,14 +122,13 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     pytest.fail(f"{killed} kills")
 
 
-def ended_after(process, seconds):
-    """Return as `ended`; kill a rank after some seconds, and raise TimeoutExpired."""
+def ended_after(process, seconds, folder):
+    """Return as `ended`; kill a rank of a folder after some seconds, and raise TimeoutExpired."""
     try:
         out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        found = subprocess.run(
-            [PGREP, "-f", PROGRAM.name], capture_output=True, text=True, check=False
-        )
+        named = rf"{re.escape(str(folder))}$"  # other trainings may run on the machine
+        found = subprocess.run([PGREP, "-f", named], capture_output=True, text=True, check=False)
         ranks = [int(n) for n in found.stdout.split() if int(n) != process.pid]
         for rank in ranks[-1:]:
             os.kill(rank, signal.SIGKILL)

@@ -2,7 +2,8 @@
 
 MODE is ``cases``, which prints the largest difference from one process as JSON for each case; or a
 fault of rank 1: ``raise``, ``kill``, ``hang``, ``exit``; or ``resume``, which trains to the end
-with checkpoints in FOLDER, and writes θ of rank 0 beside it.
+with checkpoints in FOLDER, and writes θ of rank 0 beside it. To a fault FOLDER is a name by which
+``ps`` tells one training from another.
 """
 
 import json
