@@ -132,10 +132,10 @@ def test_a_subclass_of_a_callback_that_writes_is_called_in_the_first_rank(tmp_pa
     assert len(list((tmp_path / "run").iterdir())) == 2
 
 
-def test_only_the_first_rank_writes(tmp_path, capsys):
+def test_only_the_first_rank_writes(tmp_path):
     def work(ranks):
         callbacks = [bp.CSVLog(tmp_path / f"{ranks.rank}.csv"), Count()]
-        trained({"callbacks": callbacks, "progress": True}, ranks, 3)
+        trained({"callbacks": callbacks}, ranks, 3)
         return callbacks[1].epochs
 
     class Count:
@@ -147,4 +147,20 @@ def test_only_the_first_rank_writes(tmp_path, capsys):
     assert on_ranks(3, work) == [3, 3, 3]
     assert [path.name for path in tmp_path.iterdir()] == ["0.csv"]
     assert np.loadtxt(tmp_path / "0.csv", delimiter=",", skiprows=1).shape[0] == 3
-    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_only_the_first_rank_shows_its_progress(rank, capsys):
+    class Alone(bp.distributed.Ranks):
+        size = 1
+
+        def sum(self, x):
+            return x
+
+        def gathered(self, value):
+            return [value]
+
+    ranks = Alone()
+    ranks.rank = rank
+    trained({"progress": True}, ranks, 3)
+    assert bool(capsys.readouterr().err) == (rank == 0)
