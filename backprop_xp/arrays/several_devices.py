@@ -1,6 +1,7 @@
 """Several devices of one library, by a list or by ``*`` for all of a kind."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from backprop_xp.arrays.backend import library_name
 from backprop_xp.arrays.devices import Device, count_of, select_device
@@ -30,7 +31,7 @@ def select_devices(given: "str | Device | Sequence[str | Device] | None") -> tup
     >>> [device.name for device in select_devices(["cpu"])]
     ['cpu']
     """
-    names = [given] if given is None or isinstance(given, str | Device) else list(given)
+    names: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
     found = [device for name in names for device in _devices(name)]
     of_all = [device.name for device in found]
     libraries = {library_name(device.xp) for device in found}

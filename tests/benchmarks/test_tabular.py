@@ -124,6 +124,7 @@ def test_the_command_computes_the_missing_cells_alone(tmp_path, monkeypatch, cap
         return RESULT
 
     monkeypatch.setattr(command, "computed", computed)
+    monkeypatch.setattr(command, "missing", lambda packages: [])  # noqa: ARG005
     options = ["--tables", "concrete", "--methods", ",".join(names), "--deadline", "5"]
     files = ["--cells", str(path), "--json", str(tmp_path / "a.json")]
     assert main(["tables", *options, *files, "--splits", "2"]) == 0

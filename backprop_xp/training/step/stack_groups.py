@@ -31,8 +31,8 @@ def groups_of(
     Examples
     --------
     >>> import numpy as np
-    >>> groups_of(np.zeros((256, 2410), "float32"), (64, 32, 10), batch_size=32)
-    [slice(0, 86, None), slice(86, 172, None), slice(172, 256, None)]
+    >>> groups_of(np.zeros((96, 2410), "float32"), (64, 32, 10), batch_size=32)
+    [slice(0, 32, None), slice(32, 64, None), slice(64, 96, None)]
     """
     count, most = theta.shape[0], most_at_once(theta, sizes, batch_size, compiled=compiled)
     size = -(-count // max(-(-count // most), min(least, count)))
@@ -48,7 +48,7 @@ def most_at_once(
     --------
     >>> import numpy as np
     >>> most_at_once(np.zeros(2410, "float32"), (64, 32, 10), batch_size=32)
-    102
+    41
     """
     numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
     on_cpu = COMPILED_BYTES if compiled else CPU_BYTES
