@@ -45,7 +45,7 @@ class Slowly:
     """Gives each epoch some milliseconds, in which it can be killed."""
 
     def on_epoch_end(self, _):
-        time.sleep(0.01)
+        time.sleep(0.04)
 
 
 if mode == "cases":
