@@ -233,11 +233,11 @@ def train(
         live curve of the cost in Jupyter and marimo. A screen that fails gives a warning, and
         training goes on.
     jobs : int, optional
-        The threads, ≥ 1, that train the groups of a large stack on a CPU, by default as many as the
-        array library would use for a product, but at most 8 where steps are not compiled. So
-        OMP_NUM_THREADS, joblib and threadpoolctl limit them. Each uses one thread of BLAS. Groups
-        follow from sizes alone, and any number of jobs gives the same bits. NumPy and PyTorch
-        profit from jobs; JAX, a GPU and parts of your own run as one.
+        The threads, ≥ 1, that train the groups of a large stack on a CPU. By default compiled steps
+        take as many as NumPy would use for a product, so that OMP_NUM_THREADS, joblib and
+        threadpoolctl limit them; other steps take one, since small arrays gain nothing. Each
+        uses one thread of BLAS. Groups follow from sizes alone, and any number of jobs gives the
+        same bits. JAX, a GPU and parts of your own run as one.
     resume : path or Checkpoint, optional
         The checkpoint to resume: a file, a folder or a `Checkpoint`. A folder stands for the file
         of its last epoch. The folder of a `Checkpoint` may still be empty: then a new run begins.

@@ -10,7 +10,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import array_api_compat
 
@@ -32,9 +32,6 @@ from backprop_xp.training.step.update import UpdateRule
 __all__ = ["Worker", "Workers", "jobs_of"]
 
 T = TypeVar("T")
-# Jobs by default with recorded steps. For 32 networks of [64, 32, 10] a call of NumPy takes 8 µs.
-# Python's lock is held for 0.5 µs between two: 16 threads would wait for it most of the time.
-MOST_RECORDED: Final = 8
 
 
 class Worker:
@@ -212,7 +209,9 @@ def jobs_of(rule: UpdateRule, theta: Array, asked: int | None, threads: int, dev
     rule : UpdateRule
     theta : array (P,), or (K, P) for a stack
     asked : int or None
-        As the user asks for; None for as many as `threads`.
+        As the user asks for; None for as many as `threads` where steps are compiled. Recorded steps
+        hold Python's lock between two calls, so that two threads on two cores took 1.2 times as
+        long as one for 64 networks of [64, 32, 10] (benchmarks/RESULTS.md, ``machines``).
     threads : int
         The threads that the array library uses for a product.
     devices : int
@@ -231,5 +230,4 @@ def jobs_of(rule: UpdateRule, theta: Array, asked: int | None, threads: int, dev
         why = "a GPU does one group after another; name several in device="
     if why and (asked or 1) > 1:
         warnings.warn(f"train(jobs): {asked} jobs run as one: {why}", stacklevel=2)
-    by_itself = threads if rule.compiled else min(threads, MOST_RECORDED)
-    return 1 if why else asked or by_itself
+    return 1 if why else asked or (threads if rule.compiled else 1)

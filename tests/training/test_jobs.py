@@ -17,6 +17,8 @@ import backprop_xp as bp
 from backprop_xp.arrays.devices import Device
 from backprop_xp.training import trainer, workers
 from backprop_xp.training.step import stack_groups
+from backprop_xp.training.step.update import UpdateRule
+from backprop_xp.training.workers import jobs_of
 
 K = 7
 OWN = np.stack([X + k for k in range(K)])
@@ -217,11 +219,16 @@ def test_jobs_are_a_count(jobs):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_by_default_as_many_jobs_as_blas_has_threads(threads, two_groups):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
-    with threadpoolctl.threadpool_limits(threads, "blas"):
-        found = max(x["num_threads"] for x in threadpoolctl.threadpool_info())
-        assert trained().execution == ("recorded" if found == 1 else "recorded, 2 jobs")
+def test_by_default_as_many_jobs_as_threads_where_steps_are_compiled(threads):
+    theta = np.zeros((4, CLASSES.parameter_count))
+    for compiled, jobs in ((True, threads), (False, 1)):
+        rule = UpdateRule(CLASSES, bp.SGD(0.1), compiled=compiled)
+        assert jobs_of(rule, theta, None, threads, 1) == jobs
+        assert jobs_of(rule, theta, 3, threads, 1) == 3
+
+
+def test_recorded_steps_are_one_job_by_default(two_groups):
+    assert trained().execution == "recorded"
 
 
 def test_a_part_of_your_own_runs_as_one(two_groups):
