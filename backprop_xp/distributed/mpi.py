@@ -186,10 +186,10 @@ class MPI(Ranks):
     def _summed_on_device(self, x: Array) -> Array:
         from backprop_xp.distributed.cuda_sums import sum_on_device
 
-        if self._on_device is None:
-            self._on_device = sum_on_device(self._library, self._comm)
-            self.transport = self._on_device.transport
         with self._deadline.waiting():
+            if self._on_device is None:
+                self._on_device = sum_on_device(self._library, self._comm)
+                self.transport = self._on_device.transport
             summed: Array = self._on_device(x)
         return summed
 

@@ -172,16 +172,6 @@ class Ranks(ABC):
         summed: Any = self.sum(np.array(x, np.float64))
         return np.asarray(summed)
 
-    def first(self, value: Any) -> Any:
-        """Return the value of the first rank whose value is not None; None where all are.
-
-        Examples
-        --------
-        >>> ranks.first("stop" if ranks.rank else None)  # doctest: +SKIP
-        'stop'
-        """
-        return next((one for one in self.gathered(value) if one is not None), None)
-
     def agree(self, texts: Mapping[str, str], where: str) -> None:
         """Check that the texts of all ranks are equal, name by name.
 

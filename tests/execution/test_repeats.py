@@ -86,6 +86,16 @@ def test_sums_of_other_axes_are_other_operations():
     assert names(check(step, x=x)).count("add") == 4
 
 
+def test_an_axis_counted_from_the_front_is_another_one_under_more_axes():
+    x = np.linspace(-1, 2, 16).reshape(4, 4)
+
+    def step(carry, number, x):
+        first, again = np.maximum.reduce(x, 1), np.maximum.reduce(x[None, ...], 1)[0]
+        return carry + x, (first, np.tanh(again))
+
+    assert names(check(step, x=x)).count("maximum") == 2
+
+
 def test_a_repeated_operation_that_is_broadcast_otherwise():
     x = np.arange(4.0).reshape(2, 2)
 
