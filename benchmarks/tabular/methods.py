@@ -123,8 +123,24 @@ def _tabm(split: Split, classes: bool, seed: int) -> Any:
 
 def _by_pytabkit(kind: Any, split: Split, seed: int) -> Any:
     model = kind(device="cpu", random_state=seed, n_threads=1, verbosity=0)
-    model.fit(split.X, split.y)
-    return _predicted(model, split.X_test, "Classifier" in kind.__name__)
+    X, X_test = _filled(split)
+    model.fit(X, split.y)
+    return _predicted(model, X_test, "Classifier" in kind.__name__)
+
+
+def _filled(split: Split) -> tuple[Any, Any]:
+    """Return the rows with the median of training for each missing number, and a column beside it.
+
+    pytabkit's networks refuse missing numbers. The column tells where a number was missing.
+    """
+    X, X_test = split.X.copy(), split.X_test.copy()
+    for name in split.X.select_dtypes("number"):
+        middle, lacks = split.X[name].median(), split.X[name].isna().any()
+        for rows in (X, X_test):
+            if lacks:
+                rows[f"{name} is missing"] = rows[name].isna().astype(float)
+            rows[name] = rows[name].fillna(middle)
+    return X, X_test
 
 
 def _known(split: Split) -> Any:

@@ -261,3 +261,19 @@ def test_a_package_that_is_missing_is_named_and_nothing_is_started(
 
 def test_names_of_all_tables():
     assert list(NAMES) == [one.item for one in catalogue.TABLES]
+
+
+def test_missing_numbers_become_the_median_of_training():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame({"a": [1.0, None, 3.0, 8.0], "b": [1, 2, 3, 4], "c": list("pqpq")})
+    X_test = pandas.DataFrame({"a": [None, 2.0], "b": [None, 7.0], "c": ["p", None]})
+    given = X.copy(), X_test.copy()
+    filled, test = methods._filled(catalogue.Split(X, None, X_test, None))
+    assert filled["a"].tolist() == [1.0, 3.0, 3.0, 8.0]
+    assert filled["a is missing"].tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert (test["a"].tolist(), test["b"].tolist()) == ([3.0, 2.0], [2.5, 7.0])
+    assert test["a is missing"].tolist() == [1.0, 0.0]
+    assert list(filled) == list(test) == ["a", "b", "c", "a is missing"]
+    assert test["c"].isna().tolist() == [False, True]
+    pandas.testing.assert_frame_equal(X, given[0])
+    pandas.testing.assert_frame_equal(X_test, given[1])
