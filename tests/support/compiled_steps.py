@@ -67,9 +67,14 @@ def both(
     return found
 
 
-def assert_same(found):
+def assert_same(found, *, rounding=0):
+    """Assert that both are equal: to the bit, or to so many roundings of the largest number."""
     recorded, compiled = found
     for one, other in zip(recorded, compiled, strict=True):
         if one is not None:
-            np.testing.assert_array_equal(other, one)
             assert other.dtype == one.dtype
+            if rounding and one.dtype.kind == "f":
+                most = rounding * np.finfo(one.dtype).eps * np.abs(one).max()
+                np.testing.assert_allclose(other, one, rtol=0, atol=most)
+            else:
+                np.testing.assert_array_equal(other, one)

@@ -8,15 +8,18 @@
     kernel_text    a kernel of elementwise operations as nested loops
     stages         the axes and the order of these loops
     table          sizes, strides and addresses as integers
+    folding        gradient descent as a product that is subtracted from the weights
     loops          NumPy's own inner loops by their addresses
-    intrinsics     two functions that numba lacks
+    blas           NumPy's BLAS by the address of a product that adds
+    intrinsics     functions that numba lacks
     cache          compiled functions for later processes
     replayer       the compiled function in place of the recorded step
 
 Kernels are those of `cuda.fusion`, so that no formula is written twice. Products are calls of the
 loop of NumPy's `matmul`, and so of NumPy's BLAS; `exp`, `tanh` and their like are calls of NumPy's
-loops too. So the numbers are those of the recorded step to the bit, but for a sum over the units of
-a single case, which NumPy adds in another order.
+loops too. So the numbers are those of the recorded step to the bit, but for two things that are
+equal to rounding: the weights of plain gradient descent, where BLAS adds to them, and a sum over
+the units of a single case, which NumPy adds in another order.
 
 This room is loaded where compiled training is asked for, and needs numba then.
 """

@@ -1,7 +1,8 @@
-"""Two functions of compiled code that numba lacks: a pointer from an address, a call of an address.
+"""Functions of compiled code that numba lacks: pointers from addresses, calls of addresses, a hint.
 
 Compiled programs import them by name: `pointer_f4`, `pointer_f8`, `pointer_i4`, `pointer_i8`,
-`pointer_u1` and `call_loop`. numba is imported with the first of them, not with this module.
+`pointer_u1`, `call_loop`, `call_gemm_i4`, `call_gemm_i8` and `prefetch`. numba is imported with the
+first of them, not with this module.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,11 @@ __all__ = ["functions"]
 
 _TYPES: Final = {"f4": "float32", "f8": "float64", "i4": "int32", "i8": "int64", "u1": "uint8"}
 
+_CALLS: Final = ("call_loop", "call_gemm_i4", "call_gemm_i8", "prefetch")
+
 
 def __getattr__(name: str) -> Any:
-    if name == "call_loop" or name.removeprefix("pointer_") in _TYPES:
+    if name in _CALLS or name.removeprefix("pointer_") in _TYPES:
         return functions()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -31,7 +34,8 @@ def functions() -> Mapping[str, Any]:
     from numba import types
 
     pointers = {f"pointer_{code}": _pointer(getattr(types, of)) for code, of in _TYPES.items()}
-    return {**pointers, "call_loop": _call_loop()}
+    gemms = {f"call_gemm_{code}": _call_gemm(bits) for code, bits in (("i4", 32), ("i8", 64))}
+    return {**pointers, **gemms, "call_loop": _call_loop(), "prefetch": _prefetch()}
 
 
 def _pointer(number: Any) -> Any:
@@ -77,3 +81,78 @@ def _call_loop() -> Any:
         return types.void(*[types.int64] * 5), code
 
     return call_loop
+
+
+def _call_gemm(bits: int) -> Any:
+    """Return a function that calls `gemm` of BLAS, whose lengths have so many bits, with β = 1.
+
+    Its arguments are the address of the function; the order and two transpositions, as CBLAS counts
+    them; n, m, k; α, whose type is that of the matrices; then the address and the leading dimension
+    of A, B and C.
+    """
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    whole, code_type, pointer = ir.IntType(bits), ir.IntType(32), ir.IntType(8).as_pointer()
+
+    @intrinsic
+    def call_gemm(
+        context: Any,  # noqa: ARG001  numba calls it so
+        function: Any,  # noqa: ARG001
+        order: Any,  # noqa: ARG001
+        turned: Any,  # noqa: ARG001
+        turned_too: Any,  # noqa: ARG001
+        n: Any,  # noqa: ARG001
+        m: Any,  # noqa: ARG001
+        k: Any,  # noqa: ARG001
+        alpha: Any,
+        a: Any,  # noqa: ARG001
+        lda: Any,  # noqa: ARG001
+        b: Any,  # noqa: ARG001
+        ldb: Any,  # noqa: ARG001
+        c: Any,  # noqa: ARG001
+        ldc: Any,  # noqa: ARG001
+    ) -> Any:
+        def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            number = context.get_value_type(signature.args[7])
+            kinds = [code_type] * 3 + [whole] * 3 + [number, pointer, whole, pointer, whole]
+            kinds += [number, pointer, whole]
+            one = ir.Constant(number, 1.0)
+            given = [*values[1:12], one, *values[12:]]
+            passed = [
+                builder.inttoptr(value, kind)
+                if kind is pointer
+                else (builder.trunc(value, kind) if kind in (code_type, whole) else value)
+                for value, kind in zip(given, kinds, strict=True)
+            ]
+            kind = ir.FunctionType(ir.VoidType(), kinds)
+            builder.call(builder.inttoptr(values[0], kind.as_pointer()), passed)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 7, alpha, *[types.int64] * 6), code
+
+    return call_gemm
+
+
+def _prefetch() -> Any:
+    """Return a function that asks for the cache line of an address, which will be read soon."""
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    pointer, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, whole, whole, whole])
+    to_read, into_every_cache, data = (ir.Constant(whole, n) for n in (0, 3, 1))
+
+    @intrinsic
+    def prefetch(context: Any, address: Any) -> Any:  # noqa: ARG001  numba calls it so
+        def code(context: Any, builder: Any, _: Any, values: Any) -> Any:
+            hint = builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+            at = builder.inttoptr(values[0], pointer)
+            builder.call(hint, [at, to_read, into_every_cache, data])
+            return context.get_dummy_value()
+
+        return types.void(types.int64), code
+
+    return prefetch

@@ -6,9 +6,10 @@ from typing import Any, Final
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.compiled.folding import Entry, Folded
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.memories import Memories, View
-from backprop_xp.execution.tape import Instruction, plain_array
+from backprop_xp.execution.tape import plain_array
 from backprop_xp.execution.unread import contents
 
 __all__ = ["LINE", "copy_of", "lives_of", "new_memory", "shared_memory"]
@@ -16,7 +17,7 @@ __all__ = ["LINE", "copy_of", "lives_of", "new_memory", "shared_memory"]
 LINE: Final = 64  # bytes of a cache line
 
 
-def lives_of(entries: Sequence[Kernel | Instruction], memories: Memories) -> dict[int, list[Any]]:
+def lives_of(entries: Sequence[Entry], memories: Memories) -> dict[int, list[Any]]:
     """Return the first and the last entry that use a piece of memory, and if the first writes."""
     lives: dict[int, list[Any]] = {}
 
@@ -31,6 +32,9 @@ def lives_of(entries: Sequence[Kernel | Instruction], memories: Memories) -> dic
                     use(node.value, at, writes=False)
             for place, _ in entry.writes:
                 use(place, at, writes=True)
+        elif isinstance(entry, Folded):
+            for view in (entry.A, entry.B, entry.rate, entry.C):
+                use(view, at, writes=False)
         else:
             for x in entry.inputs:
                 use(memories.view(x), at, writes=False)

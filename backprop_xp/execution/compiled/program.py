@@ -12,10 +12,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.execution.compiled.blas import BY_ROWS, TRANSPOSED, gemm_of
+from backprop_xp.execution.compiled.folding import Folded, folded, leading_dimension, written_by
 from backprop_xp.execution.compiled.kernel_text import CODES, Lines, Scratch, kernel_lines
 from backprop_xp.execution.compiled.loops import Loop, loop_of
 from backprop_xp.execution.compiled.lowering import lowered
-from backprop_xp.execution.compiled.memory import copy_of, lives_of, new_memory, shared_memory
+from backprop_xp.execution.compiled.memory import LINE, copy_of, lives_of, new_memory, shared_memory
 from backprop_xp.execution.compiled.table import ARGUMENTS, Table, call
 from backprop_xp.execution.cuda.fusion import program_of
 from backprop_xp.execution.cuda.kernel import Kernel
@@ -31,7 +33,8 @@ from math import inf, nan, sqrt
 import numpy as np
 from numba import njit
 from backprop_xp.execution.compiled.intrinsics import (
-    call_loop, pointer_f4, pointer_f8, pointer_i4, pointer_i8, pointer_u1
+    call_gemm_i4, call_gemm_i8, call_loop, prefetch,
+    pointer_f4, pointer_f8, pointer_i4, pointer_i8, pointer_u1
 )
 
 f4, f8, i4, u1 = np.float32, np.float64, np.int32, np.uint8
@@ -125,7 +128,8 @@ class _Writer:
         program = program_of(
             instructions, kept, self.memories, most_units=None, ones_are_products=True
         )
-        self.entries = [one for one in program.entries if not _is_empty(one)]
+        entries = [one for one in program.entries if not _is_empty(one)]
+        self.entries = folded(entries, self.memories, set(self.places))
         self.gathers = gathers
         self.pieces: dict[int, int] = {}  # where the table has the address of a piece of memory
         self.forms = tuple(form_of(arrays) for arrays in recorded[:4])
@@ -148,6 +152,8 @@ class _Writer:
         for number, entry in enumerate(self.entries):
             if isinstance(entry, Kernel):
                 body += kernel_lines(entry, number, self.table, self.scratch)
+            elif isinstance(entry, Folded):
+                body += self._folded(entry)
             elif entry.function is np.matmul:
                 body += self._product(entry)
             else:
@@ -168,10 +174,8 @@ class _Writer:
         """Return the arrays of the carry that an entry writes."""
         written = set()
         for entry in self.entries:
-            targets = entry.writes if isinstance(entry, Kernel) else [(entry.target, 0)]
-            for target, _ in targets:
-                view = target if isinstance(target, View) else self.memories.view(target)
-                place = self.places.get(view.memory)
+            for memory in written_by(entry, self.memories):
+                place = self.places.get(memory)
                 written |= {place.number} if place is not None and place.of == "carry" else set()
         return tuple(sorted(written))
 
@@ -230,11 +234,36 @@ class _Writer:
             f"    for c in range(D[{m}]):",
             f"        a = i * D[{at + 2}] + min(max(r[c], 0), D[{at + 1}] - 1) * D[{width}]",
             f"        b = (i * D[{m}] + c) * D[{width}]",
+            f"        n = min(max(r[min(c + 1, D[{m}] - 1)], 0), D[{at + 1}] - 1)",
+            f"        n = D[{at}] + (i * D[{at + 2}] + n * D[{width}]) * {x.itemsize}",
+            f"        for j in range(0, D[{width}] * {x.itemsize}, {LINE}):",
+            "            prefetch(n + j)  # the next row comes while this one is copied",
             f"        for j in range(D[{width}]):",
             "            h[b + j] = g[a + j]",
         ]
 
     # operations that are calls of NumPy's own loops
+
+    def _folded(self, entry: Folded) -> Lines:
+        """Return the lines of C ← C − rate · A B, network by network."""
+        A, B, C, rate = entry.A, entry.B, entry.C, entry.rate
+        name, gemm, item = self.table.name, gemm_of(C.dtype.name), C.dtype.itemsize
+        if gemm is None:
+            raise NotReplayable(f"no product of {C.dtype} that adds")
+        axis = next((-n for n in range(3, len(C.shape) + 1) if C.shape[-n] > 1), -3)
+        a, b, c = (f"{self._address(x)} + n * {name(_step(x, axis))}" for x in (A, B, C))
+        (turned, lda), (turned_too, ldb) = leading_dimension(A), leading_dimension(B)
+        n, k, m = A.shape[-2], A.shape[-1], B.shape[-1]
+        codes = (BY_ROWS, TRANSPOSED[turned], TRANSPOSED[turned_too])
+        leads = (x // item for x in (lda, ldb, C.strides[-2]))
+        sizes = [name(x) for x in (*codes, n, m, k, *leads)]
+        number = f"{self._address(rate)} + n * {name(_step(rate, axis + 1))}"
+        by = f"-pointer_{CODES[C.dtype.name]}({number})[0]"
+        return [
+            f"for n in range({name(math.prod(C.shape[:-2]))}):",
+            f"    call_gemm_{gemm.integers}({name(gemm.function)}, {', '.join(sizes[:6])}, {by},",
+            f"        {a}, {sizes[6]}, {b}, {sizes[7]}, {c}, {sizes[8]})",
+        ]
 
     def _product(self, entry: Instruction) -> Lines:
         views = [self.memories.view(x) for x in (*entry.inputs, entry.target)]
