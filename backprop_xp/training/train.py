@@ -236,8 +236,8 @@ def train(
         The threads, ≥ 1, that train the groups of a large stack on a CPU. By default compiled steps
         take as many as NumPy would use for a product, so that OMP_NUM_THREADS, joblib and
         threadpoolctl limit them; other steps take one, since small arrays gain nothing. Each
-        uses one thread of BLAS. Groups follow from sizes alone, and any number of jobs gives the
-        same bits. JAX, a GPU and parts of your own run as one.
+        uses one thread of BLAS. Any number of jobs gives the same bits. JAX, a GPU and parts of
+        your own run as one.
     resume : path or Checkpoint, optional
         The checkpoint to resume: a file, a folder or a `Checkpoint`. A folder stands for the file
         of its last epoch. The folder of a `Checkpoint` may still be empty: then a new run begins.

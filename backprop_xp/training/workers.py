@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import array_api_compat
+import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
@@ -138,7 +139,8 @@ class Workers:
     first : Functions
         The functions of the worker in the main thread.
     least : int
-        The least number of groups that gives work to each device.
+        The least number of groups that gives work to each device, or to each job on NumPy. NumPy's
+        numbers have the same bits whatever the networks of a group.
     said : str
         The workers of the last work, such as "2 jobs"; empty for one.
     """
@@ -156,7 +158,8 @@ class Workers:
         self._threads = Threads(jobs)
         self._workers = [Worker(rule, theta, ranks=ranks)]
         self.first = self._workers[0].functions
-        self.least, self.said = max(len(devices), 1), ""
+        splits = isinstance(theta, np.ndarray)
+        self.least, self.said = max(len(devices), jobs if splits else 1), ""
 
     def each(self, count: int, task: Callable[[Worker, int, GivenUp], T]) -> list[T]:
         """Return the results of ``task(worker, group, given_up)`` for each of so many groups.

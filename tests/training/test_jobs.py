@@ -76,6 +76,18 @@ def test_any_number_of_jobs_gives_the_same_bits(name, groups):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_jobs_split_a_stack_of_one_group_without_a_change_of_bits(name):
+    one = trained(jobs=1, **CASES[name])
+    for jobs in (2, 3, K):
+        several = trained(jobs=jobs, **CASES[name])
+        same(one, several)
+        assert several.execution.endswith(f"{-(-K // -(-K // jobs))} jobs")
+        if one.state is not None:
+            for x, y in zip(one.state.arrays, several.state.arrays, strict=True):
+                np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_any_number_of_devices_gives_the_same_bits(name, two_groups):
     one = trained(device=strict(0), **CASES[name])
     for devices in (strict(0, 1), strict(2, 0, 1)):

@@ -12,11 +12,12 @@ from backprop_xp.arrays.backend import Array, is_on_cpu, item_bytes
 
 __all__ = ["COMPILED_BYTES", "CPU_BYTES", "DEVICE_BYTES", "groups_of", "most_at_once"]
 
-# µs per network and step, recorded, on a core with 1 MB of cache (AMD EPYC), with other load:
-# 64 networks of [64, 32, 10], batch 32, in groups of 16, 32, 64: 9.3, 9.5, 11.5;
-# 1,000 networks of [6, 2, 1], 64 cases, in groups of 250, 500, 1,000: 0.59, 0.56, 0.49.
-# Both are two groups now, so that two cores have work.
-CPU_BYTES = 1_700_000
+# µs per network and step, recorded, one thread of a core with 1 MB of cache (AMD EPYC):
+# 64 networks of [64, 32, 10], batch 32, in 5, 3, 2 groups and one: 6.1, 5.7, 5.6, 5.1;
+# 256 of them in 12, 7, 4, 3 groups and one: 5.4, 5.3, 4.9, 5.0, 5.3;
+# 1,000 networks of [6, 2, 1], 64 cases, in 6, 4, 2 groups and one: 0.61, 0.57, 0.52, 0.51;
+# 50 networks of [784, 30, 10], batch 50, in 13, 8, 5, 3 groups and one: 67, 64, 62, 67, 73.
+CPU_BYTES = 2_700_000
 COMPILED_BYTES = 340_000
 DEVICE_BYTES = 2**30
 
@@ -32,7 +33,7 @@ def groups_of(
     --------
     >>> import numpy as np
     >>> groups_of(np.zeros((96, 2410), "float32"), (64, 32, 10), batch_size=32)
-    [slice(0, 32, None), slice(32, 64, None), slice(64, 96, None)]
+    [slice(0, 48, None), slice(48, 96, None)]
     """
     count, most = theta.shape[0], most_at_once(theta, sizes, batch_size, compiled=compiled)
     size = -(-count // max(-(-count // most), min(least, count)))
@@ -48,7 +49,7 @@ def most_at_once(
     --------
     >>> import numpy as np
     >>> most_at_once(np.zeros(2410, "float32"), (64, 32, 10), batch_size=32)
-    41
+    66
     """
     numbers = 2 * theta.shape[-1] + 4 * sum(sizes[1:]) * batch_size
     on_cpu = COMPILED_BYTES if compiled else CPU_BYTES
