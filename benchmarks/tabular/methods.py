@@ -18,6 +18,7 @@ __all__ = ["METHODS", "OWN", "Method"]
 OWN = "backprop_xp ensemble"
 SLOW_ROWS, SLOW_SPLITS = 20_000, 2
 MOST_CATEGORIES = 254
+LOG_LOSS = {"val_metric_name": "cross_entropy"}  # by which the best epoch is chosen
 
 
 @dataclass(frozen=True)
@@ -112,17 +113,22 @@ def _xgboost(split: Split, classes: bool, seed: int) -> Any:
 def _realmlp(split: Split, classes: bool, seed: int) -> Any:
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
 
-    return _by_pytabkit(RealMLP_TD_Classifier if classes else RealMLP_TD_Regressor, split, seed)
+    if not classes:
+        return _by_pytabkit(RealMLP_TD_Regressor, split, seed)
+    # for the log loss pytabkit's documentation advises both
+    return _by_pytabkit(RealMLP_TD_Classifier, split, seed, use_ls=False, **LOG_LOSS)
 
 
 def _tabm(split: Split, classes: bool, seed: int) -> Any:
     from pytabkit import TabM_D_Classifier, TabM_D_Regressor
 
-    return _by_pytabkit(TabM_D_Classifier if classes else TabM_D_Regressor, split, seed)
+    if not classes:
+        return _by_pytabkit(TabM_D_Regressor, split, seed)
+    return _by_pytabkit(TabM_D_Classifier, split, seed, **LOG_LOSS)
 
 
-def _by_pytabkit(kind: Any, split: Split, seed: int) -> Any:
-    model = kind(device="cpu", random_state=seed, n_threads=1, verbosity=0)
+def _by_pytabkit(kind: Any, split: Split, seed: int, **given: Any) -> Any:
+    model = kind(device="cpu", random_state=seed, n_threads=1, verbosity=0, **given)
     X, X_test = _filled(split)
     model.fit(X, split.y)
     return _predicted(model, X_test, "Classifier" in kind.__name__)
