@@ -22,7 +22,8 @@ from backprop_xp.callbacks.checkpoint import Checkpoint
 from backprop_xp.callbacks.progress import History
 from backprop_xp.errors import OptionError
 from backprop_xp.optimizers.lbfgs import LBFGS, Derivative
-from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.blocks import Block
 from backprop_xp.training.data.shares import epochs_of_shares
 from backprop_xp.training.driver import Driver
 from backprop_xp.training.epoch_record import EpochRecord, append, of_validation

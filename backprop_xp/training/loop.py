@@ -25,7 +25,8 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.callbacks.callback import wants_batches
 from backprop_xp.execution.cuda.nvtx import ranges
 from backprop_xp.optimizers.protocol import Optimizer
-from backprop_xp.training.data.batches import Block, epochs_of_blocks
+from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.blocks import Block
 from backprop_xp.training.data.shares import epochs_of_shares
 from backprop_xp.training.driver import Driver
 from backprop_xp.training.epoch_record import (

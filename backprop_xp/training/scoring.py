@@ -21,7 +21,7 @@ from backprop_xp.distributed.ranks import Share
 from backprop_xp.network.backpropagation import output_weighted_input
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import Output, SoftmaxCrossEntropy, for_classes
-from backprop_xp.training.data.batches import Block, whole_block
+from backprop_xp.training.data.blocks import Block, whole_block
 from backprop_xp.training.data.cases import Cases, FileCases
 
 __all__ = ["CHUNK_ROWS", "Scorer", "Scores", "scores_of_batch"]

@@ -18,7 +18,8 @@ from backprop_xp.arrays.requirements import shape_text
 from backprop_xp.distributed.ranks import Ranks, Share
 from backprop_xp.errors import ShapeError
 from backprop_xp.optimizers.protocol import State
-from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES, Block
+from backprop_xp.training.data.batches import BLOCK_BYTES, OUTPUT_BYTES
+from backprop_xp.training.data.blocks import Block
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.networks import Networks, rows_of_networks
 from backprop_xp.training.epoch_record import EpochRecord

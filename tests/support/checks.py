@@ -23,7 +23,8 @@ from training_steps import numbers_of, step_for
 import backprop_xp as bp
 from backprop_xp.arrays import backend
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.training.data.batches import epochs_of_blocks, whole_block
+from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.blocks import whole_block
 from backprop_xp.training.data.cases import Cases
 from backprop_xp.training.epoch_record import EpochRecord
 from backprop_xp.training.options import Regularisation

@@ -11,15 +11,8 @@ import numpy as np
 from backprop_xp.arrays.backend import Array, HostArray, from_host_like, namespace
 from backprop_xp.distributed.ranks import Ranks, Share
 from backprop_xp.execution.steps import gathers_rows
-from backprop_xp.training.data.batches import (
-    Block,
-    block_of,
-    block_rows,
-    checked_order,
-    for_products,
-    most_of_block,
-    spans,
-)
+from backprop_xp.training.data.batches import block_rows, checked_order, most_of_block, spans
+from backprop_xp.training.data.blocks import Block, block_of, for_products
 from backprop_xp.training.data.cases import Cases, FileCases
 
 __all__ = ["epochs_of_shares"]

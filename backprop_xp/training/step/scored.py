@@ -14,7 +14,7 @@ from backprop_xp.execution.steps import (
     one_kernel_over_batches,
     over_batches,
 )
-from backprop_xp.training.data.batches import Block
+from backprop_xp.training.data.blocks import Block
 from backprop_xp.training.scoring import Scorer, Scores, scores_of_batch
 from backprop_xp.training.step.numbers import Numbers
 from backprop_xp.training.step.update import Carry, Step, UpdateRule

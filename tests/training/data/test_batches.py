@@ -8,7 +8,8 @@ from training_cases import WITHOUT_JAX
 
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.training.data import batches as module
-from backprop_xp.training.data.batches import block_rows, epochs_of_blocks, spans, whole_block
+from backprop_xp.training.data.batches import block_rows, epochs_of_blocks, spans
+from backprop_xp.training.data.blocks import whole_block
 from backprop_xp.training.data.cases import Cases, of_mean_one
 
 M = 11
