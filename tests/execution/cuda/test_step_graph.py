@@ -16,17 +16,15 @@ from blocks_on_host import HostLibrary
 from checks import on_recorder
 from cupy_path import DeviceLibrary
 from device_array import plain
-from fused_on_host import NumpyLibrary, replayer, take_pure_steps
-from hypothesis import example, given
-from hypothesis import strategies as st
+from fused_on_host import replayer, take_pure_steps
+from machine_code import compiled_by_nvrtc
 from needs import every, needs, some_of
-from surface import CLASSES, ITEMS, on_numpy
+from surface import ITEMS, on_numpy
 from training_steps import numbers_of, step_for
 
 import backprop_xp as bp
 from backprop_xp.execution import steps
 from backprop_xp.execution.cuda import step_graph
-from backprop_xp.execution.cuda.case_sums import CaseSums, source_of, with_case_sums
 from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
 from backprop_xp.execution.cuda.kept import forget
 from backprop_xp.execution.cuda.replay import FusedRecording, FusedReplayer
@@ -379,114 +377,11 @@ def test_row_numbers_of_another_dtype_are_refused(folder):
 
 
 # ---------------------------------------------------------------------------------------------
-# sums over cases
-
-
-def entries_of(net, optimizer=None, m=10, dtype="float32"):
-    optimizer = optimizer or bp.SGD(0.1)
-    theta = net.init(seed=0, dtype=dtype)
-    batch = np.ones((m, net.sizes[0]), dtype), np.ones((net.sizes[-1], m), dtype)
-    given = (theta, optimizer.init(theta)), numbers_of(optimizer, theta).next()
-    step = step_for(net, optimizer, theta, labelled=True)
-    made = FusedRecording(step, *given, (*batch, np.array(1 / m, dtype)), NumpyLibrary())
-    return with_case_sums(made.program), made.program
-
-
-@pytest.mark.parametrize("sizes", [[784, 30, 10], [9, 8, 7, 6, 5]])
-def test_all_bias_gradients_are_one_kernel(sizes):
-    entries, program = entries_of(bp.Network(sizes, hidden="relu"))
-    (sums,) = [entry for entry in entries if isinstance(entry, CaseSums)]
-    assert len(sums.pairs) == len(sizes) - 1
-    assert sums.rows == sum(sizes[1:])
-    assert len(entries) == program.launches - len(sizes) + 2
-
-
-def test_half_precision_keeps_its_products():
-    entries, program = entries_of(CLASSES, dtype="float16")
-    assert entries == program.entries
-
-
-def sums_of_sums(theta, _, x):
-    """Sums of rows and of columns, of which one needs another."""
-    first = x @ np.ones_like(x[:1]).mT
-    product = first @ theta.mT
-    second = product.mT @ np.ones_like(product[:1]).mT
-    theta += first - second
-    return theta, (second * 1,)
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (4, 4), (33, 70)])
-def test_sums_of_any_layout(shape, folder):
-    x = np.random.default_rng(0).integers(-9, 9, (3, *shape)).astype(float)
-    numbers = [np.array(float(k)) for k in range(3)]
-    run = replayer(lambda _: sums_of_sums, HostLibrary(folder, bodies=False))
-    expected, (outs,) = loop(sums_of_sums, np)(np.ones((shape[0], 1)), numbers, None, x)
-    found, (found_outs,) = run(np.ones((shape[0], 1)), numbers, None, x)
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_array_equal(found_outs, outs)
-
-
-class Adding(NumpyLibrary):
-    """A library whose kernels of sums read all before they write."""
-
-    def from_source(self, *_):
-        def run(rows, arrays):
-            assert rows == sum(target.size for target in arrays[1::2])
-            sums = [x.sum(axis=-1, keepdims=True) for x in arrays[::2]]
-            for target, of in zip(arrays[1::2], sums, strict=True):
-                target[...] = of
-
-        return run
-
-
-OPERATIONS = st.lists(
-    st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 3), st.booleans()), min_size=1, max_size=8
-)
-
-
-@given(operations=OPERATIONS)
-@example([(0, 1, 2, 1, False), (1, 1, 0, 0, False)])  # the summed matrix is overwritten
-def test_a_sum_is_added_before_others_need_it_or_overwrite_it(operations):
-    """Products and sums one after another, into matrices (4, 4) and their columns."""
-    matrices = np.random.default_rng(0).integers(-1, 2, (3, 4, 4)).astype(float)
-
-    def step(carry, _, x):
-        for first, second, third, kind, transposed in operations:
-            factor, target = carry[first].mT if transposed else carry[first], carry[third]
-            if third in (first, second):
-                continue
-            if kind == 0:
-                np.matmul(factor, carry[second], out=target)
-            else:  # a sum, or a product with twos
-                column = np.full_like(x[:1], 2 if kind == 3 else 1).mT
-                np.matmul(factor, column, out=target[:, second : second + 1])
-        return carry, (None,)
-
-    carry, numbers, x = tuple(matrices), np.array(1.0), np.zeros((4, 4))
-    made = FusedRecording(step, carry, numbers, (x,), Adding(), True)
-    found, _ = made.run(copied(carry), [numbers], x[None])
-    expected, _ = step(copied(carry), numbers, x)
-    same(found, expected)
-
-
-# ---------------------------------------------------------------------------------------------
 # CuPy
 
 
-def test_nvrtc_compiles_its_kernels():
-    needs("cupy")
-    needs("nvidia")  # of the packages nvidia-cuda-nvrtc and nvidia-cuda-runtime
-    sources = [COPIES]
-    for dtype in ("float32", "float64"):
-        entries, _ = entries_of(NET, dtype=dtype)
-        sources += [source_of(one.pairs) for one in entries if isinstance(one, CaseSums)]
-    assert len(sources) == 3
-    compiler = importlib.import_module("cupy.cuda.compiler")
-    for architecture in (75, 80, 90):
-        for source in sources:
-            program = compiler._NVRTCProgram(source)
-            code, _ = program.compile(("-std=c++17", f"-arch=sm_{architecture}"))
-            assert code
+def test_nvrtc_compiles_its_copies():
+    compiled_by_nvrtc(COPIES)
 
 
 def test_cupy_gathers_in_the_step_where_it_is_asked_for(monkeypatch):
