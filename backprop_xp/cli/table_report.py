@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.table_model import TableModel, targets_of
-from backprop_xp.cli.table_words import ensemble_of, figures, gains, rows_of
+from backprop_xp.cli.table_words import ensemble_of, figures, gains, reasons, rows_of
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.display.html_table import with_references
@@ -96,6 +96,7 @@ def report(
     head = ["score", f"on {rows_of(scores.rows)}", f"{beside} alone"]
     lines = [(_in_html(label), value, without) for label, value, without in figures(scores)]
     parts += ["<h2>Scores</h2>", _table("Scores", head, lines)]
+    parts += [f"<p>{_in_html(escape(reason))}</p>" for reason in reasons(scores)]
     if isinstance(scores, ClassScores):
         parts += ["<h2>Rows of each class, by predicted class</h2>", _confusion(scores)]
     if importance:

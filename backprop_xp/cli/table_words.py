@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.estimators.table_scores import ClassScores, NumberScores, TableScores
 
-__all__ = ["ensemble_of", "figures", "gains", "importance_lines", "rows_of", "score_lines"]
+__all__ = [
+    "ensemble_of",
+    "figures",
+    "gains",
+    "importance_lines",
+    "reasons",
+    "rows_of",
+    "score_lines",
+]
 
 _MOST_CLASSES = 10  # of which the confusion matrix is shown
 _MOST_COLUMNS = 10
+_MOST_LACKING = 3  # classes that are named
 
 
 def rows_of(count: int) -> str:
@@ -59,12 +68,35 @@ def figures(scores: TableScores) -> list[tuple[str, str, str]]:
     ]
 
 
+def reasons(scores: TableScores) -> list[str]:
+    """Return why a score is missing, if one is.
+
+    Examples
+    --------
+    >>> from backprop_xp.estimators.table_scores import number_scores
+    >>> reasons(number_scores([2.0, 2.0], [1.0, 2.0]))
+    ['no R^2: the target is the same in all rows']
+    """
+    if isinstance(scores, NumberScores):
+        same = scores.r_squared is None
+        return ["no R^2: the target is the same in all rows"] * same
+    known = len(scores.classes) - len(scores.unknown)
+    rows = [sum(counts) for counts in scores.confusion[:known]]
+    if scores.auc is not None or not any(rows):
+        return []
+    lacking = [in_a_line(scores.classes[at], 12) for at, count in enumerate(rows) if not count]
+    few, more = lacking[:_MOST_LACKING], len(lacking) - _MOST_LACKING
+    named = ", ".join(few) + (f" and {more} more" if more > 0 else "")
+    return [f"no AUC: it needs rows of each class, and there are none of {named}"]
+
+
 def score_lines(scores: TableScores) -> list[str]:
     """Return the scores on held-out rows as lines."""
     beside = "the mean" if isinstance(scores, NumberScores) else "the shares of the classes"
     lines = [f"result    on {rows_of(scores.rows)} held out; in brackets by {beside} alone:"]
     for name, value, without in figures(scores):
         lines.append(f"          {name:<18}{value:>9}" + (f"  ({without})" if without else ""))
+    lines += [f"          {reason}" for reason in reasons(scores)]
     if isinstance(scores, ClassScores):
         lines += _confusion(scores)
     return lines

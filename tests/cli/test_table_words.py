@@ -1,0 +1,44 @@
+"""Scores as lines: a score that is missing has its reason beside it."""
+
+import numpy as np
+import pytest
+from needs import needs
+
+from backprop_xp.cli.table_words import reasons, score_lines
+
+needs("sklearn")
+
+from backprop_xp.estimators.table_scores import class_scores, number_scores  # noqa: E402
+
+
+def scores_of(true, names):
+    p = np.full((len(true), len(names)), 1 / len(names))
+    return class_scores(true, [names[0]] * len(true), p, names)
+
+
+@pytest.mark.parametrize(
+    ("true", "names", "lacking"),
+    [
+        ("aab", "ab", None),
+        ("aaa", "ab", "b"),
+        ("abb", "abc", "c"),
+        ("aaz", "ab", "b"),
+        ("aaa", "abcdefg", "b, c, d and 3 more"),
+        ("zz", "ab", None),  # the class z is said to be unknown
+    ],
+)
+def test_the_classes_that_the_auc_lacks(true, names, lacking):
+    scores = scores_of(list(true), list(names))
+    expected = (
+        []
+        if lacking is None
+        else [f"no AUC: it needs rows of each class, and there are none of {lacking}"]
+    )
+    assert reasons(scores) == expected
+    assert [line.strip() for line in score_lines(scores) if "no AUC" in line] == expected
+
+
+def test_a_target_that_does_not_vary():
+    assert reasons(number_scores([1.0, 2.0], [1.0, 1.0])) == []
+    lines = score_lines(number_scores([2.0, 2.0], [1.0, 1.0]))
+    assert lines[-1].strip() == "no R^2: the target is the same in all rows"
