@@ -69,7 +69,7 @@ class Trainer:
     Attributes
     ----------
     output_bytes : int
-        Bytes of outputs per case, over all networks of a group.
+        Bytes per case of the outputs of a group that a block keeps, or of its targets alone.
     noise_bytes : int
         Bytes of dropout's random numbers per case.
     full_batches : int
@@ -97,12 +97,15 @@ class Trainer:
         )
         self._members, self._in_groups = StackMembers(found), len(found) > 1
         at_once = found[0].stop if found else 1
-        self.output_bytes = sizes[-1] * item_bytes(theta) * at_once
+        outputs, number = sizes[-1] * at_once, item_bytes(theta)  # of a case, over a group
+        kept = self._steps.keeps_outputs(outputs * size)
+        self.output_bytes = number * (outputs if kept else sizes[-1])
+        most = OUTPUT_BYTES if kept else BLOCK_BYTES
+        self.full_batches = max(most // (number * outputs * size), 1)
         hidden = sum(sizes[1:-1]) * numbers.uses("dropout")
         inputs = sizes[0] * numbers.uses("input_dropout")
         copies = theta.shape[0] if numbers.noise_per_network and theta.ndim > 1 else 1
         self.noise_bytes = (hidden + inputs) * item_bytes(theta) * copies
-        self.full_batches = self._most_full_batches(size, item_bytes(theta))
         self._looks = Looks(2**20)
 
     @property
@@ -110,11 +113,6 @@ class Trainer:
         """How the steps of the last block were run, with the reason where not faster."""
         how = "compiled by XLA" if self._traced else self._steps.execution
         return ", ".join(filter(None, (how, self._workers.said)))
-
-    def _most_full_batches(self, size: int, number: int) -> int:
-        batch_bytes = self.output_bytes * size
-        kept = self._steps.keeps_outputs(batch_bytes // number)
-        return max((OUTPUT_BYTES if kept else BLOCK_BYTES) // batch_bytes, 1)
 
     def init(self, theta: Array) -> State:
         """Return the optimiser's initial state.
