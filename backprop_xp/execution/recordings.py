@@ -49,6 +49,7 @@ def record(
     batch: Sequence[Any],
     *,
     runs_here: bool = True,
+    by_cases: bool = False,
 ) -> RecordedStep:
     """Return the operations of one call of a step, made on copies of its arguments.
 
@@ -58,15 +59,15 @@ def record(
         ``step(carry, numbers, *batch) -> (carry, out)``, a function of trees of NumPy arrays.
     carry, numbers : tree of ndarray
     batch : sequence of ndarray
-    runs_here : bool
-        As `Tape` takes it.
+    runs_here, by_cases : bool
+        As `Tape` takes them.
 
     Raises
     ------
     NotReplayable
         The step does something that a tape cannot hold.
     """
-    tape = Tape(runs_here=runs_here)
+    tape = Tape(runs_here=runs_here, by_cases=by_cases)
     begin, given, rows = (mapped(tape.memory, x) for x in (carry, numbers, tuple(batch)))
     with nullcontext() if runs_here else np.errstate(all="ignore"):  # unread numbers are 0
         end, out = step(begin, given, *rows)

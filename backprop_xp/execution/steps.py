@@ -99,7 +99,9 @@ def gathers_rows(source: Array) -> bool:
     return compiles(xp) or (bool(in_cache) and is_on_cpu(source))
 
 
-def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any]) -> Steps:
+def compiled_over_batches(
+    make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any], *, by_cases: bool = False
+) -> Steps:
     """Return `over_batches` for NumPy, with steps that numba compiles (`compiled`).
 
     Parameters
@@ -110,10 +112,12 @@ def compiled_over_batches(make_step: MakeStep, otherwise: Steps, programs: dict[
         Runs steps that are not compiled; called as the result is.
     programs : dict
         Programs of the same step, which are kept for the next call.
+    by_cases : bool
+        Whether products lie in memory case by case: faster for many cases and few units.
     """
     from backprop_xp.execution.compiled.replayer import Compiled
 
-    return Compiled(make_step, otherwise, programs, warn_of_fallback)
+    return Compiled(make_step, otherwise, programs, warn_of_fallback, by_cases)
 
 
 def takes_one_kernel(xp: Namespace) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.execution.unread import result_of
+from backprop_xp.execution.unread import result_of, unread
 
 __all__ = [
     "Instruction",
@@ -200,15 +200,18 @@ class Tape:
         Whether the operations will be replayed on this memory. If so, they are done, arrays begin
         at a cache line, and memory that no array needs any longer is used again. If not, nothing is
         computed: arrays are `unread`.
+    by_cases : bool
+        Whether results lie in memory case by case, column after column, where their inputs do: a
+        product where its second factor does. Only for unread arrays.
 
     Attributes
     ----------
     instructions : list of Instruction
     """
 
-    def __init__(self, *, runs_here: bool = True) -> None:
+    def __init__(self, *, runs_here: bool = True, by_cases: bool = False) -> None:
         self.instructions: list[Instruction] = []
-        self._runs_here = runs_here
+        self._runs_here, self._by_cases = runs_here, by_cases
         self._spare: dict[Any, list[HostArray]] = {}
         self._held: list[_Life] = []
 
@@ -237,7 +240,11 @@ class Tape:
         function: Callable[..., Any] = ufunc if method == "__call__" else ufunc.reduce
         plain, named = mapped(plain_array, inputs), mapped(plain_array, options)
         if out is None:
-            made = self._new(self._done(function, plain, named))
+            result = self._done(function, plain, named)
+            if self._by_cases and _goes_by_cases(ufunc, plain, result):
+                axes = range(result.ndim)
+                result = unread(result.shape, result.dtype, (*axes[:-2], axes[-1], axes[-2]))
+            made = self._new(result)
         else:
             made = _writable(out[0])
             self._done(function, plain, named, plain_array(made))
@@ -332,6 +339,15 @@ class Tape:
         if x.life is not None:
             self._held.append(x.life)
         return x
+
+
+def _goes_by_cases(ufunc: np.ufunc, inputs: tuple[Any, ...], result: Any) -> bool:
+    """Tell whether each case, a column of the result (..., n, m), is to be one piece of memory."""
+    if ufunc is np.matmul:
+        inputs = inputs[1:]
+    else:
+        inputs = tuple(x for x in inputs if np.shape(x) == result.shape)
+    return any(np.ndim(x) > 1 and x.mT.flags.c_contiguous for x in inputs)
 
 
 def in_place(function: Callable[[Any], Any], x: Any) -> Any:

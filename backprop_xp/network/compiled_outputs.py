@@ -21,7 +21,7 @@ MOST_AT_A_TIME: Final = 4  # networks, of which a thread keeps the working memor
 
 
 def compiled_outputs(net: Network, theta: Any) -> Callable[[HostArray], HostArray] | None:
-    """Return the function from inputs (..., m, n_in) to outputs (..., n_out, m).
+    """Return the function from inputs (..., m, n_in) to outputs in rows, (..., m, n_out).
 
     None where outputs are not compiled: no variable asks for it, θ is no array of NumPy in float32
     or float64, or the network has an activation of a user's own.
@@ -58,9 +58,9 @@ def _steps(net: Network, thread: int) -> Steps:  # noqa: ARG001  each thread has
     def plainly(carry: Any, _: Any, __: None, X: HostArray) -> Any:
         return carry, (_outputs(net, carry[0], X[0])[None, ...],)
 
-    return compiled_over_batches(make_step, plainly, {})
+    return compiled_over_batches(make_step, plainly, {}, by_cases=True)
 
 
 def _outputs(net: Network, theta: Any, X: Any) -> Any:
     layers = net.layers(theta, net.existing(theta))
-    return backpropagation.outputs(layers, net.activations, X.mT)
+    return backpropagation.outputs(layers, net.activations, X.mT).mT

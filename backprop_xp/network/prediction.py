@@ -190,14 +190,14 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
     xp, n_in, name = namespace(theta), net.sizes[0], f"{where}(X)"
     theta, rows = detached(theta), rows_of(X, name)
     columns.check_shape_of_inputs(rows.like, () if shared else tuple(theta.shape[:-1]), n_in, name)
-    layers, length = net.layers(theta, net.existing(theta)), cases_at_once(net.sizes, theta)
+    layers, compiled = net.layers(theta, net.existing(theta)), compiled_outputs(net, theta)
+    length = cases_at_once(net.sizes, theta, compiled=compiled is not None)
     device, dtype = device_of(theta), dtype_name(theta.dtype)
-    compiled = compiled_outputs(net, theta)
 
     def of_piece(piece: Any) -> Any:
         with limited_threads(theta, net.sizes, piece.shape[-2]):
             if compiled is not None and piece.shape[-2]:
-                return compiled(piece).mT
+                return compiled(piece)
             return backpropagation.outputs(layers, net.activations, piece.mT).mT
 
     def outputs(block: Array) -> Iterator[Array]:

@@ -163,3 +163,19 @@ def test_no_operation_of_a_step_is_computed_while_it_is_recorded(name, monkeypat
     take_pure_steps(monkeypatch, lambda make_step: replayer(make_step, library))
     on_numpy(ITEMS[name], "float32")
     assert set(computed) <= {np.reshape}  # of an array without gaps, which makes a view
+
+
+def test_results_lie_case_by_case_where_their_inputs_do():
+    def step(W, _, X):
+        z = W @ X.mT + W[:, :1]
+        a = np.maximum(z, np.zeros(z.shape, "float32"))
+        return W * 1.0, (W @ a, a.mT)
+
+    given = like(np.zeros((4, 4), "float32")), None, (like(np.zeros((5, 4), "float32")),)
+    for by_cases in (False, True):
+        made = record(step, *given, runs_here=False, by_cases=by_cases)
+        strides = [one.target.strides for one in made.instructions if one.target.shape == (4, 5)]
+        assert set(strides) == {(4, 16) if by_cases else (20, 4)}
+        product, rows = made.out
+        assert product.strides == strides[0]
+        assert rows.flags.c_contiguous == by_cases

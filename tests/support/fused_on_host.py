@@ -10,7 +10,7 @@ import numpy as np
 from backprop_xp.execution import steps
 from backprop_xp.execution.cuda.kernel import Kernel
 from backprop_xp.execution.cuda.replay import FusedReplayer
-from backprop_xp.training.data import batches
+from backprop_xp.training.data import batches, blocks
 from backprop_xp.training.step import compiled as compiled_step
 
 
@@ -201,4 +201,5 @@ def take_pure_steps(monkeypatch, made):
         return made(make_step) if pure else plain(make_step, xp, **others)
 
     monkeypatch.setattr(compiled_step, "over_batches", over_batches)
-    monkeypatch.setattr(batches, "gathers_rows", lambda _: False)
+    for module in (batches, blocks):
+        monkeypatch.setattr(module, "gathers_rows", lambda _: False)

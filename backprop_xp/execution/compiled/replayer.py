@@ -22,7 +22,13 @@ __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
 
 
 def compiled_form(
-    step: Callable[..., Any], carry: Any, numbers: Any, batch: Sequence[Any], *, gathers: bool
+    step: Callable[..., Any],
+    carry: Any,
+    numbers: Any,
+    batch: Sequence[Any],
+    *,
+    gathers: bool,
+    by_cases: bool = False,
 ) -> Compilable:
     """Return what is compiled for a step: it holds no array of a training, and no work is lost.
 
@@ -35,6 +41,8 @@ def compiled_form(
         Arrays of the shapes and dtypes to come. None of the three is changed.
     gathers : bool
         Whether the first array of a batch will be gathered from a source.
+    by_cases : bool
+        As `Tape` takes it.
 
     Raises
     ------
@@ -48,7 +56,7 @@ def compiled_form(
     if not loops_are_found():
         raise NotReplayable("the loops of this NumPy are not found")
     given = (mapped(like, x) for x in (carry, numbers, tuple(batch)))
-    recorded = without_repeats(record(step, *given, runs_here=False), Memories())
+    recorded = without_repeats(record(step, *given, runs_here=False, by_cases=by_cases), Memories())
     return compilable(recorded, gathers=gathers)
 
 
@@ -226,6 +234,8 @@ class Compiled:
         the reason why a form is not compiled.
     tell : callable
         Called once with the reason why a form is not compiled.
+    by_cases : bool
+        Whether products lie in memory case by case, as `Tape` says.
     """
 
     def __init__(
@@ -234,10 +244,12 @@ class Compiled:
         otherwise: Steps,
         programs: dict[Form, Compilable | str] | None = None,
         tell: Callable[[str], Any] = str,
+        by_cases: bool = False,
     ) -> None:
         self._make_step, self._otherwise, self._tell = make_step, otherwise, tell
         self._programs = {} if programs is None else programs
         self._told, self._reason, self.execution = False, "", ""
+        self._by_cases = by_cases
         self.recordings: dict[Form, CompiledRecording | None] = {}
 
     def __call__(
@@ -274,7 +286,12 @@ class Compiled:
             step = self._make_step(leaves(carry)[0])
             try:
                 self._programs[form] = compiled_form(
-                    step, carry, numbers, (first, *others), gathers=source is not None
+                    step,
+                    carry,
+                    numbers,
+                    (first, *others),
+                    gathers=source is not None,
+                    by_cases=self._by_cases,
                 )
             except NotReplayable as error:
                 self._programs[form] = str(error)

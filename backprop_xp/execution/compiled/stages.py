@@ -87,6 +87,9 @@ class Stages:
         whole = (1,) * (2 - len(kernel.shape)) + tuple(kernel.shape)
         steps = {place: _aligned(place, whole) for place in dict.fromkeys(self._views())}
         outer, inner = [*range(len(whole) - 2)], [len(whole) - 2, len(whole) - 1]
+        if not kernel.by_columns:  # the inner loop goes along memory
+            (first, *_) = (place for place, _ in kernel.writes)
+            inner.sort(key=lambda axis: steps[first][axis], reverse=True)
         groups = (
             [self._joined(outer, whole, steps), [[axis] for axis in inner]]
             if kernel.by_columns

@@ -33,7 +33,7 @@ from backprop_xp.execution.cuda.switches import CUDA_GRAPHS, FUSED_KERNELS, STEP
 from backprop_xp.execution.plain_loop import loop
 from backprop_xp.execution.tape import leaves, mapped
 from backprop_xp.execution.unread import like
-from backprop_xp.training.data import batches
+from backprop_xp.training.data import batches, blocks
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
 
@@ -161,7 +161,8 @@ def test_training_has_the_numbers_of_numpy(name, gathers, folder, monkeypatch):
     expected = on_numpy(ITEMS[name], "float64")
     library = HostLibrary(folder, bodies=False)
     take_pure_steps(monkeypatch, lambda make_step: replayer(make_step, library))
-    monkeypatch.setattr(batches, "gathers_rows", lambda _: gathers)
+    for module in (batches, blocks):
+        monkeypatch.setattr(module, "gathers_rows", lambda _: gathers)
     found = on_numpy(ITEMS[name], "float64")
     assert library.captures or "own" in name
     for key, of in expected.items():
