@@ -139,7 +139,7 @@ class _Writer:
     def _note(self, x: HostArray, place: Place) -> None:
         view = self.memories.view(x)
         whole = self.memories.arrays[view.memory]
-        forms = [(one.shape, one.strides) for one in (whole, whole.mT if x.ndim > 1 else whole)]
+        forms = [(one.shape, one.strides) for one in (whole, whole.mT if whole.ndim > 1 else whole)]
         if view.memory in self.places or (x.shape, x.strides) not in forms:
             raise NotReplayable(f"an array of the {place.of} is a part of another array")
         if not x.flags.c_contiguous:
