@@ -146,32 +146,40 @@ class CompiledRecording:
             x, lead = given, () if count is None else (count,)
             if lead and given.shape[:1] == lead and is_repeated(given):
                 x, lead = given[0, ...], ()
-            _check(x, (*lead, *form[0]), form[1], f"{of} {number}")
+            address = _address(x, (*lead, *form[0]), form[1], f"{of} {number}")
             step = math.prod(form[0]) * form[1].itemsize if lead else 0
-            self._set(Place(of, number), x.ctypes.data, step)
+            self._set(Place(of, number), address, step)
 
     def _gather(self, source: HostArray, blocks: list[HostArray], count: int) -> HostArray:
         shape, dtype = self._forms[2][0]
         source = _in_order(source)
-        _check(source, (*shape[:-2], source.shape[-2], shape[-1]), dtype, "source")
+        begin = _address(source, (*shape[:-2], source.shape[-2], shape[-1]), dtype, "source")
         rows = blocks[0] = np.ascontiguousarray(blocks[0], np.int32)
-        _check(rows, (count, shape[-2]), np.dtype(np.int32), "rows")
+        of_rows = _address(rows, (count, shape[-2]), np.dtype(np.int32), "rows")
         if not source.shape[-2]:
             raise ValueError("compiled step: a source without rows")
         at = self._program.gathers
         if at is None:
             raise ValueError("compiled step: a source, where the step was recorded without one")
         each = source.shape[-2] * shape[-1]
-        self._table[at : at + 4] = source.ctypes.data, source.shape[-2], each, rows.ctypes.data
+        self._table[at : at + 4] = begin, source.shape[-2], each, of_rows
         return source
 
 
-def _check(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> None:
-    """Refuse an array that the compiled function would read or write in the wrong places."""
+def _address(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> int:
+    """Return the address of an array.
+
+    Raises
+    ------
+    ValueError
+        The compiled function would read or write the array in the wrong places.
+    """
     if type(x) is not np.ndarray or x.shape != shape or x.dtype != dtype:
         raise ValueError(f"compiled step: {name} is {x.dtype} {x.shape}, not {dtype} {shape}")
-    if not x.flags.c_contiguous or x.ctypes.data % x.itemsize:
+    address: int = x.ctypes.data  # takes more than a microsecond
+    if not x.flags.c_contiguous or address % x.itemsize:
         raise ValueError(f"compiled step: {name} has strides {x.strides}, not those of C order")
+    return address
 
 
 def _in_order(x: HostArray) -> HostArray:
