@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -100,7 +101,12 @@ def gathers_rows(source: Array) -> bool:
 
 
 def compiled_over_batches(
-    make_step: MakeStep, otherwise: Steps, programs: dict[Any, Any], *, by_cases: bool = False
+    make_step: MakeStep,
+    otherwise: Steps,
+    programs: dict[Any, Any],
+    *,
+    by_cases: bool = False,
+    what: str = "training",
 ) -> Steps:
     """Return `over_batches` for NumPy, with steps that numba compiles (`compiled`).
 
@@ -114,10 +120,13 @@ def compiled_over_batches(
         Programs of the same step, which are kept for the next call.
     by_cases : bool
         Whether products lie in memory case by case: faster for many cases and few units.
+    what : str
+        What the steps do, for the warning where they are not compiled.
     """
     from backprop_xp.execution.compiled.replayer import Compiled
 
-    return Compiled(make_step, otherwise, programs, warn_of_fallback, by_cases)
+    tell = partial(warn_of_fallback, what=what)
+    return Compiled(make_step, otherwise, programs, tell, by_cases)
 
 
 def takes_one_kernel(xp: Namespace) -> bool:
@@ -156,6 +165,6 @@ def _warn_of_many_kernels(why: str) -> None:
     warnings.warn(f"training is not one kernel, and runs as without: {why}", stacklevel=2)
 
 
-def warn_of_fallback(why: str) -> None:
+def warn_of_fallback(why: str, what: str = "training") -> None:
     """Warn that steps which were to be compiled are run as recorded."""
-    warnings.warn(f"training is not compiled, and runs as without: {why}", stacklevel=2)
+    warnings.warn(f"{what} is not compiled, and runs as without: {why}", stacklevel=2)

@@ -11,12 +11,13 @@ from typing import Any
 
 from backprop_xp.arrays.backend import Array, ArrayT, is_on_cpu, item_bytes, namespace
 
-__all__ = ["cases_at_once", "joined", "pieces"]
+__all__ = ["cases_at_once", "halves", "joined", "pieces"]
 
 CPU_BYTES = 2 * 1024**2  # of one array (..., n, cases); the C library maps each larger one anew
 # Compiled outputs keep their memory. 10,000 cases, ms with 2, 4 and 8 MB (AMD EPYC, one thread):
 # [784, 256, 256, 10]: 26.9, 26.3, 26.4; [784, 1024, 1024, 10]: 172, 167, 166.
 COMPILED_BYTES = 8 * 1024**2
+COMPILED_CASES = 4096
 DEVICE_BYTES = 64 * 1024**2  # larger products and fewer launches; not yet measured on a GPU
 LEAST_CASES = 128  # fewer make the products of a large stack slow
 
@@ -48,7 +49,8 @@ def cases_at_once(sizes: Sequence[int], theta: Array, *, compiled: bool = False)
     case_bytes = math.prod(theta.shape[:-1]) * max(sizes) * item_bytes(theta)
     on_cpu = COMPILED_BYTES if compiled else CPU_BYTES
     most = on_cpu if is_on_cpu(theta) else DEVICE_BYTES
-    return max(int(most // case_bytes), LEAST_CASES)
+    cases = int(most // case_bytes)
+    return max(min(cases, COMPILED_CASES) if compiled else cases, LEAST_CASES)
 
 
 def pieces(rows: Any, length: int) -> Iterator[Any]:
@@ -68,6 +70,29 @@ def pieces(rows: Any, length: int) -> Iterator[Any]:
         return
     for start in range(0, m, length):
         yield rows[..., start : min(start + length, m), :]
+
+
+def halves(m: int, length: int) -> list[int]:
+    """Return lengths that add up to m: `length`, its half, its quarter, …, and a short rest.
+
+    All but the rest are at least `LEAST_CASES`, so that few lengths occur, whatever m is.
+
+    Examples
+    --------
+    >>> halves(5000, 2048), halves(100, 2048)
+    ([2048, 2048, 512, 256, 128, 8], [100])
+    """
+    found = []
+    while m:
+        if m >= length:
+            found.append(length)
+            m -= length
+        elif length // 2 >= LEAST_CASES:
+            length //= 2
+        else:
+            found.append(m)
+            m = 0
+    return found
 
 
 def joined(parts: Sequence[ArrayT]) -> ArrayT:

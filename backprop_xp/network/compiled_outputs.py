@@ -58,7 +58,7 @@ def _steps(net: Network, thread: int) -> Steps:  # noqa: ARG001  each thread has
     def plainly(carry: Any, _: Any, __: None, X: HostArray) -> Any:
         return carry, (_outputs(net, carry[0], X[0])[None, ...],)
 
-    return compiled_over_batches(make_step, plainly, {}, by_cases=True)
+    return compiled_over_batches(make_step, plainly, {}, by_cases=True, what="prediction")
 
 
 def _outputs(net: Network, theta: Any, X: Any) -> Any:

@@ -27,7 +27,7 @@ from backprop_xp.arrays.rows import rows_of
 from backprop_xp.arrays.threads import limited_threads
 from backprop_xp.errors import ShapeError
 from backprop_xp.network import backpropagation, columns
-from backprop_xp.network.chunks import cases_at_once, joined, pieces
+from backprop_xp.network.chunks import LEAST_CASES, cases_at_once, halves, joined, pieces
 from backprop_xp.network.compiled_outputs import compiled_outputs
 from backprop_xp.network.network import Network
 from backprop_xp.network.network_argument import check_network
@@ -196,13 +196,18 @@ def _outputs(net: Network, theta: Any, X: Any, where: str, shared: bool = False)
 
     def of_piece(piece: Any) -> Any:
         with limited_threads(theta, net.sizes, piece.shape[-2]):
-            if compiled is not None and piece.shape[-2]:
+            if compiled is not None and piece.shape[-2] >= LEAST_CASES:
                 return compiled(piece)
             return backpropagation.outputs(layers, net.activations, piece.mT).mT
 
     def outputs(block: Array) -> Iterator[Array]:
-        for piece in pieces(block, length):
-            yield of_piece(piece)
+        if compiled is None or not block.shape[-2]:
+            yield from map(of_piece, pieces(block, length))
+            return
+        start = 0
+        for cases in halves(block.shape[-2], length):
+            yield of_piece(block[..., start : start + cases, :])
+            start += cases
 
     m, at_once = rows.like.shape[-2], _block_length(rows.like, theta, length)
     by = mover(xp, device) if m > at_once else None

@@ -1,5 +1,6 @@
 """Predictions compiled by numba: those of NumPy, to rounding."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from compiled_cache import cache, compiler  # noqa: F401  fixtures
 
 import backprop_xp as bp
+from backprop_xp.network import compiled_outputs as module
 from backprop_xp.network.compiled_outputs import compiled_outputs
 
 NET = bp.Network([3, 5, 2], "tanh")
@@ -28,7 +30,7 @@ def compiled(monkeypatch):
 
 
 @pytest.mark.parametrize("stack", [(), (3,)], ids=["one", "stack"])
-@pytest.mark.parametrize("m", [1, 2, 50, 5000])
+@pytest.mark.parametrize("m", [1, 50, 128, 5001])
 @pytest.mark.parametrize("net", NETS, ids=str)
 def test_outputs_are_equal_to_rounding(compiled, net, stack, m):
     theta = net.init(0, stack=stack)
@@ -42,11 +44,43 @@ def test_outputs_are_equal_to_rounding(compiled, net, stack, m):
 
 
 def test_rows_of_a_file_have_the_same_bits(compiled, tmp_path, monkeypatch):
-    monkeypatch.setattr("backprop_xp.network.chunks.COMPILED_BYTES", 4096)
-    theta, X = NET.init(0), RNG.standard_normal((700, 3)).astype("float32")
+    monkeypatch.setattr("backprop_xp.network.chunks.COMPILED_BYTES", 2**13)
+    theta, X = NET.init(0), RNG.standard_normal((1700, 3)).astype("float32")
     np.save(tmp_path / "X.npy", X)
     rows = np.load(tmp_path / "X.npy", mmap_mode="r")
     np.testing.assert_array_equal(compiled(True, NET, theta, rows), compiled(True, NET, theta, X))
+
+
+def unaligned(x):
+    """Return a copy that begins at an odd address."""
+    return np.frombuffer(b"x" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
+
+
+def test_unaligned_arrays(compiled):
+    theta, X = NET.init(0), RNG.standard_normal((300, 3)).astype("float32")
+    expected = compiled(True, NET, theta, X)
+    for given in ((theta, unaligned(X)), (unaligned(theta), X)):
+        np.testing.assert_array_equal(compiled(True, NET, *given), expected)
+
+
+def test_few_numbers_of_cases_are_recorded(compiled):
+    """Predictions for any number of cases take the memory of few."""
+    net = bp.Network([2, 4, 3], "tanh")
+    theta = net.init(0)
+    for m in range(1, 1500, 37):
+        assert compiled(True, net, theta, np.zeros((m, 2), "float32")).shape == (m, 3)
+    made = module._steps(net, threading.get_ident()).recordings
+    assert made
+    assert None not in made.values()
+    assert len(made) <= 4  # 1024, 512, 256 and 128 cases
+
+
+def test_a_fallback_is_said_of_a_prediction(monkeypatch):
+    monkeypatch.setenv("BACKPROP_XP_COMPILED", "1")
+    theta = NET.init(0)
+    theta = theta.astype(theta.dtype.newbyteorder())
+    with pytest.warns(UserWarning, match="prediction is not compiled.* in another byte order"):
+        bp.predict(NET, theta, np.zeros((128, 3), "float32"))
 
 
 def test_no_cases(compiled):

@@ -19,8 +19,8 @@ import numpy as np
 
 __all__ = ["BY_ROWS", "TRANSPOSED", "Gemm", "gemm_of"]
 
-BY_ROWS, _PLAIN, _TURNED = 101, 111, 112  # of CBLAS: row-major, not transposed, transposed
-TRANSPOSED: Final = {False: _PLAIN, True: _TURNED}
+BY_ROWS: Final = 101  # CblasRowMajor
+TRANSPOSED: Final = {False: 111, True: 112}  # CblasNoTrans, CblasTrans
 _LETTERS: Final = {"float32": "s", "float64": "d"}
 _NAMES: Final = ("scipy_{}64_", "scipy_{}", "{}64_", "{}")  # of builds of OpenBLAS
 
@@ -84,5 +84,5 @@ def _computes(gemm: Gemm, dtype: str) -> bool:
     kinds = [code] * 3 + [whole] * 3 + [number, pointer, whole, pointer, whole, number]
     call = ctypes.CFUNCTYPE(None, *kinds, pointer, whole)(gemm.function)
     a, b, c = (x.ctypes.data for x in (A, B, C))
-    call(BY_ROWS, _PLAIN, _TURNED, 3, 4, 2, 2.0, a, 2, b, 2, 1.0, c, 4)
+    call(BY_ROWS, *TRANSPOSED.values(), 3, 4, 2, 2.0, a, 2, b, 2, 1.0, c, 4)
     return bool(np.array_equal(C, expected))

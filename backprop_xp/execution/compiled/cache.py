@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -73,14 +74,17 @@ def _key(text: str) -> str:
     return hashlib.sha256(f"{versions}\n{text}".encode() + called).hexdigest()[:32]
 
 
-def _kept(text: str, key: str) -> Block | None:
-    """Return the function by way of the cache; None where its folder cannot be used."""
+def _kept(text: str, key: str, *, again: bool = False) -> Block | None:
+    """Return the function by way of the cache; None where its folder cannot be used.
+
+    Damaged machine code is removed, and made `again`.
+    """
     try:
         place = folder()
         file = place / f"step_{key}.py"
-        text = text.replace("cache=CACHE", "cache=True")
-        if not file.is_file() or file.read_text("utf-8") != text:
-            _write(file, text)
+        module = text.replace("cache=CACHE", "cache=True")
+        if not file.is_file() or file.read_text("utf-8") != module:
+            _write(file, module)
         known = any((place / "__pycache__").glob(f"{file.stem}.block-*.nbc")) or any(
             place.parent.glob(f"*/{file.stem}.block-*.nbc")
         )
@@ -91,7 +95,19 @@ def _kept(text: str, key: str) -> Block | None:
         return load() if known else _told(load)
     except Exception:  # noqa: BLE001  whatever is wrong with the files: the text is compiled anew
         sys.modules.pop(_name(key), None)
-        return None
+        removed = not again and _removed(f"step_{key}")
+        return _kept(text, key, again=True) if removed else None
+
+
+def _removed(stem: str) -> bool:
+    """Remove the machine code of a module, and tell whether there was any."""
+    with suppress(OSError, RuntimeError):  # no folder, or a folder that cannot be written
+        place = folder()
+        found = [*place.glob(f"__pycache__/{stem}.*"), *place.parent.glob(f"*/{stem}.block-*")]
+        for file in found:
+            file.unlink(missing_ok=True)
+        return bool(found)
+    return False
 
 
 def _write(file: Path, text: str) -> None:

@@ -144,8 +144,9 @@ class _Writer:
             raise NotReplayable(f"an array of the {place.of} is a part of another array")
         if not x.flags.c_contiguous:
             raise NotReplayable(f"an array of the {place.of} is not in C order")
-        if x.dtype.name not in CODES:
-            raise NotReplayable(f"{x.dtype.name} is not compiled")
+        if x.dtype.name not in CODES or not x.dtype.isnative:
+            order = "" if x.dtype.isnative else " in another byte order"
+            raise NotReplayable(f"{x.dtype.name}{order} is not compiled")
         self.places[view.memory] = place
 
     def result(self) -> Compilable:

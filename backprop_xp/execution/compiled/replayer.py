@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from backprop_xp.execution.tape import NotReplayable, leaves, mapped
 from backprop_xp.execution.unread import like, unread
 
 __all__ = ["Compiled", "CompiledRecording", "compiled_form"]
+
+MOST_RECORDINGS: Final = 16  # forms of batches, each with working memory of its own
+MOST_PROGRAMS: Final = 64
 
 
 def compiled_form(
@@ -183,17 +186,17 @@ def _address(x: Any, shape: tuple[int, ...], dtype: Any, name: str) -> int:
 
 
 def _in_order(x: HostArray) -> HostArray:
-    """Return `x` itself where it lies in C order, else a copy."""
-    if type(x) is np.ndarray and x.flags.c_contiguous:
+    """Return `x` itself where its numbers are aligned and in C order, else a copy."""
+    if type(x) is np.ndarray and x.flags.c_contiguous and x.flags.aligned:
         return x
-    return np.ascontiguousarray(x).reshape(np.shape(x))  # without axes of its own
+    return np.require(x, requirements=["C", "A", "E"])
 
 
 def _blocks_in_order(x: HostArray) -> HostArray:
     """Return batches each in C order; a repeated one stays repeated."""
     if is_repeated(x):
         return np.broadcast_to(_in_order(x[0, ...]), x.shape)
-    return np.ascontiguousarray(x)
+    return _in_order(x)
 
 
 class _Numbers:
@@ -280,30 +283,18 @@ class Compiled:
         of_first = shape, first.dtype if source is None else source.dtype
         form = (source is not None, names_of(numbers), of_first, form_of((carry, numbers, others)))
         if form not in self.recordings:
+            _make_room(self.recordings, MOST_RECORDINGS)
             self.recordings[form] = self._made(form, carry, numbers, source, (first, *others))
         return self.recordings[form]
 
     def _made(
         self, form: Form, carry: Any, numbers: Any, source: HostArray | None, batch: Any
     ) -> CompiledRecording | None:
-        if form not in self._programs:
-            first, *others = batch
-            if source is not None:
-                shape = (*source.shape[:-2], *first.shape, source.shape[-1])
-                first = unread(shape, source.dtype)
-            step = self._make_step(leaves(carry)[0])
-            try:
-                self._programs[form] = compiled_form(
-                    step,
-                    carry,
-                    numbers,
-                    (first, *others),
-                    gathers=source is not None,
-                    by_cases=self._by_cases,
-                )
-            except NotReplayable as error:
-                self._programs[form] = str(error)
-        program = self._programs[form]
+        program = self._programs.get(form)
+        if program is None:
+            program = self._program_of(carry, numbers, source, batch)
+            _make_room(self._programs, MOST_PROGRAMS)
+            self._programs[form] = program
         if isinstance(program, Compilable):
             return CompiledRecording(program)
         self._reason = program
@@ -311,3 +302,24 @@ class Compiled:
             self._told = True
             self._tell(program)
         return None
+
+    def _program_of(
+        self, carry: Any, numbers: Any, source: HostArray | None, batch: Any
+    ) -> Compilable | str:
+        """Return the program of a step, or the reason why it is not compiled."""
+        first, *others = batch
+        if source is not None:
+            shape = (*source.shape[:-2], *first.shape, source.shape[-1])
+            first = unread(shape, source.dtype)
+        step, gathers = self._make_step(leaves(carry)[0]), source is not None
+        given = carry, numbers, (first, *others)
+        try:
+            return compiled_form(step, *given, gathers=gathers, by_cases=self._by_cases)
+        except NotReplayable as error:
+            return str(error)
+
+
+def _make_room(known: dict[Any, Any], most: int) -> None:
+    """Forget the first of what is known, so that one more is not more than `most`."""
+    while len(known) >= most:
+        known.pop(next(iter(known)), None)

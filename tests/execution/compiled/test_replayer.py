@@ -214,6 +214,19 @@ def test_strides_are_followed_by_copies(recording):
     assert not wide[1].any()
 
 
+def test_unaligned_arrays_are_copied(recording):
+    made, theta, numbers, X, (rows, y, w) = recording
+
+    def unaligned(x):
+        return np.frombuffer(b"x" + x.tobytes(), x.dtype, offset=1).reshape(x.shape)
+
+    found = [
+        made.run((theta.copy(), ()), numbers, change(X), rows, change(y), change(w))
+        for change in (np.copy, unaligned)
+    ]
+    np.testing.assert_array_equal(found[0][0][0], found[1][0][0])
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("gathers", [False, True])
 def test_a_repeated_batch_is_that_batch_at_each_step(recording, gathers, order):
