@@ -96,7 +96,7 @@ def test_more_rows_than_a_block(model, monkeypatch):
 
     expected = model.predict_proba(X)
     monkeypatch.setattr(prediction, "BLOCK_BYTES", 1)
-    monkeypatch.setattr(prediction, "cases_at_once", lambda *_: 7)
+    monkeypatch.setattr(prediction, "cases_at_once", lambda *_, **__: 7)
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-14)
     wrong = X.copy()
     wrong[29, 1] = np.inf
