@@ -213,8 +213,8 @@ def jobs_of(rule: UpdateRule, theta: Array, asked: int | None, threads: int, dev
     theta : array (P,), or (K, P) for a stack
     asked : int or None
         As the user asks for; None for as many as `threads` where steps are compiled. Recorded steps
-        hold Python's lock between two calls, so that two threads on two cores took 1.2 times as
-        long as one for 64 networks of [64, 32, 10] (benchmarks/RESULTS.md, ``machines``).
+        hold Python's lock between two calls, so that two threads on two cores took as long as one
+        for 64 networks of [64, 32, 10] (benchmarks/RESULTS.md, ``machines``).
     threads : int
         The threads that the array library uses for a product.
     devices : int

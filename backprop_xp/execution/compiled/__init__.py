@@ -19,7 +19,8 @@ Kernels are those of `cuda.fusion`, so that no formula is written twice. Product
 loop of NumPy's `matmul`, and so of NumPy's BLAS; `exp`, `tanh` and their like are calls of NumPy's
 loops too. So the numbers are those of the recorded step to the bit, but for two things that are
 equal to rounding: the weights of plain gradient descent, where BLAS adds to them, and a sum over
-the units of a single case, which NumPy adds in another order.
+the units of a single case, which NumPy adds in another order. Predictions lie in memory case by
+case, so that their products are equal to rounding too.
 
 This room is loaded where compiled training is asked for, and needs numba then.
 """

@@ -320,6 +320,9 @@ class Compiled:
 
 
 def _make_room(known: dict[Any, Any], most: int) -> None:
-    """Forget the first of what is known, so that one more is not more than `most`."""
-    while len(known) >= most:
-        known.pop(next(iter(known)), None)
+    """Forget the first of what is known, so that one more is not more than `most`.
+
+    Other threads may add to it meanwhile: a list is made at once, an iteration is not.
+    """
+    for form in [*known][: max(len(known) - most + 1, 0)]:
+        known.pop(form, None)

@@ -214,6 +214,15 @@ def test_strides_are_followed_by_copies(recording):
     assert not wide[1].any()
 
 
+def test_the_first_recordings_are_forgotten(monkeypatch):
+    monkeypatch.setattr("backprop_xp.execution.compiled.replayer.MOST_RECORDINGS", 2)
+    steps = steps_of(lambda _: lambda carry, rate, x: (carry + x * rate, (carry * 2,)))
+    for n in (1, 2, 3, 1):
+        (carry, _) = steps(np.zeros(n), [np.array(0.5)], None, np.ones((1, n)))
+        np.testing.assert_array_equal(carry, np.full(n, 0.5))
+        assert len(steps.recordings) <= 2
+
+
 def test_unaligned_arrays_are_copied(recording):
     made, theta, numbers, X, (rows, y, w) = recording
 
