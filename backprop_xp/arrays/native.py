@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 
-from backprop_xp.arrays.backend import Array, ArrayT, HostArray, Namespace, namespace
+from backprop_xp.arrays.backend import (
+    Array,
+    ArrayT,
+    HostArray,
+    Namespace,
+    is_on_cpu,
+    namespace,
+    to_host,
+)
 from backprop_xp.errors import ShapeError
 
 __all__ = [
@@ -25,6 +33,7 @@ __all__ = [
     "product",
     "rows",
     "step",
+    "sum_of_squares",
     "total",
     "writes_products",
     "zero_for",
@@ -257,3 +266,24 @@ def _filled(shape: tuple[int, ...], value: int, dtype: Any) -> HostArray:
     made = np.full(shape, value, dtype=dtype)
     made.flags.writeable = False
     return made
+
+
+def sum_of_squares(x: Any) -> float:
+    """Return Σ x² where one call of the BLAS computes it, NaN elsewhere.
+
+    A finite sum shows that all numbers are finite. The call reads memory once and allocates none:
+    it is twice as fast as a minimum and a maximum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sum_of_squares(np.array([[3.0, 4.0]])), sum_of_squares(np.array([3, 4]))
+    (25.0, nan)
+    """
+    if is_on_cpu(x) and (array_api_compat.is_jax_array(x) or array_api_compat.is_torch_array(x)):
+        x = to_host(x)  # shares the memory
+    if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+        return math.nan
+    flat = x.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.dot(flat, flat))

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from backprop_xp.arrays.backend import Array, HostArray, Namespace
 from backprop_xp.arrays.native import rows
 
-__all__ = ["Steps", "execution_of", "is_repeated", "loop", "with_rows"]
+__all__ = ["Steps", "execution_of", "is_repeated", "later", "loop", "with_rows"]
 
 # steps(carry, numbers, source, *batches) -> (carry, outs), as `steps.over_batches` describes it
 Steps: TypeAlias = Callable[..., tuple[Any, tuple[Array | None, ...]]]
@@ -59,5 +59,17 @@ def loop(step: Callable[..., Any], xp: Namespace) -> Steps:
             outs.append(out)
         stacked = (None if x[0] is None else xp.stack(x) for x in zip(*outs, strict=True))
         return carry, tuple(stacked)
+
+    return steps
+
+
+def later(make_step: Callable[[], Callable[..., Any]], xp: Namespace) -> Steps:
+    """Return the `loop` over a step that is made when it is first called."""
+    made: list[Steps] = []
+
+    def steps(carry: Any, numbers: Sequence[Any], source: Any, *batches: Array) -> Any:
+        if not made:
+            made.append(loop(make_step(), xp))
+        return made[0](carry, numbers, source, *batches)
 
     return steps

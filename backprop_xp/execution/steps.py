@@ -16,7 +16,7 @@ from backprop_xp.execution.cuda.switches import (
     is_on,
 )
 from backprop_xp.execution.numpy_replay import Replayer
-from backprop_xp.execution.plain_loop import Steps, loop
+from backprop_xp.execution.plain_loop import Steps, later, loop
 
 __all__ = [
     "compiled_over_batches",
@@ -75,11 +75,11 @@ def over_batches(
 
         return scanned(make_step(), lengths)
     if pure and array_api_compat.is_numpy_namespace(xp):
-        return Replayer(lambda _: make_step(), loop(make_step(), xp), planned=planned)
+        return Replayer(lambda _: make_step(), later(make_step, xp), planned=planned)
     if pure and array_api_compat.is_torch_namespace(xp):
         from backprop_xp.execution.torch_replay import TorchReplayer
 
-        return TorchReplayer(make_step, loop(make_step(), xp))
+        return TorchReplayer(make_step, later(make_step, xp))
     if pure and array_api_compat.is_cupy_namespace(xp):
         return _on_cupy(make_step, xp, rule)
     return loop(make_step(), xp)
@@ -156,7 +156,7 @@ def _on_cupy(make_step: MakeStep, xp: Namespace, rule: Hashable) -> Steps:
     from backprop_xp.execution.cuda.cupy_arrays import CupyLibrary
     from backprop_xp.execution.cuda.replay import FusedReplayer
 
-    steps: Steps = loop(make_step(), xp)
+    steps: Steps = later(make_step, xp)
     return FusedReplayer(make_step, steps, CupyLibrary(), rule) if is_on(FUSED_KERNELS) else steps
 
 

@@ -482,8 +482,8 @@ class Network:
         >>> net.is_weight(net.init())
         array([1., 1., 0.], dtype=float32)
         """
-        ones = [Layer(np.ones(shape), np.zeros((shape[0], 1))) for shape in self._shapes]
-        return from_host_like(parameters.pack(ones), theta)
+        each = np.tile([1.0, 0.0], len(self._shapes))  # for W and for b
+        return from_host_like(np.repeat(each, parameters.piece_lengths(self.sizes)), theta)
 
     def of_layers(self, numbers: Sequence[float], theta: Array) -> Array:
         """Return an array (P,) like θ that holds the number of its layer for each parameter.

@@ -1,5 +1,6 @@
 """The scores of epochs: arrays on the device, until the host reads them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backprop_xp.arrays.backend import Array, HostArray, Namespace, compiled, namespace, to_host
+from backprop_xp.arrays.native import sum_of_squares
 from backprop_xp.callbacks.progress import History
 from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.training.scoring import Scores
@@ -100,7 +102,10 @@ class EpochRecord:
 
     def end(self, theta: Array) -> None:
         """Note on the device in which networks θ, after the last update, is not finite."""
-        self._bad_theta = _marks(namespace(theta))(theta)
+        if isinstance(theta, np.ndarray) and math.isfinite(sum_of_squares(theta)):
+            self._bad_theta = np.zeros(theta.shape[:-1], dtype=bool)
+        else:
+            self._bad_theta = _marks(namespace(theta))(theta)
 
     def epochs(self) -> EpochScores:
         """Return the scores of each epoch, read on the host. The record must have an end."""

@@ -7,7 +7,6 @@ Where nothing asks for the numbers of an epoch, the host reads the scores of sev
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from backprop_xp.arrays.backend import (
 from backprop_xp.callbacks.callback import wants_batches
 from backprop_xp.execution.cuda.nvtx import ranges
 from backprop_xp.optimizers.protocol import Optimizer
-from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.batches import BlockLimits, epochs_of_blocks
 from backprop_xp.training.data.blocks import Block
 from backprop_xp.training.data.shares import epochs_of_shares
 from backprop_xp.training.driver import Driver
@@ -56,18 +55,16 @@ class Loop(Driver):
     def __init__(self, task: Task, options: Options, guard: Guarded, optimizer: Optimizer) -> None:
         super().__init__(task, options, guard, optimizer)
         self._batch_callbacks = [one for one in self.callbacks if wants_batches(one)]
-        sizes: Any = {
-            "output_bytes": self.trainer.output_bytes,
-            "noise_bytes": self.trainer.noise_bytes,
-            "one_by_one": bool(self._batch_callbacks),
-            "order": options.order,
-        }
-        given = task.cases, task.batch_size, task.seed
+        one_by_one = bool(self._batch_callbacks)
+        limits = BlockLimits(
+            self.trainer.output_bytes, self.trainer.noise_bytes, one_by_one, task.compiled
+        )
+        given, order = (task.cases, task.batch_size, task.seed), options.order
         if task.ranks is not None:
-            self._blocks_of = epochs_of_shares(*given, task.ranks, **sizes)
+            self._blocks_of = epochs_of_shares(*given, task.ranks, limits, order=order)
         else:
             last = self.earlier_epochs + options.epochs
-            self._blocks_of = epochs_of_blocks(*given, **sizes, epochs=last)
+            self._blocks_of = epochs_of_blocks(*given, limits, epochs=last, order=order)
         self._last_good, self._range = task.theta, ranges(task.theta)
         self._left = np.zeros(math.prod(task.stack), dtype=bool)
         self._kept_theta: tuple[Array, Array] | None = None  # the mask of those, and their θ

@@ -7,7 +7,7 @@ of one smaller batch.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,10 @@ from backprop_xp.training.data.cases import Cases, FileCases
 __all__ = [
     "BLOCK_BYTES",
     "OUTPUT_BYTES",
+    "BlockLimits",
     "block_rows",
     "checked_order",
     "epochs_of_blocks",
-    "most_of_block",
     "spans",
 ]
 
@@ -46,6 +46,7 @@ COMPILED_OUTPUT_BYTES = 2**22
 DEVICE_OUTPUT_BYTES = 2**25
 ONE_KERNEL_OUTPUT_BYTES = 2**29  # which it scores, and does not keep
 COMPILED_BLOCK_ROWS = 2**16  # more rows than BLOCK_ROWS, since compiled steps gather their own
+BLOCK_ROWS_OF_NUMBA = 2**14  # Ctrl-C waits for a block
 
 
 def block_rows(
@@ -96,14 +97,54 @@ def spans(m: int, batch_size: int, rows: int) -> list[tuple[int, int, int]]:
     return found + ([(whole, m, m - whole)] if whole < m else [])
 
 
+class BlockLimits(NamedTuple):
+    """The bytes of a case, and all else that limits the rows of a block.
+
+    Attributes
+    ----------
+    output_bytes : int
+        Bytes of outputs per case, over all networks of a group.
+    noise_bytes : int
+        Bytes of dropout's random numbers per case.
+    one_by_one : bool
+        Whether each block is a single batch, for callbacks with ``on_batch_end``.
+    compiled : bool
+        Whether numba compiles the steps.
+    """
+
+    output_bytes: int = 4
+    noise_bytes: int = 0
+    one_by_one: bool = False
+    compiled: bool = False
+
+    def rows(self, cases: Cases | FileCases, batch_size: int) -> int:
+        """Return the number of rows of a block: whole batches, at least one."""
+        if self.one_by_one:
+            return batch_size
+        gathered = isinstance(cases, Cases) and gathers_rows(cases.X)
+        row_bytes = self.noise_bytes + (0 if gathered else cases.row_bytes)
+        most = self._most(cases.X) if isinstance(cases, Cases) else ()
+        return block_rows(batch_size, row_bytes, self.output_bytes, *most)
+
+    def _most(self, X: Array) -> tuple[int, int]:
+        """Return the most bytes of outputs and the most rows of a block of rows of X in memory."""
+        most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
+        if self.compiled:
+            most_bytes, most_rows = COMPILED_OUTPUT_BYTES, BLOCK_ROWS_OF_NUMBA
+        if compiles(namespace(X)):
+            most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
+        if not is_on_cpu(X):
+            of_one_kernel = takes_one_kernel(namespace(X))
+            most_bytes = ONE_KERNEL_OUTPUT_BYTES if of_one_kernel else DEVICE_OUTPUT_BYTES
+        return most_bytes, most_rows
+
+
 def epochs_of_blocks(
     cases: Cases | FileCases,
     batch_size: int,
     seed: int,
-    output_bytes: int = 4,
+    limits: BlockLimits = BlockLimits(),  # noqa: B008  it is unchangeable
     *,
-    noise_bytes: int = 0,
-    one_by_one: bool = False,
     epochs: int = 0,
     order: Callable[[int], Any] | None = None,
 ) -> Callable[[int], Iterable[Block]]:
@@ -118,12 +159,7 @@ def epochs_of_blocks(
     cases : Cases or FileCases
     batch_size : int
     seed : int
-    output_bytes : int
-        Bytes of outputs per case, over all networks of a group.
-    noise_bytes : int
-        Bytes of dropout's random numbers per case.
-    one_by_one : bool
-        Whether each block is a single batch, for callbacks with ``on_batch_end``.
+    limits : BlockLimits, optional
     epochs : int
         The number of epochs; no order is made beyond the last.
     order : callable, optional
@@ -139,9 +175,9 @@ def epochs_of_blocks(
         all_cases = cases.rows(0, cases.count)
         whole = whole_block(replace(all_cases, X=for_products(all_cases.X)))
         return lambda _: [whole]
+    at_once = limits.rows(cases, batch_size)
     if isinstance(cases, FileCases):
-        rows = block_rows(batch_size, cases.row_bytes + noise_bytes, output_bytes)
-        at_once = batch_size if one_by_one else rows
+        rows = limits._replace(one_by_one=False).rows(cases, batch_size)
         return lambda epoch: _blocks_of_file(
             cases.shuffled(rows, seed, epoch)
             if given is None
@@ -149,32 +185,18 @@ def epochs_of_blocks(
             batch_size,
             at_once,
         )
-    row_bytes = noise_bytes + (0 if gathers_rows(cases.X) else cases.row_bytes)
-    rows = block_rows(batch_size, row_bytes, output_bytes, *most_of_block(cases.X))
-    rows = batch_size if one_by_one else rows
     if given is not None:
         return lambda epoch: _shuffled_blocks(
-            cases, batch_size, rows, *_on_device(given(epoch), cases)
+            cases, batch_size, at_once, *_on_device(given(epoch), cases)
         )
     order_of = lru_cache(maxsize=1)(partial(_order, cases, seed))
 
     def blocks(epoch: int) -> Iterator[Block]:
-        yield from _shuffled_blocks(cases, batch_size, rows, *order_of(epoch))
+        yield from _shuffled_blocks(cases, batch_size, at_once, *order_of(epoch))
         if epoch + 1 < epochs:
             order_of(epoch + 1)
 
     return blocks
-
-
-def most_of_block(X: Array) -> tuple[int, int]:
-    """Return the most bytes of outputs and the most rows of a block of rows of X in memory."""
-    most_bytes, most_rows = OUTPUT_BYTES, BLOCK_ROWS
-    if compiles(namespace(X)):
-        most_bytes, most_rows = COMPILED_OUTPUT_BYTES, COMPILED_BLOCK_ROWS
-    if not is_on_cpu(X):
-        of_one_kernel = takes_one_kernel(namespace(X))
-        most_bytes = ONE_KERNEL_OUTPUT_BYTES if of_one_kernel else DEVICE_OUTPUT_BYTES
-    return most_bytes, most_rows
 
 
 def _blocks_of_file(parts: Iterable[Cases], batch_size: int, at_once: int) -> Iterator[Block]:

@@ -10,8 +10,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import Array, HostArray, from_host_like, namespace
 from backprop_xp.distributed.ranks import Ranks, Share
-from backprop_xp.execution.steps import gathers_rows
-from backprop_xp.training.data.batches import block_rows, checked_order, most_of_block, spans
+from backprop_xp.training.data.batches import BlockLimits, checked_order, spans
 from backprop_xp.training.data.blocks import Block, block_of, for_products
 from backprop_xp.training.data.cases import Cases, FileCases
 
@@ -39,10 +38,8 @@ def epochs_of_shares(
     batch_size: int,
     seed: int,
     ranks: Ranks,
-    output_bytes: int = 4,
+    limits: BlockLimits = BlockLimits(),  # noqa: B008  it is unchangeable
     *,
-    noise_bytes: int = 0,
-    one_by_one: bool = False,
     order: Callable[[int], Any] | None = None,
 ) -> Callable[[int], Iterable[Block]]:
     """Return the function from the number of an epoch to the blocks of this rank.
@@ -58,7 +55,7 @@ def epochs_of_shares(
         All cases, or this rank's own.
     batch_size : int
         Cases in a batch, over all ranks.
-    seed, output_bytes, noise_bytes, one_by_one, order
+    seed, limits, order
         As `batches.epochs_of_blocks` takes them.
     ranks : Ranks
 
@@ -68,10 +65,7 @@ def epochs_of_shares(
         When an epoch begins: `order` returns no permutation.
     """
     own, counts = ranks.rows == "own", ranks.counts(cases.count)
-    row_bytes = noise_bytes + (0 if _gathers(cases) else cases.row_bytes)
-    most = most_of_block(cases.X) if isinstance(cases, Cases) else ()
-    rows = block_rows(batch_size, row_bytes, output_bytes, *most)
-    rows = batch_size if one_by_one else rows
+    rows = limits.rows(cases, batch_size)
     if own:
         found = _own_spans(counts, ranks.rank, batch_size, rows)
     else:
@@ -94,10 +88,6 @@ def epochs_of_shares(
             yield block(span.rows(taken, own=own), span.share)
 
     return blocks
-
-
-def _gathers(cases: Cases | FileCases) -> bool:
-    return isinstance(cases, Cases) and gathers_rows(cases.X)
 
 
 def _own_spans(counts: Sequence[int], rank: int, batch_size: int, rows: int) -> list[_Span]:

@@ -92,12 +92,14 @@ class CompiledSteps(ScoredSteps):
     def __init__(
         self, make_step: Callable[..., Step], rule: UpdateRule, plainly: ScoredSteps
     ) -> None:
-        self._rule, self._plainly = rule, plainly
-        self.steps = self._over_batches(scored_steps(make_step, rule))
+        self._plainly = plainly
+        self.steps = self._over_batches(scored_steps(make_step, rule), rule)
 
-    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
-        otherwise: Any = self._otherwise
-        return compiled_over_batches(make_scored, otherwise, _programs(self._rule))
+    def _over_batches(
+        self, make_scored: Callable[..., Any], rule: UpdateRule
+    ) -> Callable[..., Any]:
+        otherwise: Any = partial(_unscored, self._plainly.steps, labelled=rule.labelled)
+        return compiled_over_batches(make_scored, otherwise, _programs(rule))
 
     def __call__(
         self,
@@ -128,22 +130,15 @@ class CompiledSteps(ScoredSteps):
         """Tell whether the outputs of a block are kept, for batches of so many outputs."""
         return False
 
-    def _otherwise(
-        self, carry: Carry, numbers: list[Numbers], source: Array | None, *arrays: Array
-    ) -> tuple[Carry, tuple["_Unscored", None, Array | None]]:
-        X, y, w, *others = arrays
-        noise = others[1:] if self._rule.labelled else others
-        steps = self._plainly.steps
-        carry, (z_out, penalties) = steps(carry, numbers, source, X, y, w, *noise)
-        return carry, (_Unscored(z_out, execution_of(steps)), None, penalties)
-
 
 class OneKernelSteps(CompiledSteps):
     """Steps of one kernel on CuPy, in which a network scores its own outputs."""
 
-    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
-        otherwise: Any = self._otherwise
-        return one_kernel_over_batches(make_scored, otherwise, self._rule)
+    def _over_batches(
+        self, make_scored: Callable[..., Any], rule: UpdateRule
+    ) -> Callable[..., Any]:
+        otherwise: Any = partial(_unscored, self._plainly.steps, labelled=rule.labelled)
+        return one_kernel_over_batches(make_scored, otherwise, rule)
 
 
 class _Unscored(NamedTuple):
@@ -153,6 +148,21 @@ class _Unscored(NamedTuple):
     execution: str
 
 
+def _unscored(
+    steps: Callable[..., Any],
+    carry: Carry,
+    numbers: list[Numbers],
+    source: Array | None,
+    *arrays: Array,
+    labelled: bool,
+) -> tuple[Carry, tuple[_Unscored, None, Array | None]]:
+    """Run steps that do not score their outputs, on the arrays of steps that do."""
+    X, y, w, *others = arrays
+    noise = others[1:] if labelled else others
+    carry, (z_out, penalties) = steps(carry, numbers, source, X, y, w, *noise)
+    return carry, (_Unscored(z_out, execution_of(steps)), None, penalties)
+
+
 class RecordedSteps(CompiledSteps):
     """Recorded steps on NumPy, each of which scores its own outputs where they are many.
 
@@ -160,7 +170,11 @@ class RecordedSteps(CompiledSteps):
     over all batches at once, so that the steps of several batches do not score them.
     """
 
-    def _over_batches(self, make_scored: Callable[..., Any]) -> Callable[..., Any]:
+    def _over_batches(
+        self,
+        make_scored: Callable[..., Any],
+        rule: UpdateRule,  # noqa: ARG002  for steps that are compiled
+    ) -> Callable[..., Any]:
         xp = namespace(np.empty(0))
         return over_batches(make_scored, xp, pure=True, planned=True)
 

@@ -8,7 +8,7 @@ from training_cases import WITHOUT_JAX
 
 from backprop_xp.arrays.backend import device_of, dtype_name, namespace
 from backprop_xp.training.data import batches as module
-from backprop_xp.training.data.batches import block_rows, epochs_of_blocks, spans
+from backprop_xp.training.data.batches import BlockLimits, block_rows, epochs_of_blocks, spans
 from backprop_xp.training.data.blocks import whole_block
 from backprop_xp.training.data.cases import Cases, of_mean_one
 
@@ -112,9 +112,18 @@ def test_compiled_blocks_are_longer(xp, monkeypatch):
     assert found == ([3, 2, 1] if xp.name == "jax" else [1] * 6)
 
 
+def test_blocks_of_steps_that_numba_compiles_are_longer(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(module, "BLOCK_ROWS_OF_NUMBA", 6)
+    held = Cases(np.zeros((11, 3)), np.zeros(11, "int32"), 3, labelled=True)
+    for compiled, expected in ((True, [3, 2, 1]), (False, [1] * 6)):
+        made = epochs_of_blocks(held, 2, 0, BlockLimits(compiled=compiled))(0)
+        assert [block.batches for block in made] == expected
+
+
 def test_noise_bounds_a_block(xp, monkeypatch):
     monkeypatch.setattr(module, "BLOCK_BYTES", 4000)
-    found = [b.batches for b in epochs_of_blocks(cases(xp), 2, seed=0, noise_bytes=1000)(0)]
+    found = [b.batches for b in epochs_of_blocks(cases(xp), 2, 0, BlockLimits(noise_bytes=1000))(0)]
     assert max(found) <= 2
 
 
@@ -325,5 +334,5 @@ def test_blocks_are_longer_on_other_devices_than_a_cpu(monkeypatch):
     monkeypatch.setattr(module, "DEVICE_OUTPUT_BYTES", 6 * 24)
     for on_cpu, expected in ((True, [2, 2, 2]), (False, [3, 3])):
         monkeypatch.setattr(module, "is_on_cpu", lambda _, on_cpu=on_cpu: on_cpu)
-        made = list(epochs_of_blocks(held, 2, seed=0, output_bytes=24)(0))
+        made = list(epochs_of_blocks(held, 2, 0, BlockLimits(output_bytes=24))(0))
         assert [block.batches for block in made] == expected
