@@ -23,7 +23,7 @@ from training_steps import numbers_of, step_for
 import backprop_xp as bp
 from backprop_xp.arrays import backend
 from backprop_xp.arrays.backend import device_of, dtype_name
-from backprop_xp.training.data.batches import epochs_of_blocks
+from backprop_xp.training.data.batches import BlockLimits, epochs_of_blocks
 from backprop_xp.training.data.blocks import whole_block
 from backprop_xp.training.data.cases import Cases
 from backprop_xp.training.epoch_record import EpochRecord
@@ -125,7 +125,8 @@ def train_an_epoch(item: Item, put: Put) -> list[Any]:
         state = trainer.init(theta)
         noise = noise_of_epoch(item.net.sizes, 0, 0, theta, networks)
         shapes = [tuple(x.shape) for x in (theta, *state)]
-        for block in epochs_of_blocks(cases, size, 0, trainer.output_bytes)(0):
+        limits = BlockLimits(trainer.output_bytes)
+        for block in epochs_of_blocks(cases, size, 0, limits)(0):
             theta, state = trainer.blocks([block], theta, state, noise, record)
         assert [tuple(x.shape) for x in (theta, *state)] == shapes
         scores = [*record._scores, trainer.scores(theta, cases)]
