@@ -144,10 +144,21 @@ def _of_standard(xp: Namespace) -> _Functions:
     )
 
 
+def _of_jax(xp: Namespace) -> _Functions:
+    def take(x: Any, places: Any, axis: int) -> Any:
+        # jax.numpy.take fills rows out of range with NaN, by another pass over the result
+        at = (..., places, *(slice(None),) * (-1 - axis))
+        return x.at[at].get(mode="promise_in_bounds")
+
+    return _of_standard(xp)._replace(take=take)
+
+
 def _of_namespace(xp: Namespace) -> _Functions:
     """Return the functions of NumPy or PyTorch, whose wrappers are slow, or of the namespace."""
     if array_api_compat.is_numpy_namespace(xp):
         return _of_numpy()
+    if array_api_compat.is_jax_namespace(xp):
+        return _of_jax(xp)
     return _of_torch() if array_api_compat.is_torch_namespace(xp) else _of_standard(xp)
 
 
@@ -230,7 +241,10 @@ def maximum(x: ArrayT, y: Any) -> ArrayT:
 
 
 def rows(x: ArrayT, places: Array) -> ArrayT:
-    """Return the rows of x (..., m, n) at the indices `places` (k,), as an array (..., k, n)."""
+    """Return the rows of x (..., m, n) at the indices `places` (k,), as an array (..., k, n).
+
+    The indices are in range: 0 … m − 1.
+    """
     taken: ArrayT = _functions_of(x).take(x, places, -2)
     return taken
 

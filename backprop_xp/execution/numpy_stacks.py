@@ -7,16 +7,17 @@ units that is ten times the time of its arithmetic.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.execution.tape import Instruction
 
-__all__ = ["calls_of_stack"]
+__all__ = ["Way", "calls_of_stack", "way_of_stack"]
 
 Call: TypeAlias = Callable[[], Any]
+Way: TypeAlias = Literal["elementwise", "joined", "one by one"]
 
 MOST_PRODUCTS = 2**14  # multiplications of one matrix; in larger ones the call matters little
 
@@ -43,20 +44,38 @@ def calls_of_stack(product: Instruction) -> list[Call]:
     True
     """
     (A, B), C = product.inputs, product.target
+    way = way_of_stack(product)
+    if way == "elementwise":
+        zero = np.zeros((), C.dtype)  # −0 becomes 0, as in a sum
+        return [partial(np.multiply, A, B, C), partial(np.add, C, zero, C)]
+    return _joined(A, B, C) if way == "joined" else []
+
+
+def way_of_stack(product: Instruction) -> Way:
+    """Return how a matrix product of a stack is computed best.
+
+    Parameters
+    ----------
+    product : Instruction
+        As `calls_of_stack` takes it.
+
+    Returns
+    -------
+    {"elementwise", "joined", "one by one"}
+        "joined": as one product for all matrices of the stack.
+    """
+    (A, B), C = product.inputs, product.target
     kinds = {x.dtype.char for x in (A, B, C)}
     if kinds not in ({"f"}, {"d"}) or product.options or C.ndim < 3 or min(A.ndim, B.ndim) < 2:
-        return []
+        return "one by one"
     p, q = A.shape[-2:]
     r = B.shape[-1]
     if C.size == 0 or p * q * r > MOST_PRODUCTS:
-        return []
+        return "one by one"
     if q == 1:
-        zero = np.zeros((), C.dtype)  # −0 becomes 0, as in a sum
-        return [partial(np.multiply, A, B, C), partial(np.add, C, zero, C)]
-    if min(p, r) < 2:
-        return []
-    joined = _joined(A, B, C) if A.ndim > 2 and B.ndim == 2 else []
-    return joined if joined and _agree(joined, A, B, C) else []
+        return "elementwise"
+    shared = min(p, r) > 1 and A.ndim > 2 and B.ndim == 2
+    return "joined" if shared and _agree(_joined(A, B, C), A, B, C) else "one by one"
 
 
 def _joined(A: HostArray, B: HostArray, C: HostArray) -> list[Call]:

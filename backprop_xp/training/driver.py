@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from backprop_xp.arrays.advice import metric_advice
-from backprop_xp.arrays.backend import copied, to_host, with_derivatives
+from backprop_xp.arrays.backend import kept, to_host, with_derivatives
 from backprop_xp.arrays.device_memory import device_bytes
 from backprop_xp.callbacks.callback import Callback, is_built_in
 from backprop_xp.callbacks.checkpoint import Checkpoint
@@ -80,7 +80,7 @@ class Driver(ABC):
         self.trainer = Trainer(
             task.theta, self.rule, self.numbers, task.batch_size, workers, task.ranks
         )
-        theta = copied(task.theta)
+        theta = kept(task.theta)
         state, remembered = self.trainer.init(theta), self.numbers.state()
         self.progress = TrainingProgress(
             task, options.epochs, theta, state, schedule_memory=remembered
@@ -166,7 +166,7 @@ class Driver(ABC):
         if at.taken is None and at.left.any():
             epoch = np.where(at.left > 0, at.left, at.epoch).reshape(self.task.stack)
         with with_derivatives(at.weights):
-            theta, state = self.task.in_axes(copied(at.weights)), self.state()
+            theta, state = self.task.in_axes(kept(at.weights)), self.state()
         epoch = epoch if np.ndim(epoch) else int(epoch)
         execution = self.trainer.execution
         history, held = at.history, device_bytes(at.weights)
@@ -177,7 +177,7 @@ class Driver(ABC):
         at = self.progress
         if at.taken is not None or at.left.any():
             return None
-        arrays = tuple(map(copied, at.state))
+        arrays = tuple(map(kept, at.state))
         epochs = self.earlier_epochs + at.epoch
         return OptimizerState(arrays, epochs, self.numbers.state(), self._kind)
 

@@ -18,6 +18,7 @@ from backprop_xp.execution.compiled.kernel_text import CODES, Lines, Scratch, ke
 from backprop_xp.execution.compiled.loops import Loop, loop_of
 from backprop_xp.execution.compiled.lowering import lowered
 from backprop_xp.execution.compiled.memory import LINE, copy_of, lives_of, new_memory, shared_memory
+from backprop_xp.execution.compiled.small_products import in_fewer_calls
 from backprop_xp.execution.compiled.table import ARGUMENTS, Table, call
 from backprop_xp.execution.cuda.fusion import program_of
 from backprop_xp.execution.cuda.kernel import Kernel
@@ -124,7 +125,9 @@ class _Writer:
                 if x is not None:
                     self._note(x, Place(of, number))
         kept = {m for m, place in self.places.items() if place.of in ("carry", "out")}
-        instructions = [lowered(one) for one in recorded.instructions]
+        instructions = [
+            part for one in recorded.instructions for part in in_fewer_calls(lowered(one))
+        ]
         program = program_of(
             instructions, kept, self.memories, most_units=None, ones_are_products=True
         )
