@@ -1,7 +1,8 @@
 """Products of a stack of small matrices in fewer calls of BLAS, as `numpy_stacks` chooses them.
 
 A product with one inner number becomes an elementwise operation, which joins the loops around it. A
-stack times one matrix becomes one product of all rows, on a copy where the rows have gaps.
+stack times one matrix becomes one product of all rows, on a copy where the rows have gaps. A result
+with gaps stays as it is: it is a part of the gradient, which may be folded into θ (`folding`).
 """
 
 import math
@@ -37,18 +38,16 @@ def in_fewer_calls(instruction: Instruction) -> list[Instruction]:
     if way == "elementwise":
         zero = C.dtype.type(0)  # −0 becomes 0, as in a sum
         return [Instruction(np.multiply, (A, B), C), Instruction(np.add, (C, zero), C)]
-    return _joined(A, B, C) if way == "joined" else [instruction]
+    if way == "joined" and C.flags.c_contiguous and len(A) > 1:
+        return _joined(A, B, C)
+    return [instruction]
 
 
 def _joined(A: HostArray, B: HostArray, C: HostArray) -> list[Instruction]:
-    """Return the product of all rows at once."""
-    rows, copies = math.prod(A.shape[:-1]), list[Instruction]()
-    first, last = A, C
+    """Return the product of all rows at once; C has no gaps."""
+    rows, first, copies = math.prod(A.shape[:-1]), A, list[Instruction]()
     if not A.flags.c_contiguous:
         first = like(A)
         copies.append(Instruction(np.copyto, (A,), first, "convert"))
-    if not C.flags.c_contiguous:
-        last = like(C)
-    flat = last.reshape(rows, C.shape[-1])
-    made = [*copies, Instruction(np.matmul, (first.reshape(rows, A.shape[-1]), B), flat)]
-    return [*made, Instruction(np.copyto, (last,), C, "convert")] if last is not C else made
+    given = first.reshape(rows, A.shape[-1]), B
+    return [*copies, Instruction(np.matmul, given, C.reshape(rows, C.shape[-1]))]

@@ -73,3 +73,11 @@ def test_a_stack_times_one_matrix_is_one_product_of_all_rows():
         (8, 6),
         (8, 16),
     )
+
+
+def test_a_part_of_a_gradient_and_a_stack_of_one_stay_as_they_are():
+    X = np.ones((16, 6))
+    for networks, width in ((4, 7), (1, 6)):
+        delta, slopes = np.ones((networks, 2, 16)), np.zeros((networks, 2, width))[..., :6]
+        product = Instruction(np.matmul, (delta, X), slopes)
+        assert in_fewer_calls(product) == [product]
