@@ -2,18 +2,20 @@
 
 .. code-block:: text
 
-    program        a recorded step as the text of a function, and a table of its sizes: read first
-    lowering       recorded operations in few forms
-    memory         memory that operations share where none needs it at the same time
-    kernel_text    a kernel of elementwise operations as nested loops
-    stages         the axes and the order of these loops
-    table          sizes, strides and addresses as integers
-    folding        gradient descent as a product that is subtracted from the weights
-    loops          NumPy's own inner loops by their addresses
-    blas           NumPy's BLAS by the address of a product that adds
-    intrinsics     functions that numba lacks
-    cache          compiled functions for later processes
-    replayer       the compiled function in place of the recorded step
+    program          a recorded step as the text of a function, and a table of its sizes: read first
+    lowering         recorded operations in few forms
+    small_products   products of a stack of small matrices in fewer calls
+    memory           memory that operations share where none needs it at the same time
+    kernel_text      a kernel of elementwise operations as nested loops
+    call_text        calls of BLAS and of NumPy's loops
+    stages           the axes and the order of these loops
+    table            sizes, strides and addresses as integers
+    folding          gradient descent as a product that is subtracted from the weights
+    loops            NumPy's own inner loops by their addresses
+    blas             NumPy's BLAS by the address of a product that adds
+    intrinsics       functions that numba lacks
+    cache            compiled functions for later processes
+    replayer         the compiled function in place of the recorded step
 
 Kernels are those of `cuda.fusion`, so that no formula is written twice. Products are calls of the
 loop of NumPy's `matmul`, and so of NumPy's BLAS; `exp`, `tanh` and their like are calls of NumPy's
