@@ -135,6 +135,10 @@ def _add_train(commands: Commands) -> None:
 
 
 _DATA_HELP: Final = "a data set, a table such as a .csv file, or an .npz file"
+_TRAINED_HELP: Final = (
+    "a model file of backprop-xp train, or one network of backprop_xp.save; an ensemble of "
+    "backprop_xp.save is used in Python, by bp.load(path).predict(X)"
+)
 _HEADER_HELP: Final = (
     "whether the first line of a table names the columns (default: it does where it can be nothing "
     "else; a line that may also be a row of values is refused)"
@@ -145,7 +149,7 @@ _DEVICE_HELP: Final = "name of a device, as listed by: backprop-xp devices"
 def _add_predict(commands: Commands) -> None:
     about = "predict the cases of a data set or a file with a trained model"
     add = _command(commands, "predict", about, _PREDICT, _PREDICT_END).add_argument
-    add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
+    add("model", metavar="MODEL", help=_TRAINED_HELP)
     add("data", metavar="DATA", help=_DATA_HELP)
     add("--out", default=PredictOptions.out, metavar="FILE", help=_TABLE_HELP)
     add("--device", default=PredictOptions.device, metavar="NAME", help=_DEVICE_HELP)
@@ -158,7 +162,7 @@ _TABLE_HELP: Final = "file of the predictions; an existing file is replaced"
 def _add_evaluate(commands: Commands) -> None:
     about = "show the scores of a trained model on data with their target"
     add = _command(commands, "evaluate", about, _EVALUATE, _EVALUATE_END).add_argument
-    add("model", metavar="MODEL", help="a model file of backprop-xp train or backprop_xp.save")
+    add("model", metavar="MODEL", help=_TRAINED_HELP)
     add("data", metavar="DATA", help=_DATA_HELP)
     add("--report", **_UNSET, metavar="FILE", help="page of an ensemble: scores and pictures")
     add("--json", **_UNSET, metavar="FILE", help="scores as JSON")

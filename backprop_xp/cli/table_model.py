@@ -62,13 +62,29 @@ class TableModel:
         except BackpropError as error:
             raise named_as_here(error) from None
 
-    def scores(self, table: MixedTable, rows: NDArray[np.int64] | slice) -> TableScores:
-        """Return the scores for rows of a table with a target."""
-        x, y = table.rows(rows), targets_of(table)[rows]
-        model = self.ensemble
+    def scores(
+        self,
+        table: MixedTable,
+        rows: NDArray[np.int64],
+        trained_on: NDArray[np.int64] | None = None,
+    ) -> TableScores:
+        """Return the scores for rows of a table with a target.
+
+        The class that is most frequent in the rows of training, if they are given, is the one that
+        is named for every row without any column.
+        """
+        targets, model = targets_of(table), self.ensemble
+        x, y = table.rows(rows), targets[rows]
         if model.classes is None:
             return number_scores(y, model.predict(x))
-        return class_scores(y, model.predict(x), model.predict_proba(x), list(model.classes))
+        most_frequent = None
+        if trained_on is not None:
+            known = [np.count_nonzero(targets[trained_on] == one) for one in model.classes]
+            most_frequent = model.classes[int(np.argmax(known))]
+        p = model.predict_proba(x)
+        return class_scores(
+            y, model.predict(x), p, list(model.classes), most_frequent=most_frequent
+        )
 
     def importance(
         self, table: MixedTable, rows: NDArray[np.int64], seed: int = 0
@@ -111,7 +127,7 @@ def table_model(path: str, ensemble: EnsembleModel) -> TableModel:
     """
     if ensemble.decided is None:
         came, expected = "an ensemble without the columns of a table", "a file of backprop-xp train"
-        advice = "Load it by bp.load and call its predict"
+        advice = f"Use an ensemble of backprop_xp.save in Python by bp.load({path!r}).predict(X)"
         raise ModelFileError(path, came, expected, advice)
     return TableModel(ensemble, ensemble.decided)
 

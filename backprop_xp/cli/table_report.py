@@ -94,7 +94,10 @@ def report(
     parts = [_HEAD.format(title=title), *(f"<p>{escape(line)}</p>" for line in about)]
     beside = "by the class shares" if isinstance(scores, ClassScores) else "by the mean"
     head = ["score", f"on {rows_of(scores.rows)}", f"{beside} alone"]
-    lines = [(_in_html(label), value, without) for label, value, without in figures(scores)]
+    lines = [
+        (_in_html(name) + (f", {over}" if over else ""), value, without)
+        for name, value, without, over in figures(scores)
+    ]
     parts += ["<h2>Scores</h2>", _table("Scores", head, lines)]
     parts += [f"<p>{_in_html(escape(reason))}</p>" for reason in reasons(scores)]
     if isinstance(scores, ClassScores):

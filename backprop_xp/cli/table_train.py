@@ -67,7 +67,7 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
     scores = importance = None
     if len(split.held_out):
-        scores = model.scores(table, split.held_out)
+        scores = model.scores(table, split.held_out, split.train)
         importance = model.importance(table, split.held_out, options.seed)
         for line in (*score_lines(scores), *importance_lines(importance, scores)):
             say(line)

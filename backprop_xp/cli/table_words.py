@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.estimators.table_scores import ClassScores, NumberScores, TableScores
 
 __all__ = [
+    "Figure",
     "ensemble_of",
     "figures",
     "gains",
@@ -43,28 +45,50 @@ def ensemble_of(count: int) -> str:
     return f"an ensemble of {count} network{'s' * (count != 1)}"
 
 
-def figures(scores: TableScores) -> list[tuple[str, str, str]]:
-    """Return name, value and what is reached without any column, for each score.
+class Figure(NamedTuple):
+    """A score as texts.
+
+    Attributes
+    ----------
+    name, value : str
+    without : str
+        The score that is reached without any column.
+    over : str
+        The rows that the score is over; "" for all.
+    """
+
+    name: str
+    value: str
+    without: str
+    over: str = ""
+
+
+def figures(scores: TableScores) -> list[Figure]:
+    """Return each score beside the score that is reached without any column.
 
     Examples
     --------
     >>> from backprop_xp.estimators.table_scores import number_scores
     >>> figures(number_scores([1.0, 3.0], [1.0, 2.0]))[0]
-    ('RMSE', '0.7071', '1')
+    Figure(name='RMSE', value='0.7071', without='1', over='')
     """
     if isinstance(scores, NumberScores):
         return [
-            ("RMSE", _number(scores.rmse), _number(scores.rmse_of_mean)),
-            ("MAE", _number(scores.mae), _number(scores.mae_of_mean)),
-            ("R^2", _number(scores.r_squared), "0"),
+            Figure("RMSE", _number(scores.rmse), _number(scores.rmse_of_mean)),
+            Figure("MAE", _number(scores.mae), _number(scores.mae_of_mean)),
+            Figure("R^2", _number(scores.r_squared), "0"),
         ]
     n = sum(map(any, scores.confusion))  # classes that the rows have
+    balanced = 1 / n if scores.largest_share else 0.0  # of one class for every row
+    known = scores.rows_of_known_classes
+    over = f"over the {rows_of(known)} of known classes" if known < scores.rows else ""
+    log_loss, brier = _number(scores.log_loss_of_shares), _number(scores.brier_of_shares)
     return [
-        ("accuracy", _share(scores.accuracy), _share(scores.largest_share)),
-        ("balanced accuracy", _share(scores.balanced_accuracy), _share(1 / n)),
-        ("log loss", _number(scores.log_loss), _number(scores.log_loss_of_shares)),
-        ("AUC", _number(scores.auc), "0.5"),
-        ("Brier score", _number(scores.brier), ""),
+        Figure("accuracy", _share(scores.accuracy), _share(scores.largest_share)),
+        Figure("balanced accuracy", _share(scores.balanced_accuracy), _share(balanced)),
+        Figure("log loss", _number(scores.log_loss), log_loss, over),
+        Figure("AUC", _number(scores.auc), "0.5", over),
+        Figure("Brier score", _number(scores.brier), brier, over),
     ]
 
 
@@ -94,8 +118,8 @@ def score_lines(scores: TableScores) -> list[str]:
     """Return the scores on held-out rows as lines."""
     beside = "the mean" if isinstance(scores, NumberScores) else "the shares of the classes"
     lines = [f"result    on {rows_of(scores.rows)} held out; in brackets by {beside} alone:"]
-    for name, value, without in figures(scores):
-        lines.append(f"          {name:<18}{value:>9}" + (f"  ({without})" if without else ""))
+    for name, value, without, over in figures(scores):
+        lines.append(f"          {name:<18}{value:>9}  ({without})" + (f"  {over}" if over else ""))
     lines += [f"          {reason}" for reason in reasons(scores)]
     if isinstance(scores, ClassScores):
         lines += _confusion(scores)

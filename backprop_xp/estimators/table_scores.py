@@ -21,6 +21,8 @@ class ClassScores:
     Attributes
     ----------
     rows : int
+    rows_of_known_classes : int
+        The rows whose class the model knows. `log_loss`, `auc` and `brier` are over them.
     classes : list of str
         The classes of the model, and after them the classes of the rows that it does not know.
     unknown : list of str
@@ -28,23 +30,27 @@ class ClassScores:
     accuracy : float
         The share of right rows, 0 to 1.
     largest_share : float
-        The share of the most frequent class: the accuracy of naming it for every row.
+        The share of the class that is most frequent in training: the accuracy of naming it for
+        every row. Where that class is not given, it is the known class that these rows have most.
     balanced_accuracy : float
         The mean over the classes of the rows of the share of right rows.
     log_loss : float or None
         The mean of −ln p of the right class, over rows of known classes; None without any.
     log_loss_of_shares : float or None
-        The same for the shares of the classes in these rows as probabilities.
+        The same for the shares of the classes in the same rows as probabilities.
     auc : float or None
         The area under the ROC curve; for more than two classes the mean over them, each against the
         others. None where the rows do not have all classes of the model.
     brier : float or None
         The mean over rows of known classes of Σ_j (p_j − y_j)², half of it for two classes.
+    brier_of_shares : float or None
+        The same for the shares of the classes in the same rows as probabilities.
     confusion : list of list of int
         The rows of a class (a line) by predicted class (a column), in the order of `classes`.
     """
 
     rows: int
+    rows_of_known_classes: int
     classes: list[str]
     unknown: list[str]
     accuracy: float
@@ -54,6 +60,7 @@ class ClassScores:
     log_loss_of_shares: float | None
     auc: float | None
     brier: float | None
+    brier_of_shares: float | None
     confusion: list[list[int]]
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +112,12 @@ TableScores: TypeAlias = ClassScores | NumberScores
 
 
 def class_scores(
-    true: Any, predicted: Any, probabilities: Any, classes: Sequence[Any]
+    true: Any,
+    predicted: Any,
+    probabilities: Any,
+    classes: Sequence[Any],
+    *,
+    most_frequent: Any = None,
 ) -> ClassScores:
     """Return the scores of predicted classes.
 
@@ -117,6 +129,8 @@ def class_scores(
         Of each class of the model.
     classes : sequence of length n
         The classes of the model.
+    most_frequent : class, optional
+        The class of the model that is most frequent in training.
 
     Raises
     ------
@@ -145,21 +159,21 @@ def class_scores(
     right, there = np.diag(confusion), counts > 0
     known = of_true < len(names)
     one_hot = np.eye(len(names))[of_true[known]]
+    shares = one_hot.sum(axis=0) / max(len(one_hot), 1) * np.ones_like(one_hot)
+    named = counts[: len(names)].argmax() if most_frequent is None else place[str(most_frequent)]
     return ClassScores(
         rows=len(true),
+        rows_of_known_classes=len(one_hot),
         classes=all_names,
         unknown=unknown,
         accuracy=float((true == predicted).mean()),
-        largest_share=float(counts.max() / len(true)),
+        largest_share=float(counts[named] / len(true)),
         balanced_accuracy=float((right[there] / counts[there]).mean()),
         log_loss=_log_loss(one_hot, p[known]),
-        log_loss_of_shares=_log_loss(one_hot, np.broadcast_to(one_hot.mean(axis=0), one_hot.shape))
-        if len(one_hot)
-        else None,
+        log_loss_of_shares=_log_loss(one_hot, shares),
         auc=_auc(metrics, one_hot, p[known]),
-        brier=float(((p[known] - one_hot) ** 2).sum(axis=1).mean() / (1 + (len(names) == 2)))
-        if len(one_hot)
-        else None,
+        brier=_brier(one_hot, p[known]),
+        brier_of_shares=_brier(one_hot, shares),
         confusion=confusion.tolist(),
     )
 
@@ -195,6 +209,12 @@ def _log_loss(one_hot: NDArray[np.float64], p: NDArray[np.float64]) -> float | N
         return None
     of_right = (one_hot * p).sum(axis=1)
     return float(-np.log(np.maximum(of_right, _LEAST_PROBABILITY)).mean()) + 0.0  # not -0.0
+
+
+def _brier(one_hot: NDArray[np.float64], p: NDArray[np.float64]) -> float | None:
+    if not len(one_hot):
+        return None
+    return float(((p - one_hot) ** 2).sum(axis=1).mean() / (1 + (one_hot.shape[1] == 2)))
 
 
 def _auc(metrics: Any, one_hot: NDArray[np.float64], p: NDArray[np.float64]) -> float | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from needs import needs
 
-from backprop_xp.cli.table_words import reasons, score_lines
+from backprop_xp.cli.table_words import figures, reasons, score_lines
 
 needs("sklearn")
 
@@ -42,3 +42,27 @@ def test_a_target_that_does_not_vary():
     assert reasons(number_scores([1.0, 2.0], [1.0, 1.0])) == []
     lines = score_lines(number_scores([2.0, 2.0], [1.0, 1.0]))
     assert lines[-1].strip() == "no R^2: the target is the same in all rows"
+
+
+@pytest.mark.parametrize(
+    ("true", "over"),
+    [
+        ("aab", ""),
+        ("aabzz", "over the 3 rows of known classes"),
+        ("azz", "over the 1 row of known classes"),
+        ("zz", "over the 0 rows of known classes"),
+    ],
+)
+def test_scores_of_probabilities_say_their_rows(true, over):
+    scores = scores_of(list(true), list("ab"))
+    assert {one.name: one.over for one in figures(scores)} == {
+        **dict.fromkeys(["accuracy", "balanced accuracy"], ""),
+        **dict.fromkeys(["log loss", "AUC", "Brier score"], over),
+    }
+    assert sum(line.endswith(")  " + over) for line in score_lines(scores)) == 3 * bool(over)
+
+
+def test_without_a_row_of_known_classes_no_score_is_reached():
+    scores = scores_of(list("zz"), list("ab"))
+    assert [one.value for one in figures(scores)] == ["0.00 %", "0.00 %", "-", "-", "-"]
+    assert [one.without for one in figures(scores)] == ["0.00 %", "0.00 %", "-", "0.5", "-"]

@@ -84,6 +84,26 @@ def test_the_scores_are_those_of_the_rows_held_out(capsys):
     assert order == [row[0] for row in rows]
 
 
+def test_a_class_that_comes_late_is_in_no_score_of_probabilities(capsys):
+    rows = write_mixed(m=60)
+    for number, row in enumerate(rows):
+        row[4] = number
+        row[5] = "late" if number >= 48 else ("no", "yes", "yes")[number % 3]
+    write_csv("orders.csv", HEADER, rows)
+    run(
+        *("train", "orders.csv", "--id", "order", "--order", "visits", "--held-out", "0.25"),
+        *("--json", "s.json", "--report", "r.html", *QUICK),
+    )
+    out, over = capsys.readouterr().out, "over the 3 rows of known classes"
+    for name in ("log loss", "Brier score"):
+        assert re.search(rf"{name} +[\d.]+  \([\d.]+\)  {over}\n", out)
+        assert f"{name}, {over}</th>" in Path("r.html").read_text()
+    assert re.search(rf"AUC +[\d.]+  \(0.5\)  {over}\n", out)
+    scores = scores_in("s.json")
+    assert (scores["rows"], scores["rows_of_known_classes"]) == (15, 3)
+    assert scores["largest_share"] == pytest.approx(2 / 15)  # of yes, most frequent in training
+
+
 def test_a_table_of_numbers(capsys):
     rows = write_mixed("rents.csv", classes=())
     run("train", "rents.csv", "--ignore", "order", *QUICK)
@@ -304,7 +324,18 @@ def test_other_files_than_the_model_of_a_table(refused, flower_model):
     X = np.linspace(-1, 1, 40)[:, None]
     mlp = bp.MLPEnsembleRegressor(networks=1, epochs=1, random_state=0).fit(X, X[:, 0])
     bp.save("plain.safetensors", mlp)
-    assert "without the columns of a table" in refused("predict", "plain.safetensors", "orders.csv")
+    for command in ("predict", "evaluate"):
+        message = refused(command, "plain.safetensors", "orders.csv")
+        assert "without the columns of a table; expected a file of backprop-xp train" in message
+        assert "in Python by bp.load('plain.safetensors').predict(X)" in message
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_help_says_which_ensembles_the_command_takes(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    page = " ".join(capsys.readouterr().out.split())
+    assert "an ensemble of backprop_xp.save is used in Python, by bp.load(path).predict(X)" in page
 
 
 def test_one_network_is_evaluated_too(flower_model, capsys):

@@ -29,7 +29,8 @@ def test_scores_of_classes_are_those_of_scikit_learn(n):
     shares = np.bincount(y) / 200
     assert found.largest_share == shares.max()
     assert found.log_loss_of_shares == pytest.approx(-np.sum(shares * np.log(shares)))
-    assert found.unknown == []
+    assert found.brier_of_shares == pytest.approx((1 - shares @ shares) / (1 + (n == 2)))
+    assert (found.unknown, found.rows_of_known_classes) == ([], 200)
 
 
 def test_scores_of_classes_by_hand():
@@ -51,6 +52,27 @@ def test_a_class_that_the_model_does_not_know_counts_as_wrong():
     assert found.auc is None
     only = class_scores(["c"], ["a"], [[0.9, 0.1]], ["a", "b"])
     assert (only.accuracy, only.log_loss, only.brier, only.auc) == (0.0, None, None, None)
+    assert (only.log_loss_of_shares, only.brier_of_shares) == (None, None)
+    assert (only.rows_of_known_classes, only.largest_share) == (0, 0.0)
+
+
+def test_rows_of_unknown_classes_are_in_no_probability_score_and_in_none_beside():
+    true, p = list("aabzzzz"), np.tile([0.75, 0.25], (7, 1))
+    found = class_scores(true, ["a"] * 7, p, ["a", "b"])
+    known = class_scores(true[:3], ["a"] * 3, p[:3], ["a", "b"])
+    assert (found.rows, found.rows_of_known_classes, known.rows_of_known_classes) == (7, 3, 3)
+    for name in ("log_loss", "log_loss_of_shares", "brier", "brier_of_shares", "auc"):
+        assert getattr(found, name) == getattr(known, name)
+    assert found.to_json()["rows_of_known_classes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("most_frequent", "share"), [(None, 2 / 7), ("a", 2 / 7), ("b", 1 / 7), ("c", 0)]
+)
+def test_the_largest_share_is_that_of_a_class_that_the_model_knows(most_frequent, share):
+    p = np.tile([0.5, 0.25, 0.25], (7, 1))
+    found = class_scores(list("aabzzzz"), ["a"] * 7, p, list("abc"), most_frequent=most_frequent)
+    assert found.largest_share == pytest.approx(share)
 
 
 def test_a_right_class_of_probability_0_costs_a_finite_loss():
