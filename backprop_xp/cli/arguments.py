@@ -8,7 +8,13 @@ from typing import Any, Final, NoReturn, TypeAlias
 from backprop_xp import __version__
 from backprop_xp.cli.messages import fail
 from backprop_xp.cli.predict import PredictOptions
-from backprop_xp.cli.train_arguments import TEXTS, TRAIN, TRAIN_END, add_train_arguments
+from backprop_xp.cli.train_arguments import (
+    REPORT_HELP,
+    TEXTS,
+    TRAIN,
+    TRAIN_END,
+    add_train_arguments,
+)
 
 __all__ = ["parser"]
 
@@ -164,7 +170,7 @@ def _add_evaluate(commands: Commands) -> None:
     add = _command(commands, "evaluate", about, _EVALUATE, _EVALUATE_END).add_argument
     add("model", metavar="MODEL", help=_TRAINED_HELP)
     add("data", metavar="DATA", help=_DATA_HELP)
-    add("--report", **_UNSET, metavar="FILE", help="page of an ensemble: scores and pictures")
+    add("--report", **_UNSET, metavar="FILE", help=REPORT_HELP)
     add("--json", **_UNSET, metavar="FILE", help="scores as JSON")
     add("--device", default=PredictOptions.device, metavar="NAME", help=_DEVICE_HELP)
     add("--header", action=argparse.BooleanOptionalAction, **_UNSET, help=_HEADER_HELP)

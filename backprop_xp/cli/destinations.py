@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backprop_xp.errors import MissingFileError, OptionError
 
-__all__ = ["check_destination"]
+__all__ = ["check_destination", "check_page"]
 
 
 def check_destination(option: str, path: Path, sources: Iterable[str | Path]) -> None:
@@ -41,6 +41,26 @@ def check_destination(option: str, path: Path, sources: Iterable[str | Path]) ->
     if any(_same(path, Path(source)) for source in sources):
         expected = "a file that this command does not read or write otherwise"
         raise OptionError(option, came, expected, "Choose another name")
+
+
+def check_page(option: str, path: Path) -> None:
+    """Refuse a name that is not that of a page.
+
+    Raises
+    ------
+    OptionError
+
+    Examples
+    --------
+    >>> check_page("--report", Path("report.HTM"))
+    >>> check_page("--report", Path("report.txt"))
+    Traceback (most recent call last):
+    backprop_xp.errors.OptionError: --report: got 'report.txt'; expected a name in .html or .htm.
+        Use 'report.html'.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        advice = f"Use {str(path.with_suffix('.html'))!r}"
+        raise OptionError(option, repr(str(path)), "a name in .html or .htm", advice)
 
 
 def _same(one: Path, other: Path) -> bool:

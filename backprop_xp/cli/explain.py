@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backprop_xp import datasets
 from backprop_xp.arrays.random_streams import generator
-from backprop_xp.cli.destinations import check_destination
+from backprop_xp.cli.destinations import check_destination, check_page
 from backprop_xp.cli.model_notes import notes_in
 from backprop_xp.cli.network_choice import task_for
 from backprop_xp.cli.predict_data import given_cases
@@ -97,9 +97,7 @@ def explain_job(options: ExplainOptions, say: Callable[[str], None]) -> None:
     if options.data is not None:
         is_file(options.data)  # refuses an unknown name before any work
     if page is not None:
-        if page.suffix.lower() not in (".html", ".htm"):
-            advice = f"Use {str(page.with_suffix('.html'))!r}"
-            raise OptionError("--out", repr(str(page)), "a name in .html", advice)
+        check_page("--out", page)
         sources = [name for name in (options.data, options.model) if name is not None]
         check_destination("--out", page, sources)
     case, story, alone = _story(options, sizes)

@@ -10,6 +10,7 @@ from backprop_xp.arrays.backend import to_host
 from backprop_xp.cli.evaluation import are_labels, is_binary
 from backprop_xp.cli.standardisation import scaling_of_inputs, scaling_of_targets
 from backprop_xp.cli.training_data import Cases, TrainingData
+from backprop_xp.datasets.mixed.source import is_table
 from backprop_xp.errors import DataError, OptionError
 from backprop_xp.files.meaning import Meaning
 from backprop_xp.network.folding import with_targets
@@ -133,4 +134,9 @@ def _check_range(loss: str, data: TrainingData) -> None:
     }.get(loss, (True, ""))
     if not good:
         came = f"targets from {low:g} to {high:g} for {loss}"
-        raise DataError(data.notes.data, came, expected, "Use --loss squared_error")
+        advice = "Use --loss squared_error"
+        if loss == "cross_entropy" and Y.shape[1] == 1 and (np.rint(Y) == Y).all():
+            advice = "Number the classes from 0"
+            if is_table(data.notes.data):
+                advice += ", or leave --single and --loss out: the ensemble takes them as they are"
+        raise DataError(data.notes.data, came, expected, advice)

@@ -15,6 +15,7 @@ from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.cli.evaluation import are_labels, is_binary
 from backprop_xp.cli.network_choice import Task
 from backprop_xp.cli.picture_choice import Picture
+from backprop_xp.cli.table_words import counted
 from backprop_xp.cli.training_data import Cases
 from backprop_xp.datasets.images import SHAPES
 from backprop_xp.display.svg import thinned
@@ -61,8 +62,8 @@ class Trained:
         """The cases that predictions are shown for, and a title for them."""
         data = self.task.data
         if data.held_out is None:
-            return data.train, f"{len(data.train.X):,} cases of the training"
-        return data.held_out, f"{len(data.held_out.X):,} cases held out"
+            return data.train, f"{counted(len(data.train.X), 'case')} of the training"
+        return data.held_out, f"{counted(len(data.held_out.X), 'case')} held out"
 
     @property
     def outputs(self) -> NDArray[Any]:
@@ -314,7 +315,7 @@ def _surface(trained: Trained) -> Any:
     X, Y = _some(trained.task, _ON_SURFACE)
     theta = np.asarray(to_host(trained.run.theta))
     plots.cost_surface(trained.task.net, theta, X, Y, panel, resolution=_RESOLUTION)
-    panel.set_title(f"{len(X):,} cases of the training", fontsize="medium")
+    panel.set_title(f"{counted(len(X), 'case')} of the training", fontsize="medium")
     return figure
 
 

@@ -86,7 +86,7 @@ def predict_job(options: PredictOptions, say: Callable[[str], None]) -> None:
         say(f"          not compared with the target: {why_not}")
     text = _table(model, inputs, notes)
     write_atomically(options.out, text.encode("utf-8", "backslashreplace"))
-    say(f"written   {options.out}: {len(inputs):,} rows")
+    say(f"written   {options.out}: {rows_of(len(inputs))}")
 
 
 def _predict_table(

@@ -105,12 +105,39 @@ def table_to_train(options: TableOptions) -> TableToTrain:
     return TableToTrain(table, None, None, "")
 
 
+def _check_target(options: TableOptions, first: Sequence[str]) -> None:
+    """Refuse the target as the column of --group or --order."""
+    for name, verb in (("group", "group"), ("order", "order")):
+        text = getattr(options, name)
+        if None not in (text, options.target) and _place(text, first) == _place(
+            str(options.target), first
+        ):
+            came, advice = f"{text!r}, which is the target", f"The target cannot {verb} the rows"
+            raise OptionError(f"--{name}", came, "another column", advice)
+
+
+def _place(text: str, first: Sequence[str]) -> Name:
+    """Return the index from 0 of the column that a text names; the text where it is not certain.
+
+    Examples
+    --------
+    >>> [_place(text, ["a", "b", "7"]) for text in ("b", "-2", "7", "c")]
+    [1, 1, '7', 'c']
+    """
+    if not _is_index(text):
+        return first.index(text) if text in first else text
+    index = int(text)
+    certain = text not in first and -len(first) <= index < len(first)
+    return index % len(first) if certain else text
+
+
 def _read(options: TableOptions) -> tuple[Columns, MixedTable]:
     """Return the columns that the options name, and the table.
 
     Digits that are a name too are the index if there is no header.
     """
     first = first_cells(options.data)
+    _check_target(options, first)
     columns = Columns(first)
     given = [options.target, options.group, options.order]
     texts = {text for text in given if text is not None}
@@ -185,9 +212,14 @@ def named_as_here(error: BackpropError, options: TableOptions | None = None) -> 
     reader, _, keyword = where.removesuffix(")").partition("(")
     if reader not in ("read_mixed", "read_like") or not keyword:
         return error
-    option = {"ids": "--id", "source": "DATA"}.get(keyword, f"--{keyword}")
-    if option == "--id" and options is not None:
+    of_ids = "--id"
+    if options is not None:
         for name, text in (("--group", options.group), ("--order", options.order)):
-            if text is not None and came.startswith((repr(text), f"{text},")):
-                option = name
+            if text is not None and (not options.id or came.startswith((repr(text), f"{text},"))):
+                of_ids = name
+    option = {"ids": of_ids, "source": "DATA"}.get(keyword, f"--{keyword}")
+    column, twice, before = came.rpartition(", which is in ")
+    if twice and before.endswith(" too"):
+        before = before.removesuffix(" too")
+        came = f"{column}{twice}{of_ids if before == 'ids' else f'--{before}'} too"
     return type(error)(option, came, expected.removesuffix(", or None to find out"), advice)

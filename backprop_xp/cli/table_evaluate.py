@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_xp.arrays.devices import select_device
-from backprop_xp.cli.destinations import check_destination
+from backprop_xp.cli.destinations import check_destination, check_page
 from backprop_xp.cli.model_notes import notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.table_model import table_model
@@ -52,11 +52,7 @@ def evaluate_job(options: EvaluateOptions, say: Callable[[str], None]) -> None:
     ------
     BackpropError, OSError
     """
-    read: list[str | Path] = [options.model, options.data]
-    for option, path in (("--report", options.report), ("--json", options.json)):
-        if path is not None:
-            check_destination(option, Path(path), read)
-            read.append(path)
+    _check_files(options)
     model = load(options.model, select_device(options.device))
     if isinstance(model, EnsembleModel):
         scores, importance, page = _of_table(options, model, say)
@@ -77,6 +73,17 @@ def evaluate_job(options: EvaluateOptions, say: Callable[[str], None]) -> None:
     if options.report is not None:
         write_atomically(options.report, page.encode())
         say(f"written   {options.report}")
+
+
+def _check_files(options: EvaluateOptions) -> None:
+    """Refuse files that cannot be written, before any work."""
+    read: list[str | Path] = [options.model, options.data]
+    for option, path in (("--report", options.report), ("--json", options.json)):
+        if path is not None:
+            check_destination(option, Path(path), read)
+            read.append(path)
+    if options.report is not None:
+        check_page("--report", Path(options.report))
 
 
 def _of_table(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from backprop_xp.arrays.scalars import check_count
-from backprop_xp.cli.destinations import check_destination
+from backprop_xp.cli.destinations import check_destination, check_page
 from backprop_xp.cli.training_data import is_file
 from backprop_xp.datasets.mixed.source import is_table
 from backprop_xp.datasets.text_files import PACKED_SUFFIXES
@@ -107,6 +107,8 @@ class TableOptions:
             if path is not None:
                 check_destination(option, path, written)
                 written.append(path)
+        if self.report is not None:
+            check_page("--report", Path(self.report))
         if self.is_onnx:
             from backprop_xp.exchange import onnx_file  # which most calls do without
 

@@ -17,7 +17,13 @@ from backprop_xp.cli.table_model import TableModel, classes_of, targets_of
 from backprop_xp.cli.table_options import TableOptions
 from backprop_xp.cli.table_report import report
 from backprop_xp.cli.table_split import Rows, rows_of_split
-from backprop_xp.cli.table_words import ensemble_of, importance_lines, rows_of, score_lines
+from backprop_xp.cli.table_words import (
+    counted,
+    ensemble_of,
+    importance_lines,
+    rows_of,
+    score_lines,
+)
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.errors import OptionError
@@ -63,7 +69,7 @@ def train_table_job(options: TableOptions, say: Say) -> None:
     took = time.perf_counter() - begun
     model = TableModel(_of_table(saving.ensemble_of(fitted), table), table.decided)
     _write_model(options, model)  # before lines that a closed pipe may refuse
-    say(f"training  {options.networks} candidates in {took:.1f} s")
+    say(f"training  {counted(options.networks, 'candidate')} in {took:.1f} s")
     say(f"          {ensemble_of(len(fitted.weights_))}, each after its best epoch")
     scores = importance = None
     if len(split.held_out):

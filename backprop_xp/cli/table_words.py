@@ -9,6 +9,7 @@ from backprop_xp.estimators.table_scores import ClassScores, NumberScores, Table
 
 __all__ = [
     "Figure",
+    "counted",
     "ensemble_of",
     "figures",
     "gains",
@@ -23,6 +24,17 @@ _MOST_COLUMNS = 10
 _MOST_LACKING = 3  # classes that are named
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "epoch"), counted(1200, "case")
+    ('1 epoch', '1,200 cases')
+    """
+    return f"{count:,} {thing}{'s' * (count != 1)}"
+
+
 def rows_of(count: int) -> str:
     """Return a number of rows in words.
 
@@ -31,7 +43,7 @@ def rows_of(count: int) -> str:
     >>> rows_of(1), rows_of(1200)
     ('1 row', '1,200 rows')
     """
-    return f"{count:,} row{'s' * (count != 1)}"
+    return counted(count, "row")
 
 
 def ensemble_of(count: int) -> str:
@@ -42,7 +54,7 @@ def ensemble_of(count: int) -> str:
     >>> ensemble_of(1)
     'an ensemble of 1 network'
     """
-    return f"an ensemble of {count} network{'s' * (count != 1)}"
+    return f"an ensemble of {counted(count, 'network')}"
 
 
 class Figure(NamedTuple):

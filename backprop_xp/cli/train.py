@@ -17,6 +17,7 @@ from backprop_xp.callbacks.layer_record import LayerRecord
 from backprop_xp.cli.evaluation import scores
 from backprop_xp.cli.network_choice import Task, task_for
 from backprop_xp.cli.pictures import Trained, check_pictures, figure_of, record_for
+from backprop_xp.cli.table_words import counted
 from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import TrainingData, is_file, training_data
 from backprop_xp.datasets.mixed.source import is_table
@@ -66,7 +67,8 @@ def train_job(options: TrainOptions, say: Say) -> None:
         say(f"picture   left out: {no_pictures}")
     start = time.perf_counter()
     run = _train(task, device, options, _callbacks(options, task, record), ranks)
-    say(f"training  {len(run.history['cost'])} epochs in {time.perf_counter() - start:.1f} s")
+    epochs = counted(len(run.history["cost"]), "epoch")
+    say(f"training  {epochs} in {time.perf_counter() - start:.1f} s")
     theta = task.theta_for_file(to_host(run.theta))
     _say_scores(task, theta, device, str(run.theta.dtype).endswith(theta.dtype.name), say)
     if ranks is not None:
@@ -170,9 +172,9 @@ def _say_task(task: Task, device: Device, dtype: str, say: Say) -> None:
     data, net = task.data, task.net
     m, n_in = data.train.X.shape
     held_out = 0 if data.held_out is None else len(data.held_out.X)
-    numbers = f"{n_in:,} number{'s' * (n_in > 1)}"
+    cases, numbers = counted(m + held_out, "case"), counted(n_in, "number")
     kind = "classes" if data.notes.class_names else "target" + "s" * (data.n_out > 1)
-    say(f"data      {data.notes.data}: {m + held_out:,} cases of {numbers}, {data.n_out} {kind}")
+    say(f"data      {data.notes.data}: {cases} of {numbers}, {data.n_out} {kind}")
     say(f"          {m:,} to train on, {held_out:,} held out")
     if task.inputs:
         scaled = "inputs and targets" if task.targets else "inputs"

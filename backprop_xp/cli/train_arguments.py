@@ -9,7 +9,7 @@ from backprop_xp.cli.train_options import EPOCHS, EPOCHS_SMALL, TrainOptions
 from backprop_xp.cli.training_data import SHARE, SMALL, TRUTH_TABLES
 from backprop_xp.optimizers.catalogue import OPTIMIZERS
 
-__all__ = ["TEXTS", "TRAIN", "TRAIN_END", "add_train_arguments"]
+__all__ = ["REPORT_HELP", "TEXTS", "TRAIN", "TRAIN_END", "add_train_arguments"]
 
 TRAIN: Final = """\
 Train on a table as it comes, or on a data set. Write the model, and what is asked for beside it.
@@ -52,7 +52,7 @@ def add_train_arguments(
     _add_network(command)
     add = command.add_argument_group("files to write").add_argument
     add("--out", **_UNSET, metavar="FILE", help=_MODEL_HELP)
-    add("--report", **_UNSET, metavar="FILE", help="page of an ensemble: scores and pictures")
+    add("--report", **_UNSET, metavar="FILE", help=REPORT_HELP)
     add("--json", **_UNSET, metavar="FILE", help="scores of an ensemble, as JSON")
     add("--plot", **_UNSET, metavar="NAMES", help=_PLOT_HELP)
     add("--checkpoint", **_UNSET, metavar="DIR", help=_CHECKPOINT_HELP)
@@ -125,6 +125,7 @@ _TARGET_HELP: Final = (
     "the target's column, by name, or else by index from 0 (default: the last column); "
     "the target's array in an .npz file (default: Y)"
 )
+REPORT_HELP: Final = "page of an ensemble, in .html: scores and pictures"
 _ID_HELP: Final = "columns that name the rows; predict carries them to its file"
 _MISSING_HELP: Final = (
     "all signs of a missing value beside an empty cell, in place of NA, ?, null and the like"
@@ -174,8 +175,8 @@ _MPI_HELP: Final = (
     "--mpi. Default of --dtype: float64, with the same digest for any number of processes"
 )
 _MODEL_HELP: Final = (
-    "file of the model (default: the name of DATA with .safetensors); a name in .onnx writes an "
-    "ONNX file, for other programs"
+    "file of the model (default: the name of DATA with .safetensors, in the current folder); a "
+    "name in .onnx writes an ONNX file, for other programs"
 )
 _PLOT_HELP: Final = (
     "pictures of one network by name with commas between (listed below), each alone or as "

@@ -255,13 +255,22 @@ class EnsembleModel:
             yield rows[start : start + _ROWS].astype(dtype)
 
     def _as_in_training(self, X: Any) -> Any:
-        """Return the rows of a frame that has the columns of the table that was read."""
+        """Return the rows of a frame with the columns of the table that was read.
+
+        A frame may have the features instead, such as one that `read_like` has made numbers of.
+
+        Raises
+        ------
+        DataError
+            A column is missing.
+        """
         if self.decided is None or not is_frame(X):
             return X
         from backprop_xp.datasets.mixed import read_like  # which most calls do without
 
         present = set(map(str, X.columns))
-        if not present.issuperset(str(one["name"]) for one in self.decided["columns"]):
+        as_it_comes = present.issuperset(str(one["name"]) for one in self.decided["columns"])
+        if not as_it_comes and present.issuperset(self.feature_names):
             return X
         return read_like(X, self.decided).rows()
 

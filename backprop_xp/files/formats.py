@@ -6,7 +6,7 @@ from typing import Final
 
 from backprop_xp.errors import OptionError
 
-__all__ = ["check_format"]
+__all__ = ["check_format", "other_format"]
 
 _MODELS: Final = {".onnx", ".pt", ".pth", ".ckpt", ".keras", ".tflite", ".pb", ".gguf", ".mlmodel"}
 _OBJECTS: Final = {".pkl", ".pickle", ".joblib", ".npz", ".npy", ".mat", ".h5", ".hdf5", ".zarr"}
@@ -14,6 +14,23 @@ _TABLES: Final = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".parquet", ".feather
 _TEXTS: Final = {".json", ".jsonl", ".yaml", ".yml", ".toml", ".xml", ".html", ".md", ".py"}
 _OTHERS: Final = {".pdf", ".png", ".jpg", ".jpeg", ".svg", ".gif", ".zip", ".gz", ".tar"}
 _KNOWN: Final = {".safetensors"} | _MODELS | _OBJECTS | _TABLES | _TEXTS | _OTHERS
+
+
+def other_format(path: Path) -> str:
+    """Return words for the file if its name is that of another format than a model's, else "".
+
+    Examples
+    --------
+    >>> other_format(Path("rents.csv")), other_format(Path("rents.safetensors"))
+    ('a .csv file, which is no model file of this library', '')
+    >>> other_format(Path("rents.onnx"))
+    'an ONNX file, which is for other programs and no model file of this library'
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        return "an ONNX file, which is for other programs and no model file of this library"
+    known = suffix in _KNOWN - {".safetensors"}
+    return f"a {suffix} file, which is no model file of this library" if known else ""
 
 
 def check_format(path: str | os.PathLike[str], where: str, suffix: str) -> None:

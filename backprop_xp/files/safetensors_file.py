@@ -22,6 +22,7 @@ from backprop_xp.errors import (
     OptionError,
     check_is_file,
 )
+from backprop_xp.files.formats import other_format
 
 __all__ = ["HEADER_BYTES", "Contents", "description", "interpreting", "read", "refusal", "to_bytes"]
 
@@ -79,6 +80,9 @@ def read(path: Path, where: str, *, tensors: bool = True) -> Contents:
     except OSError as error:
         raise refusal(where, f"a file that cannot be read ({error})") from error
     except (SafetensorError, *_UNREADABLE) as error:
+        if came := other_format(path):
+            advice = "Pass the .safetensors file of the model"
+            raise ModelFileError(where, came, _WRITTEN, advice) from error
         came = f"a file that is truncated or not safetensors ({error})"
         raise refusal(where, came) from error
 

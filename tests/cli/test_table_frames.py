@@ -12,7 +12,7 @@ pytest.importorskip("sklearn", minversion="1.6")
 
 import backprop_xp as bp
 from backprop_xp.cli.main import main
-from backprop_xp.errors import DTypeError, ShapeError
+from backprop_xp.errors import DataError, DTypeError, ShapeError
 
 
 @pytest.fixture
@@ -57,6 +57,20 @@ def test_rows_that_were_not_read_so_are_refused_with_the_way(predicted):
     rows[0, model.feature_names.index("area")] = "large"
     with pytest.raises(DTypeError, match=advice):
         model.predict(rows)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_missing_column_is_named_as_the_command_names_it(library, predicted, capsys):
+    model, frame = bp.load("orders.safetensors"), frames(library)[0]
+    columns = [name for name in frame.columns if name != "district"]
+    with pytest.raises(DataError) as caught:
+        model.predict(frame[columns])
+    assert "no column 'district'; expected the columns of the first table" in str(caught.value)
+    assert "'when', 'visits'" in str(caught.value)
+    assert "read_like" not in str(caught.value)
+    rows = bp.datasets.read_like("orders.csv", model.decided).rows()
+    features = needs("pandas").DataFrame(rows, columns=model.feature_names)
+    np.testing.assert_array_equal(model.predict_proba(features), predicted)
 
 
 DATES = {

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from cli_cases import write_csv
 from needs import needs
 
+import backprop_xp as bp
+from backprop_xp.cli.main import main
 from backprop_xp.cli.table_words import figures, reasons, score_lines
 
 needs("sklearn")
@@ -14,6 +17,21 @@ from backprop_xp.estimators.table_scores import class_scores, number_scores  # n
 def scores_of(true, names):
     p = np.full((len(true), len(names)), 1 / len(names))
     return class_scores(true, [names[0]] * len(true), p, names)
+
+
+def test_one_thing_has_no_plural(capsys):
+    write_csv("one.csv", ["x", "y"], [[i / 2, i + 0.25] for i in range(60)])
+    once = ["--epochs", "1", "--plot", ""]
+    assert main(["train", "one.csv", "--networks", "1", "--epochs", "1"]) == 0
+    assert main(["train", "one.csv", "--single", *once]) == 0
+    write_csv("new.csv", ["x"], [[1.5]])
+    assert main(["predict", "one.safetensors", "new.csv"]) == 0
+    out = capsys.readouterr().out
+    for words in ("1 candidate in", "1 epoch in", "60 cases of 1 number, 1 target", "csv: 1 row\n"):
+        assert words in out
+    assert "1 rows" not in out
+    read = bp.datasets.read_mixed("one.csv")
+    assert "\n1 row" in bp.datasets.read_like("new.csv", read.decided).summary()
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,7 @@ def test_the_report_without_matplotlib_says_so(monkeypatch):
         (["--class-weights", "equal"], "balanced"),
         (["--out", "orders.csv"], "--out"),
         (["--report", "orders.csv"], "--report"),
+        (["--report", "r.md"], "a name in .html or .htm"),
         (["--json", "nowhere/s.json"], "Create the folder first"),
         (["--id", "y", "--target", "y"], "y"),
         (["--hidden", "3", "--report", "r.html"], "--report, which goes with the ensemble"),
@@ -328,6 +329,24 @@ def test_other_files_than_the_model_of_a_table(refused, flower_model):
         message = refused(command, "plain.safetensors", "orders.csv")
         assert "without the columns of a table; expected a file of backprop-xp train" in message
         assert "in Python by bp.load('plain.safetensors').predict(X)" in message
+
+    assert "no model file" in refused("predict", "orders.csv", "orders.csv")
+    report = ["--report", "r.txt"]
+    assert "Use 'r.html'" in refused("evaluate", "orders.safetensors", "orders.csv", *report)
+
+
+def test_classes_that_begin_at_1_for_one_network(refused):
+    rows = [[i / 7, 1 + i % 3] for i in range(60)]
+    write_csv("from_1.csv", ["x", "y"], rows)
+    message = refused("train", "from_1.csv", "--single", "--loss", "cross_entropy")
+    assert "Number the classes from 0, or leave --single and --loss out" in message
+    np.savez("from_1.npz", X=np.array(rows)[:, :1], Y=np.array(rows)[:, 1:])
+    message = refused("train", "from_1.npz", "--loss", "cross_entropy")
+    assert message.endswith("Number the classes from 0.")
+    rows[0][1] = 1.5
+    write_csv("halves.csv", ["x", "y"], rows)
+    message = refused("train", "halves.csv", "--single", "--loss", "cross_entropy")
+    assert "Use --loss squared_error" in message
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])

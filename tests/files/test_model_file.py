@@ -199,6 +199,26 @@ def test_notes_of_no_model(path):
         read_notes(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("net.onnx", "an ONNX file, which is for other programs"),
+        ("table.csv", "a .csv file, which is no model file of this library"),
+        ("net.PT", "a .pt file, which is no model file of this library"),
+    ],
+)
+def test_a_file_of_another_format_is_said_to_be_no_model(path, name, words):
+    other = path.with_name(name)
+    other.write_bytes(b"x,y\n1,2\n3,4\n5,6\n")
+    for reader in (load, read_notes):
+        with pytest.raises(ModelFileError, match=words) as caught:
+            reader(other)
+        assert "safetensors file of the model" in caught.value.parts[3]
+    save(other.with_suffix(".model"), PLAIN, THETA)
+    other.with_suffix(".model").rename(other)
+    load(other)  # the contents decide
+
+
 # ---------------------------------------------------------------------------------------------
 # a user's own activations and losses
 

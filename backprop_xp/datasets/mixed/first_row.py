@@ -117,6 +117,9 @@ def check_names(source: Source, names: Sequence[str]) -> None:
             came = f"the name {shown(name)}, which column {seen[name] + 1} has too"
             expected = "a different name for each column"
             where = source.place(source.first_line, j, "")
+            if source.is_frame:
+                where = source.title
+                came = f"the name {shown(name)} of columns {seen[name]} and {j}, counted from 0"
             raise DataError(where, came, expected, "Rename one of the columns")
         seen[name] = j
     if source.again is not None and any(map(is_name, source.first)):

@@ -202,7 +202,7 @@ def _of_frame(frame: Any, title: str, where: str) -> Source:
     names = [str(name).strip() for name in frame.columns]
 
     def cell_at(line: int, column: int, name: str) -> str:
-        return f"{title}, row {line} (counted from 0), column {column + 1} ({name!r})"
+        return f"{title}, row {line}, column {column} ({name!r}), both counted from 0"
 
     columns = []
     for j in range(len(names)):

@@ -45,7 +45,7 @@ class _Read(Protocol):
 
 def summary_of(table: _Read) -> str:
     """Return the columns of a table by kind, its rows and its target, in a line each."""
-    rows = f"{len(table.lines):,} rows"
+    rows = f"{len(table.lines):,} row{'s' * (len(table.lines) != 1)}"
     lines = table.without_target.tolist()
     if lines:
         where = _listed([f"{line:,}" for line in lines])

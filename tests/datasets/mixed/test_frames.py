@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from needs import needs
 
 from backprop_xp.datasets import read_like, read_mixed
 from backprop_xp.errors import DataError, DTypeError
@@ -101,7 +102,16 @@ def test_rows_without_a_target_are_named_by_their_numbers():
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_fault_is_named_by_row_and_column(library):
     found = frame(library, {"x": [*map(str, range(20)), "x"], "y": [i / 2 for i in range(21)]})
-    with pytest.raises(DataError, match=r"the frame, row 20 \(counted from 0\), column 1 \('x'\)"):
+    with pytest.raises(
+        DataError, match=r"the frame, row 20, column 0 \('x'\), both counted from 0"
+    ):
+        read_mixed(found)
+
+
+def test_a_name_that_occurs_twice_is_named_by_both_columns():
+    pandas = needs("pandas")
+    found = pandas.DataFrame([[1.5, "a", 2.5], [2.5, "b", 3.5]], columns=["x", "y", "x"])
+    with pytest.raises(DataError, match="the frame: got the name 'x' of columns 0 and 2, counted"):
         read_mixed(found)
 
 
