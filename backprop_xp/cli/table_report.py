@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.table_model import TableModel, targets_of
-from backprop_xp.cli.table_words import ensemble_of, figures, gains, reasons, rows_of
+from backprop_xp.cli.table_words import ensemble_of, figures, gains, loss_of, reasons, rows_of
 from backprop_xp.datasets.cells import in_a_line
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.display.html_table import with_references
@@ -103,9 +103,8 @@ def report(
     if isinstance(scores, ClassScores):
         parts += ["<h2>Rows of each class, by predicted class</h2>", _confusion(scores)]
     if importance:
-        loss = "log loss" if isinstance(scores, ClassScores) else "RMSE"
         text = (
-            f"What the {loss} gains where the values of one column are mixed up among the rows. "
+            f"What the {loss_of(scores)} gains where the values of one column are mixed up among the rows. "
             "Columns that hold the same information share it."
         )
         head = ["column", "gain"]

@@ -14,6 +14,7 @@ __all__ = [
     "figures",
     "gains",
     "importance_lines",
+    "loss_of",
     "reasons",
     "rows_of",
     "score_lines",
@@ -160,14 +161,20 @@ def importance_lines(importance: Mapping[str, float], scores: TableScores) -> li
     """Return the most important columns as lines."""
     if not importance:
         return []
-    loss = "RMSE" if isinstance(scores, NumberScores) else "log loss"
-    lines = [f"columns   by what the {loss} gains where the values of one are mixed up:"]
+    lines = [f"columns   by what the {loss_of(scores)} gains where the values of one are mixed up:"]
     shown = [(in_a_line(name), gain) for name, gain in gains(importance)[:_MOST_COLUMNS]]
     width = max(len(name) for name, _ in shown)
     lines += [f"          {name:<{width}}  {gain:>9}" for name, gain in shown]
     if len(importance) > _MOST_COLUMNS:
         lines.append(f"          and {len(importance) - _MOST_COLUMNS} more, which gain less")
     return lines
+
+
+def loss_of(scores: TableScores) -> str:
+    """Return the name of the loss that measures the importance of columns."""
+    if isinstance(scores, NumberScores):
+        return "RMSE"
+    return "log loss" + " of known classes" * (scores.rows_of_known_classes < scores.rows)
 
 
 def gains(importance: Mapping[str, float]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from needs import needs
 
 import backprop_xp as bp
 from backprop_xp.cli.main import main
-from backprop_xp.cli.table_words import figures, reasons, score_lines
+from backprop_xp.cli.table_words import figures, importance_lines, reasons, score_lines
 
 needs("sklearn")
 
@@ -78,6 +78,14 @@ def test_scores_of_probabilities_say_their_rows(true, over):
         **dict.fromkeys(["log loss", "AUC", "Brier score"], over),
     }
     assert sum(line.endswith(")  " + over) for line in score_lines(scores)) == 3 * bool(over)
+
+
+@pytest.mark.parametrize(
+    ("true", "loss"), [("aab", "log loss"), ("az", "log loss of known classes")]
+)
+def test_the_importance_of_columns_says_its_loss(true, loss):
+    scores = scores_of(list(true), list("ab"))
+    assert f"by what the {loss} gains" in importance_lines({"x": 0.5}, scores)[0]
 
 
 def test_without_a_row_of_known_classes_no_score_is_reached():
