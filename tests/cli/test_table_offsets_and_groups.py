@@ -14,7 +14,7 @@ def stamp(i, offset=""):
     return f"2024-05-{i + 1:02d}T01:00:00{offset}"
 
 
-def refusal(stamps, *, **options):
+def refusal(stamps, **options):
     """The refusal of --order for a column of stamps, or None."""
     write_csv("t.csv", ["x", "when", "y"], [[i / 7, stamps(i), i / 4] for i in range(M)])
     try:
