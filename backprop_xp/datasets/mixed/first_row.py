@@ -117,7 +117,9 @@ def check_names(source: Source, names: Sequence[str]) -> None:
             came = f"the name {shown(name)}, which column {seen[name] + 1} has too"
             expected = "a different name for each column"
             where = source.place(source.first_line, j, "")
-            raise DataError(where, came, expected, "Rename one of the columns")
+            by_index = f"ignore=[{j}] (--ignore {j})"
+            advice = f"Rename one of the columns, or leave one out by its index: {by_index}"
+            raise DataError(where, came, expected, advice)
         seen[name] = j
     if source.again is not None and any(map(is_name, source.first)):
         where = f"{source.title}, line {source.again}"
