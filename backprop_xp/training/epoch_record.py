@@ -77,6 +77,8 @@ class EpochRecord:
     ----------
     by_batch : bool
         Whether each batch is an epoch of its own, so that the record is of several epochs.
+    joined : int
+        The number of epochs, one behind the other, whose batches the record has.
     left : ndarray (K,) of bool, or None
         The networks that have left training, whose costs count as 0.
     ranks : Ranks or None
@@ -84,6 +86,7 @@ class EpochRecord:
     """
 
     by_batch: bool = False
+    joined: int = 1
     left: HostArray | None = None
     ranks: Ranks | None = None
     _scores: list[Scores] = field(default_factory=list)
@@ -107,8 +110,17 @@ class EpochRecord:
         else:
             self._bad_theta = _marks(namespace(theta))(theta)
 
+    def keep(self, epochs: int, batches: int) -> None:
+        """Forget all batches but those of the first epochs: so many batches, in whole blocks."""
+        while len(self._sizes) > batches:
+            del self._sizes[-self._scores.pop().cost.shape[0] :]
+        del self._penalties[len(self._scores) :]
+        self.joined = epochs
+
     def epochs(self) -> EpochScores:
         """Return the scores of each epoch, read on the host. The record must have an end."""
+        if self.joined > 1:
+            return self._of_joined()
         if not self.by_batch:
             costs, share = self.batch_costs(), self.accuracy()
             return EpochScores(
@@ -120,6 +132,18 @@ class EpochRecord:
         found = [scores.correct for scores in self._scores if scores.correct is not None]
         correct = _host64(_joined(found)) / self._sizes[0] if found else None
         return EpochScores(mean, correct, finite)
+
+    def _of_joined(self) -> EpochScores:
+        epochs, costs = self.joined, self._costs()
+        sizes = self._sizes[: len(costs) // epochs]
+        each = costs.reshape(epochs, len(sizes), *costs.shape[1:])
+        mean = np.stack([np.average(one, axis=0, weights=sizes) for one in each])
+        finite = bool(np.isfinite(costs).all() and not to_host(self._bad_theta).any())
+        found = [_host64(scores.correct) for scores in self._scores if scores.correct is not None]
+        blocks = len(found) // epochs
+        parts = [found[start : start + blocks] for start in range(0, len(found), blocks or 1)]
+        counts = [np.stack(part, axis=-1).sum(axis=-1) for part in parts]
+        return EpochScores(mean, np.stack(counts) / sum(sizes) if found else None, finite)
 
     def _costs(self) -> HostArray:
         """Return the cost of each batch with its penalty, (batches, ...), read on the host."""

@@ -138,7 +138,7 @@ class _Description:
             return f"{getattr(value, '__module__', kind.__module__)}.{reduced}"
         if reduced is None:
             came = f"a {_name(kind)}, whose state cannot be read"
-            expected = "settings that a resumed run can be compared by"
+            expected = "settings by which two runs can be compared"
             advice = "Give the object that holds it a method state() that returns its numbers"
             raise OptionError(self._where, came, expected, advice)
         _, made_of, state, items, pairs = (*reduced, None, None, None)[:5]

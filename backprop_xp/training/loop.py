@@ -7,6 +7,7 @@ Where nothing asks for the numbers of an epoch, the host reads the scores of sev
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -72,6 +73,7 @@ class Loop(Driver):
         at_once = is_on_cpu(task.theta) and not compiles(namespace(task.theta))
         at_once = at_once and task.ranks is None
         self._full_batches = self.trainer.full_batches if is_whole and at_once else 1
+        self._joins_epochs = self.trainer.joins_epochs and self._full_batches == 1
         self._looks = Looks(self._most_unread() if self._is_unwatched(options) else 1)
 
     def train(self) -> None:
@@ -196,7 +198,8 @@ class Loop(Driver):
     def _train_unread(self, count: int, records: list[EpochRecord]) -> Array:
         """Train some epochs, whose scores are added to `records`; return θ before the last one.
 
-        Several full batches are one block, but for the last, whose first θ may be asked for.
+        Several epochs are trained as one, but for the last, whose first θ may be asked for: full
+        batches as one block, and the batches of a stack in groups as one stream.
         """
         progress = self.progress
         last = progress.epoch + count - 1
@@ -204,20 +207,34 @@ class Loop(Driver):
             start = kept(progress.weights)
             late = self._looks.is_late() or self.interrupts.noted
             left = 0 if late else last - progress.epoch
-            blocks = self._blocks_of(self.earlier_epochs + progress.epoch)
-            at_once = max(min(left, self._full_batches), 1)
-            record = EpochRecord(by_batch=at_once > 1)
-            if at_once > 1:
-                blocks = [block.repeated(at_once) for block in blocks]
+            joined = max(left, 1) if self._joins_epochs else 1
+            repeated = min(left, self._full_batches)
+            at_once = max(joined, repeated, 1)
+            first = self.earlier_epochs + progress.epoch
+            blocks = chain.from_iterable(map(self._blocks_of, range(first, first + joined)))
+            if at_once > joined:
+                blocks = chain(block.repeated(at_once) for block in blocks)
+            record = EpochRecord(by_batch=at_once > joined, joined=joined)
             with self._range(self._name_of_epoch()):
                 whole = self._trained(blocks, record)
-            if not whole and at_once == 1:
+            if not whole and at_once == joined:
+                self._keep_whole_epochs(record, records)
                 return start
             record.end(progress.weights)
             records.append(record)
             progress.epoch, progress.batch = progress.epoch + at_once, 0
             if not left or self.interrupts.noted:
                 return start
+
+    def _keep_whole_epochs(self, record: EpochRecord, records: list[EpochRecord]) -> None:
+        """Note the epochs that were complete when Ctrl-C ended the stream of batches."""
+        progress, batches = self.progress, -(-self.task.count // self.task.batch_size)
+        complete = progress.batch // batches
+        if complete:
+            record.keep(complete, complete * batches)
+            record.end(progress.weights)
+            records.append(record)
+            progress.epoch, progress.batch = progress.epoch + complete, progress.batch % batches
 
     def _add_entries(self, start: Array, record: EpochRecord) -> None:
         """Read the scores of an epoch, score the validation cases, and add both to the history.

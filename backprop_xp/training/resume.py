@@ -103,10 +103,11 @@ def _joined(of_ranks: Sequence[str]) -> str:
 
 
 def _made_with(task: Task, options: Options) -> Mapping[str, str]:
-    """Return as texts all that a resumed run has to share; a checkpoint holds them."""
+    """Return as texts all that a resumed run, or another rank, has to share."""
+    beside = "checkpoints" if task.ranks is None else "reduce"
     data = {name: _converted(x, f"train({name})") for name, x in _data(task, options).items()}
     given = {**_settings(task, options), **data}
-    return {name: described(x, f"train({name}), with checkpoints") for name, x in given.items()}
+    return {name: described(x, f"train({name}), with {beside}") for name, x in given.items()}
 
 
 def _data(task: Task, options: Options) -> Mapping[str, Any]:

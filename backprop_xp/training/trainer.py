@@ -109,6 +109,14 @@ class Trainer:
         self._looks = Looks(2**20)
 
     @property
+    def joins_epochs(self) -> bool:
+        """Whether the batches of several epochs may be one stream, which saves meetings of groups.
+
+        Dropout has the noise of its epoch.
+        """
+        return self._in_groups and self._ranks is None and not self.noise_bytes
+
+    @property
     def execution(self) -> str:
         """How the steps of the last block were run, with the reason where not faster."""
         how = "compiled by XLA" if self._traced else self._steps.execution

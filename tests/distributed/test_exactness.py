@@ -1,6 +1,7 @@
 """Ranks that share batches train as one process does."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +161,16 @@ def test_other_data_in_one_rank_are_an_error():
 def test_what_is_no_ranks_is_refused():
     with pytest.raises(bp.OptionError, match=r"train\(reduce\).*Such as bp.distributed.MPI\(\)"):
         trained({}, "mpi")
+
+
+def test_an_argument_that_cannot_be_compared_is_named_beside_reduce():
+    with Path(__file__).open() as lines:
+
+        def order(_):
+            return lines.readline()
+
+        with pytest.raises(bp.OptionError, match=r"train\(order\), with reduce: got a .*TextIO"):
+            on_ranks(1, lambda ranks: trained({"order": order}, ranks))
 
 
 def test_jobs_in_a_rank_run_as_one():

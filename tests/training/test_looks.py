@@ -79,6 +79,37 @@ def test_stacks_that_score_in_their_steps_and_by_groups(weights, monkeypatch, co
     both(CLASSES, X, LABELS, counted, **chosen)
 
 
+JOINED = {
+    "labels": {},
+    "case weights": {"case_weights": WEIGHTS},
+    "penalty": {"l2": 0.1, "optimizer": bp.Adam(0.01)},
+    "targets": {"net": TARGETS, "Y": Y},
+    "schedule": {"optimizer": bp.SGD(bp.schedules.Step(0.1, every=7, factor=0.5))},
+}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("name", JOINED)
+def test_batches_of_several_epochs_of_groups_are_one_stream(name, jobs, monkeypatch, counted):
+    from backprop_xp.training.data import batches
+    from backprop_xp.training.step import stack_groups
+
+    monkeypatch.setattr(stack_groups, "CPU_BYTES", 2000)
+    monkeypatch.setattr(batches, "BLOCK_ROWS", 8)
+    chosen = {
+        "net": CLASSES,
+        "Y": LABELS,
+        "batch_size": 4,
+        "stack": 7,
+        "jobs": jobs,
+        **JOINED[name],
+    }
+    calls, trained = [], Trainer.blocks
+    monkeypatch.setattr(Trainer, "blocks", lambda *of: (calls.append(len(of[1])), trained(*of))[1])
+    both(chosen.pop("net"), X, chosen.pop("Y"), counted, **chosen)
+    assert len(calls) < 2 * EPOCHS  # of the run read one by one, at least one for each epoch
+
+
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("stack", [(), 3])
 def test_compiled_steps(stack, weights, counted):

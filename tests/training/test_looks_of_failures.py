@@ -6,9 +6,11 @@ import signal
 import numpy as np
 import pytest
 from look_cases import EPOCHS, Watching, counted, same
-from training_cases import CLASSES, LABELS, LINEAR, X
+from training_cases import CLASSES, LABELS, LINEAR, WEIGHTS, X
 
 import backprop_xp as bp
+from backprop_xp.training.data import batches
+from backprop_xp.training.step import stack_groups
 from backprop_xp.training.trainer import Trainer
 
 __all__ = ["counted"]
@@ -56,6 +58,49 @@ def test_a_divergence_of_networks_of_a_stack(at, counted):
     chosen |= {"theta": theta, "batch_size": None}
     error = both_failed(bp.DivergenceError, LINEAR, *data, counted, **chosen)
     assert error.networks == [(1,)]
+
+
+@pytest.fixture
+def groups(monkeypatch):
+    """Let a network be a group of its own, and a block have two batches of two cases."""
+    monkeypatch.setattr(stack_groups, "CPU_BYTES", 1)
+    monkeypatch.setattr(batches, "BLOCK_ROWS", 4)
+
+
+@pytest.mark.parametrize("at", [0, 3, 7, 20, 21])
+def test_a_divergence_in_a_stream_of_epochs(at, groups, counted):
+    rates = np.array([[1e-3], [1e300], [1e-3]])
+    chosen = {"optimizer": bp.SGD(lambda step: rates if step == at else 1e-3), "epochs": 14}
+    data = np.full((6, 1), 1.0), np.full((6, 1), 1e9)
+    chosen |= {"theta": LINEAR.init(stack=3, dtype="float64"), "batch_size": 2}
+    error = both_failed(bp.DivergenceError, LINEAR, *data, counted, **chosen)
+    assert error.networks == [(1,)]
+
+
+@pytest.mark.parametrize("call", [1, 3, 4, 5, 6, 7, 8])
+def test_ctrl_c_in_a_stream_of_epochs_keeps_the_whole_ones(call, groups, monkeypatch, counted):
+    blocks, calls = Trainer.blocks, []
+
+    def pressed(self, *given):
+        done = blocks(self, *given)
+        calls.append(sum(block.batches for block in given[0]))
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Trainer, "blocks", pressed)
+    chosen = {"batch_size": 2, "dtype": "float64", "stack": 3, "case_weights": WEIGHTS}
+    run = bp.train(CLASSES, X, LABELS, epochs=10**4, **chosen)
+    assert (run.stopped[:11], len(calls)) == ("interrupted", call)
+    epochs, rest = divmod(sum(calls), 5)
+    assert run.epoch == epochs
+    assert f"after {rest} of its batches" in run.stopped if rest else "batches" not in run.stopped
+    monkeypatch.setattr(Trainer, "blocks", blocks)
+    alone = bp.train(CLASSES, X, LABELS, epochs=epochs, callbacks=[Watching()], **chosen)
+    for name, entries in run.history.items():
+        np.testing.assert_array_equal(entries, alone.history[name])
+    if not rest:
+        assert run.theta.tobytes() == alone.theta.tobytes()
 
 
 @pytest.mark.parametrize("at", [2, 5, 9])

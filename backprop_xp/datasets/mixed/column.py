@@ -53,6 +53,9 @@ class Column:
         Whether a data frame has it as categories.
     settled : bool
         Whether another table has decided its kind and the signs.
+    decimal, form : str
+        The decimal mark and the format of dates where they are known, as in a data frame that has
+        numbers and dates in place of texts; else "".
     """
 
     position: int
@@ -62,6 +65,8 @@ class Column:
     signs: frozenset[str] = frozenset([""])
     levels: bool = False
     settled: bool = False
+    decimal: str = ""
+    form: str = ""
 
     def __len__(self) -> int:
         return len(self.cells) + (self.first is not None)

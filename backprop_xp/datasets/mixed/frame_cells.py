@@ -4,11 +4,35 @@ import math
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from backprop_xp.datasets.mixed.dates import ISO
+from backprop_xp.datasets.mixed.written_numbers import POINT
 from backprop_xp.errors import DTypeError
 
-__all__ = ["cells_of", "is_frame", "series_of"]
+__all__ = ["FrameCells", "cells_of", "is_frame", "series_of"]
+
+
+class FrameCells(NamedTuple):
+    """A column of a frame as texts.
+
+    Attributes
+    ----------
+    cells : list of str
+    levels : bool
+        Whether the frame has it as categories.
+    decimal : str
+        The decimal mark of the texts that stand for numbers; "" without a number with decimals.
+    form : str
+        The format of the texts that stand for dates; "" without a date.
+    """
+
+    cells: list[str]
+    levels: bool
+    decimal: str = ""
+    form: str = ""
 
 
 def is_frame(x: Any) -> bool:
@@ -27,8 +51,8 @@ def series_of(frame: Any, position: int) -> Any:
     return frame.iloc[:, position] if hasattr(frame, "iloc") else frame.to_series(position)
 
 
-def cells_of(series: Any, place: Callable[[int], str], where: str) -> tuple[list[str], bool]:
-    """Return the texts of a column, and whether the frame has it as categories.
+def cells_of(series: Any, place: Callable[[int], str], where: str) -> FrameCells:
+    """Return the texts of a column, and how they are written.
 
     Parameters
     ----------
@@ -50,7 +74,11 @@ def cells_of(series: Any, place: Callable[[int], str], where: str) -> tuple[list
         cells = list(map(str, values))
     else:
         cells = [_text(value, row, place, where) for row, value in enumerate(values)]
-    return cells, str(series.dtype).lower().startswith(("categor", "enum"))
+    levels = str(series.dtype).lower().startswith(("categor", "enum"))
+    kinds = {type(value) for value, cell in zip(values, cells, strict=True) if cell}
+    has_decimals = any(issubclass(kind, float | Decimal | np.floating) for kind in kinds)
+    has_dates = any(issubclass(kind, date) for kind in kinds)
+    return FrameCells(cells, levels, POINT * has_decimals, ISO * has_dates)
 
 
 def _text(value: Any, row: int, place: Callable[[int], str], where: str) -> str:

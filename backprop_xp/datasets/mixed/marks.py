@@ -42,7 +42,12 @@ def decimal_marks(
     """
     found: dict[int, str] = {}
     doubtful = []
+    known = {j: source.columns[j].decimal for j in profiles if source.columns[j].decimal}
     for position, profile in profiles.items():
+        if position in known:  # it has the numbers of a frame
+            if profile.fits(known[position]) or profile.prevails(known[position]):
+                found[position] = known[position]
+            continue
         mark = _only_mark(profile)
         if mark is not None:
             if given not in (None, mark) and profile.marks and profile.fits(mark):
@@ -50,7 +55,11 @@ def decimal_marks(
             found[position] = mark
         elif all(map(profile.fits, _MARKS)):
             doubtful.append(position)
-    evidence = {mark for j, mark in found.items() if profiles[j].marks and profiles[j].fits(mark)}
+    evidence = {
+        mark
+        for j, mark in found.items()
+        if j not in known and profiles[j].marks and profiles[j].fits(mark)
+    }
     for position in doubtful:
         by_others = next(iter(evidence)) if len(evidence) == 1 else None
         by_separator = _by_separator(source.separator, profiles[position].marks)

@@ -207,11 +207,13 @@ def _of_frame(frame: Any, title: str, where: str) -> Source:
     columns = []
     for j in range(len(names)):
         series = series_of(frame, j)
-        cells, levels = cells_of(series, partial(cell_at, column=j, name=names[j]), where)
+        found = cells_of(series, partial(cell_at, column=j, name=names[j]), where)
         packed = PackedCells()
-        for start in range(0, len(cells), CELLS_AT_ONCE):
-            packed.append(cells[start : start + CELLS_AT_ONCE])
-        columns.append(Column(j, cells=packed, levels=levels))
+        for start in range(0, len(found.cells), CELLS_AT_ONCE):
+            packed.append(found.cells[start : start + CELLS_AT_ONCE])
+        column = Column(j, cells=packed, levels=found.levels)
+        column.decimal, column.form = found.decimal, found.form
+        columns.append(column)
     rows = range(len(columns[0]) if columns else 0)
     if not rows:
         came = f"{len(rows)} rows of {len(columns)} columns"

@@ -239,7 +239,7 @@ def target_values(
         cell = texts[row]
         label = known.get(cell)
         if label is None:
-            label = label_of.get(_key(cell, one, one.decimal), -1)
+            label = label_of.get(_key(cell, one, column.decimal or one.decimal), -1)
             if label < 0:
                 raise _unknown(cell, row, one, plan.classes, place)
             known[cell] = label

@@ -1,6 +1,7 @@
 """The cells of a column as numbers or texts, in the way that was decided for it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ Place = Callable[[int, int, str], str]
 def numbers_of(column: Column, plan: ColumnPlan, place: Place) -> NDArray[np.float64]:
     """Return a column of numbers, truth values or dates as numbers, NaN for a gap.
 
-    Truth values become 1 and 0, dates days since 1970-01-01.
+    Truth values become 1 and 0, dates days since 1970-01-01. Numbers and dates that a frame has as
+    such are read as they are, whatever the plan says of texts.
 
     Returns
     -------
@@ -43,6 +45,7 @@ def numbers_of(column: Column, plan: ColumnPlan, place: Place) -> NDArray[np.flo
         A cell is something else, or infinite.
     """
     read: Callable[[list[str]], list[float]]
+    plan = replace(plan, decimal=column.decimal or plan.decimal, form=column.form or plan.form)
     if plan.kind == NUMBER:
         read = _numbers(plan.decimal)
     elif plan.kind == DATE:
@@ -140,12 +143,14 @@ def texts_of(column: Column, decimal: str) -> NDArray[np.object_]:
     column : Column
     decimal : str
         If not "", numbers become the one text of a number, 1 for 1.0; else texts are as written.
+        The numbers of a frame have their own mark.
 
     Returns
     -------
     array (m,) of object
     """
     found: NDArray[Any] = np.empty(len(column), dtype=object)
+    decimal = decimal and (column.decimal or decimal)
     kept: dict[str, str] = {}  # each text once
     row = 0
     for (_, cells, there), part in zip(column.present(), column.parts(), strict=True):

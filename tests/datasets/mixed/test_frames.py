@@ -155,3 +155,82 @@ except bp.MissingExtraError as error:
     rows, message = made.stdout.splitlines()
     assert rows == str(table.rows().tolist())
     assert "python -m pip install polars" in message
+
+
+GERMAN = """size;since;code;rent
+6,096;01.05.2024;1,5;18,3
+7,25;02.05.2024;2,5;19,25
+1234,5;13.05.2024;1,5;610,5
+12,125;14.05.2024;2,5;505,125
+"""
+TYPED = {
+    "size": [6.096, 7.25, 1234.5, 12.125],
+    "since": [dt.datetime(2024, 5, day) for day in (1, 2, 13, 14)],
+    "code": [1.5, 2.5, 1.5, 2.5],
+    "rent": [18.3, 19.25, 610.5, 505.125],
+}
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 1), slice(3, 4)])
+def test_numbers_and_dates_of_a_frame_have_no_mark_of_a_file(library, rows, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(GERMAN)
+    table = read_mixed(path, dates="%d.%m.%Y")
+    found = frame(library, {name: values[rows] for name, values in TYPED.items()})
+    like = read_like(found, table.decided, with_target=True)
+    for one, other in zip(like.columns, table.columns, strict=True):
+        np.testing.assert_array_equal(one, other[rows])
+    np.testing.assert_array_equal(like.Y, table.Y[rows])
+    assert like.decided == table.decided
+    names, first = (line.split(";") for line in GERMAN.splitlines()[:2])
+    texts = frame(library, {name: [cell] for name, cell in zip(names, first, strict=True)})
+    as_texts = read_like(texts, table.decided, with_target=True)
+    for one, other in zip(as_texts.columns, table.columns, strict=True):
+        np.testing.assert_array_equal(one, other[:1])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_numbers_of_a_frame_are_no_groups_of_digits(library):
+    """6.096 is about six, whatever the marks of the columns beside it and of the caller."""
+    texts = {"other": ["7,25", "1,5", "2,75"], "size": [6.096, 1.125, 2.75], "y": [1.5, 2.5, 4.5]}
+    for given in (None, ","):
+        found = read_mixed(frame(library, texts), "y", decimal=given)
+        assert found.columns[1].tolist() == texts["size"]
+        assert found.columns[0].tolist() == [7.25, 1.5, 2.75]
+
+
+def test_gaps_in_texts_are_no_numbers_or_dates(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.csv"
+    path.write_text(GERMAN)
+    decided = read_mixed(path, dates="%d.%m.%Y").decided
+    found = pandas.DataFrame(
+        {
+            "size": ["7,25", float("nan")],
+            "since": ["02.05.2024", pandas.NaT],
+            "code": ["2,5", None],
+        },
+        dtype=object,
+    )
+    like = read_like(found, decided)
+    np.testing.assert_array_equal(like.columns[0], [7.25, np.nan])
+    assert np.isfinite(like.columns[1]).tolist() == [True, False]
+
+
+def test_a_frame_with_numbers_and_texts_in_a_column_is_refused_not_guessed(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "a.csv"
+    path.write_text(GERMAN)
+    decided = read_mixed(path, dates="%d.%m.%Y").decided
+    found = pandas.DataFrame(
+        {"size": [6.096, "7,25"], "since": ["02.05.2024"] * 2, "code": [2.5] * 2}
+    )
+    with pytest.raises(DataError, match=r"'7,25'"):
+        read_like(found, decided)
+
+
+def test_dates_of_a_frame_are_dates_whatever_format_is_given():
+    pandas = pytest.importorskip("pandas")
+    found = read_mixed(pandas.DataFrame(TYPED), "rent", dates="%d.%m.%Y")
+    assert "since.year" in found.names
