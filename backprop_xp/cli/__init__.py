@@ -4,7 +4,7 @@
 
     main               the command and its exit status
     arguments          the parser of the command line, and the texts of --help
-    messages           lines on the terminal: results and errors
+    messages           lines on the terminal: results, errors and warnings
     train_arguments    the arguments of train, in groups
     table_train        the command train for a table: an ensemble, its scores and a report
     table_options      the options of it, and the choice between a table and one network

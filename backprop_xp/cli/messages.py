@@ -1,4 +1,4 @@
-"""Lines on the terminal: results, and errors of one line each."""
+"""Lines on the terminal: results, and errors and warnings of one line each."""
 
 import argparse
 import shutil
@@ -9,7 +9,7 @@ from backprop_xp.arrays.memory_errors import lack_of_memory
 from backprop_xp.cli.table_options import chooses_ensemble
 from backprop_xp.errors import BackpropError, DivergenceError, OutOfMemoryError
 
-__all__ = ["error_message", "fail", "say", "wrapped"]
+__all__ = ["error_message", "fail", "say", "warn", "wrapped"]
 
 
 def error_message(error: Exception, options: argparse.Namespace) -> str | None:
@@ -41,6 +41,11 @@ def fail(message: str, status: int = 1) -> int:
     """Print an error message as one line on stderr, and return the exit status."""
     print(f"backprop-xp: error: {' '.join(message.split())}", file=sys.stderr)
     return status
+
+
+def warn(message: str) -> None:
+    """Print a warning as one line on stderr."""
+    print(f"backprop-xp: warning: {' '.join(message.split())}", file=sys.stderr)
 
 
 def say(line: str) -> None:

@@ -15,6 +15,7 @@ from backprop_xp.arrays.backend import Array, dtype_name, to_host
 from backprop_xp.arrays.devices import Device, select_device
 from backprop_xp.cli.destinations import check_destination
 from backprop_xp.cli.evaluation import scores
+from backprop_xp.cli.messages import warn
 from backprop_xp.cli.model_notes import ModelNotes, notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.table_model import table_model
@@ -97,6 +98,8 @@ def _predict_table(
         raise OptionError("DATA", came, expected, "Such as new.csv")
     model = table_model(options.model, ensemble)
     table = model.read(options.data, with_target=False, header=options.header)
+    for column in model.unknown_levels(table):
+        warn(str(column))
     say(f"model     {options.model}: {ensemble_of(len(ensemble.weights))}")
     say(f"device    {device}")
     text = predictions(model, table)

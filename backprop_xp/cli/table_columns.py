@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.cli.table_options import TableOptions
+from backprop_xp.datasets.cells import shown
 from backprop_xp.datasets.mixed import MixedTable, read_mixed
 from backprop_xp.datasets.mixed.column import name_without_header
+from backprop_xp.datasets.mixed.offsets import other_offset
 from backprop_xp.datasets.mixed.source import first_cells
 from backprop_xp.errors import BackpropError, OptionError
 
@@ -96,8 +98,7 @@ def table_to_train(options: TableOptions) -> TableToTrain:
             raise OptionError("--target", came, "one column", advice)
         if options.group is not None:
             name = _name_of(columns.one(options.group), table)
-            texts = ["" if value is None else value for value in table.ids[name]]
-            return TableToTrain(table, np.array(texts), None, name)
+            return TableToTrain(table, _grouped(table.ids[name], name, table), None, name)
         if options.order is not None:
             return _with_order(options, columns, table)
     except BackpropError as error:
@@ -175,8 +176,9 @@ def _with_order(options: TableOptions, columns: Columns, table: MixedTable) -> T
     name = _name_of(column, table)
     for feature in (name, f"{name}.days"):
         if feature in table.names:
-            values = table.columns[table.names.index(feature)]
-            return TableToTrain(table, None, _ordered(values, name, table), name)
+            order = _ordered(table.columns[table.names.index(feature)], name, table)
+            _check_offsets(options.data, name, table)
+            return TableToTrain(table, None, order, name)
     if name not in table.ids:  # such as a number that counts the rows
         reading = options.reading(columns)
         reading["ids"] = (*reading["ids"], column)
@@ -193,11 +195,34 @@ def _ordered(values: NDArray[Any], name: str, table: MixedTable) -> NDArray[np.f
         came = f"the column {name!r} of texts"
         advice = "Give the format of dates by --dates, and name the column in no other option"
         raise OptionError("--order", came, expected, advice) from None
-    gaps = np.flatnonzero(np.isnan(found))
-    if len(gaps):
-        came = f"the column {name!r} with a gap in {table.unit} {table.lines[gaps[0]]:,}"
-        raise OptionError("--order", came, expected, "Fill in the cell, or delete the row")
+    _check_gaps(np.isnan(found), name, table, "--order", expected)
     return found
+
+
+def _grouped(values: NDArray[Any], name: str, table: MixedTable) -> NDArray[Any]:
+    gaps = np.array([value is None for value in values])
+    _check_gaps(gaps, name, table, "--group", "a group in each row")
+    return np.array(values.tolist())
+
+
+def _check_gaps(
+    gaps: NDArray[np.bool_], name: str, table: MixedTable, option: str, expected: str
+) -> None:
+    if gaps.any():
+        came = f"the column {name!r} with a gap in {table.unit} {table.lines[gaps.argmax()]:,}"
+        raise OptionError(option, came, expected, "Fill in the cell, or delete the row")
+
+
+def _check_offsets(data: str, name: str, table: MixedTable) -> None:
+    """Refuse dates of several offsets from UTC, which their local texts would order wrongly."""
+    other = other_offset(data, table.decided, name, set(table.lines.tolist()))
+    if other is not None:
+        came = (
+            f"the column {name!r} with another offset from UTC in {table.unit} {other.line:,}, "
+            f"{shown(other.cell)}, than before"
+        )
+        advice = "Write all stamps in one offset, such as UTC"
+        raise OptionError("--order", came, "the same offset, or none, in each row", advice)
 
 
 def named_as_here(error: BackpropError, options: TableOptions | None = None) -> BackpropError:

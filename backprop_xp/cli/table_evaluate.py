@@ -10,6 +10,7 @@ import numpy as np
 
 from backprop_xp.arrays.devices import select_device
 from backprop_xp.cli.destinations import check_destination, check_page
+from backprop_xp.cli.messages import warn
 from backprop_xp.cli.model_notes import notes_in
 from backprop_xp.cli.predict_data import given_cases
 from backprop_xp.cli.table_model import table_model
@@ -91,6 +92,8 @@ def _of_table(
 ) -> tuple[TableScores, dict[str, float], str]:
     model = table_model(options.model, ensemble)
     table = model.read(options.data, with_target=True, header=options.header)
+    for column in model.unknown_levels(table):
+        warn(str(column))
     say(f"model     {options.model}: {ensemble_of(len(ensemble.weights))}")
     rows = np.arange(len(table))
     scores, importance = model.scores(table, rows), model.importance(table, rows)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,8 @@ from backprop_xp.estimators.table_scores import (
     number_scores,
 )
 from backprop_xp.files.ensemble_model import EnsembleModel
+from backprop_xp.preprocessing.table import Table
+from backprop_xp.preprocessing.unknown_levels import UnknownLevels, unknown_levels
 
 __all__ = ["TableModel", "classes_of", "source_columns", "table_model", "targets_of"]
 
@@ -37,6 +39,7 @@ class TableModel:
     Attributes
     ----------
     ensemble : EnsembleModel
+        It takes the rows of a table that `read` returns, and has no decisions of its own.
     decided : dict
         As `MixedTable.decided`.
     """
@@ -61,6 +64,11 @@ class TableModel:
             return read_like(path, self.decided, with_target=with_target, header=header)
         except BackpropError as error:
             raise named_as_here(error) from None
+
+    def unknown_levels(self, table: MixedTable) -> list[UnknownLevels]:
+        """Return the columns in which at least a tenth of the cells are unknown levels."""
+        step = self.ensemble.preprocessing
+        return [] if step is None else unknown_levels(step, Table.of(table.columns, table.names))
 
     def scores(
         self,
@@ -129,7 +137,7 @@ def table_model(path: str, ensemble: EnsembleModel) -> TableModel:
         came, expected = "an ensemble without the columns of a table", "a file of backprop-xp train"
         advice = f"Use an ensemble of backprop_xp.save in Python by bp.load({path!r}).predict(X)"
         raise ModelFileError(path, came, expected, advice)
-    return TableModel(ensemble, ensemble.decided)
+    return TableModel(replace(ensemble, decided=None), ensemble.decided)
 
 
 def classes_of(table: MixedTable) -> NDArray[Any] | None:

@@ -104,8 +104,8 @@ def report(
         parts += ["<h2>Rows of each class, by predicted class</h2>", _confusion(scores)]
     if importance:
         text = (
-            f"What the {loss_of(scores)} gains where the values of one column are mixed up among the rows. "
-            "Columns that hold the same information share it."
+            f"What the {loss_of(scores)} gains where the values of one column are mixed up among "
+            "the rows. Columns that hold the same information share it."
         )
         head = ["column", "gain"]
         parts += [f"<h2>Columns</h2>\n<p>{text}</p>", _table("Columns", head, gains(importance))]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from backprop_xp.cli.training_data import SMALL
 from backprop_xp.datasets.mixed import MixedTable
 from backprop_xp.errors import DataError, OptionError
+from backprop_xp.estimators.stratified_split import stratified
 
 __all__ = ["Rows", "rows_of_split"]
 
@@ -81,23 +82,17 @@ def _split(
     *,
     ordered: bool,
 ) -> Rows:
-    from sklearn import model_selection as splitters
+    from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
     if ordered:
         return Rows(rows[:-count], rows[-count:])
-    options = {"n_splits": 1, "test_size": count, "random_state": seed}
-    labels = None
-    if groups is not None:
-        kind: Any = splitters.GroupShuffleSplit(**options)
-    else:
-        kind = splitters.ShuffleSplit(**options)
-        if table.task == "classes":
-            labels = _labels(table)
-            counts = np.bincount(labels)
-            fewest, classes = counts[counts > 0].min(), int((counts > 0).sum())
-            if fewest >= 2 and min(count, len(rows) - count) >= classes:
-                kind = splitters.StratifiedShuffleSplit(**options)
-    train, held_out = next(kind.split(rows, labels, groups))
+    if groups is None and table.task == "classes":
+        sides = stratified(_labels(table), count, seed)
+        if sides is not None:
+            return Rows(np.sort(sides.train), np.sort(sides.held_out))
+    kind: Any = ShuffleSplit if groups is None else GroupShuffleSplit
+    splits = kind(n_splits=1, test_size=count, random_state=seed).split(rows, None, groups)
+    train, held_out = next(splits)
     return Rows(np.sort(train), np.sort(held_out))
 
 

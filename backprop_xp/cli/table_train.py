@@ -151,9 +151,9 @@ def _fit(
 
 
 def _of_table(ensemble: Any, table: MixedTable) -> EnsembleModel:
-    """Return the ensemble with the names and the decisions by which it takes data frames."""
+    """Return the ensemble with the names of the columns."""
     meaning = replace(ensemble.meaning, feature_names=table.names)
-    named: EnsembleModel = replace(ensemble, meaning=meaning, decided=table.decided)
+    named: EnsembleModel = replace(ensemble, meaning=meaning)
     return named
 
 
@@ -163,4 +163,5 @@ def _write_model(options: TableOptions, model: TableModel) -> None:
 
         onnx_file.to_onnx(model.ensemble, path=options.model)
     else:
-        save_ensemble(options.model, model.ensemble, model.notes(Path(options.data).name))
+        ensemble = replace(model.ensemble, decided=model.decided)
+        save_ensemble(options.model, ensemble, model.notes(Path(options.data).name))

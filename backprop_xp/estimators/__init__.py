@@ -29,6 +29,7 @@
     ensemble_parameters   checks of parameters, and the numbers derived from them
     ensemble_targets      classes as labels, scaled numbers, and back
     ensemble_folds        the rows that are held out
+    stratified_split      a split in which each class has its share on both sides
     ensemble_members      selection among trained candidates, and a table of all
     encoded_rows          rows of a table that become inputs when they are needed
     ensemble_training     candidates with sampled hyperparameters, a stack for each architecture

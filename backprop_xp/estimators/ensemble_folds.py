@@ -1,5 +1,6 @@
 """The rows that an ensemble trains on, and the rows that it holds out: once, or by folds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import DataError
+from backprop_xp.estimators.stratified_split import stratified
 
 __all__ = ["Split", "splits_of"]
 
@@ -104,12 +106,12 @@ def splits_of(
             kind = splitters.KFold(**mixed)
         held = [rows[out] for _, out in kind.split(Y, Y, of)]
         return Split(rows, held, by_folds=True)
+    count = math.ceil(given.validation_fraction * len(rows))
+    if of is None and targets.classes is not None:
+        sides = stratified(Y, count, seed)
+        if sides is not None:
+            return Split(rows[sides.train], [rows[sides.held_out]], by_folds=False)
     share = {"test_size": given.validation_fraction, "random_state": seed}
-    if of is not None:
-        kind = splitters.GroupShuffleSplit(n_splits=1, **share)
-    elif fewest >= 2:
-        kind = splitters.StratifiedShuffleSplit(n_splits=1, **share)
-    else:
-        kind = splitters.ShuffleSplit(n_splits=1, **share)
-    kept, out = next(kind.split(Y, Y, of))
+    once: Any = splitters.ShuffleSplit if of is None else splitters.GroupShuffleSplit
+    kept, out = next(once(n_splits=1, **share).split(Y, Y, of))
     return Split(rows[kept], [rows[out]], by_folds=False)

@@ -1,5 +1,6 @@
 """An ensemble: networks of several architectures, each with a weight, that predict together."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
@@ -23,8 +24,10 @@ from backprop_xp.files.meaning import Meaning
 from backprop_xp.network.decisions import decided, probabilities
 from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
+from backprop_xp.preprocessing.inputs import text_columns
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import WHERE, is_frame
+from backprop_xp.preprocessing.unknown_levels import unknown_levels
 
 __all__ = ["EnsembleModel", "Member", "weighted_mean"]
 
@@ -64,7 +67,9 @@ class EnsembleModel:
         The columns, the preprocessing and the classes.
     decided : dict or None
         How the table of training was read, as `MixedTable.decided`; None where it was no table of
-        ``backprop-xp train``. A data frame with the columns of that table is read the same way.
+        ``backprop-xp train``. A data frame with the columns of that table is read the same way. A
+        UserWarning names each column of categories in which at least a tenth of the cells are
+        levels that training has not seen.
 
     Examples
     --------
@@ -233,9 +238,10 @@ class EnsembleModel:
         """Return the outputs of all networks, for classes their probabilities, (K, m, n)."""
         classes, flat = self.classes, self.meaning.flat
         try:
+            rows = self._rows(self._as_in_training(X))
             blocks = [
                 np.concatenate([_outputs_of(one, x, classes, flat) for one in self.members])
-                for x in self._blocks(self._as_in_training(X))
+                for x in self._blocks(rows)
             ]
         except (DataError, DTypeError, ShapeError) as error:
             if self.decided is None or error.parts[0] != WHERE:
@@ -243,14 +249,20 @@ class EnsembleModel:
             _, came, expected, _ = error.parts
             advice = "Read a table as it comes by datasets.read_like(X, model.decided)"
             raise type(error)(WHERE, came, expected, f"{advice}, and pass its rows()") from None
+        step = self.preprocessing
+        if self.decided is not None and step is not None and text_columns(step):
+            for column in unknown_levels(step, rows.table()):
+                warnings.warn(str(column), stacklevel=3)
         return np.concatenate(blocks, axis=1)
 
-    def _blocks(self, X: Any) -> Iterator[HostArray]:
-        """Yield the networks' inputs for some rows after others."""
+    def _rows(self, X: Any) -> InputRows:
         first = self.members[0]
-        dtype = dtype_name(first.theta.dtype)
         n, n_in = self.meaning.columns(first.network), first.network.sizes[0]
-        rows = InputRows(X, self.meaning, n, n_in, dtype)
+        return InputRows(X, self.meaning, n, n_in, dtype_name(first.theta.dtype))
+
+    def _blocks(self, rows: InputRows) -> Iterator[HostArray]:
+        """Yield the networks' inputs for some rows after others."""
+        dtype = dtype_name(self.members[0].theta.dtype)
         for start in range(0, max(rows.shape[0], 1), _ROWS):
             yield rows[start : start + _ROWS].astype(dtype)
 

@@ -47,11 +47,16 @@ class InputRows:
             m = blocks.shape[0]
         self.shape = (m, n_in)
 
-    def __getitem__(self, rows: slice) -> HostArray:
+    def table(self, rows: slice = slice(None)) -> Table:
+        """Return rows before they are preprocessed, with zeros in columns that no step looks at."""
         start, stop, _ = rows.indices(self.shape[0])
         parts = self._read(start, stop)
         blocks = tuple(part if part.ndim == 2 else part[:, None] for part in parts)
-        table = Table(blocks, self._names, start)
+        return Table(blocks, self._names, start)
+
+    def __getitem__(self, rows: slice) -> HostArray:
+        start, stop, _ = rows.indices(self.shape[0])
+        table = self.table(rows)
         x = table.numbers() if self._step is None else self._step.apply(table).numbers()
         if x.size:
             check_finite(x, WHERE, self._finite, np.arange(start, stop))

@@ -15,6 +15,7 @@
     one_hot            a column for each category
     composition        steps in turn, and side by side
     inputs             the columns that a step looks at, and those that hold texts
+    unknown_levels     the columns with levels that training has not seen
     catalogue          every step by its name, and a step from its description
 
 Read them in this order. A step is a frozen dataclass of numbers and names, which were fitted on the

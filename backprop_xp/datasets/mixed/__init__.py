@@ -16,6 +16,7 @@
     profile            what the cells of a column can be
     values             cells as numbers and texts
     dates              dates as numbers
+    offsets            the offsets from UTC of dates
     written_numbers    numbers as people write them
     options            the options of `read_mixed`, and the words that name them
     source             the columns of a file or a frame

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backprop_xp.datasets.packed_cells import PackedCells
 
-__all__ = ["Column", "name_without_header"]
+__all__ = ["Column", "name_of_several", "name_without_header"]
 
 
 def name_without_header(position: int) -> str:
@@ -20,6 +20,17 @@ def name_without_header(position: int) -> str:
     'column 1'
     """
     return f"column {position + 1}"
+
+
+def name_of_several(name: str, position: int) -> str:
+    """Return the name of a column that is left out, where another column has the same name.
+
+    Examples
+    --------
+    >>> name_of_several("price", 2)
+    'price (column 3)'
+    """
+    return f"{name} ({name_without_header(position)})"
 
 
 @dataclass(eq=False, slots=True)

@@ -11,7 +11,16 @@ from typing import Final
 from backprop_xp.datasets.cells import is_value
 from backprop_xp.errors import OptionError
 
-__all__ = ["ISO", "PARTS", "check_format", "day_of", "formats_of", "is_other_date", "parts_of"]
+__all__ = [
+    "ISO",
+    "PARTS",
+    "check_format",
+    "day_of",
+    "formats_of",
+    "is_other_date",
+    "offset_of",
+    "parts_of",
+]
 
 ISO: Final = "iso"
 """The format of dates such as 2024-05-31, with or without a time of day."""
@@ -22,7 +31,7 @@ PARTS: Final = ("year", "month", "weekday", "days")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _DATE: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2}(?:\.[0-9]{1,9})?))?"
-_OFFSET: Final = "(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
+_OFFSET: Final = "(?: ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?"
 _ISO: Final = re.compile(rf"({_DATE})(?:[T ]{_TIME}{_OFFSET})?")
 _NUMERIC: Final = re.compile(
     r"([0-9]{1,4})([./-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})"
@@ -68,6 +77,30 @@ def day_of(cell: str, form: str) -> float:
     if hour > 23 or minute > 59 or second >= 61:
         raise ValueError(cell)
     return day + (3600 * hour + 60 * minute + second) / 86400
+
+
+def offset_of(cell: str) -> int | None:
+    """Return the offset of an ISO date from UTC in minutes; None where it has none.
+
+    Raises
+    ------
+    ValueError
+        The cell is no ISO date.
+
+    Examples
+    --------
+    >>> offset_of("2024-05-31T01:00:00+02:00"), offset_of("2024-05-31 01:00Z")
+    (120, 0)
+    >>> offset_of("2024-05-31")
+    """
+    found = _ISO.fullmatch(cell)
+    if found is None:
+        raise ValueError(cell)
+    text = found[5]
+    if text is None or text in ("Z", "UTC"):
+        return None if text is None else 0
+    minutes = 60 * int(text[1:3]) + int(text[-2:])
+    return -minutes if text[0] == "-" else minutes
 
 
 def parts_of(day: float) -> tuple[float, float, float, float]:

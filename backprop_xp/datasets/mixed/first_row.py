@@ -120,7 +120,9 @@ def check_names(source: Source, names: Sequence[str]) -> None:
             if source.is_frame:
                 where = source.title
                 came = f"the name {shown(name)} of columns {seen[name]} and {j}, counted from 0"
-            raise DataError(where, came, expected, "Rename one of the columns")
+            by_index = f"ignore=[{j}] (--ignore {j})"
+            advice = f"Rename one of the columns, or leave one out by its index: {by_index}"
+            raise DataError(where, came, expected, advice)
         seen[name] = j
     if source.again is not None and any(map(is_name, source.first)):
         where = f"{source.title}, line {source.again}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.datasets.cells import shown
-from backprop_xp.datasets.mixed.column import Column, name_without_header
+from backprop_xp.datasets.mixed.column import Column, name_of_several, name_without_header
 from backprop_xp.datasets.mixed.plan import ColumnPlan, Plan
 from backprop_xp.datasets.mixed.source import Source, opened
 from backprop_xp.datasets.mixed.table import MixedTable
@@ -114,6 +114,8 @@ def _by_name(source: Source, plan: Plan, with_target: bool) -> dict[ColumnPlan, 
     found = {}
     for one in (*_wanted(plan, with_target), *plan.ids):
         here = places.get(one.name, [])
+        if len(here) > 1:
+            here = [j for j in here if name_of_several(one.name, j) not in plan.left_out]
         if not here and one in plan.ids:
             continue
         if len(here) != 1:

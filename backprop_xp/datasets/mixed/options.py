@@ -67,6 +67,10 @@ class Options:
         given = (self.target or (), self.categories, self.numbers, self.ignore, self.ids)
         return {name for names in given for name in names if isinstance(name, str)}
 
+    def ignored_positions(self, n: int) -> set[int]:
+        """Return the columns among n that are left out by their index."""
+        return {one % n for one in self.ignore if isinstance(one, int) and -n <= one < n}
+
 
 def checked(
     target: Any,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backprop_xp.arrays.advice import checks_keywords
-from backprop_xp.datasets.mixed.column import name_without_header
+from backprop_xp.datasets.mixed.column import name_of_several, name_without_header
 from backprop_xp.datasets.mixed.first_row import check_names, first_row_names_columns
 from backprop_xp.datasets.mixed.kinds import Feature, category, feature_of, number
 from backprop_xp.datasets.mixed.marks import decimal_marks
@@ -82,7 +82,8 @@ def read_mixed(
     categories, numbers : str, int or sequence
         Columns that are categories, and columns that are numbers. They are never left out.
     ignore, ids : str, int or sequence
-        Columns to leave out; and columns that name the rows, which are no features.
+        Columns to leave out; and columns that name the rows, which are no features. Of two columns
+        with one name, one has to be left out by its index.
     missing : str or sequence of str, optional
         All signs of a missing value, beside an empty cell. They take the place of the usual ones,
         such as NA and ``?``, so that a text NA can be a value; pandas' ``na_values`` adds to them.
@@ -225,6 +226,10 @@ def _name_columns(source: Source, options: Options) -> tuple[bool, dict[int, Pro
         if not is_header:
             column.first = cell
     if is_header:
+        names = [column.name for column in source.columns]
+        for j in options.ignored_positions(len(names)):
+            if names.count(names[j]) > 1:
+                source.columns[j].name = name_of_several(names[j], j)
         check_names(source, [column.name for column in source.columns])
     return is_header, profiles
 
