@@ -215,7 +215,7 @@ def _check_gaps(
 
 def _check_offsets(data: str, name: str, table: MixedTable) -> None:
     """Refuse dates of several offsets from UTC, which their local texts would order wrongly."""
-    other = other_offset(data, table.decided, name, set(table.lines.tolist()))
+    other = other_offset(data, table.decided, name, table.lines)
     if other is not None:
         came = (
             f"the column {name!r} with another offset from UTC in {table.unit} {other.line:,}, "

@@ -1,8 +1,11 @@
 """The offsets from UTC of a column of dates, which the table itself does not keep."""
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from backprop_xp.datasets.mixed.dates import ISO, offset_of
 from backprop_xp.datasets.mixed.plan import Plan
@@ -19,7 +22,7 @@ class OtherOffset(NamedTuple):
 
 
 def other_offset(
-    file: str | os.PathLike[str], decided: Mapping[str, Any], name: str, lines: Container[int]
+    file: str | os.PathLike[str], decided: Mapping[str, Any], name: str, lines: NDArray[np.int64]
 ) -> OtherOffset | None:
     """Return the first date of a column with another offset; None where all have the same, or none.
 
@@ -31,8 +34,8 @@ def other_offset(
         As `MixedTable.decided`.
     name : str
         A feature; None is returned unless it holds ISO dates, since other formats have no offset.
-    lines : container of int
-        The lines that count.
+    lines : array (m,) of int64
+        The lines of its rows; others do not count.
 
     Raises
     ------
@@ -48,11 +51,12 @@ def other_offset(
     if not plan.header:
         column.first = source.first[dates[0].position]
     cells = (cell for part in column.parts() for cell in part)
+    all_lines = source.lines_of_rows(plan.header)
+    counts = np.isin(all_lines, lines)
     seen = set[int | None]()
-    for line, cell in zip(source.lines_of_rows(plan.header).tolist(), cells, strict=True):
-        if cell in plan.missing or line not in lines:
-            continue
-        seen.add(offset_of(cell))
-        if len(seen) > 1:
-            return OtherOffset(line, cell)
+    for row, cell in enumerate(cells):
+        if counts[row] and cell not in plan.missing:
+            seen.add(offset_of(cell))
+            if len(seen) > 1:
+                return OtherOffset(int(all_lines[row]), cell)
     return None
