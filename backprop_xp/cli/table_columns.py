@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.cli.messages import warn
 from backprop_xp.cli.table_options import TableOptions
 from backprop_xp.datasets.cells import shown
 from backprop_xp.datasets.mixed import MixedTable, read_mixed
@@ -98,7 +99,7 @@ def table_to_train(options: TableOptions) -> TableToTrain:
             raise OptionError("--target", came, "one column", advice)
         if options.group is not None:
             name = _name_of(columns.one(options.group), table)
-            return TableToTrain(table, _grouped(table.ids[name], name, table), None, name)
+            return TableToTrain(table, _grouped(table.ids[name], name), None, name)
         if options.order is not None:
             return _with_order(options, columns, table)
     except BackpropError as error:
@@ -199,10 +200,13 @@ def _ordered(values: NDArray[Any], name: str, table: MixedTable) -> NDArray[np.f
     return found
 
 
-def _grouped(values: NDArray[Any], name: str, table: MixedTable) -> NDArray[Any]:
-    gaps = np.array([value is None for value in values])
-    _check_gaps(gaps, name, table, "--group", "a group in each row")
-    return np.array(values.tolist())
+def _grouped(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return the group of each row; the rows with a gap are one group, and it is said."""
+    gaps = sum(value is None for value in values)
+    if gaps:
+        rows = "1 row has" if gaps == 1 else f"{gaps:,} rows have"
+        warn(f"--group: {rows} a gap in the column {name!r}, and count as one group")
+    return np.array(["" if value is None else value for value in values])
 
 
 def _check_gaps(

@@ -1,4 +1,4 @@
-"""Rows are not ordered by stamps of several offsets from UTC, nor grouped by a column with gaps."""
+"""Rows are not ordered by stamps of several offsets from UTC, and gaps are one group."""
 
 import pytest
 from cli_cases import write_csv
@@ -69,13 +69,11 @@ def test_rows_without_a_target_have_any_offset():
     assert len(table_to_train(TableOptions(data="t.csv", order="when")).order) == M - 1
 
 
-def test_a_gap_is_no_group():
-    for gap in ("", "NA"):
-        rows = [[i / 7, gap if i in (3, 8) else f"c{i % 5}", i / 4] for i in range(M)]
-        write_csv("t.csv", ["x", "customer", "y"], rows)
-        with pytest.raises(OptionError) as raised:
-            table_to_train(TableOptions(data="t.csv", group="customer"))
-        words = (
-            "--group: got the column 'customer' with a gap in line 5; expected a group in each row"
-        )
-        assert str(raised.value) == f"{words}. Fill in the cell, or delete the row."
+@pytest.mark.parametrize("gap", ["", "NA"])
+def test_rows_with_a_gap_are_one_group_and_it_is_said(gap, capsys):
+    rows = [[i / 7, gap if i in (3, 8) else f"c{i % 5}", i / 4] for i in range(M)]
+    write_csv("t.csv", ["x", "customer", "y"], rows)
+    groups = table_to_train(TableOptions(data="t.csv", group="customer")).groups
+    assert [i for i in range(M) if groups[i] == groups[3]] == [3, 8]
+    words = "--group: 2 rows have a gap in the column 'customer', and count as one group"
+    assert capsys.readouterr().err == f"backprop-xp: warning: {words}\n"

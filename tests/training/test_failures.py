@@ -170,15 +170,15 @@ def test_other_errors_pass_through(error):
 def test_the_end_of_training_counts_too(monkeypatch):
     # the copy that is handed over fails, when all epochs are done
     driver = importlib.import_module("backprop_xp.training.driver")
-    calls, copied = [], driver.copied
+    calls, kept = [], driver.kept
 
     def fails_at_last(x):
         calls.append(1)
         if len(calls) == 2:  # one at the start
             raise MemoryError
-        return copied(x)
+        return kept(x)
 
-    monkeypatch.setattr(driver, "copied", fails_at_last)
+    monkeypatch.setattr(driver, "kept", fails_at_last)
     error = run_out(NET, X, LABELS, optimizer=Failing(99, None), epochs=2)
     monkeypatch.undo()
     good = bp.train(NET, X, LABELS, optimizer=Failing(99, None), epochs=2, batch_size=4)
