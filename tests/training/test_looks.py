@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from look_cases import EPOCHS, Watching, counted, same
-from needs import needs
+from needs import needs, some_of
 from training_cases import BINARY, BITS, CLASSES, LABELS, TARGETS, WEIGHTS, X, Y
 
 import backprop_xp as bp
@@ -89,7 +89,7 @@ JOINED = {
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("name", JOINED)
+@pytest.mark.parametrize("name", some_of(JOINED, 2))
 def test_batches_of_several_epochs_of_groups_are_one_stream(name, jobs, monkeypatch, counted):
     from backprop_xp.training.data import batches
     from backprop_xp.training.step import stack_groups
