@@ -75,15 +75,15 @@ COMMANDS = {
     ],
     "predict cpu": ["predict", "--sizes", "6,4,3", "--cases", "9", *TIMING, "--peers", "floor"],
     "scale cpu": ["scale", "--sweeps", "stack", "--points", "2", *TIMING],
+    "import": ["import", "--repeat", "1", "--peers", "numpy"],
     "threads cpu 6,4,3": [
         *("threads", "--sizes", "6,4,3", "--batch-size", "5", "--cases", "12", "--epochs", "1"),
         *("--repeat", "1", "--threads", "1", "--load", "1"),
     ],
+    "disk cpu": ["disk", "--gigabytes", "0.001", "--memory-gigabytes", "0.0005", "--repeat", "1"],
     "machines jobs": [
         *("machines", "--jobs", "2", "--epochs", "1", "--repeat", "1", "--steps", "recorded"),
     ],
-    "import": ["import", "--repeat", "1", "--peers", "numpy"],
-    "disk cpu": ["disk", "--gigabytes", "0.001", "--memory-gigabytes", "0.0005", "--repeat", "1"],
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import every
 
 from backprop_xp.datasets import packing
 from backprop_xp.datasets.npz_file import read_array
@@ -236,6 +237,7 @@ def test_the_advice_for_a_tightly_packed_array_makes_a_file_that_is_read(tmp_pat
     np.testing.assert_array_equal(read_table(new).X, X)
 
 
+@every
 def test_rows_with_a_single_one_are_read_from_a_packed_file(tmp_path):
     X = np.zeros((2**14, 2**11), np.float32)  # 128 MiB
     X[np.arange(2**14), np.random.default_rng(0).integers(0, 2**11, 2**14)] = 1
