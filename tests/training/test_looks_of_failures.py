@@ -61,6 +61,21 @@ def test_a_divergence_of_networks_of_a_stack(at, counted):
     assert error.networks == [(1,)]
 
 
+def pressed_at(call, monkeypatch):
+    """Press Ctrl-C after this call of `Trainer.blocks`; return the batches of each call."""
+    blocks, calls = Trainer.blocks, []
+
+    def pressed(self, *given):
+        done = blocks(self, *given)
+        calls.append(sum(block.batches for block in given[0]))
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(Trainer, "blocks", pressed)
+    return calls
+
+
 @pytest.fixture
 def groups(monkeypatch):
     """Let a network be a group of its own, and a block have two batches of two cases."""
@@ -80,16 +95,7 @@ def test_a_divergence_in_a_stream_of_epochs(at, groups, counted):
 
 @pytest.mark.parametrize("call", some_of([1, 3, 4, 5, 6, 7, 8], 3))
 def test_ctrl_c_in_a_stream_of_epochs_keeps_the_whole_ones(call, groups, monkeypatch, counted):
-    blocks, calls = Trainer.blocks, []
-
-    def pressed(self, *given):
-        done = blocks(self, *given)
-        calls.append(sum(block.batches for block in given[0]))
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGINT)
-        return done
-
-    monkeypatch.setattr(Trainer, "blocks", pressed)
+    blocks, calls = Trainer.blocks, pressed_at(call, monkeypatch)
     chosen = {"batch_size": 2, "dtype": "float64", "stack": 3, "case_weights": WEIGHTS}
     run = bp.train(CLASSES, X, LABELS, epochs=10**4, **chosen)
     assert (run.stopped[:11], len(calls)) == ("interrupted", call)
@@ -139,16 +145,7 @@ def test_another_number_out_of_range(counted):
 @pytest.mark.parametrize("batch_size", [None, 4])
 @pytest.mark.parametrize("call", [1, 2, 3, 5, 9])
 def test_ctrl_c_ends_the_run_after_the_block(call, batch_size, monkeypatch, counted):
-    blocks, calls = Trainer.blocks, []
-
-    def pressed(self, *given):
-        done = blocks(self, *given)
-        calls.append(sum(block.batches for block in given[0]))
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGINT)
-        return done
-
-    monkeypatch.setattr(Trainer, "blocks", pressed)
+    blocks, calls = Trainer.blocks, pressed_at(call, monkeypatch)
     chosen = {"batch_size": batch_size, "dtype": "float64", "optimizer": bp.SGD(0.1, 0.9)}
     run = bp.train(CLASSES, X, LABELS, epochs=10**5, **chosen)
     assert run.stopped.startswith("interrupted")
