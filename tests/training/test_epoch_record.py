@@ -326,3 +326,13 @@ def test_where_an_epoch_is_bad_first(costs, theta, first_bad, networks, good_sta
 
 def test_a_batch_counts_by_its_cases():
     assert costs_of([1.0, 2.0, 6.0], sizes=[4, 4, 2]).mean == 2.4
+
+
+def test_the_batches_behind_the_whole_epochs_are_forgotten():
+    record = EpochRecord(joined=3)
+    for batch in range(5):
+        cost = np.array([[float(batch)] * 2])
+        record.add(scoring.Scores(cost, None), None, 4)
+    record.keep(2, 4)
+    record.end(np.zeros((2, 7)))
+    np.testing.assert_array_equal(record.epochs().cost, [[0.5, 0.5], [2.5, 2.5]])

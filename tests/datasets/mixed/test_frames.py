@@ -244,3 +244,10 @@ def test_dates_of_a_frame_are_dates_whatever_format_is_given():
     pandas = pytest.importorskip("pandas")
     found = read_mixed(pandas.DataFrame(TYPED), "rent", dates="%d.%m.%Y")
     assert "since.year" in found.names
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_numbers_of_a_frame_tell_nothing_of_the_marks_of_texts(library):
+    columns = {"text": ["1,234", "2,345", "3,456"], "size": [6.5, 1.25, 2.75], "y": [1.5, 2.5, 4.5]}
+    with pytest.raises(DataError, match=r"'1,234', which may be a thousand or more"):
+        read_mixed(frame(library, columns), "y")
