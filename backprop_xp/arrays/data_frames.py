@@ -85,14 +85,14 @@ def _numpy_dtype(dtype: Any) -> np.dtype[Any] | None:
     """Return the NumPy dtype of a column's values; None where NumPy has none.
 
     A nullable dtype names it as `numpy_dtype`, a sparse one as `subtype`. Categories have the dtype
-    of their index.
+    of their index; those of Polars are texts, and its ``Categorical`` has no index.
     """
     dtype = getattr(dtype, "numpy_dtype", dtype)
     if hasattr(dtype, "fill_value"):
         dtype = dtype.subtype
     categories = getattr(dtype, "categories", None)
     if categories is not None:
-        return _numpy_dtype(categories.dtype)
+        return _numpy_dtype(getattr(categories, "dtype", None))
     try:
         return None if dtype is None else np.dtype(dtype)
     except TypeError:

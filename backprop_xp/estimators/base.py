@@ -16,7 +16,7 @@ import numpy as np
 
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import dtype_name
-from backprop_xp.errors import DataError, OptionError, ParameterError
+from backprop_xp.errors import DataError, OptionError
 from backprop_xp.estimators.cases import (
     Cases,
     dense,
@@ -108,16 +108,8 @@ class BaseMLP(FittedMLP):
 
     def _unharmed(self, X: Any, fit: Callable[[], None]) -> Self:
         """Call `fit` on the device of X; where it fails, leave the estimator as it was."""
-        before = vars(self).copy()
-        try:
-            with current_device(X):
-                fit()
-        except BaseException as error:  # Ctrl-C too
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            if type(error) is OptionError:
-                raise ParameterError(*error.parts).with_traceback(error.__traceback__) from None
-            raise
+        with self._all_or_nothing(), current_device(X):
+            fit()
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, *, incremental: bool) -> None:

@@ -1,10 +1,12 @@
 """An estimator's parameters by name, as scikit-learn asks for them; its copies and pickles."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 from backprop_xp.arrays.devices import Device
+from backprop_xp.errors import OptionError, ParameterError
 from backprop_xp.estimators.parameters import parts_of_solver, with_parts_of_solver
 from backprop_xp.estimators.user_arrays import with_host_arrays
 from backprop_xp.estimators.without_sklearn import stand_ins
@@ -28,6 +30,19 @@ class Configured(BaseEstimator):
         for name, value in parameters.items():
             if name != "self":
                 setattr(self, name, value)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Leave the estimator as it was where a fit fails; an OptionError names a parameter."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException as error:  # Ctrl-C too
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if type(error) is OptionError:
+                raise ParameterError(*error.parts).with_traceback(error.__traceback__) from None
+            raise
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes of a pickle or a copy: its arrays are of NumPy."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.devices import select_device
-from backprop_xp.errors import DataError, OptionError, ParameterError
+from backprop_xp.errors import DataError, ShapeError
 from backprop_xp.estimators.configured import Configured
 from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
@@ -22,6 +22,7 @@ from backprop_xp.estimators.ensemble_members import described, member_of, select
 from backprop_xp.estimators.ensemble_parameters import (
     batch_size_for,
     checked_ranges,
+    embedding_sizes,
     epochs_for,
     per_architecture,
 )
@@ -38,6 +39,7 @@ from backprop_xp.estimators.table_steps import column_kinds, fitted_inputs
 from backprop_xp.estimators.user_tables import checked_table, names_of
 from backprop_xp.files.ensemble_model import EnsembleModel, Member
 from backprop_xp.files.meaning import Meaning
+from backprop_xp.preprocessing.inputs import used_columns
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import Table, is_frame
 
@@ -142,7 +144,7 @@ class BaseEnsemble(Configured):
 
         Raises
         ------
-        The class lists the errors.
+        The class lists the errors. A fit that fails leaves the estimator as it was.
 
         Examples
         --------
@@ -153,10 +155,8 @@ class BaseEnsemble(Configured):
         >>> mlp.fit(table, table[:, 0].astype(float)).kinds_
         ('number', 'category')
         """
-        try:
+        with self._all_or_nothing():
             self._fit(X, y, sample_weight, eval_set, groups)
-        except OptionError as error:
-            raise ParameterError(*error.parts) from None
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, groups: Any) -> None:
@@ -172,7 +172,7 @@ class BaseEnsemble(Configured):
         kinds = column_kinds(table, dtypes, self.categorical_features, "fit")
         split = splits_of(self, targets, w, groups, eval_set, random)
         rows = split.rows
-        inputs = fitted_inputs(table.rows(rows), kinds, self.bins, random, "fit")
+        inputs = fitted_inputs(table.rows(rows), kinds, self.bins, random)
         held = self._held(split, table, targets, w, eval_set, inputs.step)
         cases = Cases(
             EncodedRows(table.rows(rows), inputs.step),
@@ -209,7 +209,14 @@ class BaseEnsemble(Configured):
             ]
         other, y = _pair(eval_set)
         table, _ = self._table(other, reset=False)
+        table.refuse_infinite(used_columns(step), "fit(eval_set)")
+        check_consistent_length(table.blocks[0], y)
         Y = self._known_targets(y, targets)
+        if Y.shape[1:] != targets.Y.shape[1:]:
+            of_each, expected = Y.shape[1], targets.Y.shape[1]
+            advice = "Pass the targets of the same columns"
+            came = f"{of_each} targets for each row"
+            raise ShapeError("fit(eval_set)", came, f"{expected} as in y", advice)
         return [HeldOut(EncodedRows(table, step), Y, np.ones(len(Y)))]
 
     def _stacks(
@@ -232,9 +239,9 @@ class BaseEnsemble(Configured):
         hidden = tuple(int(one) for one in np.atleast_1d(self.hidden_layer_sizes))
         counts = per_architecture(self)
         starts = []
-        for embedding, count, of_one in zip(self.embedding_sizes, counts, ranges, strict=True):
+        for embedding, count, of_one in zip(embedding_sizes(self), counts, ranges, strict=True):
             if count:
-                plan = sampled(count, int(embedding), hidden, of_one, random)
+                plan = sampled(count, embedding, hidden, of_one, random)
                 starts.append(started(plan, cases, len(held), training.dtype, random))
         tasks = (delayed(trained)(start, cases, held, training) for start in starts)
         stacks: list[Trained] = Parallel(n_jobs=self.n_jobs)(tasks)
@@ -249,14 +256,13 @@ class BaseEnsemble(Configured):
     ) -> None:
         """Choose the ensemble, and set the attributes of the fit."""
         classes = targets.classes is not None
-        chosen = selected(stacks, held, classes=classes, most=self.most_members)
+        spread = None if classes else targets.spread
+        chosen = selected(stacks, held, spread, most=self.most_members)
         pairs = list(zip(stacks, chosen.shares, strict=True))
         members = [member_of(*pair, targets) for pair in pairs]
         self.candidates_ = [each for pair in pairs for each in described(*pair)]
         self._model = EnsembleModel(tuple(one for one in members if one is not None), meaning)
-        self.validation_loss_ = (
-            chosen.loss if classes else float(chosen.loss * np.mean(targets.spread**2))
-        )
+        self.validation_loss_ = chosen.loss
 
     def _served(self, X: Any) -> EnsembleModel:
         """Return the model on its device, after the checks of X."""
@@ -330,4 +336,7 @@ def _pair(eval_set: Any) -> tuple[Any, Any]:
     if not isinstance(eval_set, tuple | list) or len(eval_set) != 2:
         came = type(eval_set).__name__
         raise DataError("fit(eval_set)", came, "a pair (X, y)", "Pass eval_set=(X_val, y_val)")
+    if eval_set[1] is None:
+        advice = "Pass eval_set=(X_val, y_val)"
+        raise DataError("fit(eval_set)", "None for y", "a target for each row", advice)
     return eval_set[0], eval_set[1]

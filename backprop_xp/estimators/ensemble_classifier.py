@@ -19,6 +19,7 @@ try:
     from sklearn.base import ClassifierMixin
     from sklearn.utils import column_or_1d
     from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import _check_y
 except ImportError as error:
     _, ClassifierMixin, _ = stand_ins(error)
 
@@ -155,7 +156,7 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:  # noqa: ARG002
         refuse_missing(np.asarray(y), "fit(y)")
-        y = column_or_1d(y, warn=True)
+        y = _check_y(y)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         return Targets.of_classes(labels.astype(np.int32), self.classes_)

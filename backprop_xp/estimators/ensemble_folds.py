@@ -1,6 +1,7 @@
 """The rows that an ensemble trains on, and the rows that it holds out: once, or by folds."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.data_frames import refuse_missing
 from backprop_xp.errors import DataError
 from backprop_xp.estimators.stratified_split import stratified
 
@@ -84,6 +86,7 @@ def splits_of(
     of = None
     if groups is not None:
         of = np.asarray(groups)
+        refuse_missing(of.astype(object) if of.dtype.kind == "f" else of, "fit(groups)")
         if of.shape != (len(w),):
             came, expected = f"groups of shape {of.shape}", f"({len(w)},)"
             raise DataError("fit(groups)", came, expected, "Pass one group for each row")
@@ -93,18 +96,20 @@ def splits_of(
         came = f"{count} row (n_samples=1)" if of is None else f"{count} group"
         advice = "Pass more, or eval_set=(X, y)"
         raise DataError("fit(X)", came, "at least 2, of which one is held out", advice)
-    fewest = 0 if targets.classes is None else int(np.bincount(Y).min())
+    most = 0 if targets.classes is None else int(np.bincount(Y).max())
     seed = int(random.randint(2**31 - 1))
     if len(rows) < given.small_table:
         folds = min(given.folds, count)
         mixed = {"n_splits": folds, "shuffle": True, "random_state": seed}
         if of is not None:
             kind: Any = splitters.GroupKFold(n_splits=folds)
-        elif fewest >= folds:
+        elif most >= folds:
             kind = splitters.StratifiedKFold(**mixed)
         else:
             kind = splitters.KFold(**mixed)
-        held = [rows[out] for _, out in kind.split(Y, Y, of)]
+        with warnings.catch_warnings():  # of classes with fewer rows than folds
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            held = [rows[out] for _, out in kind.split(Y, Y, of)]
         return Split(rows, held, by_folds=True)
     count = math.ceil(given.validation_fraction * len(rows))
     if of is None and targets.classes is not None:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
-from backprop_xp.estimators.ensemble_selection import greedy
+from backprop_xp.estimators.ensemble_selection import greedy, losses
 from backprop_xp.estimators.ensemble_targets import Targets
 from backprop_xp.estimators.ensemble_training import Trained
 from backprop_xp.files.ensemble_model import Member
@@ -24,7 +25,7 @@ class Selection(NamedTuple):
     shares : list of array (C,)
         For each stack the share of each candidate; all shares add up to 1.
     loss : float
-        The loss of the ensemble on the held-out rows.
+        The loss of the ensemble on the held-out rows, in the user's units.
     """
 
     shares: list[NDArray[np.float64]]
@@ -32,7 +33,7 @@ class Selection(NamedTuple):
 
 
 def selected(
-    stacks: Sequence[Trained], held: Sequence[HeldOut], *, classes: bool, most: int
+    stacks: Sequence[Trained], held: Sequence[HeldOut], spread: HostArray | None, *, most: int
 ) -> Selection:
     """Return the greedy selection among the candidates whose training was finite in every fold.
 
@@ -41,8 +42,8 @@ def selected(
     stacks : sequence of Trained
     held : sequence of HeldOut
         One for each fold.
-    classes : bool
-        Whether targets are labels.
+    spread : array (n_out,) or None
+        The standard deviations of the targets in the user's units; None where targets are labels.
     most : int
         The most places in the ensemble.
 
@@ -58,11 +59,14 @@ def selected(
     if not len(usable):
         came, advice = "a training that diverged for every network", "Lower learning_rate"
         raise OptionError("fit(learning_rate)", came, "finite costs", advice)
-    chosen = greedy(outputs[usable], y, w, classes=classes, most=most)
-    shares = np.zeros(len(outputs))
+    chosen = greedy(outputs[usable], y, w, classes=spread is None, most=most)
+    shares, loss = np.zeros(len(outputs)), chosen.loss
     shares[usable] = chosen.weights
+    if spread is not None:
+        mean = np.tensordot(chosen.weights, outputs[usable], axes=1)
+        loss = float(losses(mean * spread, y * spread, w, classes=False))
     ends = np.cumsum([len(one.plan.learning_rate) for one in stacks])
-    return Selection(np.split(shares, ends[:-1]), chosen.loss)
+    return Selection(np.split(shares, ends[:-1]), loss)
 
 
 def member_of(stack: Trained, shares: NDArray[np.float64], targets: Targets) -> Member | None:

@@ -10,7 +10,14 @@ import numpy as np
 from backprop_xp.arrays.scalars import check_count, finite_number
 from backprop_xp.errors import OptionError
 
-__all__ = ["RATE", "batch_size_for", "checked_ranges", "epochs_for", "per_architecture"]
+__all__ = [
+    "RATE",
+    "batch_size_for",
+    "checked_ranges",
+    "embedding_sizes",
+    "epochs_for",
+    "per_architecture",
+]
 
 RATE: Final = "Its name here is 'learning_rate'"
 FEWEST_EPOCHS: Final = 60
@@ -24,6 +31,10 @@ MOST: Final[Mapping[str, float]] = MappingProxyType(
     {"learning_rate": np.inf, "weight_decay": np.inf, "dropout": 1.0}
 )
 """The bound of each parameter that is a range."""
+DEFAULT: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {"learning_rate": (8e-4, 4e-3), "weight_decay": (0.05, 0.8), "dropout": (0.0, 0.1)}
+)
+"""An example of each parameter that is a range, for errors."""
 
 
 def checked_ranges(given: Any) -> list[tuple[Any, Any, Any]]:
@@ -56,28 +67,41 @@ def checked_ranges(given: Any) -> list[tuple[Any, Any, Any]]:
         value = getattr(given, name)
         if not (isinstance(value, str) and value == "auto"):
             check_count(value, name, least=1)
-    count = len(given.embedding_sizes)
+    count = len(embedding_sizes(given))
     each = [_ranges(getattr(given, name), name, count, most) for name, most in MOST.items()]
     return list(zip(*each, strict=True))
 
 
 def _ranges(given: Any, name: str, count: int, most: float) -> list[tuple[float, float]]:
     """Return a range for each architecture."""
-    expected = f"a pair (low, high), 0 <= low <= high < {most}, or {count} of them"
+    bound = "" if most == np.inf else f" < {most:g}"
+    expected = f"a pair (low, high), 0 <= low <= high{bound}, or {count} of them"
+    pairs: list[tuple[float, float]] = []
     try:
         one = isinstance(given[0], Real)
-        pairs = [tuple(map(float, pair)) for pair in ([given] * count if one else given)]
-        good = len(pairs) == count and all(0 <= low <= high < most for low, high in pairs)
+        for low, high in [given] * count if one else given:
+            pairs.append((float(low), float(high)))
+        good = all(0 <= low <= high < most for low, high in pairs)
     except (TypeError, ValueError, LookupError):
         good = False
     if not good:
-        raise OptionError(name, f"{given!r:.60}", expected, "Leave it out for the default")
-    return pairs  # type: ignore[return-value]
+        came, advice = f"{given!r:.60}", f"Such as {name}={DEFAULT[name]}, for all architectures"
+        raise OptionError(name, came, expected, advice)
+    if len(pairs) != count:
+        came = f"{len(pairs)} ranges for {count} of embedding_sizes"
+        advice = f"Such as {name}={pairs[0]}, for all architectures"
+        raise OptionError(name, came, expected, advice)
+    return pairs
+
+
+def embedding_sizes(given: Any) -> list[int]:
+    """Return the most units of a feature for each architecture; one number is one architecture."""
+    return [int(one) for one in np.atleast_1d(given.embedding_sizes)]
 
 
 def per_architecture(given: Any) -> list[int]:
     """Return the number of candidates of each architecture of an estimator."""
-    n = len(given.embedding_sizes)
+    n = len(embedding_sizes(given))
     return [given.networks // n + (place < given.networks % n) for place in range(n)]
 
 

@@ -1,6 +1,6 @@
 """`MLPEnsembleRegressor`: networks that predict numbers from a table together, on any device."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from backprop_xp.arrays.advice import checks_keywords
 from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.data_frames import refuse_missing
+from backprop_xp.errors import DataError
 from backprop_xp.estimators.ensemble_base import BaseEnsemble
 from backprop_xp.estimators.ensemble_parameters import RATE
 from backprop_xp.estimators.ensemble_targets import Targets
@@ -21,6 +22,8 @@ except ImportError as error:
     _, _, RegressorMixin = stand_ins(error)
 
 __all__ = ["MLPEnsembleRegressor"]
+
+_MOST: Final = 1e150  # of a target, whose square is finite
 
 
 @checks_keywords(lr=RATE, eta=RATE)
@@ -87,15 +90,34 @@ class MLPEnsembleRegressor(RegressorMixin, BaseEnsemble):
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:
         refuse_missing(np.asarray(y), "fit(y)")
-        y = _numbers(y)
+        y = _numbers(y, "fit(y)")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        most, limit = np.abs(y[counts]).max(), min(float(np.finfo(self.dtype).max), _MOST)
+        if most > limit:
+            expected, advice = f"at most {limit:.3g} for {self.dtype}", "Scale y"
+            raise DataError("fit(y)", f"numbers up to {most:.3g}", expected, advice)
         return Targets.of_numbers(y, counts)
 
     def _known_targets(self, y: Any, targets: Targets) -> HostArray:
-        return targets.scaled(_numbers(y))
+        return targets.scaled(_numbers(y, "fit(eval_set)").reshape(len(y), -1))
 
 
-def _numbers(y: Any) -> HostArray:
+def _numbers(y: Any, where: str) -> HostArray:
     """Return targets as float64, after the checks of scikit-learn."""
+    values = np.asarray(y)
+    if values.dtype.kind in "OU":
+        for place, value in np.ndenumerate(values):
+            if isinstance(value, str) and not _is_number(value):
+                came = f"the text {value!r:.60} in row {place[0]} (counted from 0)"
+                advice = "Use MLPEnsembleClassifier for classes"
+                raise DataError(where, came, "a number for each row", advice)
     return np.asarray(_check_y(y, multi_output=True, y_numeric=True), dtype=np.float64)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

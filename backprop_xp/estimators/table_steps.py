@@ -5,6 +5,7 @@ median, beside a column that tells where they were. Categories become a column e
 on the rows that come here.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import DataError, OptionError
+from backprop_xp.errors import OptionError
 from backprop_xp.estimators.damped_one_hot_encoder import damped_one_hot
 from backprop_xp.estimators.noisy_quantile_transformer import NOISE, quantile_mapping
 from backprop_xp.estimators.user_tables import dates_refused
@@ -25,7 +26,7 @@ from backprop_xp.preprocessing.one_hot import NOWHERE, OneHotEncoding
 from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
 from backprop_xp.preprocessing.scaling import RangeScaling
 from backprop_xp.preprocessing.step import Step
-from backprop_xp.preprocessing.table import Table, shown
+from backprop_xp.preprocessing.table import Table
 
 __all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs"]
 
@@ -66,6 +67,13 @@ def column_kinds(table: Table, dtypes: Sequence[Any], categorical: Any, where: s
         `categorical` names no column.
     DTypeError
         A column holds dates or other objects.
+    DataError
+        A number is infinite.
+
+    Warns
+    -----
+    UserWarning
+        An array of texts has columns of numbers alone: NumPy makes texts of numbers beside texts.
     """
     columns = table.columns()
     n = len(columns)
@@ -81,7 +89,30 @@ def column_kinds(table: Table, dtypes: Sequence[Any], categorical: Any, where: s
         came = f"dtype {column.dtype}" if column.dtype.kind not in "biufOU" else _date_in(column)
         if came:
             raise dates_refused(came, table.names[j] if table.names else j, where)
-    return [CATEGORY if j in chosen else kind for j, kind in enumerate(kinds)]
+    kinds = [CATEGORY if j in chosen else kind for j, kind in enumerate(kinds)]
+    table.refuse_infinite((j for j, kind in enumerate(kinds) if kind == NUMBER), f"{where}(X)")
+    _warn_of_numbers([j for j in range(n) if j not in chosen], columns, where)
+    return kinds
+
+
+def _warn_of_numbers(places: Sequence[int], columns: Sequence[HostArray], where: str) -> None:
+    """Warn of columns of an array of texts in which each text is a number."""
+    found = [j for j in places if columns[j].dtype.kind == "U" and _are_written(columns[j])]
+    if found:
+        which = f"column{'s' * (len(found) > 1)} {', '.join(map(str, found[:10]))}"
+        text = f"{where}(X): the texts of {which} are numbers, such as {columns[found[0]][0]!s:.20}"
+        advice = "pass np.array(rows, dtype=object) or a data frame for numbers"
+        silent = "or name them in categorical_features"
+        warnings.warn(f"{text}, and become categories: {advice}, {silent}", stacklevel=5)
+
+
+def _are_written(column: HostArray) -> bool:
+    """Tell whether all texts of a column are numbers."""
+    try:
+        column.astype(np.float64)
+    except ValueError:
+        return False
+    return True
 
 
 def _date_in(column: HostArray) -> str:
@@ -92,7 +123,7 @@ def _date_in(column: HostArray) -> str:
 
 
 def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:
-    given = list(np.asarray(categorical).reshape(-1).tolist())
+    given = [categorical] if isinstance(categorical, str) else _as_list(categorical)
     if len(given) == n and all(isinstance(one, bool) for one in given):
         return [j for j, one in enumerate(given) if one]
     found = []
@@ -105,6 +136,12 @@ def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:
             expected = f"'auto', or names or indices of {n} columns"
             raise OptionError("categorical_features", f"{one!r:.60}", expected, "Use 'auto'")
     return found
+
+
+def _as_list(given: Any) -> list[Any]:
+    """Return the elements of a sequence, or of an array, as Python has them."""
+    elements = given if np.iterable(given) else [given]
+    return [one.item() if isinstance(one, np.generic) else one for one in elements]
 
 
 def _is_category(column: HostArray) -> bool:
@@ -124,7 +161,7 @@ def _are_numbers(column: HostArray) -> bool:
 
 
 def fitted_inputs(
-    table: Table, kinds: Sequence[str], bins: int, random: np.random.RandomState, where: str
+    table: Table, kinds: Sequence[str], bins: int, random: np.random.RandomState
 ) -> Inputs:
     """Return the step that is fitted on a table.
 
@@ -137,18 +174,11 @@ def fitted_inputs(
         The number of bins of the piecewise-linear encoding.
     random : RandomState
         Of the noise of the quantiles.
-    where : str
-        The function, for errors.
-
-    Raises
-    ------
-    DataError
-        A number is infinite.
     """
     parts = _Parts()
     numbers = [j for j, kind in enumerate(kinds) if kind == NUMBER]
     if numbers:
-        _of_numbers(table.take(numbers), np.asarray(numbers), bins, random, where, parts)
+        _of_numbers(table.take(numbers), np.asarray(numbers), bins, random, parts)
     texts = [j for j, kind in enumerate(kinds) if kind == CATEGORY]
     if texts:
         _of_categories(table.take(texts), np.asarray(texts), parts)
@@ -182,16 +212,10 @@ def _of_numbers(
     places: NDArray[np.int64],
     bins: int,
     random: np.random.RandomState,
-    where: str,
     parts: _Parts,
 ) -> None:
     X = table.numbers()
     gaps = np.isnan(X)
-    bad = np.argwhere(np.isinf(X))
-    if len(bad):
-        row, j = bad[0]
-        came = f"{shown(X[row, j])} (infinity) at {table.place(int(row), int(j))}"
-        raise DataError(f"{where}(X)", came, "finite numbers, or NaN for a gap", "Mark it as NaN")
     fill = np.array(
         [np.median(x[~gap]) if not gap.all() else 0 for x, gap in zip(X.T, gaps.T, strict=True)]
     )

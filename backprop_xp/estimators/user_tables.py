@@ -33,7 +33,10 @@ def checked_numbers(estimator: Any, X: Any, *, reset: bool) -> Table:
     ------
     ValueError, TypeError
         X holds infinities or texts, is sparse, or has other columns than in `fit`.
+    DTypeError
+        A column of a data frame holds dates.
     """
+    _refuse_dates(X, "fit" if reset else "transform")
     x = validate_data(
         estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", copy=False
     )

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, overload
 
 from backprop_xp.arrays.advice import checks_keywords
@@ -19,23 +20,33 @@ __all__ = ["ensemble_of", "save"]
 def ensemble_of(model: Any) -> EnsembleModel | None:
     """Return the ensemble of a fitted MLPEnsembleClassifier or MLPEnsembleRegressor, else None.
 
+    A pipeline that ends in one is an ensemble with the steps before it.
+
     Raises
     ------
     DTypeError
         The estimator is not fitted.
+    OptionError
+        A step of the pipeline cannot be expressed in numbers and names.
     """
     if isinstance(model, EnsembleModel):
         return model
-    kind = type(model)
+    steps = list(model.steps) if hasattr(model, "named_steps") else []
+    last = steps.pop()[1] if steps else model
+    kind = type(last)
     if not kind.__name__.startswith("MLPEnsemble") and not hasattr(kind, "members_"):
         return None
-    found = getattr(model, "_model", None)
+    found = getattr(last, "_model", None)
     if not isinstance(found, EnsembleModel):
         advice = "Call fit(X, y) first"
         raise DTypeError(
             "save(estimator)", f"{kind.__name__} that is not fitted", "a fitted one", advice
         )
-    return found
+    if not steps:
+        return found
+    from backprop_xp.exchange.from_pipeline import after_steps
+
+    return replace(found, meaning=after_steps([one for _, one in steps], last, found.meaning))
 
 
 @overload
@@ -71,7 +82,8 @@ def save(
         A name in .safetensors, or without the suffix of another format. An earlier file there is
         replaced once the new one is complete and on the disk.
     net : Network, estimator, Pipeline, Run, Model or EnsembleModel
-        A fitted estimator of this library or of scikit-learn, or a pipeline that ends in one. Its
+        A fitted estimator of this library, ensembles for tables among them, or a network of
+        scikit-learn, or a pipeline that ends in one. Its
         steps before may be StandardScaler, MinMaxScaler, QuantileTransformer, SimpleImputer,
         OneHotEncoder, ColumnTransformer, "passthrough", the transformers of `estimators`, and
         pipelines of them. A Run is the result of `train`, a Model that of `load`. A user's own

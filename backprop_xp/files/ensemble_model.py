@@ -229,6 +229,12 @@ class EnsembleModel:
             members.append(replace(one, theta=moved))
         return replace(self, members=tuple(members))
 
+    def __repr__(self) -> str:
+        networks, kinds = len(self.weights), len(self.members)
+        n, classes = self.meaning.columns(self.members[0].network), self.classes
+        of = "numbers" if classes is None else f"{len(classes)} classes {classes.tolist()!r:.60}"
+        return f"EnsembleModel({n} columns, {networks} networks, {kinds} architectures, {of})"
+
     def __iter__(self) -> Iterator[NoReturn]:
         came = f"an ensemble of {len(self.members)} architectures, to be unpacked"
         expected = "its members: model.members[0].network and model.members[0].theta"

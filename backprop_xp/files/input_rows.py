@@ -15,7 +15,13 @@ from backprop_xp.preprocessing.composition import steps_in
 from backprop_xp.preprocessing.inputs import used_columns
 from backprop_xp.preprocessing.quantiles import QuantileMapping
 from backprop_xp.preprocessing.step import Step
-from backprop_xp.preprocessing.table import WHERE, Table, columns_of_frame, is_frame
+from backprop_xp.preprocessing.table import (
+    WHERE,
+    Table,
+    columns_of_frame,
+    is_frame,
+    without_na,
+)
 
 __all__ = ["InputRows", "check_columns", "is_real", "whole_table"]
 
@@ -57,7 +63,11 @@ class InputRows:
     def __getitem__(self, rows: slice) -> HostArray:
         start, stop, _ = rows.indices(self.shape[0])
         table = self.table(rows)
-        x = table.numbers() if self._step is None else self._step.apply(table).numbers()
+        if self._step is None:
+            x = table.numbers()
+        else:  # a step may clip a number, so that no infinity is seen after it
+            table.refuse_infinite(used_columns(self._step), WHERE)
+            x = self._step.apply(table).numbers()
         if x.size:
             check_finite(x, WHERE, self._finite, np.arange(start, stop))
         return x
@@ -97,7 +107,8 @@ def _of_objects(X: Any) -> HostArray:
             table = Table.of(columns_of_frame(X, names))
             return table.numbers() if table.is_numeric else _objects(table.columns())
     x = np.asarray(X)
-    return np.asarray(X, dtype=object) if x.dtype.kind == "U" and not hasattr(X, "dtype") else x
+    texts = x.dtype.kind == "U" and not hasattr(X, "dtype")
+    return np.asarray(X, dtype=object) if texts else without_na(x)
 
 
 def _objects(columns: Sequence[HostArray]) -> HostArray:

@@ -1,7 +1,7 @@
 """The columns that a step of preprocessing takes and returns."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -12,7 +12,7 @@ from backprop_xp.arrays.backend import HostArray
 from backprop_xp.arrays.data_frames import host_array
 from backprop_xp.errors import DataError, DTypeError
 
-__all__ = ["WHERE", "Table", "columns_of_frame", "is_frame", "shown"]
+__all__ = ["WHERE", "Table", "columns_of_frame", "is_frame", "shown", "without_na"]
 
 WHERE: Final = "predict(X)"  # the argument that holds the table, for errors
 _NUMBERS: Final = "biuf"  # kinds of dtype
@@ -106,6 +106,21 @@ class Table:
             out[:, j] = self._numbers_of(column, j)
         return out
 
+    def refuse_infinite(self, chosen: Iterable[int], where: str) -> None:
+        """Refuse the first infinite number in the chosen columns.
+
+        Raises
+        ------
+        DataError
+        """
+        columns = self.columns()
+        for j in chosen:
+            row = _first_infinite(columns[j])
+            if row is not None:
+                came = f"{shown(columns[j][row])} (infinity) at {self.place(row, j)}"
+                advice = "Correct it, or mark a gap as NaN"
+                raise DataError(where, f"{came} (counted from 0)", "finite numbers", advice)
+
     def place(self, row: int, column: int) -> str:
         """Return the text that names a cell in an error; rows are counted from 0."""
         return f"row {self.start + row}, column {self._named(column)}"
@@ -128,6 +143,17 @@ class Table:
             came = f"dtype {column.dtype} in column {self._named(j)}"
         advice = "The step that takes this column was fitted on numbers; check the column"
         raise DTypeError(WHERE, came, "a number", advice)
+
+
+def _first_infinite(column: HostArray) -> int | None:
+    """Return the first row with an infinite number; None where there is none."""
+    if column.dtype.kind == "O":
+        floats = any(issubclass(one, float | np.floating) for one in set(map(type, column)))
+        values = column if floats else ()
+        rows = (i for i, x in enumerate(values) if isinstance(x, float | np.floating))
+        return next((i for i in rows if np.isinf(column[i])), None)
+    infinite = np.isinf(column) if column.dtype.kind == "f" else np.zeros(0, dtype=bool)
+    return int(np.argmax(infinite)) if infinite.any() else None
 
 
 def is_frame(x: Any) -> bool:
@@ -159,13 +185,26 @@ def columns_of_frame(frame: Any, names: Sequence[str]) -> list[HostArray]:
 
 def _column(series: Any) -> HostArray:
     """Return a series as an array (m,)."""
-    column = np.asarray(host_array(series, WHERE))
-    if column.dtype.kind == "O" and hasattr(series, "isna") and series.isna().any():
-        absent = [i for i, value in enumerate(column) if type(value).__name__ == "NAType"]
-        if absent:
-            column = column.copy()
-            column[absent] = np.nan
-    return column
+    return without_na(np.asarray(host_array(series, WHERE)))
+
+
+def without_na(values: HostArray) -> HostArray:
+    """Return an array with NaN in the place of pandas' NA, which is no number.
+
+    Examples
+    --------
+    >>> without_na(np.array([1, None], dtype=object))
+    array([1, None], dtype=object)
+    """
+    if values.dtype.kind != "O":
+        return values
+    flat = values.reshape(-1)
+    if not any(one.__name__ == "NAType" for one in set(map(type, flat))):
+        return values
+    found = [np.nan if type(value).__name__ == "NAType" else value for value in flat]
+    made = np.empty(len(flat), dtype=object)
+    made[:] = found
+    return made.reshape(values.shape)
 
 
 def shown(value: Any) -> str:

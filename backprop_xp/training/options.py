@@ -146,8 +146,6 @@ class Options:
         check_flag(self.progress, "train(progress)")
         if self.jobs is not None:
             check_count(self.jobs, "train(jobs)", least=1)
-        if self.layer_rates is not None:
-            check_range("train(layer_rates)", self.layer_rates, AT_LEAST_0)
         if self.order is not None and not callable(self.order):
             expected = "a function from the number of an epoch to a permutation of the cases"
             advice = (

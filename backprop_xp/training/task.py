@@ -9,6 +9,7 @@ import numpy as np
 
 from backprop_xp.arrays.backend import (
     Array,
+    HostArray,
     context_of,
     device_of,
     dtype_name,
@@ -29,6 +30,8 @@ from backprop_xp.network.description import stack_shape
 from backprop_xp.network.network import Network
 from backprop_xp.network.network_argument import check_network
 from backprop_xp.optimizers.lbfgs import LBFGS
+from backprop_xp.optimizers.rprop import Rprop
+from backprop_xp.schedules.ranges import AT_LEAST_0
 from backprop_xp.training.data.cases import Cases, FileCases
 from backprop_xp.training.data.loading import Place, loaded, weighted
 from backprop_xp.training.options import Options
@@ -221,18 +224,30 @@ def _layer_rates(net: Network, options: Options) -> tuple[float, ...] | None:
     if options.layer_rates is None:
         return None
     where, given, layers = "train(layer_rates)", options.layer_rates, len(net.sizes) - 1
-    rates = np.asarray(given, dtype=np.float64)
-    if rates.shape != (layers,):
+    rates = _numbers(given)
+    if rates.shape != (layers,) or not AT_LEAST_0.hold(rates):
         came = f"{given!r:.60}"
-        expected = f"{layers} numbers, one for each layer of W and b"
-        raise OptionError(where, came, expected, f"Such as {[1.0] * layers}")
+        expected = f"{layers} finite numbers >= 0, one for each layer of W and b"
+        advice = f"Such as {[1.0] * layers}; a schedule is the optimiser's learning_rate"
+        raise OptionError(where, came, expected, advice)
     optimizer = options.optimizer
     of_step = {} if isinstance(optimizer, LBFGS) else optimizer.settings(0)
     if "learning_rate" not in of_step:
         came = f"factors of the rate of {type(optimizer).__name__}, which has none"
         advice = "Leave layer_rates out, or choose another optimiser"
         raise OptionError(where, came, "an optimiser with a learning_rate", advice)
+    if isinstance(optimizer, Rprop) and not rates.all():
+        came, expected = "a factor of 0 for Rprop", "first steps above 0, from which its steps grow"
+        raise OptionError(where, came, expected, "Choose another optimiser to keep a layer")
     return None if (rates == 1).all() else tuple(rates.tolist())
+
+
+def _numbers(given: Any) -> HostArray:
+    """Return numbers as an array; an empty one where they are none."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        return np.zeros(0)
 
 
 def _validation(given: Any) -> tuple[Any, Any, Any]:

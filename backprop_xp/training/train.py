@@ -201,7 +201,7 @@ def train(
         The factor ≥ 0 of the learning rate for W and b of each layer, in every network of a stack.
         A factor of 0 keeps a layer as it is, except for `shrinkage` and `max_norm`. An optimiser of
         your own then gets ``learning_rate`` as an array that broadcasts against θ. `Rprop` has
-        first steps by layer; `LBFGS` has no rate.
+        first steps by layer, above 0; `LBFGS` has no rate.
     seed : int
         The seed, ≥ 0, of the initial parameters, the order of the cases, and dropout. A seed gives
         the same random numbers on every device.

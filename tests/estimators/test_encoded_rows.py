@@ -24,7 +24,7 @@ def test_inputs_are_those_of_all_rows_at_once(m, dtype):
     X[:, 3] = rng.integers(0, 9, len(X))
     table = Table((X,), ("x", "two", "text", "count"))
     kinds = column_kinds(table, [], "auto", "fit")
-    step = fitted_inputs(table, kinds, 8, np.random.RandomState(0), "fit").step
+    step = fitted_inputs(table, kinds, 8, np.random.RandomState(0)).step
     part = table.rows(np.arange(m))
     expected = (step.apply(part).numbers() * 6.0).astype(dtype)
     rows = EncodedRows(part, step)

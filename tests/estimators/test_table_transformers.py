@@ -55,6 +55,18 @@ def test_no_check_of_sklearn_fails(name):
     assert [one["check_name"] for one in results if one["status"] == "failed"] == []
 
 
+@pytest.mark.parametrize("name", EACH)
+def test_dates_are_refused_by_the_column(name):
+    frame = needs("pandas").DataFrame({"area": [1.0, 2.0], "when": ["2024-01-01", "2024-02-01"]})
+    when = frame["when"].astype("datetime64[s]")
+    one = clone(EACH[name])
+    with pytest.raises(bp.BackpropError, match=r"fit\(X\): got dtype datetime64.* in column when"):
+        one.fit(frame.assign(when=when))
+    one.fit(frame[["area"]].assign(when=[3.0, 4.0]))
+    with pytest.raises(bp.BackpropError, match=r"datetime64.* in column when"):
+        one.transform(frame.assign(when=when))
+
+
 class TestNumbersByHand:
     def test_shares_of_bins(self):
         x = np.sort(np.random.default_rng(1).normal(size=33))

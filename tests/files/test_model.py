@@ -100,7 +100,7 @@ def test_more_rows_than_a_block(model, monkeypatch):
     np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-14)
     wrong = X.copy()
     wrong[29, 1] = np.inf
-    with pytest.raises(bp.DataError, match=r"got inf at row 29, column 1"):
+    with pytest.raises(bp.DataError, match=r"got inf \(infinity\) at row 29, column 'q'"):
         model.predict(wrong)
 
 

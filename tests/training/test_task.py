@@ -231,7 +231,7 @@ REFUSALS = {
         "a weight of -",
     ),
     "rates of one": ({"layer_rates": [1.0]}, OptionError, "train(layer_rates)", "[1.0]"),
-    "rates number": ({"layer_rates": 1.0}, OptionError, "train(layer_rates)", "2 numbers"),
+    "rates number": ({"layer_rates": 1.0}, OptionError, "train(layer_rates)", "2 finite numbers"),
     "rates negative": ({"layer_rates": [1, -1]}, OptionError, "train(layer_rates)", "-1"),
     "rates text": ({"layer_rates": "ab"}, OptionError, "train(layer_rates)", "ab"),
     "rates of lbfgs": (
@@ -239,6 +239,24 @@ REFUSALS = {
         OptionError,
         "train(layer_rates)",
         "LBFGS, which has none",
+    ),
+    "rates schedule": (
+        {"layer_rates": bp.schedules.Step(1.0, 5)},
+        OptionError,
+        "train(layer_rates)",
+        "a schedule is the optimiser's learning_rate",
+    ),
+    "rates schedules": (
+        {"layer_rates": [bp.schedules.Step(1.0, 5), 1.0]},
+        OptionError,
+        "train(layer_rates)",
+        "a schedule is the optimiser's learning_rate",
+    ),
+    "rates of rprop": (
+        {"layer_rates": [0, 1], "optimizer": "rprop", "batch_size": None},
+        OptionError,
+        "train(layer_rates)",
+        "a factor of 0 for Rprop",
     ),
     "noise text": (
         {"dropout_per_network": "yes"},
