@@ -73,3 +73,27 @@ def test_too_few_rows_are_split_by_chance(counts):
     labels = labels_of(*counts)
     count = 3 if len(counts) > 1 else 0
     assert stratified(labels, count, 0) is None
+
+
+@pytest.mark.parametrize("counts", [(30, 20, 2), (30, 12, 1, 3), (100, 100, 4), (7, 5, 5)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_folds_have_the_shares_of_all_classes_beside_rare_ones(counts, seed, recwarn):
+    labels = labels_of(*counts)
+    given = SimpleNamespace(small_table=1000, folds=5, validation_fraction=0.1)
+    targets = SimpleNamespace(Y=labels, classes=np.unique(labels))
+    random = np.random.RandomState(seed)
+    split = splits_of(given, targets, np.ones(len(labels)), None, None, random)
+    assert sorted(np.concatenate(split.held)) == list(range(len(labels)))
+    for out in split.held:
+        found = np.bincount(labels[out], minlength=len(counts))
+        np.testing.assert_allclose(found, np.array(counts) / 5, atol=0.999)
+    assert not recwarn.list
+
+
+def test_folds_of_rare_classes_alone_are_by_chance():
+    labels = labels_of(2, 2, 2)
+    given = SimpleNamespace(small_table=1000, folds=5, validation_fraction=0.1)
+    targets = SimpleNamespace(Y=labels, classes=np.unique(labels))
+    random = np.random.RandomState(0)
+    split = splits_of(given, targets, np.ones(len(labels)), None, None, random)
+    assert sorted(np.concatenate(split.held)) == list(range(len(labels)))
