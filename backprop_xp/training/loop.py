@@ -151,7 +151,7 @@ class Loop(Driver):
         return f"epoch {self.earlier_epochs + self.progress.epoch}"
 
     def _trained(self, blocks: Iterable[Block], record: EpochRecord) -> bool:
-        """Train on the blocks of the next epochs; return False after Ctrl-C, which leaves the rest."""
+        """Train on the blocks of the next epochs; return False where Ctrl-C leaves the rest."""
         progress, task = self.progress, self.task
         epoch = self.earlier_epochs + progress.epoch
         networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
