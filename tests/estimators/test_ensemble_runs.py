@@ -4,6 +4,8 @@ Each network is trained alone, on the rows outside its fold, by AdamW in four li
 rows, so that the order of the rows does not matter.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,20 @@ pytest.importorskip("sklearn", minversion="1.9")
 
 import backprop_xp as bp
 from backprop_xp.estimators import ensemble_training
+from backprop_xp.estimators.encoded_rows import EncodedRows
+from backprop_xp.estimators.ensemble_best_epochs import HeldOut
+from backprop_xp.estimators.ensemble_members import selected
+from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
+from backprop_xp.estimators.ensemble_training import (
+    Cases,
+    Plan,
+    Trained,
+    Training,
+    started,
+    trained,
+)
+from backprop_xp.preprocessing.scaling import Standardisation
+from backprop_xp.preprocessing.table import Table
 
 M, EPOCHS = 60, 25
 CHOSEN = {
@@ -43,7 +59,9 @@ def spied(monkeypatch):
 
     def train(net, X, Y, theta, **options):
         calls.append((net, np.array(X), np.array(theta), options))
-        return of_stack(net, X, Y, theta, **options)
+        run = of_stack(net, X, Y, theta, **options)
+        options["epochs of the run"] = len(run.history["cost"])
+        return run
 
     of_stack = ensemble_training.train
     monkeypatch.setattr(ensemble_training, "train", train)
@@ -155,3 +173,83 @@ def test_a_fit_is_the_fit_written_out(task, by, weighted, patience, monkeypatch)
         np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected, rtol=1e-9)
     else:
         np.testing.assert_allclose(model.predict_proba(X), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("by_folds", [False, True])
+def test_each_network_has_the_dropout_of_its_candidate(by_folds, monkeypatch):
+    X, y = table(TASKS[0])
+    calls, folds = spied(monkeypatch), 3 if by_folds else 1
+    chosen = {**CHOSEN, "dropout": ((0.0, 0.0), (0.1, 0.6)), "small_table": by_folds * 1000}
+    model = bp.MLPEnsembleRegressor(5, **chosen).fit(X, y)
+    told = [one["dropout"] for one in model.candidates_]
+    assert (told[:3], len(set(told[3:]))) == ([0.0] * 3, 2)
+    assert calls[0][-1]["dropout"] == 0
+    np.testing.assert_array_equal(calls[1][-1]["dropout"], np.tile(told[3:], folds))
+
+
+def test_each_stack_and_each_random_state_has_a_seed_of_its_own(monkeypatch):
+    calls = spied(monkeypatch)
+    for seed in (0, 1):
+        bp.MLPEnsembleRegressor(2, **{**CHOSEN, "random_state": seed}).fit(*table(TASKS[0]))
+    assert len({options["seed"] for *_, options in calls}) == 4
+
+
+@pytest.mark.parametrize("patience", [1, 4])
+def test_training_ends_after_patience_epochs_without_a_lower_loss(patience, monkeypatch):
+    calls = spied(monkeypatch)
+    still = {**CHOSEN, "learning_rate": (0, 0), "weight_decay": (0, 0)}
+    model = bp.MLPEnsembleRegressor(2, patience=patience, **still).fit(*table(TASKS[0]))
+    assert [options["epochs of the run"] for *_, options in calls] == [1 + patience] * 2
+    assert [one["epoch"] for one in model.candidates_] == [1, 1]
+
+
+@pytest.mark.parametrize("by_folds", [False, True])
+def test_networks_beside_one_that_diverges_are_as_without_it(by_folds, monkeypatch):
+    calls, (X, y), folds = spied(monkeypatch), table(TASKS[0]), 2 if by_folds else 1
+    step = Standardisation(X.mean(axis=0), X.std(axis=0))
+    out = [np.arange(20), np.arange(20, M)][:folds]
+    w = np.ones((folds, M))
+    for fold, held in zip(w, out, strict=True):
+        fold[held] = 0
+    rows = EncodedRows(Table((X,)), step)
+    cases = Cases(rows, y[:, None] / 10, w if by_folds else None, 0, np.arange(2))
+    held = [
+        HeldOut(EncodedRows(Table((X[at],)), step), y[at, None] / 10, w[0, at] + 1) for at in out
+    ]
+    training = Training(6, 16, 5, bp.select_device("cpu"), "float64")
+    rates, decays, drops = np.array([1e-2, 1e200, 3e-2]), np.array([0.1, 0.0, 0.4]), np.zeros(3)
+    plan = Plan(4, (5,), rates, decays, drops)
+    start = started(plan, cases, folds, "float64", np.random.RandomState(0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        beside = trained(start, cases, held, training)
+    kept = np.array([0, 2])
+    theta = start.theta.reshape(folds, 3, -1)[:, kept].reshape(2 * folds, -1)
+    others = Plan(4, (5,), rates[kept], decays[kept], drops[kept])
+    without = trained(start._replace(plan=others, theta=theta), cases, held, training)
+    for name in ("scores", "epochs", "theta"):
+        found, expected = (getattr(one, name) for one in (beside, without))
+        found = found.reshape(folds, 3, -1)[:, kept].reshape(expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert len(calls) > 2
+
+
+def test_a_candidate_that_diverges_in_one_fold_is_not_selected():
+    y = np.array([[0.0], [1.0]])
+    held = [HeldOut(None, one[None], np.ones(1)) for one in y]
+    outputs = [np.stack([one - 0.5, one])[:, None] for one in y]
+    plan = Plan(4, (5,), np.full(2, 0.1), np.zeros(2), np.zeros(2))
+    stack = Trained(plan, None, None, np.array([0.25, 0.0, 0.25, np.inf]), np.ones(4), outputs)
+    shares = selected([stack], held, classes=False, most=4).shares
+    np.testing.assert_array_equal(shares, [[1.0, 0.0]])
+
+
+def test_the_start_of_a_feature_of_many_columns_has_outputs_of_its_inputs_size():
+    features = np.repeat([0, 1], [3, 400])
+    net = network_for(features, 8, [16], 1, 0)
+    theta = start_of(net, features, 50, "float64", np.random.RandomState(0))
+    W, b = net.unpack(theta)[0]
+    scales, codes = W[:, :3, :3] * gain_of(net), W[:, 3:, 3:] * gain_of(net)
+    np.testing.assert_array_equal(scales, np.broadcast_to(np.eye(3), scales.shape))
+    assert np.std(codes) == pytest.approx(1 / 20, rel=0.01)
+    assert not b.any()
