@@ -77,7 +77,7 @@ def splits_of(
     DataError
         There are too few rows or groups.
     """
-    from sklearn import model_selection as splitters
+    from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
     rows = np.flatnonzero(w > 0)
     if eval_set is not None:
@@ -96,20 +96,10 @@ def splits_of(
         came = f"{count} row (n_samples=1)" if of is None else f"{count} group"
         advice = "Pass more, or eval_set=(X, y)"
         raise DataError("fit(X)", came, "at least 2, of which one is held out", advice)
-    most = 0 if targets.classes is None else int(np.bincount(Y).max())
     seed = int(random.randint(2**31 - 1))
     if len(rows) < given.small_table:
-        folds = min(given.folds, count)
-        mixed = {"n_splits": folds, "shuffle": True, "random_state": seed}
-        if of is not None:
-            kind: Any = splitters.GroupKFold(n_splits=folds)
-        elif most >= folds:
-            kind = splitters.StratifiedKFold(**mixed)
-        else:
-            kind = splitters.KFold(**mixed)
-        with warnings.catch_warnings():  # of classes with fewer rows than folds
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            held = [rows[out] for _, out in kind.split(Y, Y, of)]
+        stratify = targets.classes is not None
+        held = [rows[out] for out in _folds(min(given.folds, count), Y, of, seed, stratify)]
         return Split(rows, held, by_folds=True)
     count = math.ceil(given.validation_fraction * len(rows))
     if of is None and targets.classes is not None:
@@ -117,6 +107,24 @@ def splits_of(
         if sides is not None:
             return Split(rows[sides.train], [rows[sides.held_out]], by_folds=False)
     share = {"test_size": given.validation_fraction, "random_state": seed}
-    once: Any = splitters.ShuffleSplit if of is None else splitters.GroupShuffleSplit
+    once: Any = ShuffleSplit if of is None else GroupShuffleSplit
     kept, out = next(once(n_splits=1, **share).split(Y, Y, of))
     return Split(rows[kept], [rows[out]], by_folds=False)
+
+
+def _folds(
+    count: int, Y: HostArray, groups: HostArray | None, seed: int, stratify: bool
+) -> list[NDArray[np.int64]]:
+    """Return the rows of each fold; `Y` has labels where `stratify`."""
+    from sklearn import model_selection as splitters
+
+    mixed = {"n_splits": count, "shuffle": True, "random_state": seed}
+    if groups is not None:
+        kind: Any = splitters.GroupKFold(n_splits=count)
+    elif stratify and np.bincount(Y).max() >= count:
+        kind = splitters.StratifiedKFold(**mixed)
+    else:
+        kind = splitters.KFold(**mixed)
+    with warnings.catch_warnings():  # of a class with fewer rows than folds, each in another fold
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return [out for _, out in kind.split(Y, Y, groups)]

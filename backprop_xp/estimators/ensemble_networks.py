@@ -129,5 +129,4 @@ def start_of(
         start += units
     end = W[0].size
     theta[:, :end] = W.reshape(count, -1) / GAIN
-    theta[:, end : end + net.sizes[1]] = 0
     return theta

@@ -151,13 +151,15 @@ class Loop(Driver):
         return f"epoch {self.earlier_epochs + self.progress.epoch}"
 
     def _trained(self, blocks: Iterable[Block], record: EpochRecord) -> bool:
-        """Train on the blocks of the next epochs; return False after Ctrl-C, which leaves them."""
+        """Train on the blocks of the next epochs; return False where Ctrl-C leaves the rest."""
         progress, task = self.progress, self.task
         epoch = self.earlier_epochs + progress.epoch
         networks = math.prod(task.stack) if self.numbers.noise_per_network and task.stack else 0
         noise = noise_of_epoch(task.net.sizes, task.seed, epoch, progress.weights, networks)
         one_by_one = bool(self._batch_callbacks)
         for window in self.trainer.windows(blocks, one_by_one=one_by_one):
+            if self.interrupts.noted and self.ranks is None:
+                return False
             batches = sum(block.batches for block in window)
             with self._range(f"{batches} batches"):
                 progress.weights, progress.state = self.trainer.blocks(
@@ -166,8 +168,6 @@ class Loop(Driver):
             progress.weights = self._with_kept(progress.weights)
             progress.batch += batches
             self.tell("on_batch_end", self._batch_callbacks)
-            if self.interrupts.noted and self.ranks is None:
-                return False
         progress.batch = 0
         return True
 
@@ -217,7 +217,7 @@ class Loop(Driver):
             record = EpochRecord(by_batch=at_once > joined, joined=joined)
             with self._range(self._name_of_epoch()):
                 whole = self._trained(blocks, record)
-            if not whole and at_once == joined:
+            if not whole:
                 self._keep_whole_epochs(record, records)
                 return start
             record.end(progress.weights)

@@ -1,7 +1,6 @@
 """What users pass to the ensembles for tables: taken as meant, or refused with the place."""
 
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder  # noqa: E402
 
 import backprop_xp as bp  # noqa: E402
-from backprop_xp.estimators.ensemble_folds import splits_of  # noqa: E402
 
 M = 60
 BOTH = ["MLPEnsembleClassifier", "MLPEnsembleRegressor"]
@@ -222,19 +220,6 @@ def test_the_loss_of_a_regressor_is_that_of_its_predictions(several, held):
         scaled = model.fit(X, y).validation_loss_
         again = of(BOTH[1]).fit(X, y * 1024).validation_loss_
         assert again == pytest.approx(scaled * 1024**2)
-
-
-def test_a_rare_class_leaves_the_folds_of_the_others_even():
-    labels = np.array([0] * 80 + [1] * 20 + [2] * 3 + [3])
-    given = SimpleNamespace(small_table=3000, folds=5, validation_fraction=0.2)
-    targets = SimpleNamespace(Y=labels, classes=np.arange(4))
-    for seed in range(5):
-        random = np.random.RandomState(seed)
-        split = splits_of(given, targets, np.ones(len(labels)), None, None, random)
-        counts = [np.bincount(labels[held], minlength=4) for held in split.held]
-        assert {tuple(one[:2]) for one in counts} == {(16, 4)}
-        assert sum(one[2] for one in counts) == 3
-        assert max(one[2] for one in counts) == sum(one[3] for one in counts) == 1
 
 
 def pipelines():

@@ -26,11 +26,15 @@ def of_command(labels, share, seed=0):
     return rows.train, rows.held_out
 
 
-def of_ensemble(labels, share, seed=0):
-    given = SimpleNamespace(small_table=0, folds=5, validation_fraction=share)
-    targets = SimpleNamespace(Y=labels, classes=np.unique(labels))
+def split_of(labels, seed=0, groups=None, classes=True, **given):
+    given = SimpleNamespace(**{"small_table": 0, "folds": 5, "validation_fraction": 0.2, **given})
+    targets = SimpleNamespace(Y=labels, classes=np.unique(labels) if classes else None)
     random = np.random.RandomState(seed)
-    split = splits_of(given, targets, np.ones(len(labels)), None, None, random)
+    return splits_of(given, targets, np.ones(len(labels)), groups, None, random)
+
+
+def of_ensemble(labels, share, seed=0):
+    split = split_of(labels, seed, validation_fraction=share)
     return split.rows, split.held[0]
 
 
@@ -73,3 +77,38 @@ def test_too_few_rows_are_split_by_chance(counts):
     labels = labels_of(*counts)
     count = 3 if len(counts) > 1 else 0
     assert stratified(labels, count, 0) is None
+
+
+@pytest.mark.parametrize("counts", [(30, 20, 2), (30, 12, 1, 3), (100, 100, 4), (7, 5, 5)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_folds_have_the_shares_of_all_classes_beside_rare_ones(counts, seed, recwarn):
+    labels = labels_of(*counts)
+    split = split_of(labels, seed, small_table=1000)
+    assert sorted(np.concatenate(split.held)) == list(range(len(labels)))
+    for out in split.held:
+        found = np.bincount(labels[out], minlength=len(counts))
+        np.testing.assert_allclose(found, np.array(counts) / 5, atol=0.999)
+    assert not recwarn.list
+
+
+def test_folds_of_rare_classes_alone_are_by_chance():
+    labels = labels_of(2, 2, 2)
+    split = split_of(labels, small_table=1000)
+    assert sorted(np.concatenate(split.held)) == list(range(len(labels)))
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_folds_hold_out_groups_as_a_whole(classes):
+    labels, groups = labels_of(20, 20), np.arange(40) % 7
+    split = split_of(labels, groups=groups, classes=classes, small_table=41)
+    of_folds = [set(groups[out].tolist()) for out in split.held]
+    assert sum(map(len, of_folds)) == 7
+    assert set.union(*of_folds) == set(range(7))
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_rows_are_held_out_once_from_the_stated_size_on_and_rounded_up(classes):
+    labels = labels_of(16, 15)
+    small, large = (split_of(labels, classes=classes, small_table=m) for m in (32, 31))
+    assert (len(small.held), small.by_folds) == (5, True)
+    assert ([len(out) for out in large.held], large.by_folds) == ([7], False)

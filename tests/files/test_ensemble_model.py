@@ -1,4 +1,4 @@
-"""An ensemble predicts its rows a block at a time."""
+"""An ensemble predicts the weighted mean and spread of its networks, a block of rows at a time."""
 
 import numpy as np
 import pytest
@@ -21,6 +21,20 @@ def ensemble(classes=None):
         theta = net.init(seed=hidden, dtype="float64", stack=2)
         members.append(Member(net, theta, np.array([0.125, 0.375])))
     return EnsembleModel(tuple(members), Meaning(classes=classes, flat=True))
+
+
+@pytest.mark.parametrize("classes", [None, np.array(["a", "b", "c"])], ids=["numbers", "classes"])
+def test_mean_and_spread_have_the_weights_of_the_networks(classes):
+    model, X = ensemble(classes), np.random.default_rng(0).normal(size=(6, 2))
+    outputs = [one.network.forward(theta, X) for one in model.members for theta in one.theta]
+    w = np.array([0.125, 0.375, 0.125, 0.375])
+    mean = sum(share * a for share, a in zip(w, outputs, strict=True))
+    squares = sum(share * (a - mean) ** 2 for share, a in zip(w, outputs, strict=True))
+    if classes is None:
+        mean, squares = mean[:, 0], squares[:, 0]
+    of_mean = model.predict(X) if classes is None else model.predict_proba(X)
+    np.testing.assert_allclose(of_mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(model.predict_std(X), np.sqrt(squares), rtol=1e-10)
 
 
 @pytest.mark.parametrize("m", [0, 1, 4, 5, 8])

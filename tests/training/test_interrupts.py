@@ -23,6 +23,23 @@ def test_ctrl_c_ends_the_run_after_its_batch():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("stack", [(), 2])
+def test_ctrl_c_in_the_last_batch_of_an_epoch_leaves_the_epoch_complete(stack):
+    class Last:
+        def on_batch_end(self, progress):
+            if (progress.epoch, progress.batch) == (1, len(X) // CHOSEN["batch_size"]):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    given = {"validation": (X_VAL, Y_VAL), "stack": stack, **CHOSEN}
+    run = bp.train(NET, X, Y, epochs=50, callbacks=[Last()], **given)
+    assert run.stopped == "interrupted after 2 epochs"
+    whole = bp.train(NET, X, Y, epochs=2, **given)
+    np.testing.assert_array_equal(run.theta, whole.theta)
+    assert run.history.keys() == whole.history.keys()
+    for name, values in whole.history.items():
+        np.testing.assert_array_equal(run.history[name], values)
+
+
 def test_a_second_ctrl_c_ends_it_at_once():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
