@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
-from backprop_xp.errors import OptionError
+from backprop_xp.errors import DTypeError, OptionError
 from backprop_xp.estimators.damped_one_hot_encoder import damped_one_hot
 from backprop_xp.estimators.noisy_quantile_transformer import NOISE, quantile_mapping
 from backprop_xp.estimators.user_tables import dates_refused
-from backprop_xp.preprocessing.as_text import AsText, texts_of
+from backprop_xp.preprocessing.as_text import AsText, is_category, texts_of
 from backprop_xp.preprocessing.composition import Chain, SideBySide, Unchanged
 from backprop_xp.preprocessing.imputation import Imputation
 from backprop_xp.preprocessing.one_hot import NOWHERE, OneHotEncoding
 from backprop_xp.preprocessing.piecewise_linear import PiecewiseLinearEncoding
 from backprop_xp.preprocessing.scaling import RangeScaling
 from backprop_xp.preprocessing.step import Step
-from backprop_xp.preprocessing.table import Table
+from backprop_xp.preprocessing.table import Table, shown
 
 __all__ = ["CATEGORY", "NUMBER", "Inputs", "column_kinds", "fitted_inputs"]
 
@@ -85,10 +85,8 @@ def column_kinds(table: Table, dtypes: Sequence[Any], categorical: Any, where: s
         chosen: list[int] = []
     else:
         chosen = _indices(categorical, table.names, n)
-    for j, column in enumerate(columns):
-        came = f"dtype {column.dtype}" if column.dtype.kind not in "biufOU" else _date_in(column)
-        if came:
-            raise dates_refused(came, table.names[j] if table.names else j, where)
+    for j in range(n):
+        _check_type(table, j, columns[j], where)
     kinds = [CATEGORY if j in chosen else kind for j, kind in enumerate(kinds)]
     table.refuse_infinite((j for j, kind in enumerate(kinds) if kind == NUMBER), f"{where}(X)")
     _warn_of_numbers([j for j in range(n) if j not in chosen], columns, where)
@@ -115,11 +113,25 @@ def _are_written(column: HostArray) -> bool:
     return True
 
 
-def _date_in(column: HostArray) -> str:
-    """Return the type of a date in a column of objects; "" where there is none."""
-    types = set(map(type, column)) if column.dtype.kind == "O" else set()
-    names = sorted(one.__name__ for one in types if issubclass(one, date | timedelta))
-    return f"a {names[0]}" if names else ""
+def _check_type(table: Table, j: int, column: HostArray, where: str) -> None:
+    """Refuse a column of dates, or of other objects than numbers, truth values and texts."""
+    name, kind = table.names[j] if table.names else j, column.dtype.kind
+    if kind in "mM":
+        raise dates_refused(f"dtype {column.dtype}", name, where)
+    if kind in "biufU":
+        return
+    came = f"dtype {column.dtype} in column {name}"
+    if kind == "O":
+        strange = {one for one in set(map(type, column)) if not is_category(one)}
+        dates = sorted(one.__name__ for one in strange if issubclass(one, date | timedelta))
+        if dates:
+            raise dates_refused(f"a {dates[0]}", name, where)
+        if not strange or _are_numbers(column):
+            return
+        row = next(i for i, value in enumerate(column) if type(value) in strange)
+        came = f"{shown(column[row])} at {table.place(row, j)} (counted from 0)"
+    expected = "numbers, truth values and texts: each argument must be a string or a number"
+    raise DTypeError(f"{where}(X)", came, expected, "Turn the column into texts")
 
 
 def _indices(categorical: Any, names: tuple[str, ...], n: int) -> list[int]:

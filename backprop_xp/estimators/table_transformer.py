@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.errors import OptionError, ParameterError
-from backprop_xp.estimators.user_tables import checked_numbers
+from backprop_xp.estimators.user_tables import checked_numbers, errors_of
 from backprop_xp.estimators.without_sklearn import stand_ins
 from backprop_xp.preprocessing.step import Step
 from backprop_xp.preprocessing.table import Table
@@ -72,7 +72,8 @@ class TableTransformer(TransformerMixin, BaseEstimator):
         """
         table = self._table(X, reset=True)
         try:
-            self.step_ = self._fitted(table)
+            with errors_of("fit(X)"):
+                self.step_ = self._fitted(table)
         except OptionError as error:
             raise ParameterError(*error.parts) from None
         return self
@@ -99,7 +100,9 @@ class TableTransformer(TransformerMixin, BaseEstimator):
                [1. , 0.5]])
         """
         check_is_fitted(self)
-        return self.step_.apply(self._table(X, reset=False)).numbers()
+        table = self._table(X, reset=False)
+        with errors_of("transform(X)"):
+            return self.step_.apply(table).numbers()
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns that `transform` makes, (n_out,).

@@ -1,19 +1,20 @@
 """A table of the user after scikit-learn's checks: columns of numbers, or of anything."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import numpy as np
 
-from backprop_xp.errors import DTypeError
+from backprop_xp.errors import BackpropError, DTypeError
 from backprop_xp.files.input_rows import whole_table
-from backprop_xp.preprocessing.table import Table, is_frame
+from backprop_xp.preprocessing.table import WHERE, Table, is_frame
 
 with suppress(ImportError):
     from sklearn.utils import check_array
     from sklearn.utils.validation import validate_data
 
-__all__ = ["checked_numbers", "checked_table", "dates_refused", "names_of"]
+__all__ = ["checked_numbers", "checked_table", "dates_refused", "errors_of", "names_of"]
 
 _OF_DATES: Final = ("date", "time", "period", "duration")  # dtypes of pandas and Polars
 
@@ -58,10 +59,25 @@ def checked_table(estimator: Any, X: Any, *, reset: bool) -> Table:
     DTypeError
         A column of a data frame holds dates.
     """
-    _refuse_dates(X, "fit" if reset else "predict")
-    check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
+    where = "fit" if reset else "predict"
+    _refuse_dates(X, where)
+    # scikit-learn's conversion of a frame fails on truth values beside categories of texts
+    checked = np.broadcast_to(np.zeros(()), (len(X), len(X.columns))) if is_frame(X) else X
+    check_array(checked, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    return whole_table(X, names_of(estimator) if is_frame(X) else ())
+    with errors_of(f"{where}(X)"):
+        return whole_table(X, names_of(estimator) if is_frame(X) else ())
+
+
+@contextmanager
+def errors_of(where: str) -> Iterator[None]:
+    """Name the call of the user in errors of steps, which name `predict`."""
+    try:
+        yield
+    except BackpropError as error:
+        if error.parts[0] != WHERE:
+            raise
+        raise type(error)(where, *error.parts[1:]) from None
 
 
 def _refuse_dates(X: Any, where: str) -> None:

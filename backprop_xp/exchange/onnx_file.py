@@ -149,10 +149,13 @@ def _model(onnx: Any, model: Served, others: list[Served], dtype: str, where: st
     inputs, x = prepared(model, where)
     program = program_of(model, inputs, x, others)
     outputs = _outputs(model, program)
-    taken = [x.name for x in inputs if x.name in outputs]
+    own = () if inputs[0].options["column"] is None else model.meaning.feature_names
+    taken = [name for name in (*(x.name for x in inputs), *own) if name in outputs or not name]
     if taken:
         came, expected = f"the column {taken[0]!r}", f"other names than {', '.join(outputs)}"
-        advice = "Rename the column before training, or use to_numpy_source"
+        expected = expected if taken[0] else "a name for each column"
+        other = ", or use to_numpy_source" if model.weights is None else ""
+        advice = f"Rename the column before training{other}"
         raise OptionError(f"{where}(model)", came, expected, advice)
     graph = Graph([*(x.name for x in inputs), *outputs])
     value_info = onnx.helper.make_tensor_value_info

@@ -2,7 +2,7 @@
 
 import numbers
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,18 @@ from backprop_xp.errors import DTypeError
 from backprop_xp.preprocessing.step import ForEachColumn
 from backprop_xp.preprocessing.table import WHERE, Table, shown
 
-__all__ = ["AsText", "texts_of"]
+__all__ = ["AsText", "is_category", "texts_of"]
+
+_GAPS: Final = ("NAType", "NaTType")  # of pandas
+_INTERVAL: Final = "Interval"  # of pandas, such as the categories of pandas.cut
 
 
 @dataclass(frozen=True)
 class AsText(ForEachColumn):
     """The values of columns as texts. A missing value, None or NaN, is the empty text.
 
-    So a category is the same, whether it comes as the number 3, as 3.0 or as the text "3".
+    A category is the same, whether it comes as the number 3, as 3.0 or as the text "3". An interval
+    of pandas, as `pandas.cut` makes them, is the text that it prints.
 
     Attributes
     ----------
@@ -76,9 +80,23 @@ def texts_of(column: HostArray, place: Any = lambda row: f"row {row}") -> NDArra
     return made
 
 
+def is_category(kind: type) -> bool:
+    """Tell whether values of a type are categories, or gaps among them.
+
+    Examples
+    --------
+    >>> [is_category(kind) for kind in (str, float, bool, type(None), list)]
+    [True, True, True, True, False]
+    """
+    named = kind.__name__ in (*_GAPS, _INTERVAL)
+    return named or issubclass(kind, str | bool | np.bool_ | numbers.Real | None)
+
+
 def _text(value: Any, place: Any, row: int) -> str:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    if value is None or type(value).__name__ in _GAPS:
         return ""
+    if type(value).__name__ == _INTERVAL:
+        return str(value)
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):

@@ -71,6 +71,92 @@ def test_na_of_pandas_is_a_gap_wherever_it_comes(column, kind):
     np.testing.assert_array_equal(found.predict(with_na), expected.predict(with_none))
 
 
+DTYPES = {
+    "bool": lambda x: x > 1,
+    "int64": lambda x: x,
+    "float32": lambda x: x + 0.5,
+    "Int64": lambda x: x,
+    "Float64": lambda x: x + 0.5,
+    "boolean": lambda x: x > 1,
+    "Sparse[float]": lambda x: x,
+    "object": lambda x: x.astype(str),
+    "str": lambda x: x.astype(str),
+    "string": lambda x: x.astype(str),
+    "category": lambda x: x.astype(str),
+    "category of numbers": lambda x: x,
+    "intervals": lambda x: x,
+}
+NUMBERS = list(DTYPES)[:7]
+
+
+def series_of(kind, seed):
+    pd = needs("pandas")
+    x = DTYPES[kind](pd.Series(np.random.default_rng(seed).integers(0, 4, M)))
+    if kind == "intervals":
+        return pd.cut(x, [-1, 0, 2, 5])
+    dtype = kind.partition(" ")[0]
+    x = x.astype(None if dtype == "Sparse[float]" else dtype) if dtype[0] != "S" else x
+    if dtype[0] == "S":
+        return x.astype(float).astype(pd.SparseDtype(float, 0.0))
+    if kind in ("Int64", "Float64", "boolean", "object", "str", "string"):
+        x = x.copy()
+        x[5] = pd.NA if kind[0].isupper() or kind in ("boolean", "string") else None
+    return x
+
+
+@pytest.mark.parametrize("other", DTYPES)
+@pytest.mark.parametrize("kind", ["bool", "Int64", "category", "str"])
+def test_columns_of_any_two_dtypes_of_pandas_come_together(kind, other):
+    frame = needs("pandas").DataFrame({"p": series_of(kind, 1), "q": series_of(other, 2)})
+    model = of(BOTH[0], networks=1, epochs=1).fit(frame, y_for(BOTH[0]))
+    expected = tuple("number" if one in NUMBERS else "category" for one in (kind, other))
+    assert model.kinds_ == expected
+    p = model.predict_proba(frame)
+    again = frame.astype({name: object for name in frame.columns if name == "q"})
+    np.testing.assert_array_equal(model.predict_proba(again), p)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1], r"\[1\] at row 3, column 'p'"),
+        (b"a", "b'a' at row 3, column 'p'"),
+        ((1, 2), r"\(1, 2\) at row 3, column 'p'"),
+        (np.datetime64("2024-01-01").item(), "a date in column p"),
+    ],
+)
+def test_a_cell_that_is_no_number_and_no_text_is_refused_by_its_place(value, said):
+    column = np.array(["a", "b"] * (M // 2), dtype=object)
+    column[3] = value
+    frame = needs("pandas").DataFrame({"n": columns()["area"], "p": column})
+    y = y_for(BOTH[0])
+    for small in (0, 3000):
+        with pytest.raises(bp.DTypeError, match=rf"fit\(X\): got {said}"):
+            of(BOTH[0], small_table=small).fit(frame, y)
+    if not said.startswith("a date"):
+        with pytest.raises(bp.DTypeError, match=rf"fit\(X\): got {said}"):
+            bp.estimators.DampedOneHotEncoder().fit(frame[["p"]])
+        encoder = bp.estimators.DampedOneHotEncoder().fit(frame[["p"]].iloc[4:])
+        with pytest.raises(bp.DTypeError, match=rf"transform\(X\): got {said}"):
+            encoder.transform(frame[["p"]])
+
+
+def test_bytes_are_not_called_dates():
+    X = np.array([[b"a"], [b"b"]] * (M // 2))
+    with pytest.raises(bp.DTypeError, match=r"dtype \|S1 in column 0; .* texts") as caught:
+        of(BOTH[0]).fit(X, y_for(BOTH[0]))
+    assert "dates" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", "label", "probabilities"])
+def test_a_column_whose_name_a_graph_cannot_have_is_named(name):
+    frame = needs("pandas").DataFrame({"n": columns()["area"], name: columns()["town"]})
+    model = of(BOTH[0]).fit(frame, y_for(BOTH[0]))
+    with pytest.raises(bp.OptionError, match=f"the column '{name}'.* Rename") as caught:
+        bp.exchange.to_onnx(model)
+    assert "to_numpy_source" not in str(caught.value)  # which takes no ensemble
+
+
 def test_texts_that_are_numbers_in_an_array_of_texts_are_said():
     X = np.array([[f"{area:.2f}", town] for area, town, _ in rows()])
     with pytest.warns(UserWarning, match=r"texts of column 0 are numbers, such as '?\d"):
