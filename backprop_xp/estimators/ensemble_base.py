@@ -255,9 +255,7 @@ class BaseEnsemble(Configured):
         meaning: Meaning,
     ) -> None:
         """Choose the ensemble, and set the attributes of the fit."""
-        classes = targets.classes is not None
-        spread = None if classes else targets.spread
-        chosen = selected(stacks, held, spread, most=self.most_members)
+        chosen = selected(stacks, held, targets, most=self.most_members)
         pairs = list(zip(stacks, chosen.shares, strict=True))
         members = [member_of(*pair, targets) for pair in pairs]
         self.candidates_ = [each for pair in pairs for each in described(*pair)]

@@ -156,6 +156,13 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:  # noqa: ARG002
         refuse_missing(np.asarray(y), "fit(y)")
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            came, expected = (
+                f"shape {np.shape(y)}",
+                "one class for each row: y should be a 1d array",
+            )
+            advice = "For labels fit sklearn.multioutput.MultiOutputClassifier, or MLPClassifier"
+            raise DataError("fit(y)", came, expected, advice)
         y = _check_y(y)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)

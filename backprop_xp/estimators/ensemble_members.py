@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.arrays.backend import HostArray
 from backprop_xp.errors import OptionError
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
 from backprop_xp.estimators.ensemble_selection import greedy, losses
@@ -33,7 +32,7 @@ class Selection(NamedTuple):
 
 
 def selected(
-    stacks: Sequence[Trained], held: Sequence[HeldOut], spread: HostArray | None, *, most: int
+    stacks: Sequence[Trained], held: Sequence[HeldOut], targets: Targets, *, most: int
 ) -> Selection:
     """Return the greedy selection among the candidates whose training was finite in every fold.
 
@@ -42,8 +41,7 @@ def selected(
     stacks : sequence of Trained
     held : sequence of HeldOut
         One for each fold.
-    spread : array (n_out,) or None
-        The standard deviations of the targets in the user's units; None where targets are labels.
+    targets : Targets
     most : int
         The most places in the ensemble.
 
@@ -59,12 +57,12 @@ def selected(
     if not len(usable):
         came, advice = "a training that diverged for every network", "Lower learning_rate"
         raise OptionError("fit(learning_rate)", came, "finite costs", advice)
-    chosen = greedy(outputs[usable], y, w, classes=spread is None, most=most)
+    chosen = greedy(outputs[usable], y, w, classes=targets.classes is not None, most=most)
     shares, loss = np.zeros(len(outputs)), chosen.loss
     shares[usable] = chosen.weights
-    if spread is not None:
+    if targets.classes is None:
         mean = np.tensordot(chosen.weights, outputs[usable], axes=1)
-        loss = float(losses(mean * spread, y * spread, w, classes=False))
+        loss = float(losses(mean * targets.spread, y * targets.unit, w, classes=False))
     ends = np.cumsum([len(one.plan.learning_rate) for one in stacks])
     return Selection(np.split(shares, ends[:-1]), loss)
 

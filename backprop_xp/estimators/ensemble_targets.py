@@ -20,7 +20,8 @@ class Targets(NamedTuple):
     Y : array (m,) of int, or (m, n_out)
         Labels; or numbers of mean 0 and variance 1.
     mean, spread : array (n_out,)
-        Mean and standard deviation of the user's numbers; 0 and 1 for classes.
+        Mean and standard deviation of the user's numbers; 0 and 1 for classes. Where the standard
+        deviation is 0, predictions are the mean.
     classes : array or None
         None for numbers.
     flat : bool
@@ -55,13 +56,17 @@ class Targets(NamedTuple):
         """
         Y = y.reshape(len(y), -1)
         mean, spread = Y[counts].mean(axis=0), Y[counts].std(axis=0)
-        spread = np.where(spread > 0, spread, 1.0)
         unscaled = cls(Y, mean, spread, None, flat=y.ndim == 1)
         return unscaled._replace(Y=unscaled.scaled(y))
 
+    @property
+    def unit(self) -> HostArray:
+        """The divisor of the user's numbers in `Y`, (n_out,): the spread, or 1 where it is 0."""
+        return np.where(self.spread > 0, self.spread, 1.0)
+
     def scaled(self, y: HostArray) -> HostArray:
         """Return other numbers of the user, (m,) or (m, n_out), in the units of `Y`, (m, n_out)."""
-        found: HostArray = (y.reshape(len(y), -1) - self.mean) / self.spread
+        found: HostArray = (y.reshape(len(y), -1) - self.mean) / self.unit
         return found
 
     def in_units(self, net: Network, theta: HostArray) -> HostArray:

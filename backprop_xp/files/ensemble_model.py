@@ -233,7 +233,9 @@ class EnsembleModel:
         networks, kinds = len(self.weights), len(self.members)
         n, classes = self.meaning.columns(self.members[0].network), self.classes
         of = "numbers" if classes is None else f"{len(classes)} classes {classes.tolist()!r:.60}"
-        return f"EnsembleModel({n} columns, {networks} networks, {kinds} architectures, {of})"
+        counts = ((n, "column"), (networks, "network"), (kinds, "architecture"))
+        what = ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts)
+        return f"EnsembleModel({what}, {of})"
 
     def __iter__(self) -> Iterator[NoReturn]:
         came = f"an ensemble of {len(self.members)} architectures, to be unpacked"

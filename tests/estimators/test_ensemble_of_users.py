@@ -228,6 +228,14 @@ def test_a_classifier_is_named_where_a_regressor_gets_texts():
     assert of(BOTH[1]).fit(rows(), written).score(rows(), y_for(BOTH[1])) <= 1
 
 
+def test_labels_beside_each_other_are_refused_with_the_estimators_that_take_them():
+    labels = np.zeros((M, 2), dtype=int)
+    labels[::3, 0] = 1
+    for y in (labels, needs("pandas").DataFrame(labels), labels.tolist()):
+        with pytest.raises(bp.DataError, match=rf"shape \({M}, 2\).*MultiOutputClassifier"):
+            of(BOTH[0]).fit(rows(), y)
+
+
 @pytest.mark.parametrize("dtype", [float, "Float64"])
 def test_a_missing_class_is_refused_without_a_warning(dtype):
     y = np.where(columns()["area"] > 100, 1.0, 0.0)
@@ -290,6 +298,22 @@ def test_a_fit_that_fails_leaves_the_estimator_as_it_was(name):
         before["learning_rate"] = model.learning_rate
         assert vars(model) == before
         np.testing.assert_array_equal(model.predict(X), predicted)
+
+
+@pytest.mark.parametrize("constant", [1e-6, -7.0, 1e12])
+def test_a_target_of_one_value_is_predicted_to_rounding(constant, tmp_path):
+    X, y = rows(), np.full(M, constant)
+    model = of(BOTH[1]).fit(X, y)
+    bp.save(tmp_path / "m.safetensors", model)
+    for predicted in (model.predict(X), bp.load(tmp_path / "m.safetensors").predict(X)):
+        np.testing.assert_allclose(predicted, y, rtol=1e-6)
+    assert model.predict_std(X).max() <= 1e-6 * abs(constant)
+    assert model.validation_loss_ <= (1e-6 * constant) ** 2
+    both = of(BOTH[1]).fit(X, np.c_[y, y_for(BOTH[1])]).predict(X)
+    np.testing.assert_allclose(both[:, 0], y, rtol=1e-6)
+    assert np.ptp(both[:, 1]) > 0
+    held = of(BOTH[1]).fit(X, y, eval_set=(X, y + 3)).validation_loss_
+    assert held == pytest.approx(9, rel=1e-3)
 
 
 @pytest.mark.parametrize("several", [False, True])

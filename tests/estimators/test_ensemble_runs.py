@@ -17,6 +17,7 @@ from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
 from backprop_xp.estimators.ensemble_members import selected
 from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
+from backprop_xp.estimators.ensemble_targets import Targets
 from backprop_xp.estimators.ensemble_training import (
     Cases,
     Plan,
@@ -240,7 +241,7 @@ def test_a_candidate_that_diverges_in_one_fold_is_not_selected():
     outputs = [np.stack([one - 0.5, one])[:, None] for one in y]
     plan = Plan(4, (5,), np.full(2, 0.1), np.zeros(2), np.zeros(2))
     stack = Trained(plan, None, None, np.array([0.25, 0.0, 0.25, np.inf]), np.ones(4), outputs)
-    shares = selected([stack], held, np.ones(1), most=4).shares
+    shares = selected([stack], held, Targets.of_numbers(y, y[:, 0] >= 0), most=4).shares
     np.testing.assert_array_equal(shares, [[1.0, 0.0]])
 
 

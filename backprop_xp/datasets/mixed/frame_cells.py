@@ -95,6 +95,9 @@ def _text(value: Any, row: int, place: Callable[[int], str], where: str) -> str:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
+    if type(value).__name__ == "Interval":  # of pandas.cut
+        return str(value)
     came = f"an object of type {type(value).__name__} at {place(row)}"
     expected = "numbers, texts, truth values and dates"
-    raise DTypeError(f"{where}(source)", came, expected, "Convert the column, or leave it out")
+    advice = "Turn the column into texts, or drop it from the frame"
+    raise DTypeError(f"{where}(source)", came, expected, advice)

@@ -115,6 +115,16 @@ def test_a_name_that_occurs_twice_is_named_by_both_columns():
         read_mixed(found)
 
 
+def test_intervals_are_the_categories_of_their_csv_file(tmp_path):
+    pandas = needs("pandas")
+    found = pandas.DataFrame({"x": np.linspace(0, 1, 40), "y": ["a", "b"] * 20})
+    found["part"] = pandas.cut(found["x"], 3)
+    found.to_csv(tmp_path / "t.csv", index=False)
+    table, of_file = (read_mixed(one, target="y") for one in (found, tmp_path / "t.csv"))
+    assert table.rows().tolist() == of_file.rows().tolist()
+    assert "1 number, 1 category" in table.summary()
+
+
 def test_other_objects_are_refused():
     with pytest.raises(DTypeError, match="an object of type list at the frame, row 1"):
         read_mixed(frame("pandas", {"x": [1, [2], 3], "y": [1.5, 2.5, 3.5]}))
