@@ -258,7 +258,7 @@ class BaseEnsemble(Configured):
         chosen = selected(stacks, held, targets, most=self.most_members)
         pairs = list(zip(stacks, chosen.shares, strict=True))
         members = [member_of(*pair, targets) for pair in pairs]
-        self.candidates_ = [each for pair in pairs for each in described(*pair)]
+        self.candidates_ = [each for pair in pairs for each in described(*pair, held, targets)]
         self._model = EnsembleModel(tuple(one for one in members if one is not None), meaning)
         self.validation_loss_ = chosen.loss
 

@@ -88,8 +88,8 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     weights_ : array
         The weights of all networks, which add up to 1.
     candidates_ : list of dict
-        The numbers of each candidate, its loss on held-out rows ("score"), its best epoch (the mean
-        over folds) and its weight in the ensemble.
+        The numbers of each candidate, its loss on held-out rows ("score") and its best epoch, both
+        means over folds, and its weight in the ensemble.
     validation_loss_ : float
         The loss of the ensemble on the held-out rows: the log loss.
         It is a little too low, as the ensemble was selected there.

@@ -84,10 +84,22 @@ def member_of(stack: Trained, shares: NDArray[np.float64], targets: Targets) -> 
     return Member(stack.network, theta, weights[kept])
 
 
-def described(stack: Trained, shares: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Return a dict for each candidate of a stack: its numbers, means over folds, its share."""
+def described(
+    stack: Trained, shares: NDArray[np.float64], held: Sequence[HeldOut], targets: Targets
+) -> list[dict[str, Any]]:
+    """Return a dict for each candidate of a stack: its numbers, means over folds, its share.
+
+    The score is the loss on held-out rows in the user's units, infinite after a divergence.
+    """
     folds, plan = len(stack.outputs), stack.plan
-    scores, epochs = (x.reshape(folds, -1).mean(axis=0) for x in (stack.scores, stack.epochs))
+    each = stack.scores.reshape(folds, -1)
+    if targets.classes is None:
+        found = [
+            losses(outputs * targets.spread, one.y * targets.unit, one.w, classes=False)
+            for outputs, one in zip(stack.outputs, held, strict=True)
+        ]
+        each = np.where(np.isfinite(each), found, np.inf)
+    scores, epochs = each.mean(axis=0), stack.epochs.reshape(folds, -1).mean(axis=0)
     return [
         {
             "embedding_size": plan.embedding,

@@ -323,7 +323,8 @@ def test_the_loss_of_a_regressor_is_that_of_its_predictions(several, held):
     y = np.c_[y, 1000 * y**2, np.ones(M)] if several else y
     model = of(BOTH[1])
     if held == "eval_set":
-        model.fit(X[20:], y[20:], eval_set=(X[:20], y[:20]))
+        model.set_params(networks=1).fit(X[20:], y[20:], eval_set=(X[:20], y[:20]))
+        assert model.candidates_[0]["score"] == pytest.approx(model.validation_loss_)
         expected = np.mean((model.predict(X[:20]) - y[:20]) ** 2)
         assert model.validation_loss_ == pytest.approx(expected, rel=1e-5)
     else:

@@ -158,7 +158,7 @@ def test_a_fit_is_the_fit_written_out(task, by, weighted, patience, monkeypatch)
         for c in range(each):
             mine = [runs[k][best[k]] for k in range(c, len(runs), each)]
             losses, after, on_held = zip(*mine, strict=True)
-            found.append((np.mean(losses), np.mean(best[c::each] + 1)))
+            found.append((np.mean(losses) * spread**2, np.mean(best[c::each] + 1)))
             outputs.append(np.concatenate(on_held))
             whole.append(np.mean([net.forward(one, inputs) for one in after], axis=0))
     rows = np.concatenate(held)
