@@ -140,7 +140,7 @@ class BaseEnsemble(Configured):
         eval_set : (X, y), optional
             Rows for the choice of epochs and networks; no row of X is then held out.
         groups : array (m,), optional
-            The group of each row. A group is held out as a whole.
+            The group of each row. A group is held out as a whole. Not beside `eval_set`.
 
         Raises
         ------

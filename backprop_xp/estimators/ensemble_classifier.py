@@ -69,7 +69,8 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
     categorical_features : "auto" or sequence
         Names or indices of columns of categories beside those of texts; "auto" adds none.
     class_weight : dict or "balanced", optional
-        The weight of each class in training, as in `MLPClassifier`.
+        The weight of each class in training, as in `MLPClassifier`. It moves the probabilities, as
+        other shares of the classes would. Rows held out are scored without it.
     random_state : int, RandomState or None
     device : str or Device, optional
         The device that trains and predicts, by default the CPU.

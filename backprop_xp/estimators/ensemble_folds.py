@@ -81,6 +81,9 @@ def splits_of(
 
     rows = np.flatnonzero(w > 0)
     if eval_set is not None:
+        if groups is not None:
+            advice = "Leave groups out, or eval_set"
+            raise DataError("fit(groups)", "groups beside eval_set", "one of the two", advice)
         return Split(rows, [np.zeros(0, np.int64)], by_folds=False)
     Y = targets.Y[rows]
     of = None

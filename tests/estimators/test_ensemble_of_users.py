@@ -282,6 +282,12 @@ def test_a_group_that_is_missing_is_refused_with_its_row(missing, small):
             of(BOTH[1], small_table=small).fit(rows(), y_for(BOTH[1]), groups=given)
 
 
+def test_groups_beside_an_eval_set_are_refused():
+    X, y = rows(), y_for(BOTH[1])
+    with pytest.raises(bp.DataError, match=r"fit\(groups\): got groups beside eval_set"):
+        of(BOTH[1]).fit(X, y, eval_set=(X, y), groups=np.arange(M) // 6)
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_a_fit_that_fails_leaves_the_estimator_as_it_was(name):
     X, y = rows(), y_for(name)
