@@ -114,10 +114,11 @@ class TestNumericSteps:
         np.testing.assert_allclose(model.predict(new), pipeline.predict(new), rtol=2e-4, atol=2e-4)
 
     @pytest.mark.parametrize("normal", [False, True])
-    def test_quantiles_at_and_beyond_their_ends(self, path, normal):
+    @pytest.mark.parametrize("n_quantiles", [7, 13])  # 13: several quantiles are the lowest number
+    def test_quantiles_at_and_beyond_their_ends(self, path, normal, n_quantiles):
         X = np.repeat(np.array([0.0, 1.0, 1.0, 1.0, 5.0, 9.0]), 10)[:, None]
         step = QuantileTransformer(
-            n_quantiles=7, output_distribution="normal" if normal else "uniform"
+            n_quantiles=n_quantiles, output_distribution="normal" if normal else "uniform"
         )
         pipeline = fitted(step, X=X, y=target("number"))
         new = np.array([-1, 0, 1e-8, 0.5, 1, np.nextafter(1, 2), 8.9999999999, 9, 10.0])[:, None]
