@@ -18,7 +18,7 @@ def inputs_of(column, new=None, categorical="auto"):
     """Return the inputs of a column beside a column of one value; of `new` values, if given."""
     table = beside(column)
     kinds = column_kinds(table, [], categorical, "fit")
-    made = fitted_inputs(table, kinds, 4, np.random.RandomState(0), "fit")
+    made = fitted_inputs(table, kinds, 4, np.random.RandomState(0))
     return made.step.apply(beside(column if new is None else new)).numbers(), made.features
 
 
@@ -82,7 +82,7 @@ def test_a_column_of_one_value_and_gaps_is_an_indicator():
 def test_a_column_without_a_number_beside_one_with_gaps():
     table = Table((np.array([[NAN, 1.0], [NAN, NAN], [NAN, 3.0], [NAN, 3.0]]),))
     kinds = column_kinds(table, [], "auto", "fit")
-    made = fitted_inputs(table, kinds, 4, np.random.RandomState(0), "fit")
+    made = fitted_inputs(table, kinds, 4, np.random.RandomState(0))
     inputs = made.step.apply(table).numbers()
     np.testing.assert_allclose(inputs, [[-1, 0], [1, 1], [1, 0], [1, 0]], atol=1e-12)
 
