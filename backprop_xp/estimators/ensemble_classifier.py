@@ -156,10 +156,11 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
         self._keep(locals())
 
     def _targets(self, y: Any, counts: NDArray[np.bool_]) -> Targets:  # noqa: ARG002
-        refuse_missing(np.asarray(y), "fit(y)")
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        values = np.asarray(y)
+        refuse_missing(values, "fit(y)")
+        if values.ndim == 2 and values.shape[1] > 1:
             came, expected = (
-                f"shape {np.shape(y)}",
+                f"shape {values.shape}",
                 "one class for each row: y should be a 1d array",
             )
             advice = "For labels fit sklearn.multioutput.MultiOutputClassifier, or MLPClassifier"

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from needs import needs
+from needs import needs, some_of
 
 sklearn = pytest.importorskip("sklearn", minversion="1.9")
 
@@ -104,7 +104,7 @@ def series_of(kind, seed):
     return x
 
 
-@pytest.mark.parametrize("other", DTYPES)
+@pytest.mark.parametrize("other", some_of(DTYPES, 3))
 @pytest.mark.parametrize("kind", ["bool", "Int64", "category", "str"])
 def test_columns_of_any_two_dtypes_of_pandas_come_together(kind, other):
     frame = needs("pandas").DataFrame({"p": series_of(kind, 1), "q": series_of(other, 2)})
@@ -234,6 +234,24 @@ def test_labels_beside_each_other_are_refused_with_the_estimators_that_take_them
     for y in (labels, needs("pandas").DataFrame(labels), labels.tolist()):
         with pytest.raises(bp.DataError, match=rf"shape \({M}, 2\).*MultiOutputClassifier"):
             of(BOTH[0]).fit(rows(), y)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_what_becomes_an_array_is_taken_as_one(name):
+    class Becomes:
+        def __init__(self, values):
+            self.values = values
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(self.values, dtype=dtype)
+
+        def __array_function__(self, func, types, args, kwargs):
+            raise TypeError(f"{func.__name__} of an object that is no array")
+
+    X, y = rows()[:, [0, 2]].astype(float), y_for(name)
+    expected = of(name).fit(X, y, np.ones(M))
+    found = of(name).fit(Becomes(X), Becomes(y), Becomes(np.ones(M)))
+    np.testing.assert_array_equal(found.predict(Becomes(X)), expected.predict(X))
 
 
 @pytest.mark.parametrize("dtype", [float, "Float64"])
