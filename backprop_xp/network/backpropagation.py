@@ -18,8 +18,9 @@ from backprop_xp import activations as activation_functions
 from backprop_xp import equations
 from backprop_xp.activations import Activation
 from backprop_xp.arrays.backend import Array
+from backprop_xp.network.block_layer import BlockLayer
 from backprop_xp.network.output_layer import Output
-from backprop_xp.network.parameters import Layer
+from backprop_xp.network.parameters import AnyLayer, Layer
 
 __all__ = [
     "backpropagate",
@@ -39,15 +40,15 @@ bias_gradient = unwrap(equations.bias_gradient)
 
 
 def backpropagate(
-    layers: Sequence[Layer],
+    layers: Sequence[AnyLayer],
     activations: Sequence[Activation],
     output: Output,
     a_in: Array,
     y: Array,
     w: Array,
     ones: Array | None = None,
-    out: Sequence[Layer] | None = None,
-) -> tuple[Array, list[Layer]]:
+    out: Sequence[AnyLayer] | None = None,
+) -> tuple[Array, list[AnyLayer]]:
     """Return z^L and the gradients ∂E/∂W^l, ∂E/∂b^l of each layer.
 
     Parameters
@@ -71,11 +72,11 @@ def backpropagate(
     z, a = forward_pass(layers, activations, a_in)
     delta_out = output.error(z[-1], a[-1], y, w)
     deltas = backward_pass(layers, activations, z, a, delta_out)
-    return z[-1], parameter_gradients(deltas, a, ones, out)
+    return z[-1], parameter_gradients(deltas, a, ones, out, layers)
 
 
 def forward_pass(
-    layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array
+    layers: Sequence[AnyLayer], activations: Sequence[Activation], a_in: Array
 ) -> tuple[list[Array], list[Array]]:
     """Return z^1 … z^L and a^0 … a^L for the inputs a^0.
 
@@ -93,12 +94,12 @@ def forward_pass(
     z: list[Array] = []
     a = [a_in]
     for layer, activation in zip(layers, activations, strict=True):
-        z.append(weighted_input(layer.W, a[-1], layer.b))
+        z.append(_weighted_input(layer, a[-1]))
         a.append(activation(z[-1]))
     return z, a
 
 
-def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array) -> Array:
+def outputs(layers: Sequence[AnyLayer], activations: Sequence[Activation], a_in: Array) -> Array:
     """Return a^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
     The parameters are the same as in `forward_pass`.
@@ -107,7 +108,7 @@ def outputs(layers: Sequence[Layer], activations: Sequence[Activation], a_in: Ar
 
 
 def output_weighted_input(
-    layers: Sequence[Layer], activations: Sequence[Activation], a_in: Array
+    layers: Sequence[AnyLayer], activations: Sequence[Activation], a_in: Array
 ) -> Array:
     """Return z^L (..., n_out, m) for the inputs a^0 (..., n_in, m); no earlier z or a is kept.
 
@@ -115,13 +116,12 @@ def output_weighted_input(
     """
     a = a_in
     for layer, activation in zip(layers[:-1], activations[:-1], strict=True):
-        a = activation(weighted_input(layer.W, a, layer.b))
-    z_out: Array = weighted_input(layers[-1].W, a, layers[-1].b)
-    return z_out
+        a = activation(_weighted_input(layer, a))
+    return _weighted_input(layers[-1], a)
 
 
 def backward_pass(
-    layers: Sequence[Layer],
+    layers: Sequence[AnyLayer],
     activations: Sequence[Activation],
     z: Sequence[Array],
     a: Sequence[Array],
@@ -151,8 +151,9 @@ def parameter_gradients(
     deltas: Sequence[Array],
     a: Sequence[Array],
     ones: Array | None = None,
-    out: Sequence[Layer] | None = None,
-) -> list[Layer]:
+    out: Sequence[AnyLayer] | None = None,
+    layers: Sequence[AnyLayer] | None = None,
+) -> list[AnyLayer]:
     """Return ∂E/∂W^l and ∂E/∂b^l for each layer, from δ^1 … δ^L and a^0 … a^(L−1).
 
     Parameters
@@ -163,14 +164,28 @@ def parameter_gradients(
         A column of ones for `bias_gradient`, which makes its own unless given.
     out : sequence of L Layer, optional
         Consumed: the gradients are written into these arrays, which are returned.
+    layers : sequence of L Layer, optional
+        Where the first layer is in blocks: their shapes are asked for.
 
     Returns
     -------
     list of L Layer
     """
-    nowhere: Sequence[tuple[None, None]] = [(None, None)] * len(deltas)
-    into: Sequence[tuple[Array | None, Array | None]] = out or nowhere
-    return [
-        Layer(weight_gradient(delta, a_prev, W), bias_gradient(delta, ones, b))
-        for delta, a_prev, (W, b) in zip(deltas, a, into, strict=False)  # a^L feeds no layer
-    ]
+    into: Sequence[AnyLayer | None] = out or [None] * len(deltas)
+    forms: Sequence[AnyLayer | None] = layers or [None] * len(deltas)
+    found: list[AnyLayer] = []
+    for delta, a_prev, to, form in zip(deltas, a, into, forms, strict=False):  # a^L feeds no layer
+        if isinstance(form, BlockLayer):
+            found.append(form.gradient(delta, a_prev, ones, to))
+        else:
+            W, b = to or (None, None)
+            found.append(Layer(weight_gradient(delta, a_prev, W), bias_gradient(delta, ones, b)))
+    return found
+
+
+def _weighted_input(layer: AnyLayer, a_prev: Array) -> Array:
+    """Return z^l; of a layer in blocks, block by block."""
+    if isinstance(layer, BlockLayer):
+        return layer.weighted_input(a_prev)
+    z: Array = weighted_input(layer.W, a_prev, layer.b)
+    return z

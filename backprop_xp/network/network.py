@@ -130,7 +130,7 @@ class Network:
         >>> bp.Network([784, 100, 10]).parameter_count  # 784·100 + 100, and 100·10 + 10
         79510
         """
-        return parameters.parameter_count(self.sizes)
+        return sum(self.piece_lengths)
 
     def summary(self) -> Summary:
         """Return the table of the layers: units, activation, parameters and removed connections.
@@ -277,7 +277,7 @@ class Network:
         """
         columns.check_theta(theta, self.parameter_count, "unpack")
         with context(theta):
-            return parameters.unpack(self.sizes, theta)
+            return self.views(theta)
 
     @checks_keywords
     def pack(self, layers: Sequence[tuple[ArrayT, ArrayT]]) -> ArrayT:
@@ -483,7 +483,7 @@ class Network:
         array([1., 1., 0.], dtype=float32)
         """
         each = np.tile([1.0, 0.0], len(self._shapes))  # for W and for b
-        return from_host_like(np.repeat(each, parameters.piece_lengths(self.sizes)), theta)
+        return from_host_like(np.repeat(each, self.piece_lengths), theta)
 
     def of_layers(self, numbers: Sequence[float], theta: Array) -> Array:
         """Return an array (P,) like θ that holds the number of its layer for each parameter.
@@ -496,7 +496,7 @@ class Network:
         array([0.5, 0.5, 0.5, 2. , 2. ], dtype=float32)
         """
         each = np.repeat(np.asarray(numbers, dtype=np.float64), 2)  # of W and of b
-        return from_host_like(np.repeat(each, parameters.piece_lengths(self.sizes)), theta)
+        return from_host_like(np.repeat(each, self.piece_lengths), theta)
 
     def layers(self, theta: ArrayT, exists: Array | None) -> tuple[Layer[ArrayT], ...]:
         """Return the layers in θ (..., P), with W = 0 where `exists`, the mask of θ, is 0.
@@ -509,7 +509,29 @@ class Network:
         >>> net.layers(theta, net.existing(theta))
         (Layer(W=array([[1., 0.]]), b=array([[3.]])),)
         """
-        return parameters.unpack(self.sizes, theta if exists is None else theta * exists)
+        return self.views(theta if exists is None else theta * exists)
+
+    def views(self, theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
+        """Return the layers in θ (..., P), as `unpack` does, without its checks.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Network([2, 1]).views(np.array([1.0, 2.0, 3.0]))
+        (Layer(W=array([[1., 2.]]), b=array([[3.]])),)
+        """
+        return parameters.unpack(self.sizes, theta)
+
+    @cached_property
+    def piece_lengths(self) -> list[int]:
+        """The number of parameters in W^1, b^1, W^2, b^2 and so on, one for each.
+
+        Examples
+        --------
+        >>> Network([784, 100, 10]).piece_lengths
+        [78400, 100, 1000, 10]
+        """
+        return parameters.piece_lengths(self.sizes)
 
     def are_classes(self, kind: columns.TargetKind) -> bool:
         """Tell whether targets of this kind are classes.

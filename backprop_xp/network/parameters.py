@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeAlias
 
 from backprop_xp.arrays.backend import ArrayT, ArrayT_co, namespace
 from backprop_xp.errors import ShapeError
+from backprop_xp.network.block_layer import BlockLayer
 
 __all__ = [
+    "AnyLayer",
     "Layer",
     "check_layers",
     "layer_shapes",
@@ -36,6 +38,9 @@ class Layer(NamedTuple, Generic[ArrayT_co]):
 
     W: ArrayT_co
     b: ArrayT_co
+
+
+AnyLayer: TypeAlias = Layer[Any] | BlockLayer[Any]
 
 
 def layer_shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
@@ -85,10 +90,11 @@ def unpack(sizes: Sequence[int], theta: ArrayT) -> tuple[Layer[ArrayT], ...]:
     return tuple(layers)
 
 
-def pack(layers: Sequence[Layer[ArrayT]]) -> ArrayT:
-    """Return θ (..., P), the inverse of `unpack`."""
-    xp, lead = namespace(layers[0].W), tuple(layers[0].W.shape[:-2])
-    parts = [xp.reshape(part, (*lead, -1)) for layer in layers for part in layer]
+def pack(layers: Sequence[Layer[ArrayT] | BlockLayer[ArrayT]]) -> ArrayT:
+    """Return θ (..., P), the inverse of `unpack`; of a layer in blocks, array after array."""
+    xp, lead = namespace(layers[0].b), tuple(layers[0].b.shape[:-2])
+    pieces = [part for W, b in layers for part in ((*W, b) if isinstance(W, tuple) else (W, b))]
+    parts = [xp.reshape(part, (*lead, -1)) for part in pieces]
     theta: ArrayT = xp.concat(parts, axis=-1)
     return theta
 

@@ -20,7 +20,6 @@ from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.execution.steps import over_batches, takes_one_kernel, warn_of_fallback
 from backprop_xp.losses import LOSSES
 from backprop_xp.network.network import Network
-from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers import OPTIMIZERS
 from backprop_xp.optimizers.lbfgs import LBFGS
 from backprop_xp.optimizers.protocol import CheckedOptimizer
@@ -148,7 +147,7 @@ def _made(rule: UpdateRule, theta: Array, pure: bool) -> Functions:
             make_step,
             xp,
             pure=pure,
-            lengths=piece_lengths(net.sizes),
+            lengths=net.piece_lengths,
             rule=rule if pure else None,
         ),
         Scorer(net, xp),

@@ -8,7 +8,7 @@ from backprop_xp.arrays.native import writes_products
 from backprop_xp.network.backpropagation import backpropagate
 from backprop_xp.network.network import Network
 from backprop_xp.network.output_layer import for_classes
-from backprop_xp.network.parameters import Layer, pack, unpack
+from backprop_xp.network.parameters import AnyLayer, pack
 
 __all__ = ["Gradient"]
 
@@ -36,8 +36,8 @@ class Gradient:
         self._theta: Array | None = None
         self._ones: Array | None = None
         self._flat: Array | None = None
-        self._layers: tuple[Layer, ...] = ()
-        self._out: tuple[Layer, ...] = ()
+        self._layers: tuple[AnyLayer, ...] = ()
+        self._out: tuple[AnyLayer, ...] = ()
 
     def __call__(
         self, theta: Array, activations: Sequence[Activation], a_in: Array, y: Array, w: Array
@@ -60,12 +60,12 @@ class Gradient:
         """Take new memory for the next gradient: the optimiser keeps the array of the last one."""
         self._flat = None
 
-    def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[Layer, ...], Array]:
+    def _prepared(self, theta: Array, a_in: Array) -> tuple[tuple[AnyLayer, ...], Array]:
         """Return the layers of θ, and the flat array; `_out` holds views of it."""
         xp = namespace(theta)
         if self._flat is None or self._flat.shape != theta.shape:
             self._flat = xp.empty_like(theta)
-            self._out = unpack(self._net.sizes, self._flat)
+            self._out = self._net.views(self._flat)
         if theta is not self._theta or self._exists is not None:
             self._theta, self._layers = theta, self._net.layers(theta, self._exists)
         if self._ones is None or self._ones.shape[0] != a_in.shape[-1]:

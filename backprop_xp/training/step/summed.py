@@ -11,7 +11,6 @@ from backprop_xp.arrays.backend import Array, namespace
 from backprop_xp.distributed.ranks import Ranks
 from backprop_xp.execution.plain_loop import Steps, execution_of
 from backprop_xp.execution.steps import over_batches
-from backprop_xp.network.parameters import piece_lengths
 from backprop_xp.optimizers.protocol import State
 from backprop_xp.training.step.numbers import Numbers
 from backprop_xp.training.step.update import BatchGradient, Carry, UpdateRule, step_of, update_by
@@ -159,7 +158,7 @@ def parts_of_step(
 
         return step
 
-    xp, lengths = namespace(theta), piece_lengths(rule.net.sizes)
+    xp, lengths = namespace(theta), rule.net.piece_lengths
     keys = (("gradient", rule), ("update", rule)) if pure else (None, None)
     gradients, updates = (
         over_batches(make, xp, pure=pure, lengths=lengths, rule=key)
