@@ -31,8 +31,8 @@ class EncodedRows:
     --------
     >>> from backprop_xp.preprocessing.scaling import Standardisation
     >>> half = Standardisation(np.array([0.0]), np.array([2.0]))
-    >>> EncodedRows(Table((np.array([[8.0]]),)), half).inputs(6.0, "float32")
-    array([[24.]], dtype=float32)
+    >>> EncodedRows(Table((np.array([[8.0]]),)), half).inputs(6.0, "float32", np.array([0, -1]))
+    array([[24.,  0.]], dtype=float32)
     """
 
     table: Table
@@ -42,10 +42,20 @@ class EncodedRows:
         """Return the number of rows."""
         return self.table.shape[0]
 
-    def inputs(self, factor: float, dtype: str) -> NDArray[Any]:
-        """Return the numbers that the step makes, times a factor, (m, n_out)."""
-        made = np.empty((len(self), self.step.n_out), dtype=dtype)
+    def inputs(self, factor: float, dtype: str, columns: NDArray[np.int64]) -> NDArray[Any]:
+        """Return chosen columns of the numbers that the step makes, times a factor, (m, n).
+
+        Parameters
+        ----------
+        factor : float
+        dtype : str
+        columns : array (n,) of int
+            −1 for a column of zeros.
+        """
+        made = np.zeros((len(self), len(columns)), dtype=dtype)
+        places = np.flatnonzero(columns >= 0)
         for start in range(0, len(self), _ROWS):
             part = slice(start, start + _ROWS)
-            made[part] = self.step.apply(self.table.rows(part)).numbers() * factor
+            numbers = self.step.apply(self.table.rows(part)).numbers()
+            made[part, places] = numbers[:, columns[places]] * factor
         return made

@@ -9,9 +9,8 @@ import numpy as np
 from backprop_xp.arrays.backend import HostArray, to_host
 from backprop_xp.callbacks.progress import Progress
 from backprop_xp.estimators.encoded_rows import EncodedRows
-from backprop_xp.estimators.ensemble_networks import gain_of
+from backprop_xp.estimators.ensemble_networks import Architecture
 from backprop_xp.estimators.ensemble_selection import losses
-from backprop_xp.network.network import Network
 from backprop_xp.network.prediction import predict
 
 __all__ = ["BestEpochs", "HeldOut"]
@@ -39,7 +38,7 @@ class BestEpochs:
 
     Parameters
     ----------
-    net : Network
+    architecture : Architecture
     held : sequence of HeldOut
         One for each fold.
     each : int
@@ -69,7 +68,7 @@ class BestEpochs:
 
     def __init__(
         self,
-        net: Network,
+        architecture: Architecture,
         held: Sequence[HeldOut],
         each: int,
         patience: int,
@@ -77,7 +76,9 @@ class BestEpochs:
         *,
         classes: bool,
     ) -> None:
-        self._inputs = [one.X.inputs(gain_of(net), dtype) for one in held]
+        gain, columns = architecture.gain, architecture.columns
+        net = architecture.in_training
+        self._inputs = [one.X.inputs(gain, dtype, columns) for one in held]
         self._held, self._each = held, each
         self._patience, self._classes = patience, classes
         count = len(held) * each

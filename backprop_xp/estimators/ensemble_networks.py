@@ -1,29 +1,68 @@
 """The networks of an ensemble: a first layer that scales each feature, and its start."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backprop_xp.arrays.backend import HostArray
+from backprop_xp.arrays.random_streams import generator
+from backprop_xp.initializers import find_initializer
+from backprop_xp.network.block_network import InBlocks, in_blocks
 from backprop_xp.network.network import Network
 
-__all__ = ["gain_of", "network_for", "start_of"]
+__all__ = ["Architecture", "network_for", "start_of"]
 
 GAIN: Final = 6.0  # the factor of inputs in training, and the divisor of the first layer's weights
 MOST_WEIGHTS: Final = 2**22  # of the first layer, which is held densely
 
 
-def gain_of(net: Network) -> float:
-    """Return the factor of inputs in training: 1 for a network without a layer of features.
+class Architecture(NamedTuple):
+    """A network of an ensemble, and the form in which it is trained.
 
-    Examples
-    --------
-    >>> gain_of(network_for(np.array([0, 1]), 2, [5], 1, 0)), gain_of(Network([2, 5, 1]))
-    (6.0, 1.0)
+    In training the layer of features is in blocks, which saves the products with its zeros, and its
+    inputs are times `gain`.
+
+    Attributes
+    ----------
+    network : Network
+        As `network_for` returns it.
+    blocks : InBlocks or None
+        None without a layer of features.
     """
-    return 1.0 if net.connections[0] is None else GAIN
+
+    network: Network
+    blocks: InBlocks | None
+
+    @classmethod
+    def of(cls, network: Network) -> Self:
+        """Return the architecture of a network."""
+        return cls(network, in_blocks(network))
+
+    @property
+    def in_training(self) -> Network:
+        """The network that is trained."""
+        return self.network if self.blocks is None else self.blocks.network
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """The input at each input in training, (n_in,); −1 for an input of 0."""
+        return np.arange(self.network.sizes[0]) if self.blocks is None else self.blocks.columns
+
+    @property
+    def gain(self) -> float:
+        """The factor of inputs in training: 1 without a layer of features."""
+        return 1.0 if self.blocks is None else GAIN
+
+    def trained(self, theta: HostArray) -> HostArray:
+        """Return θ (..., P) of `network` for θ of the network that was trained."""
+        if self.blocks is None:
+            return theta
+        theta = theta.copy()
+        theta[..., : self.in_training.piece_lengths[0]] *= GAIN
+        return self.blocks.with_mask(theta)
 
 
 def network_for(
@@ -95,14 +134,17 @@ def _columns_of(features: NDArray[np.int64]) -> list[NDArray[np.intp]]:
 
 
 def start_of(
-    net: Network, features: NDArray[np.int64], count: int, dtype: Any, random: np.random.RandomState
+    architecture: Architecture,
+    features: NDArray[np.int64],
+    count: int,
+    dtype: Any,
+    random: np.random.RandomState,
 ) -> HostArray:
-    """Return θ (count, P) by He, with unit scales in the first layer for inputs times `GAIN`.
+    """Return θ (count, P) in training, by He, with unit scales in the layer of features.
 
     Parameters
     ----------
-    net : Network
-        Of `network_for`.
+    architecture : Architecture
     features : array (n_in,) of int
         The feature of each column.
     count : int
@@ -110,23 +152,29 @@ def start_of(
     dtype : str
     random : RandomState
     """
-    theta = net.init(int(random.randint(2**31 - 1)), "he", dtype=dtype, stack=count)
-    if net.connections[0] is None:
-        return theta
-    W = np.zeros((count, net.sizes[1], net.sizes[0]))
-    mask, start = np.asarray(net.connections[0]), 0
+    net, blocks, seed = architecture.network, architecture.blocks, int(random.randint(2**31 - 1))
+    if blocks is None:
+        return net.init(seed, "he", dtype=dtype, stack=count)
+    theta = np.zeros((count, blocks.network.parameter_count), dtype)
+    (W, _), *above = blocks.network.views(theta)
+    random_of_layers, he = generator(seed, "parameters"), find_initializer("he")
+    for k in range(count):  # the numbers of ``net.init``, whose first layer is not kept
+        drawn = [he(random_of_layers, n_in, n_out) for n_in, n_out in pairwise(net.sizes)]
+        for layer, (of_one, _) in zip(above, drawn[1:], strict=True):
+            layer.W[k] = of_one
+        above[0].W[k] = drawn[1][0][:, blocks.order]
+    place = {
+        int(row[0]): (array, block)
+        for array, inputs in enumerate(blocks.inputs)
+        for block, row in enumerate(inputs)
+    }
     for columns in _columns_of(features):
-        units = 1
-        while start + units < len(mask) and mask[start + units, columns].any():
-            units += 1
-        block = np.ix_(np.arange(count), np.arange(start, start + units), columns)
-        one_each = units == len(columns)
-        W[block] = (
-            np.eye(units)
-            if one_each
-            else random.standard_normal((count, units, len(columns))) / np.sqrt(len(columns))
-        )
-        start += units
-    end = W[0].size
-    theta[:, :end] = W.reshape(count, -1) / GAIN
+        array, block = place[int(columns[0])]
+        if W[array].shape[-1] == 1:  # each column has a unit of its own
+            continue
+        width = len(columns)
+        codes = random.standard_normal((count, W[array].shape[-2], width)) / np.sqrt(width)
+        W[array][:, block, :, :width] = codes / GAIN
+    for scales in (each for each in W if each.shape[-1] == 1):
+        scales[:] = 1 / GAIN
     return theta

@@ -12,9 +12,8 @@ from backprop_xp.arrays.devices import Device
 from backprop_xp.errors import DivergenceError
 from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import BestEpochs, HeldOut
-from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
+from backprop_xp.estimators.ensemble_networks import Architecture, network_for, start_of
 from backprop_xp.estimators.stopping import ctrl_c_raises
-from backprop_xp.network.network import Network
 from backprop_xp.optimizers.adam import AdamW
 from backprop_xp.training.train import train
 
@@ -48,14 +47,15 @@ class Start(NamedTuple):
     Attributes
     ----------
     plan : Plan
-    network : Network
+    architecture : Architecture
     theta : array (K, P)
+        Of the network in training.
     seed : int
         Of the order of the cases, and of dropout.
     """
 
     plan: Plan
-    network: Network
+    architecture: Architecture
     theta: HostArray
     seed: int
 
@@ -117,9 +117,10 @@ class Trained(NamedTuple):
     Attributes
     ----------
     plan : Plan
-    network : Network
+    architecture : Architecture
     theta : array (K, P)
-        On the host. K is the number of candidates, times the number of folds: fold by fold.
+        Of the network in training, on the host. K is the number of candidates, times the number of
+        folds: fold by fold.
     scores : array (K,)
         The lowest loss on the held-out rows; infinite where training diverged before any epoch.
     epochs : array (K,) of int
@@ -129,7 +130,7 @@ class Trained(NamedTuple):
     """
 
     plan: Plan
-    network: Network
+    architecture: Architecture
     theta: HostArray
     scores: NDArray[np.float64]
     epochs: NDArray[np.int64]
@@ -170,9 +171,9 @@ def started(
 ) -> Start:
     """Return the start of a plan's stack, with all random numbers that its training takes."""
     net = network_for(cases.features, plan.embedding, plan.hidden, cases.units, cases.classes)
-    count = folds * len(plan.learning_rate)
-    theta = start_of(net, cases.features, count, dtype, random)
-    return Start(plan, net, theta, int(random.randint(2**31 - 1)))
+    architecture, count = Architecture.of(net), folds * len(plan.learning_rate)
+    theta = start_of(architecture, cases.features, count, dtype, random)
+    return Start(plan, architecture, theta, int(random.randint(2**31 - 1)))
 
 
 def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Training) -> Trained:
@@ -189,7 +190,7 @@ def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Train
         One for each fold.
     training : Training
     """
-    plan, net, theta, seed = start
+    plan, architecture, theta, seed = start
     folds, each = len(held), len(plan.learning_rate)
     steps = training.epochs * -(-len(cases.X) // training.batch_size)
     of_each = [np.tile(x, folds) for x in (plan.learning_rate, plan.weight_decay, plan.dropout)]
@@ -197,16 +198,16 @@ def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Train
     by_folds = w is not None and w.ndim == 2
     if by_folds:
         w = np.repeat(w, each, axis=0)
-    X = cases.X.inputs(gain_of(net), training.dtype)
+    X = cases.X.inputs(architecture.gain, training.dtype, architecture.columns)
     best = BestEpochs(
-        net, held, each, training.patience, training.dtype, classes=bool(cases.classes)
+        architecture, held, each, training.patience, training.dtype, classes=bool(cases.classes)
     )
     while len(best.alive):
         rate, decay, dropout = (x[best.alive] for x in of_each)
         try:
             with ctrl_c_raises():
                 train(
-                    net,
+                    architecture.in_training,
                     X,
                     cases.Y,
                     theta[best.alive],
@@ -224,9 +225,7 @@ def trained(start: Start, cases: Cases, held: Sequence[HeldOut], training: Train
             best.alive = np.delete(best.alive, [k for (k,) in error.networks])
         else:
             break
-    scales = net.sizes[0] * net.sizes[1]  # the weights of the first layer stand first in θ
-    best.theta[:, :scales] *= gain_of(net)
-    return Trained(plan, net, best.theta, best.scores, best.epochs, best.outputs)
+    return Trained(plan, architecture, best.theta, best.scores, best.epochs, best.outputs)
 
 
 @dataclass(frozen=True)

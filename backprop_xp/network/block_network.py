@@ -117,7 +117,7 @@ class InBlocks(NamedTuple):
         for of_blocks, units, inputs in zip(first.W, self.units, self.inputs, strict=True):
             block, rows, columns = _places(units, inputs)
             W[..., rows, columns] = of_blocks[..., *block]
-        order = np.argsort(self._order)
+        order = np.argsort(self.order)
         second = above[0]._replace(W=above[0].W[..., order])
         return parameters.pack([Layer(W, first.b[..., order, :]), second, *above[1:]])
 
@@ -130,11 +130,12 @@ class InBlocks(NamedTuple):
             part = np.zeros((*theta.shape[:-1], *shape), theta.dtype)
             part[..., *block] = W[..., rows, columns]
             parts.append(part)
-        first = BlockLayer(tuple(parts), b[..., self._order, :])
-        return parameters.pack([first, second._replace(W=second.W[..., self._order]), *above])
+        first = BlockLayer(tuple(parts), b[..., self.order, :])
+        return parameters.pack([first, second._replace(W=second.W[..., self.order]), *above])
 
     @property
-    def _order(self) -> NDArray[np.int64]:
+    def order(self) -> NDArray[np.int64]:
+        """The masked network's unit at each unit in blocks, (n_out,)."""
         return np.concatenate([x.reshape(-1) for x in self.units])
 
 

@@ -17,6 +17,7 @@ from backprop_xp.estimators import ensemble_networks  # noqa: E402
 from backprop_xp.estimators.ensemble_folds import Split  # noqa: E402
 from backprop_xp.estimators.ensemble_networks import (  # noqa: E402
     MOST_WEIGHTS,
+    Architecture,
     network_for,
     start_of,
 )
@@ -258,8 +259,10 @@ def test_the_first_layer_of_a_wide_table_stays_small(features, first):
     net = network_for(columns, 8, [16], 1, 0)
     assert net.sizes == (len(columns), *([] if first is None else [first]), 16, 1)
     assert net.sizes[0] * net.sizes[1] <= max(MOST_WEIGHTS, len(columns) * 16)
-    theta = start_of(net, columns, 2, "float32", np.random.RandomState(0))
-    assert theta.shape == (2, net.parameter_count)
+    architecture = Architecture.of(net)
+    theta = start_of(architecture, columns, 2, "float32", np.random.RandomState(0))
+    assert theta.shape == (2, architecture.in_training.parameter_count)
+    assert architecture.trained(theta).shape == (2, net.parameter_count)
 
 
 @every

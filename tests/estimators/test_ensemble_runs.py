@@ -16,7 +16,7 @@ from backprop_xp.estimators import ensemble_training
 from backprop_xp.estimators.encoded_rows import EncodedRows
 from backprop_xp.estimators.ensemble_best_epochs import HeldOut
 from backprop_xp.estimators.ensemble_members import selected
-from backprop_xp.estimators.ensemble_networks import gain_of, network_for, start_of
+from backprop_xp.estimators.ensemble_networks import Architecture, network_for, start_of
 from backprop_xp.estimators.ensemble_targets import Targets
 from backprop_xp.estimators.ensemble_training import (
     Cases,
@@ -82,8 +82,7 @@ def loss_of(a, y, w):
 def alone(net, theta, rows, held, rate, decay):
     """Return the loss on held-out rows, θ and the outputs of a network after each epoch."""
     X, Y, w = rows
-    sizes = zip(net.sizes, net.sizes[1:], strict=False)
-    is_weight = np.concatenate([np.repeat([1.0, 0.0], [n * k, k]) for n, k in sizes])
+    is_weight = np.repeat(np.tile([1.0, 0.0], len(net.sizes) - 1), net.piece_lengths)
     m, v, found = np.zeros_like(theta), np.zeros_like(theta), []
     for t in range(EPOCHS):
         eta = rate * (0.01 + 0.99 * (1 + np.cos(np.pi * t / EPOCHS)) / 2)
@@ -247,10 +246,15 @@ def test_a_candidate_that_diverges_in_one_fold_is_not_selected():
 
 def test_the_start_of_a_feature_of_many_columns_has_outputs_of_its_inputs_size():
     features = np.repeat([0, 1], [3, 400])
-    net = network_for(features, 8, [16], 1, 0)
-    theta = start_of(net, features, 50, "float64", np.random.RandomState(0))
-    W, b = net.unpack(theta)[0]
-    scales, codes = W[:, :3, :3] * gain_of(net), W[:, 3:, 3:] * gain_of(net)
+    architecture = Architecture.of(network_for(features, 8, [16], 1, 0))
+    theta = start_of(architecture, features, 50, "float64", np.random.RandomState(0))
+    (W, b), *above = architecture.network.unpack(architecture.trained(theta))
+    scales, codes = W[:, :3, :3], W[:, 3:, 3:]
     np.testing.assert_array_equal(scales, np.broadcast_to(np.eye(3), scales.shape))
     assert np.std(codes) == pytest.approx(1 / 20, rel=0.01)
     assert not b.any()
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    by_he = architecture.network.init(seed, "he", dtype="float64", stack=50)
+    for layer, expected in zip(above, architecture.network.unpack(by_he)[1:], strict=True):
+        np.testing.assert_array_equal(layer.W, expected.W)
+        assert not layer.b.any()
