@@ -78,10 +78,10 @@ def member_of(stack: Trained, shares: NDArray[np.float64], targets: Targets) -> 
     kept = np.flatnonzero(weights > 0)
     if not len(kept):
         return None
-    net, theta = stack.architecture.network, stack.architecture.trained(stack.theta[kept])
+    architecture, theta = stack.architecture, stack.theta[kept]
     if targets.classes is None:
-        theta = targets.in_units(net, theta)
-    return Member(net, theta, weights[kept])
+        theta = targets.in_units(architecture.in_training, theta)
+    return Member(architecture.network, architecture.trained(theta), weights[kept])
 
 
 def described(

@@ -12,6 +12,8 @@ The modules, in the order to read them:
     output_layer       an output activation with a loss, where the error begins
     parameters         θ as W and b of each layer, and back
     connections        masks, 0 for each removed connection
+    block_layer        a layer whose units see a block of inputs each, without the zeros between
+    block_network      a network that begins with such a layer, and its equal with a mask
     columns            arguments, checked and turned into the columns of the equations
     data_values        the values of data: finite, in range, labels that exist
     folding            scalings of inputs and of targets, folded into θ

@@ -84,6 +84,10 @@ class BlockNetwork(Network):
         b = xp.reshape(theta[..., start:stop], (*lead, -1, 1))
         return BlockLayer(tuple(W), b), *parameters.unpack(self.sizes[1:], theta[..., stop:])
 
+    def pack(self, layers: Sequence[Any]) -> Any:
+        """Return θ (..., P), the inverse of `views`."""
+        return parameters.pack(layers)
+
 
 class InBlocks(NamedTuple):
     """A network with a mask of blocks, in blocks.
