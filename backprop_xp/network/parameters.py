@@ -14,7 +14,6 @@ __all__ = [
     "check_layers",
     "layer_shapes",
     "pack",
-    "parameter_count",
     "piece_lengths",
     "unpack",
 ]
@@ -52,17 +51,6 @@ def layer_shapes(sizes: Sequence[int]) -> list[tuple[int, int]]:
     [(100, 784), (10, 100)]
     """
     return [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
-
-
-def parameter_count(sizes: Sequence[int]) -> int:
-    """Return P, the number of parameters.
-
-    Examples
-    --------
-    >>> parameter_count([784, 100, 10])
-    79510
-    """
-    return sum(piece_lengths(sizes))
 
 
 def piece_lengths(sizes: Sequence[int]) -> list[int]:

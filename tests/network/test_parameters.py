@@ -9,7 +9,7 @@ from backprop_xp.network.parameters import (
     check_layers,
     layer_shapes,
     pack,
-    parameter_count,
+    piece_lengths,
     unpack,
 )
 
@@ -30,7 +30,7 @@ W2, B2 = [[9, 10, 11]], [[12]]
 )
 def test_shapes_and_count(sizes, shapes, count):
     assert layer_shapes(sizes) == shapes
-    assert parameter_count(sizes) == count
+    assert sum(piece_lengths(sizes)) == count
 
 
 def test_the_order_of_theta(xp):
