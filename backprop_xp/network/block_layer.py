@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple
 
 from backprop_xp import equations
 from backprop_xp.arrays.backend import Array, ArrayT_co, namespace
+from backprop_xp.arrays.native import writes_products
 
 __all__ = ["BlockLayer"]
 
@@ -43,12 +44,16 @@ class BlockLayer(NamedTuple, Generic[ArrayT_co]):
 
     def weighted_input(self, a_prev: Array) -> Array:
         """Return z = W a + b, (..., n_out, m), for a of the layer below, (..., n_in, m)."""
-        xp, parts = namespace(a_prev), []
-        for W, a in zip(self.W, self._cut(a_prev, -1), strict=True):
-            z = W @ a
-            parts.append(xp.reshape(z, (*z.shape[:-3], -1, z.shape[-1])))
-        whole: Array = parts[0] if len(parts) == 1 else xp.concat(parts, axis=-2)
-        whole += self.b
+        xp, inputs = namespace(a_prev), self._cut(a_prev, -1)
+        if writes_products(xp):
+            z: Array = self.b + xp.zeros_like(a_prev[..., :1, :])
+            for view, W, a in zip(self._cut(z, -2), self.W, inputs, strict=True):
+                part = view
+                part += W @ a
+            return z
+        parts = [W @ a for W, a in zip(self.W, inputs, strict=True)]
+        lead, m = tuple(parts[0].shape[:-3]), a_prev.shape[-1]
+        whole: Array = xp.concat([xp.reshape(x, (*lead, -1, m)) for x in parts], axis=-2) + self.b
         return whole
 
     def gradient(

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from compiled_cache import cache  # noqa: F401  a fixture
 from libraries import open_library
+from needs import every, needs
 
 import backprop_xp as bp
 from backprop_xp.network.block_network import BlockNetwork, in_blocks
@@ -47,24 +49,33 @@ def cases(net, found, seed=0):
 
 @pytest.mark.parametrize("widths", WIDTHS)
 @pytest.mark.parametrize("stack", [(), 3, (2, 2)])
-def test_outputs_and_gradients_are_those_of_the_masked_network(widths, stack, xp64):
+def test_outputs_and_gradients_are_those_of_the_masked_network(widths, stack):
+    check_outputs(NUMPY, widths, stack)
+
+
+@pytest.mark.parametrize("stack", [(), 3])
+def test_outputs_and_gradients_on_every_library(stack, xp64):
+    check_outputs(xp64, WIDTHS[2], stack)
+
+
+def check_outputs(library, widths, stack):
     net, found, theta = started(widths, stack)
-    X, X_blocks, Y = map(xp64.array, cases(net, found))
+    X, X_blocks, Y = map(library.array, cases(net, found))
     compact = found.without_mask(theta)
     assert compact.shape[-1] == found.network.parameter_count <= net.parameter_count
-    given, blocks = xp64.array(theta), xp64.array(compact)
+    given, blocks = library.array(theta), library.array(compact)
     for call in (lambda net, theta, X: net.forward(theta, X), bp.predict):
-        expected = xp64.host(call(net, given, X))
+        expected = library.host(call(net, given, X))
         np.testing.assert_allclose(
-            xp64.host(call(found.network, blocks, X_blocks)), expected, rtol=1e-12
+            library.host(call(found.network, blocks, X_blocks)), expected, rtol=1e-12
         )
     (E, g), (E_blocks, g_blocks) = (
         net.gradient(given, X, Y),
         found.network.gradient(blocks, X_blocks, Y),
     )
-    np.testing.assert_allclose(xp64.host(E_blocks), xp64.host(E), rtol=1e-12)
+    np.testing.assert_allclose(library.host(E_blocks), library.host(E), rtol=1e-12)
     np.testing.assert_allclose(
-        found.with_mask(xp64.host(g_blocks)), xp64.host(g), rtol=1e-10, atol=1e-13
+        found.with_mask(library.host(g_blocks)), library.host(g), rtol=1e-10, atol=1e-13
     )
 
 
@@ -105,6 +116,22 @@ def test_a_training_is_that_of_the_masked_network(name, stack):
 
 def test_a_training_on_every_library(xp64):
     check_training(xp64, 3)
+
+
+@every
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_compiled_steps_have_the_bits_of_recorded_ones(dtype, cache):  # noqa: F811  a fixture
+    needs("numba")
+    _, found, theta = started((2, 1, 9, 4, 4, 6), 3)
+    _, X, Y = cases(bp.Network([26, 2]), found)
+    theta = found.without_mask(theta).astype(dtype)
+    options = {"epochs": 3, "batch_size": 5, "optimizer": bp.AdamW(0.01, weight_decay=0.1)}
+    recorded, compiled = (
+        bp.train(found.network, X, Y, theta, device=device, **options)
+        for device in ("cpu", bp.select_device("cpu", compiled=True))
+    )
+    assert (recorded.execution, compiled.execution) == ("recorded", "compiled")
+    np.testing.assert_array_equal(compiled.theta, recorded.theta)
 
 
 def check_training(library, stack, **options):

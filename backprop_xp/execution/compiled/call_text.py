@@ -63,19 +63,30 @@ class CallText:
         a, b, out = views
         if min(len(view.shape) for view in views) < 2 or entry.options:
             raise NotReplayable("a product of vectors")
-        matrices, strides = math.prod(out.shape[:-2]), [0, 0, 0]
-        if matrices > 1:
-            axes = [-n for n in range(3, len(out.shape) + 1) if out.shape[-n] > 1]
-            if len(axes) > 1:
-                raise NotReplayable("products of a stack with two axes")
-            strides = [_step(view, axes[0]) for view in views]
+        axes = [-n for n in range(3, len(out.shape) + 1) if out.shape[-n] > 1]
+        matrices, strides = 1, [0, 0, 0]
+        if axes:
+            matrices, strides = out.shape[axes[0]], [_step(view, axes[0]) for view in views]
         lengths = [matrices, a.shape[-2], a.shape[-1], b.shape[-1]]
         loop = self._loop(np.matmul, out.dtype, [x.dtype for x in views])
         steps = [*strides, *(step for x in views for step in x.strides[-2:])]
-        return [
-            *(f"D[{ARGUMENTS + n}] = {self._address(view)}" for n, view in enumerate(views)),
+        name, outer = self.table.name, {axis: f"matrix_{-axis}" for axis in axes[1:]}
+        addresses = [
+            " + ".join(
+                [self._address(x), *(f"{n} * {name(_step(x, axis))}" for axis, n in outer.items())]
+            )
+            for x in views
+        ]
+        lines = [
+            *(f"D[{ARGUMENTS + n}] = {address}" for n, address in enumerate(addresses)),
             call(self.table, loop, self.table.block(lengths), self.table.block(steps)),
         ]
+        for axis, of_axis in outer.items():
+            lines = [
+                f"for {of_axis} in range({name(out.shape[axis])}):",
+                *(f"    {line}" for line in lines),
+            ]
+        return lines
 
     def reduction(self, entry: Instruction, number: int) -> Lines:
         """Return the lines of a sum or a maximum along an axis, by NumPy's loop of one row."""
