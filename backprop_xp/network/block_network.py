@@ -5,15 +5,16 @@ are many blocks. The network in blocks has no others than those that exist, so t
 its θ and an optimiser's memory are smaller.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backprop_xp.arrays.backend import ArrayT, namespace
+from backprop_xp.arrays.backend import ArrayT, context, namespace
 from backprop_xp.network import parameters
 from backprop_xp.network.block_layer import BlockLayer
 from backprop_xp.network.network import Network
@@ -84,9 +85,20 @@ class BlockNetwork(Network):
         b = xp.reshape(theta[..., start:stop], (*lead, -1, 1))
         return BlockLayer(tuple(W), b), *parameters.unpack(self.sizes[1:], theta[..., stop:])
 
+    def _drawn(self, draw: Callable[..., Any], rng: np.random.Generator) -> list[Any]:
+        """Return the initial layers of one network: a block is drawn as a layer of its size."""
+        W, b = list[Any](), list[Any]()
+        for number, n_out, n_in in self.blocks:
+            weights, biases = zip(*(draw(rng, n_in, n_out) for _ in range(number)), strict=True)
+            W.append(np.stack(weights))
+            b.extend(biases)
+        above = (Layer(*draw(rng, n_in, n_out)) for n_in, n_out in pairwise(self.sizes[1:]))
+        return [BlockLayer(tuple(W), np.concatenate(b)), *above]
+
     def pack(self, layers: Sequence[Any]) -> Any:
         """Return θ (..., P), the inverse of `views`."""
-        return parameters.pack(layers)
+        with context(layers[0].b):
+            return parameters.pack(layers)
 
 
 class InBlocks(NamedTuple):

@@ -1,6 +1,6 @@
 """A multi-layer perceptron as a frozen description; its parameters are an array θ beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -240,11 +240,7 @@ class Network:
         rng = generator(seed, "parameters")
         theta = np.empty((int(np.prod(shape)), self.parameter_count))
         for network in theta:
-            layers = []
-            for (n_out, n_in), mask in zip(self._shapes, self.connections, strict=True):
-                W, b = draw(rng, n_in, n_out)
-                layers.append(Layer(W if mask is None else W * np.asarray(mask), b))
-            network[:] = self.pack(layers)
+            network[:] = self.pack(self._drawn(draw, rng))
         theta = theta.reshape(*shape, self.parameter_count)
         return from_host(theta, chosen.xp, chosen.handle, name)
 
@@ -580,6 +576,14 @@ class Network:
         y = columns.columns_of_targets(Y, theta, m, self.sizes[-1], of_targets)
         w = columns.weights_row(case_weights, theta, m, f"{where}(case_weights)")
         return a_in, y, w
+
+    def _drawn(self, draw: Callable[..., Any], rng: np.random.Generator) -> list[Any]:
+        """Return the initial layers of one network."""
+        layers = []
+        for (n_out, n_in), mask in zip(self._shapes, self.connections, strict=True):
+            W, b = draw(rng, n_in, n_out)
+            layers.append(Layer(W if mask is None else W * np.asarray(mask), b))
+        return layers
 
     @cached_property
     def _shapes(self) -> list[tuple[int, int]]:

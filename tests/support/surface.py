@@ -19,6 +19,7 @@ from backprop_xp.activations import ACTIVATIONS
 from backprop_xp.arrays.backend import dtype_name
 from backprop_xp.losses import LOSSES
 from backprop_xp.network import chunks
+from backprop_xp.network.block_network import BlockNetwork, in_blocks
 from backprop_xp.network.output_layer import CANONICAL_PAIRS
 from backprop_xp.training import scoring
 from backprop_xp.training.step import stack_groups
@@ -28,6 +29,8 @@ MASK = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
 CLASSES = bp.Network([3, 4, 3], "tanh", "softmax", "cross_entropy")
 TARGETS = bp.Network([3, 4, 2], "tanh", "identity", "squared_error", [MASK, None])
 BINARY = bp.Network([3, 4, 1], "sigmoid", "sigmoid", "binary_cross_entropy")
+BLOCKS = [[1, 0, 0], [0, 1, 1], [0, 1, 1]]
+IN_BLOCKS = in_blocks(bp.Network([3, 3, 4, 3], "tanh", connections=[BLOCKS, None, None])).network
 
 _rng = np.random.default_rng(1)
 X = _rng.standard_normal((M, 3))
@@ -269,6 +272,8 @@ FEATURES: dict[str, Item] = {
     "one network, full batch": Item(TARGETS, X, Y, {"batch_size": None}),
     "binary classes": Item(BINARY, X, LABELS % 2, {"l2": 0.1}),
     "binary targets": Item(BINARY, X, SHARES[:, :1], {"l2": 0.1}),
+    "in blocks": Item(IN_BLOCKS, X, LABELS, {"dropout": 0.5, "l2": 0.1}),
+    "in blocks, stack": Item(IN_BLOCKS, X, LABELS, {"stack": 3, "optimizer": bp.AdamW(0.01)}),
     "two axes": Item(CLASSES, X, LABELS, {"stack": (2, 3), "dropout": 0.5}),
     "in a file": Item(CLASSES, X, LABELS, {"dropout": 0.5}, in_file=True),
     "in a file, weights": Item(
@@ -404,9 +409,10 @@ def results(
         if item.stack:
             found["picked"] = run[(0,) * len(item.stack)].theta
             found["best"] = run.best("cost").theta
-        traced = bp.trace(net, theta, X, Y, on_place)
-        found |= {"traced E": traced.E, "traced E_c": traced.E_c}
-        found |= {f"traced {name}": getattr(traced.layers[0], name) for name in OF_A_LAYER}
+        if not isinstance(net, BlockNetwork):  # a trace shows matrices
+            traced = bp.trace(net, theta, X, Y, on_place)
+            found |= {"traced E": traced.E, "traced E_c": traced.E_c}
+            found |= {f"traced {name}": getattr(traced.layers[0], name) for name in OF_A_LAYER}
         with unread():
             found["layers packed"] = net.pack(net.unpack(theta))
             found["outputs"] = net.forward(theta, X)
