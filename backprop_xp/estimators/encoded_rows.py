@@ -11,7 +11,7 @@ from backprop_xp.preprocessing.table import Table
 
 __all__ = ["EncodedRows"]
 
-_ROWS: Final = 2**13  # that are preprocessed at once
+_ROWS: Final = 2**12  # that are preprocessed at once
 
 
 @dataclass(frozen=True, eq=False)
