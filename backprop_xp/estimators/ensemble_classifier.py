@@ -51,7 +51,7 @@ class MLPEnsembleClassifier(ClassifierMixin, BaseEnsemble):
         The bins of the piecewise-linear encoding, ≥ 2, by quantiles.
     epochs : int or "auto"
         The most epochs, ≥ 1; the rates end there. "auto" is 60, or in small tables as many as make
-        2,000 updates, at most 300.
+        3,000 updates, at most 300.
     batch_size : int or "auto"
         "auto" is an eighth of the rows, as a power of 2 from 16 to 128.
     patience : int

@@ -22,7 +22,7 @@ __all__ = [
 RATE: Final = "Its name here is 'learning_rate'"
 FEWEST_EPOCHS: Final = 60
 MOST_EPOCHS: Final = 300
-UPDATES: Final = 2000  # of a small table, where these bounds allow them
+UPDATES: Final = 3000  # of a small table, where these bounds allow them
 COUNTS: Final[Mapping[str, int]] = MappingProxyType(
     {"networks": 1, "bins": 2, "patience": 1, "folds": 2, "small_table": 0, "most_members": 1}
 )
@@ -124,7 +124,7 @@ def epochs_for(given: int | str, steps: int) -> int:
     Examples
     --------
     >>> epochs_for(5, 10), [epochs_for("auto", steps) for steps in (2, 10, 90)]
-    (5, [300, 200, 60])
+    (5, [300, 300, 60])
     """
     if not isinstance(given, str):
         return int(given)
