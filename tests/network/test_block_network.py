@@ -7,7 +7,7 @@ from libraries import open_library
 from needs import every, needs
 
 import backprop_xp as bp
-from backprop_xp.network.block_network import BlockNetwork, in_blocks
+from backprop_xp.network.block_network import BlockNetwork, Blocks, in_blocks
 
 M = 12
 NUMPY = open_library("numpy")
@@ -161,6 +161,14 @@ def test_blocks_need_a_layer_above_with_all_connections():
     assert in_blocks(bp.Network([2, 2], connections=[np.eye(2)])) is None
     net = bp.Network([2, 2, 2], connections=[np.eye(2), np.eye(2)])
     assert in_blocks(net) is None
+
+
+def test_blocks_of_a_similar_width_share_an_array():
+    found = in_blocks(masked_net((5, 8, 1, 6, 7, 2, 4)))
+    assert found.network.blocks == (Blocks(3, 1, 1), Blocks(3, 3, 8), Blocks(2, 3, 5))
+    widths = [[int((row >= 0).sum()) for row in inputs] for inputs in found.inputs]
+    assert widths == [[1, 1, 1], [8, 7, 6], [5, 4]]
+    assert found.network.sizes[0] == 3 + 3 * 8 + 2 * 5
 
 
 def test_networks_in_blocks_are_equal_by_their_blocks():
