@@ -43,8 +43,7 @@ class Blocks(NamedTuple):
 class BlockNetwork(Network):
     """A network whose first layer is in blocks; else as `Network`.
 
-    `train` and `predict` take it. θ begins with the weights of the blocks. ``max_norm`` and L-BFGS
-    are for networks without blocks.
+    `train` and `predict` take it, without ``max_norm``. θ begins with the weights of the blocks.
 
     Parameters
     ----------
